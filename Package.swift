@@ -1,0 +1,62 @@
+// swift-tools-version:6.2
+
+import PackageDescription
+
+let package = Package(
+    name: "PFrame",
+    products: [
+        .executable(name: "pframe", targets: ["pframe"]),
+        .library(name: "Codec", targets: ["Codec"]),
+        .library(name: "MotionVectors", targets: ["MotionVectors"]),
+        .library(name: "Dataset", targets: ["Dataset"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CFFmpeg",
+            pkgConfig: "libavformat libavcodec libswscale libavutil",
+            providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])]
+        ),
+        .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
+        .target(name: "CKernels"),
+        .target(
+            name: "Codec",
+            dependencies: ["CFFmpeg", "CJPEG", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .target(
+            name: "MotionVectors",
+            dependencies: ["CKernels", "Codec", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .target(
+            name: "Dataset",
+            dependencies: ["Codec", "MotionVectors", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .executableTarget(
+            name: "pframe",
+            dependencies: [
+                "Codec", "MotionVectors", "Dataset",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Sources/Tools/pframe"
+        ),
+        .executableTarget(name: "KernelBenchmark", dependencies: ["MotionVectors"], path: "Benchmarks/KernelBenchmark"),
+        .testTarget(name: "CodecTests", dependencies: ["Codec"]),
+        .testTarget(name: "MotionVectorsTests", dependencies: ["Codec", "MotionVectors"]),
+        .testTarget(name: "DatasetTests", dependencies: ["Codec", "Dataset"]),
+        .testTarget(name: "ToolsTests", dependencies: ["pframe", "MotionVectors"]),
+    ]
+)
+
+for target in package.targets where [.executable, .regular, .test].contains(target.type) {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        // Every public type says whether it may cross threads.
+        .unsafeFlags(["-Xfrontend", "-require-explicit-sendable"]),
+    ]
+}

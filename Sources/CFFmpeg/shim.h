@@ -1,0 +1,68 @@
+// FFmpeg's headers, and as functions the macros and renamed fields that Swift cannot import.
+// Compiles against FFmpeg 5.1 and later.
+#pragma once
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/avutil.h>
+#include <libavutil/display.h>
+#include <libavutil/imgutils.h>
+#include <libavutil/motion_vector.h>
+#include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+
+static inline int pframe_averror_eof(void) { return AVERROR_EOF; }
+static inline int pframe_averror_again(void) { return AVERROR(EAGAIN); }
+static inline int pframe_averror_invalid_data(void) { return AVERROR_INVALIDDATA; }
+static inline int64_t pframe_no_pts(void) { return AV_NOPTS_VALUE; }
+static inline AVRational pframe_microseconds(void) { return AV_TIME_BASE_Q; }
+
+// key_frame and interlaced_frame became flags in FFmpeg 6.1.
+static inline int pframe_is_key(const AVFrame *frame) {
+#ifdef AV_FRAME_FLAG_KEY
+    return (frame->flags & AV_FRAME_FLAG_KEY) != 0;
+#else
+    return frame->key_frame;
+#endif
+}
+
+static inline int pframe_is_interlaced(const AVFrame *frame) {
+#ifdef AV_FRAME_FLAG_INTERLACED
+    return (frame->flags & AV_FRAME_FLAG_INTERLACED) != 0;
+#else
+    return frame->interlaced_frame;
+#endif
+}
+
+// The display matrix moved from the stream to its codec parameters in FFmpeg 6.1.
+static inline const int32_t *_Nullable pframe_display_matrix(const AVStream *_Nonnull stream) {
+#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
+    const AVPacketSideData *side = av_packet_side_data_get(
+        stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+    return side && side->size >= 9 * sizeof(int32_t) ? (const int32_t *)side->data : NULL;
+#else
+    size_t size = 0;
+    const uint8_t *data = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    return data && size >= 9 * sizeof(int32_t) ? (const int32_t *)data : NULL;
+#endif
+}
+
+// av_log takes a va_list callback, which Swift cannot form: libavcodec's own lines are switched off instead,
+// since every failure reaches the user as one line of ours.
+static inline void pframe_silence_log(void) { av_log_set_level(AV_LOG_QUIET); }
+
+// Sets the display matrix of an output stream: clockwise degrees.
+static inline int pframe_set_rotation(AVStream *_Nonnull stream, double degrees) {
+#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
+    AVPacketSideData *side = av_packet_side_data_new(
+        &stream->codecpar->coded_side_data, &stream->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX,
+        9 * sizeof(int32_t), 0);
+    int32_t *matrix = side ? (int32_t *)side->data : NULL;
+#else
+    int32_t *matrix = (int32_t *)av_stream_new_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, 9 * sizeof(int32_t));
+#endif
+    if (!matrix) return AVERROR(ENOMEM);
+    av_display_rotation_set(matrix, degrees);
+    return 0;
+}

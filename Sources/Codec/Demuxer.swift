@@ -1,0 +1,117 @@
+import CFFmpeg
+import SystemPackage
+
+/// Reads the packets of one video stream of a file (libavformat).
+struct Demuxer: ~Copyable {
+    private let owner: FormatContext
+    private var context: UnsafeMutablePointer<AVFormatContext> { owner.raw }
+    /// The file.
+    let path: FilePath
+    /// Every video stream of the file, cover pictures included.
+    let videoStreams: [VideoStream]
+    /// The stream that is read.
+    let stream: VideoStream
+    /// The size of the file in bytes, 0 where the container cannot say.
+    let fileSize: Int
+    /// What ended reading before the end of the file, once it has.
+    private(set) var readError: String?
+
+    /// Opens a file and chooses a stream.
+    ///
+    /// - Parameters:
+    ///   - path: a local file; protocols of libavformat (`http:`, `pipe:`) are not looked for in its name.
+    ///   - streamIndex: container index of the stream to read; nil for the first that is no cover picture.
+    /// - Throws: `CodecError` for a file that cannot be opened, holds no video, or has no such stream.
+    init(path: FilePath, streamIndex: Int? = nil) throws(CodecError) {
+        pframe_silence_log()
+        let owner = try FormatContext(reading: path)
+        let info = avformat_find_stream_info(owner.raw, nil)
+        guard info >= 0 else { throw CodecError(path: path, "cannot read the streams: \(reason(info))") }
+        let streams = (0..<Int(owner.raw.pointee.nb_streams)).compactMap { owner.raw.pointee.streams[$0] }
+        let videos = streams.filter { $0.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO }
+            .map { VideoStream($0, container: owner.raw) }
+        let chosen = try Self.choose(streamIndex, among: videos, path)
+        for other in streams where other.pointee.index != Int32(chosen.index) {
+            other.pointee.discard = AVDISCARD_ALL
+        }
+        self.path = path
+        videoStreams = videos
+        stream = chosen
+        fileSize = max(0, Int(owner.raw.pointee.pb.map { avio_size($0) } ?? 0))
+        self.owner = owner
+    }
+
+    private static func choose(
+        _ index: Int?, among videos: [VideoStream], _ path: FilePath
+    ) throws(CodecError) -> VideoStream {
+        guard let index else {
+            if let first = videos.first(where: { !$0.isAttachedPicture }) { return first }
+            throw CodecError(path: path, "holds no video stream")
+        }
+        if let stream = videos.first(where: { $0.index == index }) { return stream }
+        let list = videos.map { "\($0.index) (\($0.codecName) \($0.size))" }.joined(separator: ", ")
+        throw CodecError(path: path, "no video stream \(index); video streams here: \(list.isEmpty ? "none" : list)")
+    }
+
+    /// The container's parameters of the chosen stream, for the decoder.
+    var parameters: UnsafeMutablePointer<AVCodecParameters> {
+        guard let raw = context.pointee.streams[stream.index] else { preconditionFailure("the stream is gone") }
+        return raw.pointee.codecpar
+    }
+
+    /// Reads the next packet of the stream; false at the end.
+    ///
+    /// A read error ends the stream like its end does, and is kept in `readError`: what was read until there is good.
+    mutating func read(into packet: borrowing Packet) -> Bool {
+        while true {
+            av_packet_unref(packet.raw)
+            let code = av_read_frame(context, packet.raw)
+            if code == pframe_averror_again() { continue }
+            guard code >= 0 else {
+                if code != pframe_averror_eof() { readError = reason(code) }
+                return false
+            }
+            if packet.raw.pointee.stream_index == Int32(stream.index) { return true }
+        }
+    }
+}
+
+
+/// Owns an `AVFormatContext` that reads.
+private struct FormatContext: ~Copyable {
+    let raw: UnsafeMutablePointer<AVFormatContext>
+
+    init(reading path: FilePath) throws(CodecError) {
+        var opened: UnsafeMutablePointer<AVFormatContext>?
+        let code = path.withFileURL { avformat_open_input(&opened, $0, nil, nil) }
+        if code == pframe_averror_invalid_data() {
+            throw CodecError(path: path, "is no video that libavformat can read: wrong kind of file, empty, or cut off")
+        }
+        try check(code, path, "cannot open")
+        raw = try allocated(opened, path)
+    }
+
+    deinit {
+        var owned: UnsafeMutablePointer<AVFormatContext>? = raw
+        avformat_close_input(&owned)
+    }
+}
+
+extension FilePath {
+    /// Lends the path as libavformat's `file:` URL, byte for byte, so that no colon in a name chooses a protocol.
+    func withFileURL<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
+        withPlatformString { name in
+            var url = Array("file:".utf8CString.dropLast())
+            var next = name
+            while next.pointee != 0 {
+                url.append(next.pointee)
+                next += 1
+            }
+            url.append(0)
+            return url.withUnsafeBufferPointer { buffer in
+                guard let base = buffer.baseAddress else { preconditionFailure("an empty array after append") }
+                return body(base)
+            }
+        }
+    }
+}

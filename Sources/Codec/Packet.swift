@@ -1,0 +1,36 @@
+import CFFmpeg
+
+/// A compressed packet: the owner of an `AVPacket`, reused from read to read.
+struct Packet: ~Copyable {
+    let raw: UnsafeMutablePointer<AVPacket>
+
+    init() throws(CodecError) {
+        raw = try allocated(av_packet_alloc())
+    }
+
+    deinit {
+        var owned: UnsafeMutablePointer<AVPacket>? = raw
+        av_packet_free(&owned)
+    }
+
+    /// The payload, lent.
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        body(UnsafeRawBufferPointer(start: raw.pointee.data, count: Int(raw.pointee.size)))
+    }
+}
+
+/// What is kept of a packet once it went into the decoder.
+public struct PacketRecord: Sendable {
+    /// Presentation time in the stream's time base, nil where the container has none.
+    public var pts: Int?
+    /// Bytes of the packet.
+    public var size: Int
+    /// Whether later pictures may predict from this one (H.264: `nal_ref_idc` > 0; others: not B).
+    public var isReference: Bool
+    /// H.264 IDR: nothing after it predicts from anything before it.
+    public var isIDR: Bool
+    /// The sequence allows MBAFF.
+    public var isMBAFF: Bool
+    /// The container or the decoder found the packet damaged.
+    public var isDamaged: Bool
+}

@@ -1,0 +1,197 @@
+import CFFmpeg
+
+/// A picture type as the codec names it.
+public enum PictureType: String, Sendable {
+    /// Intra: predicted from nothing.
+    case intra = "I"
+    /// Predicted from one list of references.
+    case predicted = "P"
+    /// Predicted from two lists.
+    case bidirectional = "B"
+    /// Anything else (switching pictures, sprites).
+    case other = "S"
+}
+
+/// A pixel layout that PFrame reads or writes.
+public enum PixelFormat: Sendable, Hashable {
+    /// 8-bit 4:2:0, limited range.
+    case yuv420p
+    /// 8-bit 4:2:0, full range (`yuvj420p`).
+    case yuv420pFullRange
+    /// 10-bit 4:2:0, little-endian 16-bit words: what `residual.mkv` holds.
+    case yuv420p10
+    /// 8-bit RGB, interleaved.
+    case rgb24
+
+    var raw: AVPixelFormat {
+        switch self {
+        case .yuv420p: AV_PIX_FMT_YUV420P
+        case .yuv420pFullRange: AV_PIX_FMT_YUVJ420P
+        case .yuv420p10: AV_PIX_FMT_YUV420P10LE
+        case .rgb24: AV_PIX_FMT_RGB24
+        }
+    }
+
+    init?(_ raw: AVPixelFormat) {
+        switch raw {
+        case AV_PIX_FMT_YUV420P: self = .yuv420p
+        case AV_PIX_FMT_YUVJ420P: self = .yuv420pFullRange
+        case AV_PIX_FMT_YUV420P10LE: self = .yuv420p10
+        case AV_PIX_FMT_RGB24: self = .rgb24
+        default: return nil
+        }
+    }
+}
+
+/// One picture, decoded or made here: the owner of an `AVFrame`.
+///
+/// Not `Sendable`: a picture belongs to the job that decodes it.
+public final class Picture {
+    let frame: UnsafeMutablePointer<AVFrame>
+    /// The number of the packet that held it, from 0: its place in decode order. Nil where libavcodec lost it.
+    public internal(set) var packetNumber: Int?
+
+    /// Takes over an empty frame that the decoder fills.
+    init() throws(CodecError) {
+        frame = try allocated(av_frame_alloc())
+    }
+
+    /// An unset picture of its own memory (`av_frame_get_buffer`).
+    ///
+    /// - Throws: `CodecError` when memory is short.
+    public init(size: Size, format: PixelFormat) throws(CodecError) {
+        frame = try allocated(av_frame_alloc())
+        frame.pointee.width = Int32(size.width)
+        frame.pointee.height = Int32(size.height)
+        frame.pointee.format = format.raw.rawValue
+        try check(av_frame_get_buffer(frame, 0), nil, "cannot allocate a \(size) picture")
+    }
+
+    deinit {
+        var owned: UnsafeMutablePointer<AVFrame>? = frame
+        av_frame_free(&owned)
+    }
+
+    /// The size of the planes: the coded size where the decoder was told not to crop.
+    public var size: Size { Size(width: Int(frame.pointee.width), height: Int(frame.pointee.height)) }
+    /// The pixel layout, nil where PFrame has no name for it.
+    public var format: PixelFormat? { PixelFormat(AVPixelFormat(frame.pointee.format)) }
+    /// The pixel layout by libavutil's name, for messages.
+    public var formatName: String {
+        av_get_pix_fmt_name(AVPixelFormat(frame.pointee.format)).map { String(cString: $0) } ?? "unknown"
+    }
+    /// The share of the planes to show.
+    public var crop: Crop {
+        Crop(
+            left: Int(frame.pointee.crop_left), top: Int(frame.pointee.crop_top), right: Int(frame.pointee.crop_right),
+            bottom: Int(frame.pointee.crop_bottom))
+    }
+    /// I, P or B.
+    public var type: PictureType {
+        switch frame.pointee.pict_type {
+        case AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_SI, AV_PICTURE_TYPE_BI: .intra
+        case AV_PICTURE_TYPE_P, AV_PICTURE_TYPE_SP: .predicted
+        case AV_PICTURE_TYPE_B: .bidirectional
+        default: .other
+        }
+    }
+    /// Whether decoding can start here.
+    public var isKey: Bool { pframe_is_key(frame) != 0 }
+    /// Whether it is coded in fields or MBAFF.
+    public var isInterlaced: Bool { pframe_is_interlaced(frame) != 0 }
+    /// Whether the decoder concealed errors in it.
+    public var isDamaged: Bool {
+        frame.pointee.decode_error_flags != 0 || frame.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0
+    }
+    /// Presentation time in the unit of whoever set it (a writer's time base; the decoder's is the packet number).
+    var timestamp: Int64 {
+        get { frame.pointee.pts }
+        set { frame.pointee.pts = newValue }
+    }
+
+    /// Plane 0…2 of a 4:2:0 picture, lent for as long as the picture lives.
+    ///
+    /// In a 10-bit picture `stride` still counts bytes and `width` pixels of two bytes.
+    public func plane(_ index: Int) -> Plane {
+        precondition(0..<3 ~= index, "a 4:2:0 picture has planes 0, 1 and 2, not \(index)")
+        let extent = index == 0 ? size : size.chroma
+        let (data, stride) =
+            switch index {
+            case 0: (frame.pointee.data.0, frame.pointee.linesize.0)
+            case 1: (frame.pointee.data.1, frame.pointee.linesize.1)
+            default: (frame.pointee.data.2, frame.pointee.linesize.2)
+            }
+        guard let data else { preconditionFailure("a picture without plane \(index)") }
+        return Plane(base: data, stride: Int(stride), width: extent.width, height: extent.height)
+    }
+
+    /// A copy of what remains of an 8-bit 4:2:0 picture after `crop`.
+    ///
+    /// - Throws: `CodecError` when memory is short, or for another pixel format.
+    public func cropped(_ crop: Crop) throws(CodecError) -> Picture {
+        guard let format, format == .yuv420p || format == .yuv420pFullRange else {
+            throw CodecError(path: nil, "cannot crop a \(formatName) picture")
+        }
+        let result = try Picture(size: crop.applied(to: size), format: format)
+        for index in 0..<3 {
+            let (source, target) = (plane(index), result.plane(index))
+            let shift = index == 0 ? 0 : 1
+            for row in 0..<target.height {
+                let start = source.base + (row + (crop.top >> shift)) * source.stride + (crop.left >> shift)
+                (target.base + row * target.stride).update(from: start, count: target.width)
+            }
+        }
+        return result
+    }
+
+    /// Replaces `rows` with the exported motion vectors of this picture, in export order; empty for intra pictures.
+    ///
+    /// Reads the side data `AV_FRAME_DATA_MOTION_VECTORS`.
+    public func readMotionVectors(into rows: inout [MotionVector]) {
+        rows.removeAll(keepingCapacity: true)
+        guard let side = av_frame_get_side_data(frame, AV_FRAME_DATA_MOTION_VECTORS), let data = side.pointee.data else {
+            return
+        }
+        let count = Int(side.pointee.size) / MemoryLayout<AVMotionVector>.stride
+        data.withMemoryRebound(to: AVMotionVector.self, capacity: count) { exported in
+            rows.reserveCapacity(count)
+            for index in 0..<count {
+                let vector = exported[index]
+                rows.append(
+                    MotionVector(
+                        source: vector.source, width: Int32(vector.w), height: Int32(vector.h),
+                        sourceX: Int32(vector.src_x), sourceY: Int32(vector.src_y),
+                        destinationX: Int32(vector.dst_x), destinationY: Int32(vector.dst_y),
+                        motionX: vector.motion_x, motionY: vector.motion_y, motionScale: Int32(vector.motion_scale)))
+            }
+        }
+    }
+}
+
+@available(*, unavailable)
+extension Picture: Sendable {}
+
+/// Pixels to leave out at each edge of the coded picture.
+public struct Crop: Sendable, Hashable, Codable {
+    /// Columns at the left.
+    public var left: Int
+    /// Rows at the top.
+    public var top: Int
+    /// Columns at the right.
+    public var right: Int
+    /// Rows at the bottom.
+    public var bottom: Int
+
+    /// Creates a crop.
+    public init(left: Int = 0, top: Int = 0, right: Int = 0, bottom: Int = 0) {
+        self.left = left
+        self.top = top
+        self.right = right
+        self.bottom = bottom
+    }
+
+    /// What remains of a picture of the given size.
+    public func applied(to size: Size) -> Size {
+        Size(width: size.width - left - right, height: size.height - top - bottom)
+    }
+}

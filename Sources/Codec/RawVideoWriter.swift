@@ -1,0 +1,51 @@
+public import SystemPackage
+
+/// Writes 8-bit 4:2:0 pictures uncompressed: bare planes (`.yuv`) or YUV4MPEG2 (`.y4m`).
+public struct RawVideoWriter: ~Copyable {
+    private var file: OutputFile
+    private let isY4M: Bool
+
+    /// Creates the file; a path that ends in `.y4m` gets YUV4MPEG2's headers.
+    ///
+    /// - Parameters:
+    ///   - size: of every picture after cropping.
+    ///   - frameRate: for the Y4M header, which knows constant rates only.
+    ///   - format: `.yuv420p` or `.yuv420pFullRange`.
+    /// - Throws: `CodecError` where the file cannot be created.
+    public init(path: FilePath, size: Size, frameRate: Rational, format: PixelFormat) throws(CodecError) {
+        var file = try OutputFile(path: path)
+        let hasHeaders = path.extension?.lowercased() == "y4m"
+        if hasHeaders {
+            let range = format == .yuv420pFullRange ? "XCOLORRANGE=FULL" : "XCOLORRANGE=LIMITED"
+            let rate = "F\(max(1, frameRate.numerator)):\(max(1, frameRate.denominator))"
+            try file.write("YUV4MPEG2 W\(size.width) H\(size.height) \(rate) Ip A0:0 C420mpeg2 \(range)\n")
+        }
+        self.file = file
+        isY4M = hasHeaders
+    }
+
+    /// Appends what remains of a picture after `crop`.
+    ///
+    /// - Throws: `CodecError`, a full disk included.
+    public mutating func write(_ picture: Picture, crop: Crop) throws(CodecError) {
+        if isY4M { try file.write("FRAME\n") }
+        let shown = crop.applied(to: picture.size)
+        for index in 0..<3 {
+            let plane = picture.plane(index)
+            let extent = index == 0 ? shown : shown.chroma
+            let (left, top) = index == 0 ? (crop.left, crop.top) : (crop.left / 2, crop.top / 2)
+            for row in 0..<extent.height {
+                let start = plane.base + (top + row) * plane.stride + left
+                try file.write(UnsafeRawBufferPointer(start: start, count: extent.width))
+            }
+        }
+    }
+
+    /// Completes the file.
+    ///
+    /// - Throws: `CodecError`.
+    public mutating func close() throws(CodecError) { try file.close() }
+}
+
+@available(*, unavailable)
+extension RawVideoWriter: Sendable {}

@@ -1,0 +1,119 @@
+import CFFmpeg
+import SystemPackage
+
+/// How to decode.
+public struct DecoderOptions: Sendable {
+    /// Which pictures are not decoded at all (`AVDiscard`).
+    public enum Skip: Sendable {
+        /// Decode everything.
+        case nothing
+        /// Skip pictures that no other predicts from (`AVDISCARD_NONREF`).
+        case nonReference
+        /// Decode key pictures only (`AVDISCARD_NONKEY`).
+        case nonKey
+    }
+
+    /// Export motion vectors (`AV_CODEC_FLAG2_EXPORT_MVS`).
+    public var exportsMotionVectors = true
+    /// Run the loop filter. Vectors do not need it; pixels do.
+    public var loopFilter = true
+    /// Cut pictures to their display size. Off: planes at coded size, `Picture.crop` says what to show.
+    public var cropping = false
+    /// Pictures to skip.
+    public var skip = Skip.nothing
+    /// Slice threads. One is exact; more change the pixels of damaged pictures. Frame threads are never used: they
+    /// corrupt exported vectors of B-frame streams.
+    public var threads = 1
+
+    /// The defaults: exact pixels and vectors at coded size.
+    public init() {}
+}
+
+/// A video decoder (`AVCodecContext`), one packet in, any number of pictures out.
+struct VideoDecoder: ~Copyable {
+    private let owner: CodecContext
+    private var context: UnsafeMutablePointer<AVCodecContext> { owner.raw }
+
+    /// Opens the decoder for the given parameters.
+    ///
+    /// - Throws: `CodecError` where this libavcodec has no such decoder.
+    init(
+        parameters: UnsafePointer<AVCodecParameters>, path: FilePath?, options: DecoderOptions
+    ) throws(CodecError) {
+        let name = String(cString: avcodec_get_name(parameters.pointee.codec_id))
+        guard let codec = avcodec_find_decoder(parameters.pointee.codec_id) else {
+            throw CodecError(path: path, "this libavcodec has no decoder for \(name)")
+        }
+        let context = try CodecContext(codec)
+        try check(avcodec_parameters_to_context(context.raw, parameters), path, "cannot set up the \(name) decoder")
+        Self.configure(context.raw, options)
+        try check(avcodec_open2(context.raw, codec, nil), path, "cannot open the \(name) decoder")
+        owner = context
+    }
+
+    /// A decoder with nothing known of the stream but its codec: parameter sets come in the packets.
+    init(codec id: AVCodecID, options: DecoderOptions) throws(CodecError) {
+        let codec = avcodec_find_decoder(id)
+        let context = try CodecContext(codec)
+        Self.configure(context.raw, options)
+        try check(avcodec_open2(context.raw, codec, nil), nil, "cannot open the decoder")
+        owner = context
+    }
+
+    private static func configure(_ context: UnsafeMutablePointer<AVCodecContext>, _ options: DecoderOptions) {
+        context.pointee.thread_count = Int32(options.threads)
+        context.pointee.thread_type = FF_THREAD_SLICE
+        context.pointee.apply_cropping = options.cropping ? 1 : 0
+        if options.exportsMotionVectors { context.pointee.flags2 |= AV_CODEC_FLAG2_EXPORT_MVS }
+        if !options.loopFilter { context.pointee.skip_loop_filter = AVDISCARD_ALL }
+        context.pointee.skip_frame =
+            switch options.skip {
+            case .nothing: AVDISCARD_DEFAULT
+            case .nonReference: AVDISCARD_NONREF
+            case .nonKey: AVDISCARD_NONKEY
+            }
+    }
+
+    /// The most reference pictures that the stream keeps (H.264: `num_ref_frames`), once known.
+    var referenceFrames: Int { max(1, Int(context.pointee.refs)) }
+
+    /// What became of a packet.
+    enum Sent {
+        case accepted
+        /// Take pictures out first, then send it again.
+        case full
+        /// libavcodec refused it: damaged.
+        case damaged
+    }
+
+    /// `avcodec_send_packet`; nil drains.
+    func send(_ packet: borrowing Packet) -> Sent { outcome(avcodec_send_packet(context, packet.raw)) }
+
+    /// Tells the decoder that no packet follows.
+    func finish() { avcodec_send_packet(context, nil) }
+
+    private func outcome(_ code: Int32) -> Sent {
+        if code == pframe_averror_again() { return .full }
+        return code < 0 ? .damaged : .accepted
+    }
+
+    /// What the decoder gave.
+    enum Received {
+        case picture(Picture)
+        case needsInput
+        case end
+        /// The picture of the last packet was lost; go on.
+        case damaged
+    }
+
+    /// `avcodec_receive_frame`.
+    ///
+    /// - Throws: `CodecError` when memory is short.
+    func receive() throws(CodecError) -> Received {
+        let picture = try Picture()
+        let code = avcodec_receive_frame(context, picture.frame)
+        if code == pframe_averror_again() { return .needsInput }
+        if code == pframe_averror_eof() { return .end }
+        return code < 0 ? .damaged : .picture(picture)
+    }
+}

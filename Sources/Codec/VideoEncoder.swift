@@ -1,0 +1,85 @@
+import CFFmpeg
+import SystemPackage
+
+/// What to encode with.
+public enum EncoderSettings: Sendable {
+    /// libx264.
+    ///
+    /// - Parameters:
+    ///   - crf: constant rate factor, 0…51, lower is better.
+    ///   - preset: x264's preset, such as `medium`.
+    ///   - parameters: x264's own parameters, `name=value:name=value`; they win over all else.
+    case h264(crf: Double = 18, preset: String = "medium", parameters: String = "")
+    /// Lossless FFV1 version 3, every picture a key picture, slices with CRC.
+    case ffv1
+    /// PNG.
+    case png
+
+    var encoderName: String {
+        switch self {
+        case .h264: "libx264"
+        case .ffv1: "ffv1"
+        case .png: "png"
+        }
+    }
+}
+
+/// A video encoder (`AVCodecContext`): pictures in, packets out.
+struct VideoEncoder: ~Copyable {
+    private let owner: CodecContext
+    var context: UnsafeMutablePointer<AVCodecContext> { owner.raw }
+
+    /// Opens an encoder.
+    ///
+    /// - Parameters:
+    ///   - timeBase: unit of the pictures' timestamps, in seconds.
+    ///   - globalHeader: parameter sets go into the container's header and not into the stream.
+    ///   - threads: of the encoder; the bytes depend on it for H.264, not for FFV1.
+    /// - Throws: `CodecError` where this libavcodec lacks the encoder or refuses the settings.
+    init(
+        _ settings: EncoderSettings, size: Size, format: PixelFormat, timeBase: Rational, globalHeader: Bool,
+        threads: Int
+    ) throws(CodecError) {
+        let name = settings.encoderName
+        guard let codec = avcodec_find_encoder_by_name(name) else {
+            throw CodecError(path: nil, "this libavcodec has no encoder \(name)")
+        }
+        let context = try CodecContext(codec)
+        let raw = context.raw
+        raw.pointee.width = Int32(size.width)
+        raw.pointee.height = Int32(size.height)
+        raw.pointee.pix_fmt = format.raw
+        raw.pointee.time_base = timeBase.raw
+        raw.pointee.thread_count = Int32(threads)
+        if globalHeader { raw.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER }
+        var options: [(String, String)] = []
+        switch settings {
+        case .h264(let crf, let preset, let parameters):
+            options = [("crf", "\(crf)"), ("preset", preset), ("x264-params", parameters)]
+        case .ffv1:
+            raw.pointee.level = 3
+            raw.pointee.gop_size = 1
+            options = [("slices", "12"), ("slicecrc", "1"), ("coder", "range_def"), ("context", "0")]
+        case .png:
+            break
+        }
+        for (key, value) in options where !value.isEmpty {
+            try check(av_opt_set(raw.pointee.priv_data, key, value, 0), nil, "\(name) refuses \(key)=\(value)")
+        }
+        try check(avcodec_open2(raw, codec, nil), nil, "cannot open the \(name) encoder for \(size) pictures")
+        owner = context
+    }
+
+    /// `avcodec_send_frame`; nil drains.
+    func send(_ picture: Picture?) throws(CodecError) {
+        try check(avcodec_send_frame(context, picture?.frame), nil, "cannot encode a picture")
+    }
+
+    /// `avcodec_receive_packet`: false when it needs more pictures, or is drained.
+    func receive(into packet: borrowing Packet) throws(CodecError) -> Bool {
+        let code = avcodec_receive_packet(context, packet.raw)
+        if code == pframe_averror_again() || code == pframe_averror_eof() { return false }
+        try check(code, nil, "cannot encode a picture")
+        return true
+    }
+}

@@ -1,0 +1,131 @@
+public import Codec
+
+/// One textured shape that moves at constant speed over still, textured ground.
+///
+/// The shape carries its texture along and stays inside the picture for the whole scene, without a bounce or a wrap, so
+/// its position at any frame is known exactly. The ground and the shape are drawn once, when the scene is made; a frame
+/// is a copy of the ground with the shape laid over it. All arithmetic is in whole numbers: equal arguments give equal
+/// pixels on every machine.
+public struct SyntheticScene: Sendable {
+    /// Pixels between the shape and the edge of the picture at the ends of its path, at least.
+    private static let margin = 2
+
+    /// What the scene shows.
+    public let subject: SyntheticSubject
+
+    /// Frames in the scene.
+    public let frameCount: Int
+
+    /// The picture without the shape, shape (height, width, 3).
+    public let ground: RGBImage
+
+    private let patch: ShapePatch
+
+    /// The centre at frame 0, in sixteenths of a pixel.
+    private let start: (x: Int, y: Int)
+
+    /// Sixteenths of a pixel per frame.
+    private let step: (x: Int, y: Int)
+
+    /// Makes a scene; `seed` selects the textures, the size of the shape, its speed and its path.
+    ///
+    /// The speed is a whole number of sixteenths of a pixel per frame, between 5/8 of what brings the shape from edge to
+    /// edge and all of it, and at most 1/16 of the way across the picture per frame.
+    ///
+    /// - Parameters:
+    ///   - subject: What to show.
+    ///   - width: Pixels across, at least 32.
+    ///   - height: Pixels down, at least 32.
+    ///   - frameCount: Frames, at most ``maximumFrameCount(width:height:)``.
+    ///   - seed: The seed of every draw.
+    public init(subject: SyntheticSubject, width: Int, height: Int, frameCount: Int, seed: UInt64) {
+        precondition(min(width, height) >= 32, "a scene is at least 32 pixels wide and high")
+        precondition(
+            (1...Self.maximumFrameCount(width: width, height: height)).contains(frameCount),
+            "a scene of \(width)x\(height) cannot have \(frameCount) frames")
+        var random = SplitMix64(seed: seed)
+        let radius = random.in(Self.radii(shortSide: min(width, height)))
+
+        let travelsDown = subject.motion.step.y != 0
+        let room = (travelsDown ? height : width) - 1 - 2 * (radius + Self.margin)
+        let fastest = min(
+            room * ShapePatch.stepsPerPixel / max(1, frameCount - 1), travelsDown ? height : width)
+        let speed = random.in(max(1, fastest * 5 / 8)...fastest)
+        step = (subject.motion.step.x * speed, subject.motion.step.y * speed)
+        start = (
+            Self.start(length: width, radius: radius, travel: step.x * (frameCount - 1), using: &random),
+            Self.start(length: height, radius: radius, travel: step.y * (frameCount - 1), using: &random)
+        )
+        self.subject = subject
+        self.frameCount = frameCount
+        patch = ShapePatch(shape: subject.shape, ramp: subject.colour.ramp, radius: radius, seed: random.next())
+        ground = Self.ground(width: width, height: height, using: &random)
+    }
+
+    /// The most frames that a scene can have: in more, no shape could keep moving and stay inside.
+    public static func maximumFrameCount(width: Int, height: Int) -> Int {
+        let shortSide = min(width, height)
+        let room = shortSide - 1 - 2 * (radii(shortSide: shortSide).upperBound + margin)
+        return 1 + room * ShapePatch.stepsPerPixel
+    }
+
+    /// The shape's velocity in pixels per frame, +x right and +y down; (0, 0) when still.
+    public var velocity: (x: Double, y: Double) {
+        (Double(step.x) / Double(ShapePatch.stepsPerPixel), Double(step.y) / Double(ShapePatch.stepsPerPixel))
+    }
+
+    /// The centroid of the shape's area at a frame, in pixels, +x right and +y down, from the centre of the top left
+    /// pixel.
+    public func centre(at index: Int) -> (x: Double, y: Double) {
+        let position = position(at: index)
+        return (
+            Double(position.x) / Double(ShapePatch.stepsPerPixel),
+            Double(position.y) / Double(ShapePatch.stepsPerPixel)
+        )
+    }
+
+    /// The picture at a frame, `index` in `0..<frameCount`.
+    ///
+    /// Edges are anti-aliased; between whole pixels, colour and coverage are interpolated linearly.
+    public func frame(_ index: Int) -> RGBImage {
+        let position = position(at: index)
+        var pixels = ground.pixels
+        patch.draw(x: position.x, y: position.y, onto: &pixels, width: ground.width)
+        return RGBImage(width: ground.width, height: ground.height, pixels: pixels)
+    }
+
+    /// The centre at a frame, in sixteenths of a pixel.
+    private func position(at index: Int) -> (x: Int, y: Int) {
+        precondition((0..<frameCount).contains(index), "frame \(index) of a scene of \(frameCount) frames")
+        return (start.x + step.x * index, start.y + step.y * index)
+    }
+
+    /// The radii that shapes have, in pixels: 9/64 to 12/64 of the shorter side of the picture.
+    private static func radii(shortSide: Int) -> ClosedRange<Int> {
+        shortSide * 9 / 64...shortSide * 12 / 64
+    }
+
+    /// A start on a whole pixel, in sixteenths, from which a path of `travel` sixteenths, signed, stays inside `length`
+    /// pixels.
+    private static func start(length: Int, radius: Int, travel: Int, using random: inout SplitMix64) -> Int {
+        let steps = ShapePatch.stepsPerPixel
+        let pixels = (abs(travel) + steps - 1) / steps
+        let nearest = radius + margin + (travel < 0 ? pixels : 0)
+        let farthest = length - 1 - radius - margin - (travel > 0 ? pixels : 0)
+        return random.in(nearest...farthest) * steps
+    }
+
+    private static func ground(width: Int, height: Int, using random: inout SplitMix64) -> RGBImage {
+        let ramp = TextureRamp.ground(using: &random)
+        let palette = (0...255).map { ramp.colour(at: UInt8($0)) }
+        var pixels = [UInt8]()
+        pixels.reserveCapacity(width * height * 3)
+        for level in ValueNoise.levels(width: width, height: height, seed: random.next()) {
+            let colour = palette[Int(level)]
+            pixels.append(UInt8(clamping: colour.x))
+            pixels.append(UInt8(clamping: colour.y))
+            pixels.append(UInt8(clamping: colour.z))
+        }
+        return RGBImage(width: width, height: height, pixels: pixels)
+    }
+}

@@ -1,0 +1,75 @@
+public import Codec
+
+/// One video of a ``SyntheticDataset``: a scene, or two with a cut between them.
+public struct SyntheticVideo: Sendable {
+    /// The name without an extension: "video-00012".
+    public let name: String
+
+    /// The scenes in order, one or two.
+    public let scenes: [SyntheticScene]
+
+    /// Joins scenes of one size into a video.
+    init(name: String, scenes: [SyntheticScene]) {
+        precondition((1...2).contains(scenes.count), "a video has one scene or two")
+        self.name = name
+        self.scenes = scenes
+    }
+
+    /// Frames in the video.
+    public var frameCount: Int {
+        scenes.reduce(0) { $0 + $1.frameCount }
+    }
+
+    /// The first frame of the second scene; `nil` without a cut.
+    public var cutFrame: Int? {
+        scenes.count == 2 ? scenes[0].frameCount : nil
+    }
+
+    /// Whether all frames are the same.
+    public var isStatic: Bool {
+        scenes.count == 1 && scenes[0].subject.motion == .still
+    }
+
+    /// What each scene shows, in words: "a red disc moves left, then a blue square moves up".
+    public var caption: String {
+        Self.caption(of: scenes.map(\.subject))
+    }
+
+    /// The motion of the first scene: left, right, up, down or static.
+    public var label: String {
+        scenes[0].subject.motion.rawValue
+    }
+
+    /// The shape of the first scene: "red disc".
+    public var subject: String {
+        scenes[0].subject.name
+    }
+
+    /// The picture at a frame, `index` in `0..<frameCount`, shape (height, width, 3).
+    public func frame(_ index: Int) -> RGBImage {
+        let (scene, local) = locate(index)
+        return scene.frame(local)
+    }
+
+    /// The centroid of the shape in view at a frame, in pixels from the centre of the top left pixel, +x right and +y
+    /// down.
+    public func centre(at index: Int) -> (x: Double, y: Double) {
+        let (scene, local) = locate(index)
+        return scene.centre(at: local)
+    }
+
+    /// The velocity of the shape in view at a frame, in pixels per frame, +x right and +y down.
+    public func velocity(at index: Int) -> (x: Double, y: Double) {
+        locate(index).scene.velocity
+    }
+
+    /// The caption of scenes that show `subjects`.
+    static func caption(of subjects: [SyntheticSubject]) -> String {
+        subjects.map(\.sentence).joined(separator: ", then ")
+    }
+
+    private func locate(_ index: Int) -> (scene: SyntheticScene, index: Int) {
+        guard let cutFrame, index >= cutFrame else { return (scenes[0], index) }
+        return (scenes[1], index - cutFrame)
+    }
+}

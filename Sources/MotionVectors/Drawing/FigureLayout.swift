@@ -1,0 +1,97 @@
+import Codec
+
+/// Where the parts of a ``MotionFigure`` lie, in pixels of the figure.
+struct FigureLayout {
+    /// The picture's pixels are enlarged by this whole factor …
+    let enlargement: Int
+    /// … or reduced by this one; the other is 1.
+    let reduction: Int
+    /// A panel's width without title and legend.
+    let panelWidth: Int
+    /// A panel's height without title and legend.
+    let panelHeight: Int
+    /// Left top corners of the three panels.
+    let panels: [(x: Int, y: Int)]
+    /// The figure's width, even.
+    let width: Int
+    /// The figure's height, even.
+    let height: Int
+    /// The blank border's width.
+    let margin: Int
+    /// Whether the header holds a title above its caption.
+    let hasTitle: Bool
+    /// The size of type, lines and gaps relative to a panel of the ordinary width.
+    let unit: Float
+
+    /// The narrowest panel that small pictures are enlarged to.
+    private static let leastPanelWidth = 480
+    /// The widest panel that a picture is shown in without being reduced.
+    private static let greatestPanelWidth = 1280
+
+    /// Lays out the figure of a picture: three panels in a row or in a column.
+    init(width pictureWidth: Int, height pictureHeight: Int, arrangement: MotionFigure.Arrangement, hasTitle: Bool) {
+        precondition(pictureWidth > 0 && pictureHeight > 0, "a picture has pixels")
+        enlargement = max(1, (Self.leastPanelWidth + pictureWidth - 1) / pictureWidth)
+        reduction = (pictureWidth + Self.greatestPanelWidth - 1) / Self.greatestPanelWidth
+        panelWidth = pictureWidth * enlargement / reduction
+        panelHeight = max(1, pictureHeight * enlargement / reduction)
+        // With a picture of 16:9, row and column miss 16:9 by the same factor of 3: the row of larger type wins.
+        let inRow =
+            switch arrangement {
+            case .row: true
+            case .column: false
+            case .automatic: 9 * pictureWidth <= 16 * pictureHeight
+            }
+        unit = min(inRow ? 2 : 1.5, max(1, Float(panelWidth) / (inRow ? 640 : 900)))
+        margin = Int(24 * unit)
+        self.hasTitle = hasTitle
+
+        let header = Int((hasTitle ? 58 : 30) * unit)
+        let titleHeight = Int(28 * unit)
+        let legendHeight = Int(46 * unit)
+        let gap = Int(22 * unit)
+        let (panelWidth, panelHeight, margin) = (panelWidth, panelHeight, margin)
+        let step =
+            inRow
+            ? (x: panelWidth + gap, y: 0)
+            : (x: 0, y: titleHeight + panelHeight + legendHeight + gap)
+        let corners = (0..<3).map { index in
+            (x: margin + index * step.x, y: margin + header + titleHeight + index * step.y)
+        }
+        panels = corners
+        width = (corners[2].x + panelWidth + margin + 1) / 2 * 2
+        height = (corners[2].y + panelHeight + legendHeight + margin + 1) / 2 * 2
+    }
+
+    /// Figure pixels per picture pixel.
+    var scale: Float { Float(enlargement) / Float(reduction) }
+
+    /// The size of arrows relative to a panel of the ordinary width; it grows less than type does, for detail's sake.
+    var lineUnit: Float { unit.squareRoot() }
+
+    /// A length of `value` pixels at the ordinary panel width, in whole pixels.
+    func length(_ value: Float) -> Int { Int((value * unit).rounded()) }
+
+    /// The distance between the places where arrows are drawn, in picture pixels.
+    ///
+    /// It is a whole number of macroblocks (16), so that arrows sit in their blocks, and at least `least` figure pixels
+    /// at the ordinary panel width, somewhat more in wider ones.
+    func arrowSpacing(least: Float) -> Int {
+        var spacing = 16
+        while Float(spacing) * scale < least * lineUnit { spacing += 16 }
+        return spacing
+    }
+
+    /// The font of the figure's title.
+    var titleFont: StrokeFont { font(17, weight: 0.15) }
+    /// The font of the line below the title.
+    var captionFont: StrokeFont { font(12, weight: 0.115) }
+    /// The font of a panel's title.
+    var panelFont: StrokeFont { font(13, weight: 0.15) }
+    /// The font of legends.
+    var legendFont: StrokeFont { font(11, weight: 0.115) }
+
+    private func font(_ capHeight: Float, weight: Float) -> StrokeFont {
+        StrokeFont(capHeight: (capHeight * unit).rounded(), weight: weight)
+    }
+}

@@ -1,0 +1,178 @@
+public import Codec
+
+/// A figure of one coded frame: its motion vectors over the picture, its residual, and its motion's magnitude.
+///
+/// The three panels stand in a row or in a column, whichever is nearer to 16:9 as a whole (a row up to pictures of 16:9,
+/// a column beyond). Pictures narrower than 480 pixels are enlarged, pictures wider than 1280 reduced, by the least whole
+/// factor that brings a panel into that range. The figure's size depends only on the picture's size, the arrangement and
+/// whether there is a title, and is even, so figures of a video's frames can be encoded as a video.
+///
+/// Arrows show where content moves as time runs. An arrow of list 0 comes from where the content was in a past frame and
+/// ends at its block; one of list 1 starts at its block and goes to where the content will be in a future frame. Dense
+/// fields are thinned out: one block for each cell of a grid.
+public struct MotionFigure: Sendable {
+    /// The values at the ends of the colour scales.
+    ///
+    /// A range that is `nil` is fitted to each frame. Fix both ranges for a video, so that its colours do not flicker.
+    public struct Ranges: Sendable, Hashable {
+        /// The residual shown as white, and negated as black, in luma steps; positive.
+        public var residual: Int?
+        /// The motion shown in the brightest colour, in pixels of the picture; positive.
+        public var magnitude: Float?
+
+        /// Makes ranges; those left out are fitted to each frame.
+        public init(residual: Int? = nil, magnitude: Float? = nil) {
+            self.residual = residual
+            self.magnitude = magnitude
+        }
+
+        /// The ranges that suit a frame: the 99.5th percentile over pixels, rounded up to 1, 2 or 5 times a power of ten.
+        public static func fitting(residual: [Int16], vectors: [MotionVector]) -> Ranges {
+            Ranges(
+                residual: Int(ColorScale.niceLimit(residualPercentile(residual), minimum: 10)),
+                magnitude: ColorScale.niceLimit(magnitudePercentile(vectors), minimum: 2))
+        }
+
+        /// The larger of two ranges each: ranges that suit several frames.
+        public func union(_ other: Ranges) -> Ranges {
+            Ranges(
+                residual: [residual, other.residual].compactMap { $0 }.max(),
+                magnitude: [magnitude, other.magnitude].compactMap { $0 }.max())
+        }
+    }
+
+    /// How the three panels stand.
+    public enum Arrangement: Sendable, Hashable {
+        /// A row or a column, whichever is nearer to 16:9 as a whole.
+        case automatic
+        /// Side by side.
+        case row
+        /// One below the other.
+        case column
+    }
+
+    /// What the figure shows.
+    public struct Frame: Sendable {
+        /// The picture in display size, (H, W, 3).
+        public var picture: RGBImage
+        /// The frame's vectors in the picture's coordinates.
+        public var vectors: [MotionVector]
+        /// The luma residual, (H, W) row-major: the picture less its prediction.
+        public var residual: [Int16]
+        /// The frame's type: `I`, `P` or `B`.
+        public var type: Character
+        /// The frame's number in display order, from 0.
+        public var index: Int
+        /// The frame's time in seconds.
+        public var seconds: Double
+
+        /// Makes a frame of its parts; `residual` has as many values as `picture` has pixels.
+        public init(
+            picture: RGBImage, vectors: [MotionVector], residual: [Int16], type: Character, index: Int, seconds: Double
+        ) {
+            precondition(residual.count == picture.width * picture.height, "a residual has its picture's size")
+            self.picture = picture
+            self.vectors = vectors
+            self.residual = residual
+            self.type = type
+            self.index = index
+            self.seconds = seconds
+        }
+    }
+
+    /// The heading, such as the video's name; none if empty.
+    public var title: String
+    /// The values at the ends of the colour scales.
+    public var ranges: Ranges
+    /// How the panels stand.
+    public var arrangement: Arrangement
+    /// The least distance between arrows, in figure pixels for panels up to 640 wide, growing with wider ones.
+    public var arrowSpacing: Float
+
+    /// Makes a figure; the defaults fit ranges and arrangement to each frame.
+    public init(
+        title: String = "", ranges: Ranges = Ranges(), arrangement: Arrangement = .automatic, arrowSpacing: Float = 20
+    ) {
+        self.title = title
+        self.ranges = ranges
+        self.arrangement = arrangement
+        self.arrowSpacing = arrowSpacing
+    }
+
+    /// The width and height of the figure of a picture, both even.
+    public func size(pictureWidth: Int, pictureHeight: Int) -> (width: Int, height: Int) {
+        let layout = layout(width: pictureWidth, height: pictureHeight)
+        return (layout.width, layout.height)
+    }
+
+    /// Draws the figure of a frame.
+    public func render(_ frame: Frame) -> RGBImage {
+        let picture = frame.picture
+        let layout = layout(width: picture.width, height: picture.height)
+        var ranges = ranges
+        if ranges.residual == nil || ranges.magnitude == nil {
+            let fitted = Ranges.fitting(residual: frame.residual, vectors: frame.vectors)
+            ranges = Ranges(
+                residual: ranges.residual ?? fitted.residual, magnitude: ranges.magnitude ?? fitted.magnitude)
+        }
+        let field = VectorField(frame.vectors, width: picture.width, height: picture.height)
+        var canvas = Canvas(width: layout.width, height: layout.height, background: FigurePalette.paper)
+        drawHeader(on: &canvas, layout, frame)
+        ArrowPanel(layout: layout, field: field, limit: ranges.magnitude ?? 2, spacing: arrowSpacing)
+            .draw(picture, on: &canvas, at: layout.panels[0])
+        ResidualPanel(layout: layout, scale: .residual(limit: Float(ranges.residual ?? 10)))
+            .draw(frame.residual, width: picture.width, height: picture.height, on: &canvas, at: layout.panels[1])
+        MagnitudePanel(layout: layout, field: field, scale: .magnitude(limit: ranges.magnitude ?? 2))
+            .draw(on: &canvas, at: layout.panels[2])
+        return canvas.image
+    }
+
+    private func layout(width: Int, height: Int) -> FigureLayout {
+        FigureLayout(width: width, height: height, arrangement: arrangement, hasTitle: !title.isEmpty)
+    }
+
+    private func drawHeader(on canvas: inout Canvas, _ layout: FigureLayout, _ frame: Frame) {
+        let space = Float(layout.width - 2 * layout.margin)
+        let left = Float(layout.margin)
+        var baseline = left + layout.captionFont.capHeight
+        if layout.hasTitle {
+            baseline = left + layout.titleFont.capHeight
+            let shown = layout.titleFont.truncated(title, to: space)
+            canvas.text(shown, at: Canvas.Point(left, baseline), font: layout.titleFont, FigurePalette.ink)
+            baseline += 26 * layout.unit
+        }
+        let count = frame.vectors.count
+        let caption = [
+            "Frame \(frame.index)", "type \(frame.type)",
+            decimalText(frame.seconds, places: 3, padded: true) + " s",
+            "\(count) motion vector\(count == 1 ? "" : "s")", "\(frame.picture.width)×\(frame.picture.height)",
+        ].joined(separator: "  ·  ")
+        let shown = layout.captionFont.truncated(caption, to: space)
+        canvas.text(shown, at: Canvas.Point(left, baseline), font: layout.captionFont, FigurePalette.softInk)
+    }
+}
+
+/// The 99.5th percentile of a residual's magnitude.
+private func residualPercentile(_ residual: [Int16]) -> Float {
+    var counts = [Int](repeating: 0, count: 512)
+    counts.withUnsafeMutableBufferPointer { counts in
+        for value in residual { counts[min(511, Int(value.magnitude))] += 1 }
+    }
+    var above = residual.count / 200
+    for (value, count) in counts.enumerated().reversed() {
+        above -= count
+        if above < 0 { return Float(value) }
+    }
+    return 0
+}
+
+/// The 99.5th percentile of the vectors' length in pixels, each counted as often as its block has pixels.
+private func magnitudePercentile(_ vectors: [MotionVector]) -> Float {
+    let lengths = vectors.map { (length: $0.magnitude, area: Int($0.width * $0.height)) }
+    var above = lengths.reduce(0) { $0 + $1.area } / 200
+    for (length, area) in lengths.sorted(by: { $0.length > $1.length }) {
+        above -= area
+        if above < 0 { return length }
+    }
+    return 0
+}

@@ -1,0 +1,78 @@
+public import Codec
+public import SystemPackage
+
+/// Writes rebuilt pictures, cropped for display, as raw or encoded video. The file appears when it is complete.
+public final class DeliveredVideo {
+    /// What a path's extension asks for.
+    public enum Kind: Sendable {
+        /// `.yuv`, `.y4m`: the pictures as they are.
+        case raw
+        /// `.mp4`, `.mkv`: encoded with libx264.
+        case encoded
+
+        /// Nil for any other extension.
+        public init?(_ path: FilePath) {
+            switch path.extension?.lowercased() {
+            case "yuv", "y4m": self = .raw
+            case "mp4", "mkv": self = .encoded
+            default: return nil
+            }
+        }
+    }
+
+    /// The size of the delivered pictures.
+    public let size: Size
+    private let description: StreamDescription
+    private var staged: StagedFile
+    private var raw: RawVideoWriter?
+    private var encoded: VideoWriter?
+    private var lastTimestamp: Int?
+
+    /// Creates the file.
+    ///
+    /// - Parameter crf: libx264's constant rate factor for encoded output.
+    /// - Throws: `CodecError` where the file cannot be created, or pictures of odd size are to be encoded.
+    public init(path: FilePath, description: StreamDescription, crf: Double) throws(CodecError) {
+        self.description = description
+        size = description.crop.applied(to: description.codedSize)
+        staged = StagedFile(path: path)
+        let format: PixelFormat = description.fullRange ? .yuv420pFullRange : .yuv420p
+        let rate = description.averageFrameRate.value > 0 ? description.averageFrameRate : Rational(25, 1)
+        if Kind(path) == .encoded {
+            guard size.width % 2 == 0, size.height % 2 == 0 else {
+                throw CodecError(path: path, "libx264 takes no pictures of odd size \(size); write .y4m or .yuv instead")
+            }
+            encoded = try VideoWriter(
+                path: staged.path, settings: .h264(crf: crf), size: size, format: format,
+                timeBase: description.timeBase, frameRate: rate, rotation: description.rotation, threads: 0)
+        } else {
+            raw = try RawVideoWriter(path: staged.path, size: size, frameRate: rate, format: format)
+        }
+    }
+
+    /// Appends a picture of coded size, at the time of its row in `frames.csv`.
+    ///
+    /// - Throws: `CodecError`, a full disk included.
+    public func write(_ picture: Picture, _ record: FrameRecord) throws(CodecError) {
+        try raw?.write(picture, crop: description.crop)
+        guard let encoded else { return }
+        let rate = description.averageFrameRate.value > 0 ? description.averageFrameRate.value : 25
+        let step = max(1, Int((1 / (rate * max(description.timeBase.value, 1e-9))).rounded()))
+        // Streams without times, and repeated times, still need rising ones.
+        let next = lastTimestamp.map { max(record.pts ?? ($0 + step), $0 + 1) } ?? record.pts ?? 0
+        lastTimestamp = next
+        try encoded.write(try picture.cropped(description.crop), at: next)
+    }
+
+    /// Completes the file and gives it its name.
+    ///
+    /// - Throws: `CodecError`, a full disk included.
+    public func finish() throws(CodecError) {
+        try raw?.close()
+        try encoded?.finish()
+        try staged.commit()
+    }
+}
+
+@available(*, unavailable)
+extension DeliveredVideo: Sendable {}

@@ -1,0 +1,110 @@
+import Codec
+import Glibc
+import SystemPackage
+
+/// The open files of one extraction.
+struct FolderFiles: ~Copyable {
+    private var folder: StagedFolder
+    private var motion: NPYWriter
+    private var residual: ResidualWriter?
+    private var accumulatedResidual: ResidualWriter?
+    private var field: NPYWriter?
+    private var mask: NPYWriter?
+    private var accumulated: NPYWriter?
+    private let options: ExtractionOptions
+    private let output: ExtractionOutput
+    private let frameRate: Rational
+
+    init(
+        _ path: FilePath, _ extraction: Extraction, _ options: ExtractionOptions, _ output: ExtractionOutput
+    ) throws(CodecError) {
+        var folder = try StagedFolder(path: path)
+        motion = try NPYWriter(path: folder.stage("motion.npy"), type: .int32, itemShape: [MotionRow.columns])
+        self.folder = folder
+        self.options = options
+        self.output = output
+        frameRate = extraction.stream.averageFrameRate
+    }
+
+    mutating func write(_ frame: ExtractedFrame) throws(CodecError) {
+        try motion.append(frame.rows)
+        let size = frame.picture.size
+        if let values = frame.residual, let format = output.residual {
+            if residual == nil { residual = try makeResidual("residual", format, size) }
+            try residual?.write(values)
+        }
+        if let values = frame.accumulatedResidual, let format = output.residual {
+            if accumulatedResidual == nil {
+                accumulatedResidual = try makeResidual("accumulated_residual", format, size)
+            }
+            try accumulatedResidual?.write(values)
+        }
+        if let cellSize = output.fieldCellSize {
+            let dense = MotionField(frame.rows.lazy.map(\.vector), size: size, cellSize: cellSize)
+            if field == nil {
+                field = try NPYWriter(
+                    path: folder.stage("field.npy"), type: .int16, itemShape: [dense.rows, dense.columns, 2])
+                mask = try NPYWriter(
+                    path: folder.stage("mask.npy"), type: .uint8, itemShape: [dense.rows, dense.columns])
+            }
+            try field?.append(dense.vectors)
+            try mask?.append(dense.mask)
+        }
+        if let traced = frame.accumulated {
+            if accumulated == nil {
+                accumulated = try NPYWriter(
+                    path: folder.stage("accumulated.npy"), type: .int16, itemShape: [size.height, size.width, 2])
+            }
+            // Quarter pixels, as every vector that PFrame writes.
+            try accumulated?.append(traced.displacements.map { $0 &<< 2 })
+        }
+    }
+
+    /// Completes every file; returns their size in bytes.
+    consuming func finish(_ records: [FrameRecord], _ description: StreamDescription) throws(CodecError) -> Int {
+        try motion.close()
+        try residual?.close()
+        try accumulatedResidual?.close()
+        try field?.close()
+        try mask?.close()
+        try accumulated?.close()
+        var csv = try OutputFile(path: folder.stage("frames.csv"))
+        try csv.write(FrameRecord.header + "\n")
+        for record in records { try csv.write(record.csvLine + "\n") }
+        try csv.close()
+        let path = folder.stage(StreamDescription.fileName)
+        var json = try OutputFile(path: path)
+        try json.write(try description.json(path))
+        try json.close()
+        try folder.commit(last: StreamDescription.fileName, stale: ExtractionWriter.fileNames)
+        return ExtractionWriter.fileNames.reduce(0) { $0 + fileSize(folder.path.appending($1)) }
+    }
+
+    private mutating func makeResidual(
+        _ name: String, _ format: ResidualFormat, _ size: Size
+    ) throws(CodecError) -> ResidualWriter {
+        var paths: [FilePath] = []
+        for file in format.files(name) { paths.append(folder.stage(file)) }
+        return try ResidualWriter(
+            format, paths: paths, size: size, frameRate: frameRate, threads: output.encoderThreads)
+    }
+}
+
+/// The size of a file in bytes, 0 where there is none.
+private func fileSize(_ path: FilePath) -> Int {
+    var facts = stat()
+    return path.withPlatformString { stat($0, &facts) } == 0 ? Int(facts.st_size) : 0
+}
+
+extension StreamDescription.Source {
+    /// Describes a file as it is now.
+    init(_ path: FilePath) throws(CodecError) {
+        var facts = stat()
+        guard path.withPlatformString({ stat($0, &facts) }) == 0 else {
+            throw CodecError(path: path, "cannot examine: \(Errno(rawValue: errno))")
+        }
+        self.path = path.string
+        bytes = Int(facts.st_size)
+        modified = facts.st_mtim.tv_sec * 1_000_000_000 + facts.st_mtim.tv_nsec
+    }
+}

@@ -1,0 +1,121 @@
+public import Codec
+public import SystemPackage
+
+/// Rebuilds a video's pictures from an extraction folder alone: `frame = prediction + residual`, exactly.
+public final class Reconstruction {
+    /// What the folder says of the video.
+    public let description: StreamDescription
+    private let folder: FilePath
+    private let records: [FrameRecord]
+    private let motion: NPYReader
+    private let residuals: ResidualReader
+    private let compensator: MotionCompensator
+    private var references: ReferencePictures
+    private var order = DecodeOrder<Pending>()
+    private var finished = DisplayOrder<Picture>()
+    private var pool: ResidualPool
+    private var nextRead = 0
+
+    /// A picture whose residual was read and whose references are yet to come.
+    private struct Pending {
+        let record: FrameRecord
+        var rows: [MotionRow]
+        let residual: Residual
+    }
+
+    /// Opens an extraction folder.
+    ///
+    /// - Throws: `CodecError` where a file is missing, incomplete, or does not fit the others.
+    public init(folder: FilePath) throws(CodecError) {
+        let description = try StreamDescription(folder: folder)
+        self.description = description
+        self.folder = folder
+        guard let format = description.options.residual else {
+            throw CodecError(path: folder, "holds no residual; extract again with --residual")
+        }
+        let all = try FrameTable.read(folder.appending("frames.csv"))
+        let records = all.filter { $0.display >= 0 }
+        self.records = records
+        guard records.count == description.frames, records.indices.allSatisfy({ records[$0].display == $0 }) else {
+            throw CodecError(path: folder.appending("frames.csv"), "does not list the \(description.frames) frames in order")
+        }
+        let path = folder.appending("motion.npy")
+        motion = try NPYReader(path: path, type: .int32)
+        let rows = records.reduce(0) { $0 + $1.vectors }
+        guard motion.shape == [rows, MotionRow.columns] else {
+            throw CodecError(path: path, "has shape \(motion.shape) where frames.csv says [\(rows), 12]; extract again")
+        }
+        residuals = try ResidualReader(format, folder: folder, size: description.codedSize, frames: records.count)
+        compensator = try MotionCompensator(size: description.codedSize, rule: description.predictionRule)
+        references = ReferencePictures(capacity: max(1, description.referenceFrames))
+        pool = ResidualPool(size: description.codedSize)
+    }
+
+    /// The rows of `frames.csv` that are pictures, in display order.
+    public var frames: [FrameRecord] { records }
+
+    /// The next picture in display order, at coded size, nil at the end.
+    ///
+    /// - Throws: `CodecError` where the files end early or contradict each other.
+    public func next() throws(CodecError) -> Picture? {
+        while true {
+            if let picture = finished.pop() { return picture }
+            guard nextRead < records.count else { return nil }
+            try readNext()
+            let isComplete = nextRead == records.count
+            while let pending = order.pop(isComplete: isComplete) { try rebuild(pending) }
+        }
+    }
+
+    private func readNext() throws(CodecError) {
+        let record = records[nextRead]
+        var rows = [MotionRow](
+            repeating: MotionRow(frame: 0, vector: MotionVector(blockX: 0, y: 0, size: 16, dx: 0, dy: 0)),
+            count: record.vectors)
+        try rows.withUnsafeMutableBufferPointer { buffer throws(CodecError) in try motion.read(into: buffer) }
+        guard rows.allSatisfy({ $0.isSane(in: record.display) }) else {
+            throw CodecError(
+                path: folder.appending("motion.npy"), "rows of frame \(record.display) are not what PFrame writes")
+        }
+        let residual = pool.take()
+        try residuals.read(into: residual)
+        // Estimated vectors predict from the frame displayed before, whatever the stream's own order.
+        let number = description.motionSource == .stream ? record.decode : record.display
+        order.insert(Pending(record: record, rows: rows, residual: residual), number: number)
+        nextRead += 1
+    }
+
+    private func rebuild(_ pending: Pending) throws(CodecError) {
+        let record = pending.record
+        let isStream = description.motionSource == .stream
+        let picture = try Picture(
+            size: description.codedSize, format: description.fullRange ? .yuv420pFullRange : .yuv420p)
+        var prediction: Picture?
+        if isStream && record.predictsUnmoved, let latest = references.entries.first {
+            compensator.predictUnmoved(from: latest.picture)
+            prediction = compensator.prediction
+        } else if !pending.rows.isEmpty {
+            var rows = pending.rows
+            rows.withUnsafeMutableBufferPointer { rows in
+                compensator.predict(rows) { references.picture($0) }
+            }
+            prediction = compensator.prediction
+        }
+        pending.residual.add(to: prediction, into: picture)
+        if !isStream || record.isReference { references.insert(picture, display: Int32(record.display)) }
+        finished.insert(picture, at: record.display)
+    }
+}
+
+@available(*, unavailable)
+extension Reconstruction: Sendable {}
+
+extension MotionRow {
+    /// Whether the row can be predicted from without leaving what numbers can hold: rows may come from anywhere.
+    fileprivate func isSane(in display: Int) -> Bool {
+        let near: ClosedRange<Int32> = -(1 << 20)...(1 << 20)
+        return Int(frame) == display && (1...4).contains(vector.motionScale) && near.contains(vector.motionX)
+            && near.contains(vector.motionY) && near.contains(vector.destinationX) && near.contains(vector.destinationY)
+            && (1...64).contains(vector.width) && (1...64).contains(vector.height)
+    }
+}

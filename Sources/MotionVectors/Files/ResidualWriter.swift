@@ -1,0 +1,97 @@
+import Codec
+import SystemPackage
+
+/// How residuals are stored.
+public enum ResidualFormat: String, Sendable, CaseIterable, Codable {
+    /// Lossless FFV1 in Matroska, yuv420p10, value + 512: any FFmpeg reads it.
+    case mkv
+    /// Three `int16` arrays, `_y`, `_u` and `_v`, `(T, H, W)`.
+    case npy
+
+    /// The files of a residual called `name`.
+    func files(_ name: String) -> [String] {
+        switch self {
+        case .mkv: ["\(name).mkv"]
+        case .npy: ["y", "u", "v"].map { "\(name)_\($0).npy" }
+        }
+    }
+}
+
+/// Writes residuals in display order.
+final class ResidualWriter {
+    private var video: (writer: VideoWriter, scratch: Picture)?
+    private var planes: [NPYWriter] = []
+    private var count = 0
+
+    init(
+        _ format: ResidualFormat, paths: [FilePath], size: Size, frameRate: Rational, threads: Int
+    ) throws(CodecError) {
+        switch format {
+        case .mkv:
+            let rate = frameRate.numerator > 0 && frameRate.denominator > 0 ? frameRate : Rational(25, 1)
+            let writer = try VideoWriter(
+                path: paths[0], settings: .ffv1, size: size, format: .yuv420p10,
+                timeBase: Rational(rate.denominator, rate.numerator), frameRate: rate, threads: threads)
+            video = (writer, try Picture(size: size, format: .yuv420p10))
+        case .npy:
+            for (path, extent) in zip(paths, [size, size.chroma, size.chroma]) {
+                planes.append(try NPYWriter(path: path, type: .int16, itemShape: [extent.height, extent.width]))
+            }
+        }
+    }
+
+    func write(_ residual: Residual) throws(CodecError) {
+        for (index, writer) in planes.enumerated() {
+            try residual.withPlane(index) { values throws(CodecError) in
+                try writer.append(UnsafeBufferPointer(values))
+            }
+        }
+        if let video {
+            residual.store(into: video.scratch)
+            try video.writer.write(video.scratch, at: count)
+        }
+        count += 1
+    }
+
+    func close() throws(CodecError) {
+        for writer in planes { try writer.close() }
+        try video?.writer.finish()
+    }
+}
+
+/// What `residual.mkv` adds to every value, so that −255…255 becomes 257…767 of 10 bits.
+private let offset: Int16 = 512
+
+extension Residual {
+    /// Writes the values plus 512 into a 10-bit picture of the same size.
+    func store(into picture: Picture) {
+        for index in 0..<3 {
+            let (plane, extent) = (picture.plane(index), extent(index))
+            withPlane(index) { values in
+                guard let base = values.baseAddress else { return }
+                for row in 0..<extent.height {
+                    let source = base + row * extent.width
+                    (plane.base + row * plane.stride).withMemoryRebound(to: Int16.self, capacity: extent.width) { out in
+                        for column in 0..<extent.width { out[column] = source[column] &+ offset }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads values from a 10-bit picture of the same size.
+    func load(from picture: Picture) {
+        for index in 0..<3 {
+            let (plane, extent) = (picture.plane(index), extent(index))
+            withPlane(index) { values in
+                guard let base = values.baseAddress else { return }
+                for row in 0..<extent.height {
+                    let target = base + row * extent.width
+                    (plane.base + row * plane.stride).withMemoryRebound(to: Int16.self, capacity: extent.width) { source in
+                        for column in 0..<extent.width { target[column] = source[column] &- offset }
+                    }
+                }
+            }
+        }
+    }
+}

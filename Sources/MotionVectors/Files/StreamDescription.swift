@@ -1,0 +1,162 @@
+public import Codec
+import FoundationEssentials
+public import SystemPackage
+
+/// `stream.json`: what an extraction holds and how it was made. Written last: a folder without it is not complete.
+public struct StreamDescription: Sendable, Codable, Equatable {
+    /// Which file it was.
+    public struct Source: Sendable, Codable, Equatable {
+        /// The path as given.
+        public var path: String
+        /// Its size.
+        public var bytes: Int
+        /// Its modification time, nanoseconds since 1970.
+        public var modified: Int
+    }
+
+    /// What was asked for.
+    public struct Options: Sendable, Codable, Equatable {
+        /// `mkv`, `npy`, or nil for none.
+        public var residual: ResidualFormat?
+        /// Cell size of `field.npy`, or nil for none.
+        public var field: Int?
+        /// Whether references were inferred.
+        public var references: Bool
+        /// Whether motion was accumulated.
+        public var accumulate: Bool
+        /// Largest offset of estimated motion, in pixels.
+        public var radius: Int
+        /// The most frames to extract, or nil for all.
+        public var frameLimit: Int?
+        /// The stream asked for, or nil for the first.
+        public var stream: Int?
+    }
+
+    /// Layout of the folder; readers refuse a newer one.
+    public var formatVersion = 1
+    /// The program that wrote it.
+    public var tool: String
+    /// Which file it was.
+    public var source: Source
+    /// What was asked for.
+    public var options: Options
+    /// Where the vectors come from.
+    public var motionSource: MotionSource
+    /// Container index of the stream.
+    public var stream: Int
+    /// libavcodec's name of the codec.
+    public var codec: String
+    /// The codec's profile, if known.
+    public var profile: String?
+    /// How vectors predict, if pictures were predicted.
+    public var predictionRule: PredictionRule
+    /// Reference pictures kept for prediction.
+    public var referenceFrames: Int
+    /// Width of the planes.
+    public var codedWidth: Int
+    /// Height of the planes.
+    public var codedHeight: Int
+    /// What to leave out for display.
+    public var crop: Crop
+    /// Whether samples span 0…255 (`yuvj420p`).
+    public var fullRange: Bool
+    /// Unit of pts, in seconds.
+    public var timeBase: Rational
+    /// As the container states it; 0/0 where it does not.
+    public var averageFrameRate: Rational
+    /// Clockwise, degrees.
+    public var rotation: Int
+    /// Rows of `frames.csv` that are pictures.
+    public var frames: Int
+    /// Rows of `motion.npy`.
+    public var vectors: Int
+    /// Pictures with errors, and packets that gave none.
+    public var damaged: Int
+    /// Pictures coded in fields or MBAFF.
+    public var interlaced: Int
+    /// What cut the file short, or nil.
+    public var truncation: String?
+
+    /// The size of the planes.
+    public var codedSize: Size { Size(width: codedWidth, height: codedHeight) }
+
+    static let fileName = "stream.json"
+
+    /// Reads a folder's description.
+    ///
+    /// - Throws: `CodecError` where the folder is no complete extraction.
+    public init(folder: FilePath) throws(CodecError) {
+        let path = folder.appending(Self.fileName)
+        let text: [UInt8]
+        do { text = try readWholeFile(path) } catch {
+            throw CodecError(path: folder, "is no complete extraction (cannot read \(Self.fileName): \(error))")
+        }
+        do {
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            self = try decoder.decode(Self.self, from: Data(text))
+        } catch {
+            throw CodecError(path: path, "is not what PFrame writes; extract the video again")
+        }
+        guard formatVersion <= 1 else {
+            throw CodecError(path: path, "format version \(formatVersion) is newer than this PFrame knows")
+        }
+        let limit = 1...65_536
+        guard limit.contains(codedWidth), limit.contains(codedHeight), referenceFrames >= 0, frames >= 0,
+            crop.left >= 0, crop.top >= 0, crop.right >= 0, crop.bottom >= 0,
+            crop.left + crop.right < codedWidth, crop.top + crop.bottom < codedHeight
+        else { throw CodecError(path: path, "its sizes make no picture") }
+    }
+
+    init(
+        extraction: Extraction, source: Source, options: Options, motionSource: MotionSource, tool: String, first: Picture,
+        frames: Int, vectors: Int
+    ) {
+        let stream = extraction.stream
+        self.tool = tool
+        self.source = source
+        self.options = options
+        self.motionSource = motionSource
+        self.stream = stream.index
+        codec = stream.codecName
+        profile = stream.profile
+        predictionRule = motionSource == .stream ? stream.predictionRule ?? .h264 : .h264
+        referenceFrames = extraction.referenceFrames
+        codedWidth = first.size.width
+        codedHeight = first.size.height
+        crop = first.crop
+        fullRange = first.format == .yuv420pFullRange
+        timeBase = stream.timeBase
+        averageFrameRate = stream.averageFrameRate
+        rotation = stream.rotation
+        self.frames = frames
+        self.vectors = vectors
+        damaged = 0
+        interlaced = 0
+        truncation = extraction.truncation
+    }
+
+    /// The file's text.
+    func json(_ path: FilePath) throws(CodecError) -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do { return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n" } catch {
+            throw CodecError(path: path, "cannot describe the stream: \(error)")
+        }
+    }
+}
+
+/// The whole of a small file.
+func readWholeFile(_ path: FilePath) throws -> [UInt8] {
+    let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+    return try descriptor.closeAfter {
+        var result: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = try chunk.withUnsafeMutableBytes { try descriptor.read(into: $0) }
+            if count == 0 { return result }
+            result.append(contentsOf: chunk[..<count])
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import Codec
+
+/// Turns decoded pictures and their vectors into extracted frames: references, prediction, residual, accumulation.
+protocol FramePredictor: AnyObject {
+    /// Takes the next picture in display order; finished frames go to `emit` as soon as they are, in any order.
+    func accept(
+        _ frame: DecodedFrame, packets: [PacketRecord], emit: (ExtractedFrame) -> Void
+    ) throws(CodecError)
+    /// No picture follows.
+    func finish(packets: [PacketRecord], emit: (ExtractedFrame) -> Void)
+}
+
+/// A decoded picture with what the decoder says of it.
+struct DecodedFrame {
+    let picture: Picture
+    var record: FrameRecord
+    var rows: [MotionRow]
+
+    var display: Int32 { Int32(record.display) }
+}
+
+/// Residuals in flight, used again once nobody holds them.
+struct ResidualPool {
+    private let size: Size
+    private var all: [Residual] = []
+
+    init(size: Size) { self.size = size }
+
+    /// A residual that nobody else holds; its values are left over.
+    mutating func take() -> Residual {
+        for index in all.indices where isKnownUniquelyReferenced(&all[index]) { return all[index] }
+        let fresh = Residual(size: size)
+        all.append(fresh)
+        return fresh
+    }
+}

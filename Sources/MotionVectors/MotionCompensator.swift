@@ -1,0 +1,116 @@
+import CKernels
+public import Codec
+
+/// Forms the prediction of a picture from vectors and reference pictures: `p(x) = ref(x + mv / 4)`, coordinates clamped
+/// to the edge of the coded picture (H.264, 8.4.2.2), two lists averaged as `(a + b + 1) >> 1`.
+///
+/// Pixels of blocks without a vector, or whose references are gone, are predicted as 0.
+public final class MotionCompensator {
+    private let rule: PredictionRule
+    private let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * 256)
+    /// The prediction formed last, of the coded size.
+    public let prediction: Picture
+
+    /// Prepares predictions of a size.
+    ///
+    /// - Throws: `CodecError` when memory is short.
+    public init(size: Size, rule: PredictionRule) throws(CodecError) {
+        self.rule = rule
+        prediction = try Picture(size: size, format: .yuv420p)
+        scratch.initialize(repeating: 0, count: 2 * 256)
+    }
+
+    deinit { scratch.deallocate() }
+
+    /// Predicts a picture into `prediction`.
+    ///
+    /// - Parameters:
+    ///   - rows: the picture's rows of `motion.npy`; those whose reference is negative take no part.
+    ///   - reference: the picture of a display index, nil where it is not kept.
+    public func predict(
+        _ rows: UnsafeMutableBufferPointer<MotionRow>, reference: (Int32) -> Picture?
+    ) {
+        var references: [Int32: ReferencePlanes] = [:]
+        var last: (display: Int32, planes: ReferencePlanes)?
+        func planes(_ display: Int32) -> ReferencePlanes? {
+            guard display >= 0 else { return nil }
+            if let last, last.display == display { return last.planes }
+            let found = references[display] ?? reference(display).map { ReferencePlanes($0) }
+            if let found {
+                references[display] = found
+                last = (display, found)
+            }
+            return found
+        }
+        let targets = (prediction.plane(0), prediction.plane(1), prediction.plane(2))
+        clear(targets.0)
+        clear(targets.1)
+        clear(targets.2)
+        rows.forEachBlock { block in
+            let first = planes(rows[block.first].reference).map { (rows[block.first].vector, $0) }
+            let second = block.second.flatMap { row in planes(rows[row].reference).map { (rows[row].vector, $0) } }
+            guard let used = first ?? second else { return }
+            let other = first == nil ? nil : second
+            predict(used.0, used.1.luma, other.map { ($0.0, $0.1.luma) }, into: targets.0, isChroma: false)
+            predict(used.0, used.1.u, other.map { ($0.0, $0.1.u) }, into: targets.1, isChroma: true)
+            predict(used.0, used.1.v, other.map { ($0.0, $0.1.v) }, into: targets.2, isChroma: true)
+        }
+    }
+
+    /// Predicts a picture as a copy of another: zero vectors everywhere.
+    public func predictUnmoved(from reference: Picture) {
+        for index in 0..<3 {
+            let (source, target) = (reference.plane(index), prediction.plane(index))
+            for row in 0..<target.height {
+                (target.base + row * target.stride).update(from: source.base + row * source.stride, count: target.width)
+            }
+        }
+    }
+
+    private func predict(
+        _ vector: MotionVector, _ reference: pframe_plane, _ other: (MotionVector, pframe_plane)?, into target: Plane,
+        isChroma: Bool
+    ) {
+        guard let area = BlockArea(vector, plane: target, isChroma: isChroma) else { return }
+        let out = target.base + area.y * target.stride + area.x
+        guard let other else {
+            interpolate(vector, area, reference, into: out, stride: target.stride, isChroma)
+            return
+        }
+        interpolate(vector, area, reference, into: scratch, stride: 16, isChroma)
+        interpolate(other.0, area, other.1, into: scratch + 256, stride: 16, isChroma)
+        pframe_average(
+            out, target.stride, scratch, 16, scratch + 256, 16, Int32(area.width), Int32(area.height))
+    }
+
+    private func interpolate(
+        _ vector: MotionVector, _ area: BlockArea, _ reference: pframe_plane, into out: UnsafeMutablePointer<UInt8>,
+        stride: Int, _ isChroma: Bool
+    ) {
+        if isChroma {
+            rule.predictChroma(vector, area, from: reference, into: out, stride: stride)
+        } else {
+            rule.predictLuma(vector, area, from: reference, into: out, stride: stride)
+        }
+    }
+
+    private func clear(_ plane: Plane) {
+        for row in 0..<plane.height { (plane.base + row * plane.stride).update(repeating: 0, count: plane.width) }
+    }
+}
+
+@available(*, unavailable)
+extension MotionCompensator: Sendable {}
+
+/// The three planes of a reference picture, lent while the picture lives.
+private struct ReferencePlanes {
+    let luma: pframe_plane
+    let u: pframe_plane
+    let v: pframe_plane
+
+    init(_ picture: Picture) {
+        luma = picture.plane(0).kernel
+        u = picture.plane(1).kernel
+        v = picture.plane(2).kernel
+    }
+}

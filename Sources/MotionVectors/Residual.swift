@@ -1,0 +1,78 @@
+import CKernels
+public import Codec
+
+/// The residual of a 4:2:0 picture: three `Int16` planes of `frame − prediction`, luma `(H, W)` and chroma
+/// `(ceil(H/2), ceil(W/2))`, values −255…255.
+///
+/// It is a *closure* residual: what our prediction leaves of the decoded picture, not what the encoder coded.
+public final class Residual {
+    /// Luma size.
+    public let size: Size
+    private let planes: [UnsafeMutableBufferPointer<Int16>]
+
+    /// An unset residual.
+    public init(size: Size) {
+        self.size = size
+        planes = [size, size.chroma, size.chroma].map { .allocate(capacity: $0.width * $0.height) }
+        for plane in planes { plane.initialize(repeating: 0) }
+    }
+
+    deinit {
+        for plane in planes { plane.deallocate() }
+    }
+
+    /// Width and height of plane 0…2.
+    public func extent(_ index: Int) -> Size { index == 0 ? size : size.chroma }
+
+    /// Lends plane 0…2, row-major without gaps.
+    public func withPlane<Result, Failure: Error>(
+        _ index: Int, _ body: (UnsafeMutableBufferPointer<Int16>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body(planes[index])
+    }
+
+    /// `r = frame − prediction`, no clipping; a nil prediction is 0 everywhere.
+    public func subtract(_ prediction: Picture?, from frame: Picture) {
+        for index in 0..<3 {
+            let (extent, target) = (extent(index), planes[index])
+            let source = frame.plane(index)
+            let predicted = prediction?.plane(index)
+            for row in 0..<extent.height {
+                let out = target.baseAddress.unsafelyUnwrapped + row * extent.width
+                if let predicted {
+                    pframe_subtract(
+                        out, source.base + row * source.stride, predicted.base + row * predicted.stride, extent.width)
+                } else {
+                    for column in 0..<extent.width { out[column] = Int16(source.base[row * source.stride + column]) }
+                }
+            }
+        }
+    }
+
+    /// `frame = prediction + r`; a nil prediction is 0 everywhere.
+    public func add(to prediction: Picture?, into frame: Picture) {
+        for index in 0..<3 {
+            let (extent, values) = (extent(index), planes[index])
+            let target = frame.plane(index)
+            let predicted = prediction?.plane(index)
+            for row in 0..<extent.height {
+                let residual = values.baseAddress.unsafelyUnwrapped + row * extent.width
+                let out = target.base + row * target.stride
+                if let predicted {
+                    pframe_add(out, predicted.base + row * predicted.stride, residual, extent.width)
+                } else {
+                    for column in 0..<extent.width { out[column] = UInt8(truncatingIfNeeded: residual[column]) }
+                }
+            }
+        }
+    }
+
+    /// Mean absolute value of the luma plane.
+    public var meanLumaMagnitude: Double {
+        guard let base = planes[0].baseAddress, !planes[0].isEmpty else { return 0 }
+        return Double(pframe_sum_magnitude(base, planes[0].count)) / Double(planes[0].count)
+    }
+}
+
+@available(*, unavailable)
+extension Residual: Sendable {}

@@ -1,0 +1,109 @@
+import Codec
+
+/// Predicts pictures from the stream's own vectors, in decode order.
+final class StreamPredictor: FramePredictor {
+    private let options: ExtractionOptions
+    private let inference: ReferenceInference
+    private let compensator: MotionCompensator
+    private var references: ReferencePictures
+    private var order = DecodeOrder<DecodedFrame>()
+    private var residuals: ResidualPool
+    private var traces: [Int32: Trace] = [:]
+    private var lastNumber = -1
+    private var lastReference: Picture?
+
+    /// Accumulated motion and the intra picture it leads back to.
+    private struct Trace {
+        let motion: AccumulatedMotion
+        let origin: Picture
+    }
+
+    init(
+        size: Size, rule: PredictionRule, referenceFrames: Int, options: ExtractionOptions
+    ) throws(CodecError) {
+        self.options = options
+        inference = ReferenceInference(rule: rule)
+        compensator = try MotionCompensator(size: size, rule: rule)
+        references = ReferencePictures(capacity: referenceFrames)
+        residuals = ResidualPool(size: size)
+    }
+
+    func accept(
+        _ frame: DecodedFrame, packets: [PacketRecord], emit: (ExtractedFrame) -> Void
+    ) {
+        order.insert(frame, number: frame.record.decode)
+        while let next = order.pop(isComplete: false) { emit(process(next, packets)) }
+    }
+
+    func finish(packets: [PacketRecord], emit: (ExtractedFrame) -> Void) {
+        while let next = order.pop(isComplete: true) { emit(process(next, packets)) }
+    }
+
+    private func process(_ decoded: DecodedFrame, _ packets: [PacketRecord]) -> ExtractedFrame {
+        var frame = decoded
+        let number = frame.record.decode
+        let passed = max(lastNumber + 1, 0)..<max(number, lastNumber + 1)
+        lastNumber = max(lastNumber, number)
+        let isIDR = packets.indices.contains(number) && packets[number].isIDR
+        if isIDR || frame.record.isDamaged || passed.contains(where: { packets[$0].isDamaged }) {
+            references.removeAll()
+        }
+        let prediction = predict(&frame)
+        let trace = options.accumulate ? trace(&frame) : nil
+        if frame.record.isReference {
+            references.insert(frame.picture, display: frame.display)
+            lastReference = frame.picture
+            if let trace { traces[frame.display] = trace }
+            let kept = references
+            traces = traces.filter { kept.picture($0.key) != nil }
+        }
+        var residual: Residual?
+        var accumulatedResidual: Residual?
+        if options.residual {
+            let values = residuals.take()
+            values.subtract(prediction, from: frame.picture)
+            residual = values
+            if let trace {
+                let values = residuals.take()
+                trace.motion.subtract(origin: trace.origin, from: frame.picture, into: values)
+                accumulatedResidual = values
+            }
+        }
+        return ExtractedFrame(
+            record: frame.record, rows: frame.rows, picture: frame.picture, residual: residual,
+            accumulated: trace?.motion, accumulatedResidual: accumulatedResidual)
+    }
+
+    /// Fills the frame's references and, where residuals are asked for, forms its prediction; nil where it is 0.
+    private func predict(_ frame: inout DecodedFrame) -> Picture? {
+        let isTrusted = frame.record.type != .intra && !frame.record.isInterlaced && !references.entries.isEmpty
+        guard isTrusted else {
+            for index in frame.rows.indices { frame.rows[index].reference = MotionRow.unused }
+            guard options.residual, frame.record.predictsUnmoved, let lastReference else { return nil }
+            compensator.predictUnmoved(from: lastReference)
+            return compensator.prediction
+        }
+        let picture = frame.picture
+        frame.rows.withUnsafeMutableBufferPointer { rows in
+            inference.infer(rows, of: picture, from: references.entries)
+            if options.residual { compensator.predict(rows) { references.picture($0) } }
+        }
+        return options.residual ? compensator.prediction : nil
+    }
+
+    private func trace(_ frame: inout DecodedFrame) -> Trace {
+        let latest = references.entries.first.flatMap { traces[$0.display] }
+        guard frame.record.type != .intra, let latest else {
+            let identity = AccumulatedMotion(identity: frame.picture.size, origin: frame.record.display)
+            return Trace(motion: identity, origin: frame.picture)
+        }
+        guard !frame.record.isInterlaced else { return latest }
+        let motion = frame.rows.withUnsafeMutableBufferPointer { rows in
+            AccumulatedMotion(latest.motion, rows: rows) { display in
+                // A reference from before the latest intra picture leads back to another origin: not comparable.
+                traces[display].flatMap { $0.motion.origin == latest.motion.origin ? $0.motion : nil }
+            }
+        }
+        return Trace(motion: motion, origin: latest.origin)
+    }
+}

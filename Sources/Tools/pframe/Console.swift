@@ -1,0 +1,101 @@
+import FoundationEssentials
+import Glibc
+
+/// What a person reads goes to stderr, results to stdout.
+enum Console {
+    /// Whether stderr is a terminal that redraws lines.
+    static let isTerminal = isatty(STDERR_FILENO) == 1
+
+    /// One line on stderr.
+    static func error(_ text: String) {
+        write(text + "\n", to: STDERR_FILENO)
+    }
+
+    /// Raw text on stderr, for lines that are drawn again.
+    static func draw(_ text: String) {
+        write(text, to: STDERR_FILENO)
+    }
+
+    /// One line on stdout.
+    static func output(_ text: String) {
+        write(text + "\n", to: STDOUT_FILENO)
+    }
+
+    /// One JSON object on one line of stdout, keys sorted.
+    static func json(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        output(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        let bytes = Array(text.utf8)
+        var position = 0
+        while position < bytes.count {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress.map { $0 + position }, $0.count - position) }
+            // A closed pipe or terminal has no reader to tell.
+            guard count > 0 || errno == EINTR else { return }
+            position += max(0, count)
+        }
+    }
+}
+
+/// Numbers as people read them.
+enum Format {
+    /// `1,234,567`.
+    static func count(_ value: Int) -> String {
+        let digits = String(abs(value))
+        var groups: [Substring] = []
+        var end = digits.endIndex
+        while end > digits.startIndex {
+            let start = digits.index(end, offsetBy: -3, limitedBy: digits.startIndex) ?? digits.startIndex
+            groups.insert(digits[start..<end], at: 0)
+            end = start
+        }
+        return (value < 0 ? "-" : "") + groups.joined(separator: ",")
+    }
+
+    /// `3.2 MB`.
+    static func bytes(_ value: Int) -> String {
+        let units = ["bytes", "kB", "MB", "GB", "TB"]
+        var scaled = Double(value)
+        var unit = 0
+        while scaled >= 1000, unit + 1 < units.count {
+            scaled /= 1000
+            unit += 1
+        }
+        return unit == 0 ? "\(value) bytes" : "\(fixed(scaled, 1)) \(units[unit])"
+    }
+
+    /// `1:02:03` or `2:03`.
+    static func duration(_ seconds: Double) -> String {
+        let total = Int(max(0, seconds.isFinite ? seconds : 0).rounded())
+        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        let (hours, minutes) = (total / 3600, total / 60 % 60)
+        return hours > 0 ? "\(hours):\(two(minutes)):\(two(total % 60))" : "\(minutes):\(two(total % 60))"
+    }
+
+    /// A number with a fixed count of decimals.
+    static func fixed(_ value: Double, _ decimals: Int) -> String {
+        guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
+        let scale = (0..<decimals).reduce(1) { result, _ in result * 10 }
+        let scaled = Int((value * Double(scale)).rounded())
+        let fraction = String(abs(scaled) % scale)
+        let sign = scaled < 0 ? "-" : ""
+        guard decimals > 0 else { return sign + String(abs(scaled)) }
+        return "\(sign)\(abs(scaled) / scale).\(String(repeating: "0", count: decimals - fraction.count))\(fraction)"
+    }
+
+    /// Columns aligned, the first to the left, the others to the right.
+    static func table(_ rows: [[String]]) -> String {
+        guard let columns = rows.first?.count else { return "" }
+        let widths = (0..<columns).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            row.enumerated().map { column, text in
+                let padding = String(repeating: " ", count: widths[column] - text.count)
+                return column == 0 ? text + padding : padding + text
+            }.joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+}

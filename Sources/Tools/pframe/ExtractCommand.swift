@@ -1,0 +1,156 @@
+public import ArgumentParser
+import Codec
+public import MotionVectors
+import Synchronization
+import SystemPackage
+
+extension ResidualFormat: ExpressibleByArgument {}
+extension MotionSource: ExpressibleByArgument {}
+
+/// `pframe extract`.
+struct ExtractCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "extract",
+        abstract: "Extract motion vectors, and residuals, of videos.",
+        discussion: """
+            Writes DIR/<stem>/ for every video: motion.npy (one row a vector), frames.csv (one row a frame), stream.json, \
+            and what the options add. Files appear when they are complete; a video that is up to date is passed over.
+
+            EXAMPLES:
+              pframe extract clip.mp4 --output out
+              pframe extract videos/ --output out --jobs 8
+              pframe extract clip.mp4 --residual --output out            residual.mkv, exact and compact
+              pframe extract clip.mp4 --residual npy --output out        residual_y.npy, residual_u.npy, residual_v.npy
+              pframe extract clip.mp4 --field 16 --output out            a dense field: field.npy and mask.npy
+              pframe extract hevc.mkv --motion-source search --output out
+
+            A vector points from its block to its prediction: source = destination + motion / motion_scale, +x right, \
+            +y down. The reference column of motion.npy is -2 where it was not inferred, -1 for vectors that take no part \
+            in the prediction. Damaged videos are extracted as far as they decode, flagged, and give exit code 1.
+            """)
+
+    @OptionGroup var inputs: VideoInputs
+
+    @Option(name: .shortAndLong, help: "Folder for the results; one folder a video is made in it.", completion: .directory)
+    var output: FilePath?
+
+    @Option(
+        defaultAsFlag: .mkv,
+        help: "Also store the residual: mkv (lossless FFV1, the default) or npy (int16 planes).")
+    var residual: ResidualFormat?
+
+    @Option(help: "Also write a dense field of B×B cells: 4, 8 or 16.")
+    var field: Int?
+
+    @Flag(help: "Infer which frame every vector predicts from (implied by --residual and --accumulate).")
+    var references = false
+
+    @Flag(help: "Also trace motion back to the last I-frame, pixel by pixel (CoViAR): accumulated.npy.")
+    var accumulate = false
+
+    @Option(help: "stream (the video's own vectors), h264 (ED-VDM's re-encoding) or search (block search, any codec).")
+    var motionSource = MotionSource.stream
+
+    @Option(help: "Largest motion of h264 and search, in pixels.")
+    var radius = 15
+
+    @Option(help: "Stream to read, by its index in the container (see pframe info); default: the first video stream.")
+    var stream: Int?
+
+    @Option(help: "Stop after this many frames.")
+    var frames: Int?
+
+    @Flag(help: "Do all the work but encode and write nothing: for timing.")
+    var discard = false
+
+    @Flag(help: "Extract again what is up to date.")
+    var force = false
+
+    @OptionGroup var running: RunOptions
+
+    func validate() throws {
+        if discard == (output != nil) { throw ValidationError("give --output DIR, or --discard to write nothing") }
+        if let field, ![4, 8, 16].contains(field) { throw ValidationError("--field takes 4, 8 or 16") }
+        if !(1...255).contains(radius) { throw ValidationError("--radius takes 1 to 255 pixels") }
+        if let frames, frames < 1 { throw ValidationError("--frames takes 1 or more") }
+    }
+
+    func run() throws {
+        let (items, problems) = try inputs.resolve()
+        for problem in problems { Console.error("error: \(problem)") }
+        let progress = Progress(weights: items.map(\.bytes), unit: "video")
+        let jobs = running.count(for: items.count)
+        let results = Mutex<[VideoResult?]>(Array(repeating: nil, count: items.count))
+        let (command, json) = (Settings(self, encoderThreads: max(1, Parallel.processors / jobs)), running.json)
+        Parallel.forEach(items.count, jobs: jobs) { index in
+            let result = command.extract(items[index], isAlone: items.count == 1) {
+                progress.update(index, frames: $0, share: $1)
+            }
+            results.withLock { $0[index] = result }
+            progress.finish(index, message: result.note)
+        }
+        progress.close()
+        let all = results.withLock { $0.compactMap { $0 } }
+        if json {
+            for result in all { try Console.json(result) }
+        } else if !all.isEmpty {
+            Console.output(VideoResult.table(all, seconds: progress.elapsed))
+        }
+        if Interruption.isRequested { throw DataProblem(message: "interrupted; run the same command again to go on") }
+        if !problems.isEmpty || all.contains(where: { $0.hasProblems }) { throw DataProblem() }
+    }
+
+    /// What the workers need of the command.
+    private struct Settings: Sendable {
+        let options: ExtractionOptions
+        let output: FilePath?
+        let residual: ResidualFormat?
+        let field: Int?
+        let force: Bool
+        let encoderThreads: Int
+
+        init(_ command: ExtractCommand, encoderThreads: Int) {
+            var options = ExtractionOptions()
+            options.streamIndex = command.stream
+            options.source = command.motionSource
+            options.references = command.references
+            options.accumulate = command.accumulate
+            options.radius = command.radius
+            options.frameLimit = command.frames
+            self.options = options
+            output = command.output
+            residual = command.residual
+            field = command.field
+            force = command.force
+            self.encoderThreads = encoderThreads
+        }
+
+        func extract(
+            _ item: VideoInputs.Item, isAlone: Bool, _ progress: (Int, Double) -> Void
+        ) -> VideoResult {
+            var result = VideoResult(video: item.path.string)
+            var target = ExtractionOutput(folder: output?.pushing(item.name))
+            target.residual = residual
+            target.fieldCellSize = field
+            target.encoderThreads = encoderThreads
+            target.tool = "pframe \(PFrame.version)"
+            result.folder = target.folder?.string
+            let writer = ExtractionWriter(path: item.path, options: options, output: target)
+            if !force, writer.isUpToDate() {
+                result.status = .upToDate
+                return result
+            }
+            do throws(CodecError) {
+                let summary = try writer.run { frames, share throws(CodecError) in
+                    progress(frames, share)
+                    if Interruption.isRequested { throw CodecError(path: item.path, "interrupted") }
+                }
+                result.fill(summary)
+            } catch {
+                result.status = .failed
+                result.error = error.description
+            }
+            return result
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import ArgumentParser
+import Codec
+import MotionVectors
+import SystemPackage
+
+/// `pframe info`.
+struct InfoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "info",
+        abstract: "Say what is in videos, and whether motion vectors can be exported.",
+        discussion: """
+            Decodes the first frames of each video (--frames) to see its GOP structure, references, B-frames and vectors.
+
+            EXAMPLES:
+              pframe info clip.mp4
+              pframe info videos/ --json | jq -r 'select(.vectors_available | not) | .video'
+            """)
+
+    @OptionGroup var inputs: VideoInputs
+
+    @Option(help: "Stream to look at, by its index in the container; default: the first video stream.")
+    var stream: Int?
+
+    @Option(help: "Frames to decode.")
+    var frames = 300
+
+    @OptionGroup var running: RunOptions
+
+    func validate() throws {
+        if frames < 1 { throw ValidationError("--frames takes 1 or more") }
+    }
+
+    func run() throws {
+        let (items, problems) = try inputs.resolve()
+        for problem in problems { Console.error("error: \(problem)") }
+        var failed = !problems.isEmpty
+        for (index, item) in items.enumerated() {
+            if Interruption.isRequested { throw DataProblem(message: "interrupted") }
+            do throws(CodecError) {
+                let survey = try VideoSurvey(path: item.path, streamIndex: stream, frameLimit: frames)
+                do {
+                    if running.json { try Console.json(survey) } else { show(survey, isFirst: index == 0) }
+                } catch { throw CodecError(path: item.path, "\(error)") }
+                if survey.damagedFrames > 0 { failed = true }
+            } catch {
+                failed = true
+                Console.error("error: \(error)")
+            }
+        }
+        if failed { throw DataProblem() }
+    }
+
+    private func show(_ survey: VideoSurvey, isFirst: Bool) {
+        var rows: [(String, String)] = []
+        let profile = survey.profile.map { " \($0)" } ?? ""
+        rows.append(("codec", "\(survey.codec)\(profile), \(survey.pixelFormat ?? "unknown pixels")"))
+        var size = "\(survey.width)x\(survey.height)"
+        if survey.codedWidth != survey.width || survey.codedHeight != survey.height {
+            size += " (coded \(survey.codedWidth)x\(survey.codedHeight))"
+        }
+        if survey.rotation != 0 { size += ", to be rotated by \(survey.rotation)°" }
+        rows.append(("size", size))
+        var length = survey.announcedFrames > 0 ? "\(Format.count(survey.announcedFrames)) frames" : "unknown frame count"
+        if let duration = survey.duration { length += ", \(Format.fixed(duration, 2)) s" }
+        length += survey.framesPerSecond > 0 ? ", \(Format.fixed(survey.framesPerSecond, 3)) frames/s on average" : ""
+        rows.append(("length", length + (survey.isVariableRate ? ", variable rate" : "")))
+        let counted = "of the first \(Format.count(survey.framesDecoded))"
+        rows.append(("frames", "\(survey.intraFrames) I, \(survey.predictedFrames) P, \(survey.bidirectionalFrames) B \(counted)"))
+        rows.append(("GOP", survey.gop))
+        rows.append(("references", "up to \(survey.referenceFrames)"))
+        if survey.interlacedFrames > 0 {
+            rows.append(("interlaced", "\(survey.interlacedFrames) frames: their vectors are exported but not trusted"))
+        }
+        if survey.damagedFrames > 0 { rows.append(("damaged", "\(survey.damagedFrames) \(counted)")) }
+        if survey.vectorsAvailable {
+            rows.append(("vectors", "\(Format.fixed(survey.vectorsPerFrame, 1)) a predicted frame"))
+            rows.append(("motion", "\(Format.fixed(survey.meanLength, 2)) px mean vector length"))
+        } else {
+            rows.append(("vectors", "none: libavcodec exports none of \(survey.codec); use --motion-source search"))
+        }
+        if survey.otherVideoStreams.count > 0 {
+            rows.append(("also here", survey.otherVideoStreams.map { "--stream \($0)" }.joined(separator: ", ")))
+        }
+        let lines = rows.map { name, text in
+            "  " + name + String(repeating: " ", count: 12 - name.count) + text
+        }
+        Console.output((isFirst ? "" : "\n") + "\(survey.video) (stream \(survey.stream))\n" + lines.joined(separator: "\n"))
+    }
+}

@@ -1,0 +1,20 @@
+import Glibc
+import Synchronization
+
+/// Ctrl-C: the first asks the work to stop cleanly, the second ends the process.
+enum Interruption {
+    private static let requested = Atomic<Bool>(false)
+
+    /// Whether the user asked to stop.
+    static var isRequested: Bool { requested.load(ordering: .relaxed) }
+
+    /// Takes over SIGINT and SIGTERM; a broken pipe is an error of the write, not the end of the process.
+    static func install() {
+        signal(SIGPIPE, SIG_IGN)
+        for number in [SIGINT, SIGTERM] {
+            signal(number) { number in
+                if Interruption.requested.exchange(true, ordering: .relaxed) { _exit(128 + number) }
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+import Dispatch
+import FoundationEssentials
+import Synchronization
+
+/// Runs independent pieces of work on several threads.
+enum Parallel {
+    /// Processors that this process may use.
+    static var processors: Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
+
+    /// Calls `body` once for every index below `count`, at most `jobs` at a time, taking indices in order.
+    static func forEach(_ count: Int, jobs: Int, _ body: @Sendable (Int) -> Void) {
+        let next = Atomic<Int>(0)
+        DispatchQueue.concurrentPerform(iterations: max(1, min(jobs, count))) { _ in
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < count else { return }
+                body(index)
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import Codec
+import Dataset
+import Synchronization
+import SystemPackage
+
+/// `pframe synth`.
+struct SynthCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "synth",
+        abstract: "Make a data set of moving shapes, with captions.",
+        discussion: """
+            Textured shapes move at constant speed over textured ground; some clips stand still, some have a cut. Writes \
+            H.264 with B-frames and captions.csv (video,caption,label,subject). The same seed gives the same frames.
+
+            EXAMPLES:
+              pframe synth --output shapes --videos 200
+              pframe synth --output shapes --videos 64 --size 256 --seconds 2 --seed 7
+            """)
+
+    @Option(name: .shortAndLong, help: "Folder for the videos and captions.csv.", completion: .directory)
+    var output: FilePath
+
+    @Option(help: "How many videos.")
+    var videos = 64
+
+    @Option(help: "Width and height in pixels, even.")
+    var size = 128
+
+    @Option(help: "Length of each video in seconds.")
+    var seconds = 4.0
+
+    @Option(help: "Frames a second.")
+    var fps = 25
+
+    @Option(help: "The seed that everything follows from.")
+    var seed: UInt64 = 0
+
+    @OptionGroup var running: RunOptions
+
+    private struct Result: Encodable {
+        let folder: String
+        let captions: String
+        let videos: Int
+        let framesPerVideo: Int
+    }
+
+    private func dataset() throws -> SyntheticDataset {
+        var options = SyntheticOptions()
+        options.videos = videos
+        options.size = size
+        options.seconds = seconds
+        options.framesPerSecond = fps
+        options.seed = seed
+        do { return try SyntheticDataset(options: options) } catch { throw ValidationError(error.description) }
+    }
+
+    func validate() throws { _ = try dataset() }
+
+    func run() throws {
+        let dataset = try dataset()
+        let writer = SyntheticDatasetWriter(dataset: dataset, folder: output)
+        let progress = Progress(weights: Array(repeating: 1, count: videos), unit: "video")
+        let failure = Mutex<CodecError?>(nil)
+        do {
+            try writer.prepare()
+            Parallel.forEach(videos, jobs: running.count(for: videos)) { index in
+                guard !Interruption.isRequested, failure.withLock({ $0 == nil }) else { return }
+                do throws(CodecError) {
+                    try writer.writeVideo(index)
+                    progress.update(index, frames: dataset.options.frameCount, share: 1)
+                    progress.finish(index, message: nil)
+                } catch {
+                    failure.withLock { $0 = error }
+                }
+            }
+            progress.close()
+            if let error = failure.withLock({ $0 }) { throw error }
+            if Interruption.isRequested { throw DataProblem(message: "interrupted; run the same command again") }
+            try writer.writeCaptions()
+        } catch let error as CodecError {
+            throw DataProblem(message: "error: \(error)")
+        }
+        let result = Result(
+            folder: output.string, captions: output.appending("captions.csv").string, videos: videos,
+            framesPerVideo: dataset.options.frameCount)
+        if running.json {
+            try Console.json(result)
+        } else {
+            Console.output("\(result.folder): \(videos) videos of \(result.framesPerVideo) frames, and captions.csv")
+        }
+    }
+}
