@@ -59,7 +59,8 @@ struct VideoEncoder: ~Copyable {
         case .ffv1:
             raw.pointee.level = 3
             raw.pointee.gop_size = 1
-            options = [("slices", "12"), ("slicecrc", "1"), ("coder", "range_def"), ("context", "0")]
+            raw.pointee.slices = size.width * size.height < 640 * 360 ? 4 : 12
+            options = [("slicecrc", "1")]
         case .png:
             break
         }

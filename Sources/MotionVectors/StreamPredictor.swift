@@ -45,9 +45,10 @@ final class StreamPredictor: FramePredictor {
         let passed = max(lastNumber + 1, 0)..<max(number, lastNumber + 1)
         lastNumber = max(lastNumber, number)
         let isIDR = packets.indices.contains(number) && packets[number].isIDR
-        if isIDR || frame.record.isDamaged || passed.contains(where: { packets[$0].isDamaged }) {
-            references.removeAll()
-        }
+        // Nothing predicts across a lost reference. A lost picture that nothing refers to does no harm, and a damaged one
+        // that was delivered stands in the decoder's own picture buffer as it is.
+        let lostReference = passed.contains { packets[$0].isDamaged && packets[$0].isReference }
+        if isIDR || lostReference { references.removeAll() }
         let prediction = predict(&frame)
         let trace = options.accumulate ? trace(&frame) : nil
         if frame.record.isReference {
@@ -76,7 +77,9 @@ final class StreamPredictor: FramePredictor {
 
     /// Fills the frame's references and, where residuals are asked for, forms its prediction; nil where it is 0.
     private func predict(_ frame: inout DecodedFrame) -> Picture? {
-        let isTrusted = frame.record.type != .intra && !frame.record.isInterlaced && !references.entries.isEmpty
+        let isTrusted =
+            frame.record.type != .intra && !frame.record.isInterlaced && !frame.record.isDamaged
+            && !references.entries.isEmpty
         guard isTrusted else {
             for index in frame.rows.indices { frame.rows[index].reference = MotionRow.unused }
             guard options.residual, frame.record.predictsUnmoved, let lastReference else { return nil }
