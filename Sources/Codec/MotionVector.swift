@@ -3,7 +3,7 @@
 /// The block lies around `(destinationX, destinationY)` in the **current** picture, the vector points **to** its
 /// prediction: `source = destination + motion / motionScale`, +x right, +y down. Positions are block centres in pixels
 /// of the coded picture and may lie outside it. Ten `Int32`, in column order, so that rows are written as they lie.
-public struct MotionVector: Sendable, Equatable, BitwiseCopyable {
+@frozen public struct MotionVector: Sendable, Equatable, BitwiseCopyable {
     /// −1: list 0 (predicts from the past), +1: list 1 (from the future).
     public var source: Int32
     /// Block width in pixels.
@@ -52,11 +52,11 @@ public struct MotionVector: Sendable, Equatable, BitwiseCopyable {
     }
 
     /// Left edge of the block in the current picture, in pixels.
-    public var left: Int { Int(destinationX) - Int(width) / 2 }
+    @inlinable public var left: Int { Int(destinationX) - Int(width) / 2 }
     /// Top edge of the block in the current picture, in pixels.
-    public var top: Int { Int(destinationY) - Int(height) / 2 }
+    @inlinable public var top: Int { Int(destinationY) - Int(height) / 2 }
     /// Displacement to the prediction in quarter pixels: `value · 4 / motionScale`.
-    public var quarterPel: SIMD2<Int32> {
-        motionScale == 4 ? SIMD2(motionX, motionY) : SIMD2(motionX, motionY) &* 4 / motionScale
+    @inlinable public var quarterPel: (x: Int32, y: Int32) {
+        motionScale == 4 ? (motionX, motionY) : (motionX &* 4 / motionScale, motionY &* 4 / motionScale)
     }
 }

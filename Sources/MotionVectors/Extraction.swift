@@ -51,7 +51,7 @@ extension ExtractedFrame: Sendable {}
 /// ```swift
 /// let extraction = try Extraction(path: "clip.mp4")
 /// while let frame = try extraction.next() {
-///     let field = MotionField(frame.rows.map(\.vector), size: frame.picture.size, cellSize: 16)
+///     let field = MotionField(frame.rows, size: frame.picture.size, cellSize: 16)
 /// }
 /// ```
 public final class Extraction {

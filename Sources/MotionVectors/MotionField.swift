@@ -28,10 +28,11 @@ public struct MotionField: Sendable, Equatable {
     ///
     /// A cell takes the vector that covers most of it, never a mean of several: the first exported among equals, and
     /// list 0 before list 1.
-    public init(_ exported: some Sequence<MotionVector>, size: Size, cellSize: Int) {
+    public init(_ exported: [MotionRow], size: Size, cellSize: Int) {
         self.init(size: size, cellSize: cellSize)
         var covered = [Int](repeating: 0, count: columns * rows)
-        for vector in exported {
+        for row in exported {
+            let vector = row.vector
             let isFirstList = vector.source < 0
             let (left, top) = (max(0, vector.left), max(0, vector.top))
             let right = min(vector.left + Int(vector.width), columns * cellSize)

@@ -8,7 +8,7 @@ public final class ReencodedMotion {
     private let transcoder: H264Transcoder
     private let search: BlockSearch
     private var previous: Picture?
-    private var rows: [MotionVector] = []
+    private var vectors: [MotionVector] = []
     /// Macroblocks seen so far, first frame excluded.
     public private(set) var blocks = 0
     /// Macroblocks of those that block search had to fill.
@@ -44,8 +44,8 @@ public final class ReencodedMotion {
         let decoded = try transcoder.transcode(frame)
         defer { previous = frame }
         guard let previous else { return nil }
-        decoded.readMotionVectors(into: &rows)
-        var field = MotionField(rows, size: frame.size, cellSize: 16)
+        decoded.readMotionVectors(into: &vectors)
+        var field = MotionField(vectors.map { MotionRow(frame: 0, vector: $0) }, size: frame.size, cellSize: 16)
         blocks += field.mask.count
         let limit = Int16(search.radius * 4)
         let unusable = field.mask.indices.filter {

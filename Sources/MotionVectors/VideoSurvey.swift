@@ -107,7 +107,7 @@ public struct VideoSurvey: Sendable, Codable {
             picture.readMotionVectors(into: &vectors)
             if !vectors.isEmpty {
                 sums.vectors += vectors.count
-                sums.length += MotionStatistics(vectors, size: picture.size).meanLength
+                sums.length += MotionStatistics.meanLength(vectors.map { MotionRow(frame: 0, vector: $0) })
                 sums.frames += 1
             }
             framesDecoded += 1

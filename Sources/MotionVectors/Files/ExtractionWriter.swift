@@ -121,8 +121,7 @@ public struct ExtractionWriter {
                 records.append(frame.record)
                 summary.vectors += frame.rows.count
                 if !frame.rows.isEmpty {
-                    let motion = MotionStatistics(frame.rows.lazy.map(\.vector), size: frame.picture.size)
-                    sums.length += motion.meanLength
+                    sums.length += MotionStatistics.meanLength(frame.rows)
                     sums.residual += frame.residual?.meanLumaMagnitude ?? 0
                     sums.frames += 1
                 }

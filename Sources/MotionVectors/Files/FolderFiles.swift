@@ -40,7 +40,7 @@ struct FolderFiles: ~Copyable {
             try accumulatedResidual?.write(values)
         }
         if let cellSize = output.fieldCellSize {
-            let dense = MotionField(frame.rows.lazy.map(\.vector), size: size, cellSize: cellSize)
+            let dense = MotionField(frame.rows, size: size, cellSize: cellSize)
             if field == nil {
                 field = try NPYWriter(
                     path: folder.stage("field.npy"), type: .int16, itemShape: [dense.rows, dense.columns, 2])
