@@ -44,8 +44,16 @@ let package = Package(
             path: "Sources/Tools/pframe"
         ),
         .executableTarget(name: "KernelBenchmark", dependencies: ["MotionVectors"], path: "Benchmarks/KernelBenchmark"),
-        .testTarget(name: "CodecTests", dependencies: ["Codec"]),
-        .testTarget(name: "MotionVectorsTests", dependencies: ["Codec", "MotionVectors"]),
+        .testTarget(
+            name: "CodecTests",
+            dependencies: ["Codec", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .testTarget(
+            name: "MotionVectorsTests",
+            dependencies: [
+                "CKernels", "Codec", "MotionVectors", .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
         .testTarget(name: "DatasetTests", dependencies: ["Codec", "Dataset"]),
         .testTarget(name: "ToolsTests", dependencies: ["pframe", "MotionVectors"]),
     ]

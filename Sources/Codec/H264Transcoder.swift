@@ -32,9 +32,12 @@ public final class H264Transcoder {
         picture.frame.pointee.pict_type = AV_PICTURE_TYPE_NONE
         defer { picture.frame.pointee.pict_type = type }
         try encoder.send(picture)
-        guard try encoder.receive(into: packet), case .accepted = decoder.send(packet),
-            case .picture(let decoded) = try decoder.receive()
-        else { throw CodecError(path: nil, "libx264 held a picture back: it needs settings without delay") }
+        guard try encoder.receive(into: packet) else {
+            throw CodecError(path: nil, "libx264 held a picture back: it needs settings without delay")
+        }
+        guard case .accepted = decoder.send(packet), case .picture(let decoded) = try decoder.receive() else {
+            throw CodecError(path: nil, "the decoder held a picture of libx264 back")
+        }
         return decoded
     }
 }

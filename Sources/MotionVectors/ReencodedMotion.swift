@@ -18,7 +18,7 @@ public final class ReencodedMotion {
     public static let parameters = [
         "threads=1", "ref=1", "bframes=0", "partitions=none", "me=umh", "subme=0", "merange=16", "no-deblock=1",
         "weightp=0", "keyint=infinite", "scenecut=0", "8x8dct=0", "aq-mode=0", "mbtree=0", "trellis=0",
-        "no-fast-pskip=1", "rc-lookahead=0", "sync-lookahead=0", "qp=8",
+        "no-fast-pskip=1", "qp=8", "rc-lookahead=0", "sync-lookahead=0", "force-cfr=1",
     ].joined(separator: ":")
 
     /// Prepares the estimate of a sequence of frames.

@@ -149,23 +149,29 @@ struct ArrowPanel {
     }
 }
 
-/// The luma residual in grey.
+/// The luma residual in grey; where nothing predicts, hatched.
 struct ResidualPanel {
     let layout: FigureLayout
+    let field: VectorField
     let scale: ColorScale
 
-    func draw(_ residual: [Int16], width: Int, height: Int, on canvas: inout Canvas, at corner: (x: Int, y: Int)) {
+    func draw(_ residual: [Int16], on canvas: inout Canvas, at corner: (x: Int, y: Int)) {
         let slope = 127.5 / scale.limit
-        var grey = RGBImage(width: width, height: height)
-        var total = 0
-        grey.pixels.withUnsafeMutableBufferPointer { pixels in
-            residual.withUnsafeBufferPointer { residual in
+        var grey = RGBImage(width: field.width, height: field.height)
+        var (total, covered) = (0, 0)
+        let pitch = max(2, layout.length(9) * layout.reduction / layout.enlargement)
+        field.withPreferred { vector in
+            grey.pixels.withUnsafeMutableBufferPointer { pixels in
                 for index in residual.indices {
-                    let value = UInt8(min(255, max(0, Float(residual[index]) * slope + 128)))
-                    pixels[3 * index] = value
-                    pixels[3 * index + 1] = value
-                    pixels[3 * index + 2] = value
-                    total += Int(residual[index].magnitude)
+                    var color = FigurePalette.hatch(x: index % field.width, y: index / field.width, pitch: pitch)
+                    if vector(index) >= 0 {
+                        color = RGBColor(grey: UInt8(min(255, max(0, Float(residual[index]) * slope + 128))))
+                        total += Int(residual[index].magnitude)
+                        covered += 1
+                    }
+                    pixels[3 * index] = color.red
+                    pixels[3 * index + 1] = color.green
+                    pixels[3 * index + 2] = color.blue
                 }
             }
         }
@@ -174,7 +180,7 @@ struct ResidualPanel {
         } else {
             canvas.draw(grey, x: corner.x, y: corner.y, enlargedBy: layout.enlargement)
         }
-        let mean = Double(total) / Double(max(1, residual.count))
+        let mean = Double(total) / Double(max(1, covered))
         canvas.frame(
             layout, at: corner, letter: "b", title: "Residual (luma)",
             remark: "mean magnitude " + decimalText(mean, places: 2, padded: true))

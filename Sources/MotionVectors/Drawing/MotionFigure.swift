@@ -32,13 +32,6 @@ public struct MotionFigure: Sendable {
                 residual: Int(ColorScale.niceLimit(residualPercentile(residual), minimum: 10)),
                 magnitude: ColorScale.niceLimit(magnitudePercentile(vectors), minimum: 2))
         }
-
-        /// The larger of two ranges each: ranges that suit several frames.
-        public func union(_ other: Ranges) -> Ranges {
-            Ranges(
-                residual: [residual, other.residual].compactMap { $0 }.max(),
-                magnitude: [magnitude, other.magnitude].compactMap { $0 }.max())
-        }
     }
 
     /// How the three panels stand.
@@ -120,8 +113,8 @@ public struct MotionFigure: Sendable {
         drawHeader(on: &canvas, layout, frame)
         ArrowPanel(layout: layout, field: field, limit: ranges.magnitude ?? 2, spacing: arrowSpacing)
             .draw(picture, on: &canvas, at: layout.panels[0])
-        ResidualPanel(layout: layout, scale: .residual(limit: Float(ranges.residual ?? 10)))
-            .draw(frame.residual, width: picture.width, height: picture.height, on: &canvas, at: layout.panels[1])
+        ResidualPanel(layout: layout, field: field, scale: .residual(limit: Float(ranges.residual ?? 10)))
+            .draw(frame.residual, on: &canvas, at: layout.panels[1])
         MagnitudePanel(layout: layout, field: field, scale: .magnitude(limit: ranges.magnitude ?? 2))
             .draw(on: &canvas, at: layout.panels[2])
         return canvas.image

@@ -20,7 +20,7 @@ struct PFrame: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            ExtractCommand.self, ReconstructCommand.self, InfoCommand.self, SynthCommand.self,
+            ExtractCommand.self, ReconstructCommand.self, InfoCommand.self, ViewCommand.self, SynthCommand.self,
         ])
 }
 

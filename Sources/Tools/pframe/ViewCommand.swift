@@ -1,0 +1,124 @@
+public import ArgumentParser
+import Codec
+public import MotionVectors
+import SystemPackage
+
+extension MotionFigure.Arrangement: ExpressibleByArgument {
+    /// `auto`, `row` or `column`.
+    public init?(argument: String) {
+        switch argument {
+        case "auto": self = .automatic
+        case "row": self = .row
+        case "column": self = .column
+        default: return nil
+        }
+    }
+}
+
+/// `pframe view`.
+struct ViewCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "view",
+        abstract: "Draw motion vectors, residual and motion magnitude of a video.",
+        discussion: """
+            A .png or .jpg shows one frame, a .mp4 or .mkv all of them. Arrows show where content moves; the residual is \
+            grey with its range on a bar; blocks without a vector are hatched.
+
+            EXAMPLES:
+              pframe view clip.mp4 --output figure.png                the liveliest of the first frames
+              pframe view clip.mp4 --output figure.png --frame 42
+              pframe view clip.mp4 --output film.mp4 --frames 250
+              pframe view clip.mp4 --output figure.png --magnitude-range 20 --residual-range 50
+            """)
+
+    @Argument(help: "The video.", completion: .file())
+    var video: FilePath
+
+    @Option(name: .shortAndLong, help: "The picture (.png, .jpg) or film (.mp4, .mkv) to write.", completion: .file())
+    var output: FilePath
+
+    @Option(help: "Which frame, from 0 in display order (pictures).")
+    var frame: Int?
+
+    @Option(help: "Stop after this many frames (films).")
+    var frames: Int?
+
+    @Option(help: "Stream to read, by its index in the container; default: the first video stream.")
+    var stream: Int?
+
+    @Option(help: "stream (the video's own vectors), h264 (ED-VDM's re-encoding) or search (block search, any codec).")
+    var motionSource = MotionSource.stream
+
+    @Option(help: "Panels: auto, row or column.")
+    var layout = MotionFigure.Arrangement.automatic
+
+    @Option(help: "Heading; default: the file's name.")
+    var title: String?
+
+    @Option(help: "Residual shown as white, in grey levels; default: fitted.")
+    var residualRange: Int?
+
+    @Option(help: "Motion shown brightest, in pixels; default: fitted.")
+    var magnitudeRange: Float?
+
+    @Flag(help: "Print one line of JSON on stdout; everything else goes to stderr.")
+    var json = false
+
+    private struct Result: Encodable {
+        let video: String
+        let output: String
+        let frames: Int
+    }
+
+    private var isPicture: Bool { ["png", "jpg", "jpeg"].contains(output.extension?.lowercased()) }
+
+    func validate() throws {
+        guard isPicture || ["mp4", "mkv"].contains(output.extension?.lowercased()) else {
+            throw ValidationError("\(output): the output must end in .png, .jpg, .mp4 or .mkv")
+        }
+        if let frame, frame < 0 { throw ValidationError("--frame counts from 0") }
+        if frame != nil, !isPicture { throw ValidationError("--frame is for pictures; films take --frames") }
+        if let frames, frames < 1 { throw ValidationError("--frames takes 1 or more") }
+        if let residualRange, !(1...255).contains(residualRange) {
+            throw ValidationError("--residual-range takes 1 to 255")
+        }
+        if let magnitudeRange, !(0.01...10_000).contains(magnitudeRange) {
+            throw ValidationError("--magnitude-range takes 0.01 to 10000")
+        }
+    }
+
+    func run() throws {
+        var options = ExtractionOptions()
+        options.streamIndex = stream
+        options.source = motionSource
+        options.frameLimit = isPicture ? nil : frames
+        let figure = MotionFigure(
+            title: title ?? video.lastComponent?.string ?? "",
+            ranges: MotionFigure.Ranges(residual: residualRange, magnitude: magnitudeRange), arrangement: layout)
+        let drawing = VideoFigure(path: video, options: options, figure: figure)
+        do throws(CodecError) {
+            var count = 1
+            if isPicture {
+                try drawing.still(frame: frame).write(to: output)
+            } else {
+                let progress = Progress(weights: [1], unit: "film")
+                count = try drawing.film(to: output) { frames, share throws(CodecError) in
+                    progress.update(0, frames: frames, share: share)
+                    if Interruption.isRequested { throw CodecError(path: output, "interrupted; nothing was written") }
+                }
+                progress.close()
+            }
+            try report(Result(video: video.string, output: output.string, frames: count))
+        } catch {
+            throw DataProblem(message: "error: \(error)")
+        }
+    }
+
+    private func report(_ result: Result) throws(CodecError) {
+        guard json else {
+            Console.output("\(result.output): \(result.frames) \(result.frames == 1 ? "frame" : "frames") drawn")
+            return
+        }
+        do { try Console.json(result) } catch { throw CodecError(path: output, "\(error)") }
+    }
+}
