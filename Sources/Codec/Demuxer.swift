@@ -76,7 +76,6 @@ struct Demuxer: ~Copyable {
     }
 }
 
-
 /// Owns an `AVFormatContext` that reads.
 private struct FormatContext: ~Copyable {
     let raw: UnsafeMutablePointer<AVFormatContext>

@@ -149,7 +149,8 @@ public final class Picture {
     /// Reads the side data `AV_FRAME_DATA_MOTION_VECTORS`.
     public func readMotionVectors(into rows: inout [MotionVector]) {
         rows.removeAll(keepingCapacity: true)
-        guard let side = av_frame_get_side_data(frame, AV_FRAME_DATA_MOTION_VECTORS), let data = side.pointee.data else {
+        guard let side = av_frame_get_side_data(frame, AV_FRAME_DATA_MOTION_VECTORS), let data = side.pointee.data
+        else {
             return
         }
         let count = Int(side.pointee.size) / MemoryLayout<AVMotionVector>.stride

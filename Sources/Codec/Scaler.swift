@@ -43,7 +43,8 @@ public final class Scaler {
 
     /// Converts a picture into another of the target's size and format.
     public func scale(_ picture: Picture, into result: Picture) {
-        precondition(picture.size == source.size && picture.format == source.format, "not the picture this scaler is for")
+        precondition(
+            picture.size == source.size && picture.format == source.format, "not the picture this scaler is for")
         precondition(result.size == target.size && result.format == target.format, "not the target this scaler is for")
         withPointers(picture) { data, strides in
             withPointers(result) { outData, outStrides in

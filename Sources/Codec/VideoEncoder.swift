@@ -59,7 +59,7 @@ struct VideoEncoder: ~Copyable {
         case .ffv1:
             raw.pointee.level = 3
             raw.pointee.gop_size = 1
-            raw.pointee.slices = size.width * size.height < 640 * 360 ? 4 : 12
+            raw.pointee.slices = slices(of: size)
             options = [("slicecrc", "1")]
         case .png:
             break
@@ -83,4 +83,10 @@ struct VideoEncoder: ~Copyable {
         try check(code, nil, "cannot encode a picture")
         return true
     }
+}
+
+/// Slices of an FFV1 picture, which may be coded in parallel; libavcodec cuts no odd or tiny picture.
+private func slices(of size: Size) -> Int32 {
+    if size.width % 2 != 0 || size.height % 2 != 0 || min(size.width, size.height) < 16 { return 1 }
+    return size.width * size.height < 640 * 360 ? 4 : 12
 }

@@ -28,7 +28,8 @@ public final class VideoReader {
     ///   - streamIndex: container index of the stream; nil for the first video stream.
     ///   - options: how to decode.
     /// - Throws: `CodecError` where the file cannot be opened or decoded.
-    public init(path: FilePath, streamIndex: Int? = nil, options: DecoderOptions = DecoderOptions()) throws(CodecError) {
+    public init(path: FilePath, streamIndex: Int? = nil, options: DecoderOptions = DecoderOptions()) throws(CodecError)
+    {
         demuxer = try Demuxer(path: path, streamIndex: streamIndex)
         decoder = try VideoDecoder(parameters: demuxer.parameters, path: path, options: options)
         packet = try Packet()
@@ -117,7 +118,9 @@ public final class VideoReader {
     private func claim(_ picture: Picture) {
         delivered += 1
         let number = picture.timestamp
-        guard number != pframe_no_pts(), let index = Int(exactly: number), packets.indices.contains(index) else { return }
+        guard number != pframe_no_pts(), let index = Int(exactly: number), packets.indices.contains(index) else {
+            return
+        }
         picture.packetNumber = index
         // Outside H.264 the picture type alone tells whether others predict from it.
         if syntax == nil { packets[index].isReference = picture.type != .bidirectional }

@@ -76,7 +76,8 @@ public struct BlockSearch: Sendable {
     }
 
     /// Sum of absolute luma differences of every block at its vector, over the whole picture.
-    public static func sumOfAbsoluteDifferences(_ field: MotionField, of frame: Plane, against reference: Plane) -> Int {
+    public static func sumOfAbsoluteDifferences(_ field: MotionField, of frame: Plane, against reference: Plane) -> Int
+    {
         let longest = field.vectors.reduce(0) { max($0, abs(Int($1.x)) / 4, abs(Int($1.y)) / 4) }
         let padded = PaddedPlane(reference, margin: longest + field.cellSize)
         var search = BlockSearch()

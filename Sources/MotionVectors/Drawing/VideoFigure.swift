@@ -34,7 +34,8 @@ extension MotionFigure.Frame {
         }
         self.init(
             picture: try RGBImage(frame.picture, crop: crop), vectors: vectors, residual: luma,
-            type: Character(frame.record.type.rawValue), index: frame.record.display, seconds: frame.record.seconds ?? 0)
+            type: Character(frame.record.type.rawValue), index: frame.record.display, seconds: frame.record.seconds ?? 0
+        )
     }
 }
 
@@ -97,7 +98,8 @@ public struct VideoFigure {
             if writer == nil {
                 writer = try VideoWriter(
                     path: staged.path, settings: .h264(crf: 16, preset: "fast"),
-                    size: Size(width: image.width, height: image.height), timeBase: Rational(rate.denominator, rate.numerator),
+                    size: Size(width: image.width, height: image.height),
+                    timeBase: Rational(rate.denominator, rate.numerator),
                     frameRate: rate, threads: 0)
             }
             // Frames fall on the nearest step of the average rate, one a step: smooth enough to look at.

@@ -40,7 +40,8 @@ public final class DeliveredVideo {
         let rate = description.averageFrameRate.value > 0 ? description.averageFrameRate : Rational(25, 1)
         if Kind(path) == .encoded {
             guard size.width % 2 == 0, size.height % 2 == 0 else {
-                throw CodecError(path: path, "libx264 takes no pictures of odd size \(size); write .y4m or .yuv instead")
+                throw CodecError(
+                    path: path, "libx264 takes no pictures of odd size \(size); write .y4m or .yuv instead")
             }
             encoded = try VideoWriter(
                 path: staged.path, settings: .h264(crf: crf), size: size, format: format,

@@ -75,7 +75,9 @@ public struct ExtractionWriter {
     ///   it throws ends the work, and nothing half-written stays.
     /// - Throws: `CodecError` for input that cannot be read at all, and for every failing write. Damage on the way is no
     ///   error: it is counted in the summary and flagged in `frames.csv`.
-    public func run(progress: (Int, Double) throws(CodecError) -> Void = { _, _ in }) throws(CodecError) -> ExtractionSummary {
+    public func run(progress: (Int, Double) throws(CodecError) -> Void = { _, _ in }) throws(CodecError)
+        -> ExtractionSummary
+    {
         do {
             return try run(options, progress)
         } catch .damagedWithoutLoopFilter {

@@ -37,7 +37,8 @@ public final class Reconstruction {
         let records = all.filter { $0.display >= 0 }
         self.records = records
         guard records.count == description.frames, records.indices.allSatisfy({ records[$0].display == $0 }) else {
-            throw CodecError(path: folder.appending("frames.csv"), "does not list the \(description.frames) frames in order")
+            throw CodecError(
+                path: folder.appending("frames.csv"), "does not list the \(description.frames) frames in order")
         }
         let path = folder.appending("motion.npy")
         motion = try NPYReader(path: path, type: .int32)

@@ -15,7 +15,8 @@ final class ResidualReader {
             options.exportsMotionVectors = false
             let reader = try VideoReader(path: paths[0], options: options)
             guard reader.stream.size == size else {
-                throw CodecError(path: paths[0], "is \(reader.stream.size) where stream.json says \(size); extract again")
+                throw CodecError(
+                    path: paths[0], "is \(reader.stream.size) where stream.json says \(size); extract again")
             }
             video = reader
             planes = []
@@ -43,7 +44,8 @@ final class ResidualReader {
         guard let picture = try video.next() else {
             throw CodecError(path: paths[0], "ends early at frame \(video.delivered); extract again")
         }
-        guard picture.format == .yuv420p10, picture.size == residual.size, !picture.isDamaged, video.damagedPackets.isEmpty
+        guard picture.format == .yuv420p10, picture.size == residual.size, !picture.isDamaged,
+            video.damagedPackets.isEmpty
         else {
             throw CodecError(path: paths[0], "frame \(video.delivered - 1) is damaged or no residual; extract again")
         }

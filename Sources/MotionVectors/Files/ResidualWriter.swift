@@ -87,7 +87,8 @@ extension Residual {
                 guard let base = values.baseAddress else { return }
                 for row in 0..<extent.height {
                     let target = base + row * extent.width
-                    (plane.base + row * plane.stride).withMemoryRebound(to: Int16.self, capacity: extent.width) { source in
+                    (plane.base + row * plane.stride).withMemoryRebound(to: Int16.self, capacity: extent.width) {
+                        source in
                         for column in 0..<extent.width { target[column] = source[column] &- offset }
                     }
                 }

@@ -38,7 +38,9 @@ struct StagedFolder: ~Copyable {
             let result = path.appending(Self.hidden(name)).withPlatformString { from in
                 target.withPlatformString { rename(from, $0) }
             }
-            guard result == 0 else { throw CodecError(path: target, "cannot rename into place: \(Errno(rawValue: errno))") }
+            guard result == 0 else {
+                throw CodecError(path: target, "cannot rename into place: \(Errno(rawValue: errno))")
+            }
         }
         isCommitted = true
     }

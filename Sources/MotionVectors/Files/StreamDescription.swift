@@ -109,7 +109,8 @@ public struct StreamDescription: Sendable, Codable, Equatable {
     }
 
     init(
-        extraction: Extraction, source: Source, options: Options, motionSource: MotionSource, tool: String, first: Picture,
+        extraction: Extraction, source: Source, options: Options, motionSource: MotionSource, tool: String,
+        first: Picture,
         frames: Int, vectors: Int
     ) {
         let stream = extraction.stream

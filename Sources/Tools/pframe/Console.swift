@@ -33,7 +33,9 @@ enum Console {
         let bytes = Array(text.utf8)
         var position = 0
         while position < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress.map { $0 + position }, $0.count - position) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress.map { $0 + position }, $0.count - position)
+            }
             // A closed pipe or terminal has no reader to tell.
             guard count > 0 || errno == EINTR else { return }
             position += max(0, count)

@@ -31,7 +31,8 @@ struct ExtractCommand: ParsableCommand {
 
     @OptionGroup var inputs: VideoInputs
 
-    @Option(name: .shortAndLong, help: "Folder for the results; one folder a video is made in it.", completion: .directory)
+    @Option(
+        name: .shortAndLong, help: "Folder for the results; one folder a video is made in it.", completion: .directory)
     var output: FilePath?
 
     @Option(

@@ -60,12 +60,17 @@ struct InfoCommand: ParsableCommand {
         }
         if survey.rotation != 0 { size += ", to be rotated by \(survey.rotation)°" }
         rows.append(("size", size))
-        var length = survey.announcedFrames > 0 ? "\(Format.count(survey.announcedFrames)) frames" : "unknown frame count"
+        var length =
+            survey.announcedFrames > 0 ? "\(Format.count(survey.announcedFrames)) frames" : "unknown frame count"
         if let duration = survey.duration { length += ", \(Format.fixed(duration, 2)) s" }
         length += survey.framesPerSecond > 0 ? ", \(Format.fixed(survey.framesPerSecond, 3)) frames/s on average" : ""
         rows.append(("length", length + (survey.isVariableRate ? ", variable rate" : "")))
         let counted = "of the first \(Format.count(survey.framesDecoded))"
-        rows.append(("frames", "\(survey.intraFrames) I, \(survey.predictedFrames) P, \(survey.bidirectionalFrames) B \(counted)"))
+        rows.append(
+            (
+                "frames",
+                "\(survey.intraFrames) I, \(survey.predictedFrames) P, \(survey.bidirectionalFrames) B \(counted)"
+            ))
         rows.append(("GOP", survey.gop))
         rows.append(("references", "up to \(survey.referenceFrames)"))
         if survey.interlacedFrames > 0 {
@@ -84,6 +89,7 @@ struct InfoCommand: ParsableCommand {
         let lines = rows.map { name, text in
             "  " + name + String(repeating: " ", count: 12 - name.count) + text
         }
-        Console.output((isFirst ? "" : "\n") + "\(survey.video) (stream \(survey.stream))\n" + lines.joined(separator: "\n"))
+        Console.output(
+            (isFirst ? "" : "\n") + "\(survey.video) (stream \(survey.stream))\n" + lines.joined(separator: "\n"))
     }
 }

@@ -75,7 +75,8 @@ struct ReconstructCommand: ParsableCommand {
 
     private func report(_ result: Result) throws(CodecError) {
         guard json else {
-            Console.output("\(result.output): \(Format.count(result.frames)) frames of \(result.width)x\(result.height)")
+            Console.output(
+                "\(result.output): \(Format.count(result.frames)) frames of \(result.width)x\(result.height)")
             return
         }
         do { try Console.json(result) } catch { throw CodecError(path: output, "\(error)") }

@@ -93,7 +93,8 @@ struct VideoInputs: ParsableArguments {
 
     /// What counts as a video in a folder; a file that is named itself is always tried.
     private static let extensions: Set<String> = [
-        "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mts", "mpg", "mpeg", "m2v", "vob", "3gp", "flv", "wmv",
+        "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mts", "mpg", "mpeg", "m2v", "vob", "3gp", "flv",
+        "wmv",
         "ogv", "h264", "264", "avc", "h263", "m4v", "mxf",
     ]
 }

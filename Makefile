@@ -1,0 +1,53 @@
+# Everything that a developer runs. On a fresh Debian 12 machine with Swift, git and make, `make test` installs the rest.
+
+SHELL := /bin/bash
+CONFIG ?= release
+PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-dev pkg-config ffmpeg python3-venv
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+PFRAME := .build/$(CONFIG)/pframe
+FUZZ_FILES ?= 2000
+
+.PHONY: deps build build-data test demo bench lint format fuzz soak sanitize clean
+
+deps:  ## install what apt has; nothing to do when all is there
+	@missing=; for package in $(PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing:$$missing"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
+	fi
+
+build: deps  ## build everything, optimised
+	swift build -c $(CONFIG)
+
+build-data: deps  ## build the pframe command alone
+	swift build -c $(CONFIG) --product pframe
+
+test: deps  ## run every test, optimised: the kernels are 26 times slower in debug
+	swift test -c release
+
+demo: build-data  ## make a clip, extract it, rebuild it, prove it equal, draw it: demo/
+	@PFRAME=$(PFRAME) Benchmarks/demo.sh demo
+
+bench: build  ## measure against ffmpeg, PyAV and motion-vector-extractor: docs/benchmarks.md
+	python3 Benchmarks/bench.py --pframe $(PFRAME) $(BENCH)
+
+lint:  ## check the formatting and that public symbols are documented
+	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
+
+format:  ## format in place
+	swift format --in-place --recursive Package.swift Sources Tests Benchmarks
+
+fuzz: deps  ## thousands of mutated and truncated files under AddressSanitizer
+	ASAN_OPTIONS=detect_leaks=0 PFRAME_FUZZ_FILES=$(FUZZ_FILES) \
+	  swift test -c release --sanitize=address --scratch-path .build/fuzz --filter FuzzTests
+
+soak: deps  ## what takes long: kills at random moments, a full disk
+	PFRAME_SOAK=1 swift test -c release --filter SoakTests
+
+sanitize: deps  ## every test in a debug build under AddressSanitizer
+	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/sanitize
+
+clean:
+	rm -rf .build demo
