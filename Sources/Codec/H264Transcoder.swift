@@ -6,6 +6,7 @@ public final class H264Transcoder {
     private let encoder: VideoEncoder
     private let decoder: VideoDecoder
     private let packet: Packet
+    private let codedSize: Size
     private var count: Int64 = 0
 
     /// Opens both sides.
@@ -13,8 +14,9 @@ public final class H264Transcoder {
     /// - Parameter parameters: x264's, without B-frames and lookahead (otherwise no picture comes out at once).
     /// - Throws: `CodecError` where libx264 is missing or refuses the parameters.
     public init(size: Size, parameters: String) throws(CodecError) {
+        codedSize = Size(width: (size.width + 1) & ~1, height: (size.height + 1) & ~1)
         encoder = try VideoEncoder(
-            .h264(preset: "medium", parameters: parameters), size: size, format: .yuv420p,
+            .h264(preset: "medium", parameters: parameters), size: codedSize, format: .yuv420p,
             timeBase: Rational(1, 25), globalHeader: false, threads: 1)
         var options = DecoderOptions()
         options.loopFilter = false
@@ -26,12 +28,14 @@ public final class H264Transcoder {
     ///
     /// - Throws: `CodecError` where the encoder holds the picture back or fails.
     public func transcode(_ picture: Picture) throws(CodecError) -> Picture {
-        picture.timestamp = count
+        // libx264 takes no 4:2:0 pictures of odd size.
+        let even = picture.size == codedSize ? picture : try picture.padded(to: codedSize)
+        even.timestamp = count
         count += 1
-        let type = picture.frame.pointee.pict_type
-        picture.frame.pointee.pict_type = AV_PICTURE_TYPE_NONE
-        defer { picture.frame.pointee.pict_type = type }
-        try encoder.send(picture)
+        let type = even.frame.pointee.pict_type
+        even.frame.pointee.pict_type = AV_PICTURE_TYPE_NONE
+        defer { even.frame.pointee.pict_type = type }
+        try encoder.send(even)
         guard try encoder.receive(into: packet) else {
             throw CodecError(path: nil, "libx264 held a picture back: it needs settings without delay")
         }

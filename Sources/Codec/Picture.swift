@@ -144,6 +144,22 @@ public final class Picture {
         return result
     }
 
+    /// A copy enlarged to the right and bottom by repeating the edge pixels, for encoders that take no odd sizes.
+    func padded(to size: Size) throws(CodecError) -> Picture {
+        guard let format else { throw CodecError(path: nil, "cannot pad a \(formatName) picture") }
+        let result = try Picture(size: size, format: format)
+        for index in 0..<3 {
+            let (source, target) = (plane(index), result.plane(index))
+            for row in 0..<target.height {
+                let line = source.base + min(row, source.height - 1) * source.stride
+                let out = target.base + row * target.stride
+                out.update(from: line, count: min(source.width, target.width))
+                for column in stride(from: source.width, to: target.width, by: 1) { out[column] = line[source.width - 1] }
+            }
+        }
+        return result
+    }
+
     /// Replaces `rows` with the exported motion vectors of this picture, in export order; empty for intra pictures.
     ///
     /// Reads the side data `AV_FRAME_DATA_MOTION_VECTORS`.

@@ -11,10 +11,15 @@ enum Interruption {
     /// Takes over SIGINT and SIGTERM; a broken pipe is an error of the write, not the end of the process.
     static func install() {
         signal(SIGPIPE, SIG_IGN)
+        var taken = sigset_t()
+        sigemptyset(&taken)
         for number in [SIGINT, SIGTERM] {
+            sigaddset(&taken, number)
             signal(number) { number in
                 if Interruption.requested.exchange(true, ordering: .relaxed) { _exit(128 + number) }
             }
         }
+        // A parent's worker thread may have had them blocked, which a child inherits.
+        pthread_sigmask(SIG_UNBLOCK, &taken, nil)
     }
 }

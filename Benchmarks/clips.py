@@ -1,0 +1,89 @@
+"""The videos that are measured: a 720p clip and what ffmpeg makes of it, each made once and kept in a work folder."""
+
+import hashlib
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from measure import BenchmarkError
+
+REAL_CLIP = "mvx_vid_h264.mp4"
+SMALL_CLIP = "mma_demo.mp4"
+# A zooming fractal below a moving test picture: smooth motion, sharp edges, new content in every frame.
+GENERATED = (
+    "mandelbrot=size=1280x720:rate=25:end_scale=0.02:end_pts=400[a];testsrc2=size=426x240:rate=25[b];"
+    "[a][b]overlay=x='mod(7*n,854)':y='mod(3*n,480)':shortest=1"
+)
+ONE_REFERENCE = "ref=1:bframes=0:weightp=0"
+FOUR_REFERENCES = "ref=4:bframes=3:b-adapt=1:weightp=0"
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Makes clips below `folder`; `quick` cuts them short."""
+
+    folder: Path
+    source_folder: Path
+    quick: bool
+
+    @property
+    def is_real(self) -> bool:
+        return (self.source_folder / REAL_CLIP).is_file()
+
+    def small(self) -> Path | None:
+        """A small clip with B-frames, None where the folder of clips lacks it."""
+        path = self.source_folder / SMALL_CLIP
+        return path if path.is_file() else None
+
+    def one_reference(self) -> Path:
+        """720p H.264, one reference, no B-frames."""
+        if self.is_real:
+            return self.source_folder / REAL_CLIP
+        graph = ["-filter_complex", GENERATED, "-t", "4" if self.quick else "13.5", "-pix_fmt", "yuv420p"]
+        return self._make("generated", None, [*graph, *x264(ONE_REFERENCE)])
+
+    def four_references(self) -> Path:
+        """The same pictures coded anew with B-frames and four references."""
+        short = ["-frames:v", "100"] if self.quick else []
+        return self._make("four-references", self.one_reference(), ["-map", "0:v:0", *x264(FOUR_REFERENCES), *short])
+
+    def looped(self, clip: Path, seconds: float) -> Path:
+        """A clip repeated, packets copied, until it lasts so long; the clip itself where it does."""
+        length = duration(clip)
+        if length >= seconds:
+            return clip
+        repeats = ["-stream_loop", str(int(seconds / length))]
+        return self._make(f"looped-{seconds:g}", clip, ["-map", "0:v:0", "-c", "copy", "-t", f"{seconds:g}"], repeats)
+
+    def _make(self, name: str, source: Path | None, options: Sequence[str], input_options: Sequence[str] = ()) -> Path:
+        inputs = [*input_options, "-i", str(source)] if source else []
+        identity = [*inputs, *options, str(source.stat().st_size if source else 0)]
+        digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:8]
+        path = self.folder / f"{name}-{digest}.mp4"
+        if not path.is_file():
+            part = path.with_suffix(".part.mp4")
+            capture(["ffmpeg", "-v", "error", "-nostdin", "-y", *inputs, *options, str(part)])
+            part.rename(path)
+        return path
+
+
+def x264(parameters: str) -> list[str]:
+    """ffmpeg options for the encoder at the settings of every comparison."""
+    return ["-c:v", "libx264", "-preset", "medium", "-x264-params", parameters, "-crf", "23"]
+
+
+def duration(clip: Path) -> float:
+    """Seconds of the first video stream, as the container says."""
+    entries = ["-select_streams", "v:0", "-show_entries", "stream=duration", "-of", "csv=p=0"]
+    return float(capture(["ffprobe", "-v", "error", *entries, str(clip)]).strip())
+
+
+def capture(command: Sequence[str]) -> str:
+    """The standard output of a command that must succeed."""
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True).stdout
+    except OSError as error:
+        raise BenchmarkError(f"{command[0]} cannot be started: {error.strerror}") from error
+    except subprocess.CalledProcessError as error:
+        raise BenchmarkError(f"{' '.join(command)}: exit status {error.returncode}\n{error.stderr.strip()}") from error

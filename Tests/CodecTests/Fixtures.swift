@@ -1,0 +1,167 @@
+import Codec
+import FoundationEssentials
+import SystemPackage
+import Testing
+
+/// A random number generator that gives the same values on every machine (Steele, Lea and Flood, 2014).
+struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return value ^ value >> 31
+    }
+}
+
+/// Lends a new folder and removes it afterwards.
+func withTemporaryFolder<Result>(_ body: (FilePath) throws -> Result) throws -> Result {
+    let manager = FileManager.default
+    let url = manager.temporaryDirectory.appending(path: "pframe-\(UUID().uuidString)")
+    try manager.createDirectory(at: url, withIntermediateDirectories: true)
+    defer { try? manager.removeItem(at: url) }
+    return try body(FilePath(url.path))
+}
+
+/// The names in a folder, hidden ones included.
+func names(in folder: FilePath) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
+}
+
+/// All bytes of a file.
+func contents(of path: FilePath) throws -> [UInt8] {
+    let descriptor = try FileDescriptor.open(path, .readOnly)
+    return try descriptor.closeAfter {
+        var bytes = [UInt8](repeating: 0, count: Int(try descriptor.seek(offset: 0, from: .end)))
+        let count = try bytes.withUnsafeMutableBytes { try descriptor.read(fromAbsoluteOffset: 0, into: $0) }
+        try #require(count == bytes.count)
+        return bytes
+    }
+}
+
+/// Writes a file without the code under test.
+func put(_ bytes: [UInt8], at path: FilePath) throws {
+    let descriptor = try FileDescriptor.open(
+        path, .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
+    try descriptor.closeAfter { _ = try descriptor.writeAll(bytes) }
+}
+
+/// What `body` throws, as a `CodecError`; any other outcome is a failed expectation.
+func codecError(
+    _ sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void
+) throws -> CodecError {
+    try #require(#expect(throws: CodecError.self, sourceLocation: sourceLocation, performing: body))
+}
+
+extension Picture {
+    /// A picture of smooth waves that move by (dx, dy) pixels, sampled at any sub-pixel position.
+    static func waves(_ size: Size, dx: Double = 0, dy: Double = 0, format: PixelFormat = .yuv420p) throws -> Picture {
+        let picture = try Picture(size: size, format: format)
+        for index in 0..<3 {
+            let scale = index == 0 ? 1.0 : 2.0
+            picture.fill(index) { x, y in
+                let (u, v) = (Double(x) * scale + dx, Double(y) * scale + dy)
+                let wave = sine(u * 0.31 + v * 0.17 + Double(index)) + sine(u * -0.09 + v * 0.23)
+                return 128 + Int((wave * 45).rounded())
+            }
+        }
+        return picture
+    }
+
+    /// A picture of random samples of `bits` bits.
+    static func noise(_ size: Size, format: PixelFormat = .yuv420p, bits: Int = 8, seed: UInt64) throws -> Picture {
+        var random = SplitMix64(seed: seed)
+        let picture = try Picture(size: size, format: format)
+        for index in 0..<3 { picture.fill(index) { _, _ in Int.random(in: 0..<(1 << bits), using: &random) } }
+        return picture
+    }
+
+    /// Sets every sample of a plane.
+    func fill(_ index: Int, _ value: (Int, Int) -> Int) {
+        let plane = plane(index)
+        for y in 0..<plane.height {
+            let row = UnsafeMutableRawPointer(plane.base + y * plane.stride)
+            for x in 0..<plane.width {
+                if format == .yuv420p10 {
+                    row.storeBytes(of: UInt16(value(x, y)).littleEndian, toByteOffset: 2 * x, as: UInt16.self)
+                } else {
+                    row.storeBytes(of: UInt8(clamping: value(x, y)), toByteOffset: x, as: UInt8.self)
+                }
+            }
+        }
+    }
+
+    /// The samples of a plane, without the gaps between rows.
+    func samples(_ index: Int) -> [Int] {
+        let plane = plane(index)
+        return (0..<plane.height).flatMap { y in
+            let row = UnsafeRawPointer(plane.base + y * plane.stride)
+            return (0..<plane.width).map { x in
+                format == .yuv420p10
+                    ? Int(UInt16(littleEndian: row.loadUnaligned(fromByteOffset: 2 * x, as: UInt16.self)))
+                    : Int(row.load(fromByteOffset: x, as: UInt8.self))
+            }
+        }
+    }
+
+    /// The samples of the three planes.
+    var allSamples: [[Int]] { (0..<3).map(samples) }
+}
+
+/// A sine without libm, whose last bit differs between machines: Bhaskara's approximation is smooth enough here.
+func sine(_ angle: Double) -> Double {
+    let turns = angle / (2 * Double.pi)
+    let phase = (turns - turns.rounded(.down)) * 2
+    let half = phase < 1 ? phase : phase - 1
+    let value = 16 * half * (1 - half) / (5 - 4 * half * (1 - half))
+    return phase < 1 ? value : -value
+}
+
+/// Every picture of a video.
+func decodeAll(_ path: FilePath, options: DecoderOptions = DecoderOptions()) throws -> [Picture] {
+    let reader = try VideoReader(path: path, options: options)
+    var pictures: [Picture] = []
+    while let picture = try reader.next() { pictures.append(picture) }
+    return pictures
+}
+
+/// 10 log10(255² / MSE).
+func peakSignalToNoise(_ one: [UInt8], _ other: [UInt8]) -> Double {
+    precondition(one.count == other.count)
+    let error = zip(one, other).reduce(0) { $0 + (Int($1.0) - Int($1.1)) * (Int($1.0) - Int($1.1)) }
+    // log2 by halving keeps libm out; a tenth of a decibel is enough.
+    var (ratio, decibels) = (255.0 * 255 * Double(one.count) / Double(max(error, 1)), 0.0)
+    while ratio > 1.02329 { (ratio, decibels) = (ratio / 1.02329, decibels + 0.1) }
+    return decibels
+}
+
+/// A smooth RGB picture.
+func smoothImage(width: Int, height: Int) -> RGBImage {
+    var image = RGBImage(width: width, height: height)
+    for index in image.pixels.indices {
+        let (x, y, channel) = (index / 3 % width, index / 3 / width, index % 3)
+        image.pixels[index] = UInt8(128 + 60 * sine(Double(x) * 0.11 + Double(y) * 0.07 + Double(channel) * 2))
+    }
+    return image
+}
+
+/// Makes a symbolic link.
+func link(_ target: String, at path: FilePath) throws {
+    try FileManager.default.createSymbolicLink(atPath: path.string, withDestinationPath: target)
+}
+
+/// Encodes a clip of moving waves with libx264, one picture a tick.
+func writeClip(
+    _ path: FilePath, frames: Int = 10, size: Size = Size(width: 64, height: 48), parameters: String = ""
+) throws {
+    let writer = try VideoWriter(
+        path: path, settings: .h264(parameters: parameters), size: size, timeBase: Rational(1, 25))
+    for index in 0..<frames {
+        try writer.write(try .waves(size, dx: Double(index) * 1.75, dy: Double(index) * 0.5), at: index)
+    }
+    try writer.finish()
+}

@@ -1,0 +1,134 @@
+import Foundation
+import Testing
+
+/// What a user meets first: help, usage errors, names, several inputs, machine-readable output.
+@Suite struct CommandLineTests {
+    @Test(arguments: ["info", "extract", "reconstruct", "view", "synth"])
+    func everyCommandHasHelpWithExamples(_ command: String) throws {
+        let outcome = try Programs.pframe(command, "--help")
+        #expect(outcome.status == 0 && outcome.output.contains("EXAMPLES") && outcome.output.contains("pframe \(command)"))
+        #expect(try Programs.pframe("--help").output.contains(command))
+    }
+
+    @Test(
+        arguments: [
+            ["extract"], ["extract", "a.mp4"], ["extract", "a.mp4", "--output", "x", "--discard"],
+            ["extract", "a.mp4", "--output", "x", "--field", "5"], ["extract", "a.mp4", "--discard", "--jobs", "0"],
+            ["extract", "a.mp4", "--output", "x", "--residual-format", "mkv"], ["reconstruct", "x"],
+            ["reconstruct", "x", "--output", "x.avi"], ["view", "a.mp4", "--output", "x.gif"], ["nonsense"],
+            ["view", "a.mp4", "--output", "x.mp4", "--frame", "3"], ["synth", "--output", "x", "--size", "33"],
+            ["synth", "--output", "x", "--videos", "0"],
+        ])
+    func wrongUseEndsWithTwo(_ arguments: [String]) throws {
+        let outcome = try Programs.run(Programs.pframe.path, arguments)
+        #expect(outcome.status == 2, "\(arguments): \(outcome.errors)")
+        #expect(outcome.output.isEmpty && outcome.errors.contains("Error: "), "\(outcome.errors)")
+    }
+
+    @Test func searchesFoldersAndKeepsNamesApart() throws {
+        let scratch = try Scratch()
+        for folder in ["in/a b", "in/ü"] {
+            try FileManager.default.createDirectory(atPath: scratch.path(folder), withIntermediateDirectories: true)
+        }
+        for name in ["in/x.mp4", "in/a b/it's \"x\".mp4", "in/ü/x.mp4"] {
+            try FileManager.default.copyItem(atPath: Programs.fixture("cropped.mp4"), toPath: scratch.path(name))
+        }
+        try FileManager.default.copyItem(atPath: Programs.fixture("two-streams.mkv"), toPath: scratch.path("in/x.mkv"))
+        try Data("no video".utf8).write(to: URL(filePath: scratch.path("in/notes.txt")))
+        let outcome = try Programs.pframe("extract", scratch.path("in"), "--json", "--output", scratch.path("out"))
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.output.split(separator: "\n").count == 4)
+        for name in ["x.mp4", "x.mkv", "ü/x", "a b/it's \"x\""] {
+            #expect(scratch.exists("out/\(name)/motion.npy"), "\(name)")
+        }
+        let same = try Programs.pframe(
+            "extract", scratch.path("in/x.mp4"), scratch.path("in/ü/x.mp4"), "--output", scratch.path("out"))
+        #expect(same.status == 2 && same.errors.contains("would both write"), "\(same.errors)")
+    }
+
+    @Test func takesNamesThatAreNoUTF8() throws {
+        let scratch = try Scratch()
+        // A shell writes the byte; Foundation could not.
+        let script = """
+            cp '\(Programs.fixture("cropped.mp4"))' "$1/$(printf 'caf\\351.mp4')" &&
+            '\(Programs.pframe.path)' extract "$1/$(printf 'caf\\351.mp4')" --output "$1/one" &&
+            '\(Programs.pframe.path)' extract "$1" --output "$1/all" &&
+            test -s "$1/one/$(printf 'caf\\351')/motion.npy" && test -s "$1/all/$(printf 'caf\\351')/motion.npy"
+            """
+        let outcome = try Programs.run("/bin/sh", ["-c", script, "sh", scratch.url.path])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+
+    @Test func colonsInNamesAreNoProtocols() throws {
+        let scratch = try Scratch()
+        try FileManager.default.copyItem(atPath: Programs.fixture("cropped.mp4"), toPath: scratch.path("http:x.mp4"))
+        let outcome = try Programs.run(
+            Programs.pframe.path, ["extract", "http:x.mp4", "--residual", "--output", "out"], folder: scratch.url)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let rebuilt = try Programs.run(
+            Programs.pframe.path, ["reconstruct", "out/http:x", "--output", "a:b.mp4"], folder: scratch.url)
+        #expect(rebuilt.status == 0 && scratch.exists("a:b.mp4"), "\(rebuilt.errors)")
+    }
+
+    @Test func jsonIsOneLineAVideo() throws {
+        let outcome = try Programs.pframe("extract", Programs.fixture("cropped.mp4"), "--residual", "--discard", "--json")
+        let lines = outcome.output.split(separator: "\n")
+        try #require(lines.count == 1)
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(lines[0].utf8)) as? [String: Any])
+        #expect(object["frames"] as? Int == 24 && object["status"] as? String == "done")
+        #expect(object["mean_residual"] as? Double != nil)
+        #expect(outcome.errors.isEmpty)
+    }
+
+    @Test func infoKnowsTheStream() throws {
+        let outcome = try Programs.pframe("info", Programs.fixture("bframes-4refs.mp4"), "--json")
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        #expect(object["codec"] as? String == "h264" && object["reference_frames"] as? Int == 4)
+        #expect(object["intra_frames"] as? Int == 2 && object["bidirectional_frames"] as? Int == 16)
+        #expect(object["mean_gop"] as? Double == 12 && object["vectors_available"] as? Bool == true)
+        let variable = try Programs.pframe("info", Programs.fixture("variable-rate.mkv")).output
+        #expect(variable.contains("variable rate"))
+        #expect(try Programs.pframe("info", Programs.fixture("two-streams.mkv")).output.contains("--stream 2"))
+        #expect(try Programs.pframe("info", Programs.fixture("cropped.mp4")).output.contains("100x76 (coded 112x80)"))
+    }
+
+    @Test func viewDrawsPicturesAndFilms() throws {
+        let scratch = try Scratch()
+        let clip = Programs.fixture("cropped.mp4")
+        for name in ["figure.png", "figure.jpg", "film.mp4"] {
+            let outcome = try Programs.pframe("view", clip, "--output", scratch.path(name))
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+        let probed = try Programs.run(
+            "/usr/bin/env",
+            ["ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"]
+                + [scratch.path("film.mp4")])
+        #expect(probed.output.hasPrefix("24"))
+        // The figure shows the picture: its first panel holds the clip's own colours.
+        let png = try Programs.decodedByFFmpeg(scratch.path("figure.png"), scratch)
+        let jpeg = try Programs.decodedByFFmpeg(scratch.path("figure.jpg"), scratch)
+        #expect(Set(png).count > 100 && Set(jpeg).count > 100)
+        let missing = try Programs.pframe("view", clip, "--output", scratch.path("none.png"), "--frame", "99")
+        #expect(missing.status == 1 && missing.errors.contains("it has 24 frames"), "\(missing.errors)")
+        #expect(!scratch.exists("none.png"))
+    }
+
+    @Test func synthMakesTheSameFramesForTheSameSeed() throws {
+        let scratch = try Scratch()
+        func synth(_ folder: String, _ seed: String, _ jobs: String) throws -> [Data] {
+            let outcome = try Programs.pframe(
+                "synth", "--output", scratch.path(folder), "--videos", "6", "--size", "64", "--seconds", "1", "--seed", seed,
+                "--jobs", jobs)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return try scratch.names(in: folder).map { try scratch.data("\(folder)/\($0)") }
+        }
+        let first = try synth("a", "3", "1")
+        #expect(first.count == 7)
+        #expect(try synth("b", "3", "2") == first)
+        #expect(try synth("c", "4", "2") != first)
+        let captions = try scratch.text("a/captions.csv").split(separator: "\n")
+        #expect(captions.first == "video,caption,label,subject" && captions.count == 7)
+        let info = try Programs.pframe("info", scratch.path("a/video-00000.mp4"), "--json").output
+        #expect(info.contains("\"codec\":\"h264\"") && !info.contains("\"bidirectional_frames\":0,"))
+    }
+}

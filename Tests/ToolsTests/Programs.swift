@@ -1,0 +1,120 @@
+import Foundation
+import Testing
+
+/// What a program printed and how it ended.
+struct Outcome {
+    let status: Int32
+    let output: String
+    let errors: String
+    let timedOut: Bool
+
+    var errorLines: [Substring] { errors.split(separator: "\n") }
+}
+
+/// The programs that these tests run: pframe as built beside them, ffmpeg and python3 as installed.
+enum Programs {
+    /// The repository's root.
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+    static let fixtures = root.appending(path: "fixtures")
+    /// Real clips, beside the repository; absent on other machines.
+    static let realClips = root.deletingLastPathComponent().appending(path: "shared/clips")
+    static let pframe = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        .appending(path: "pframe")
+
+    static func fixture(_ name: String) -> String { fixtures.appending(path: name).path }
+
+    /// Whether a real clip is there, for tests that need it; those say so and pass over it.
+    static func realClip(_ name: String) -> String? {
+        let path = realClips.appending(path: name).path
+        guard FileManager.default.fileExists(atPath: path) else {
+            print("skipped: no real clip \(name) beside the repository")
+            return nil
+        }
+        return path
+    }
+
+    /// Runs pframe; other arguments than strings do not occur.
+    @discardableResult
+    static func pframe(_ arguments: String..., limit: Double = 120) throws -> Outcome {
+        try run(pframe.path, arguments, limit: limit)
+    }
+
+    @discardableResult
+    static func ffmpeg(_ arguments: [String]) throws -> Outcome {
+        let outcome = try run("/usr/bin/env", ["ffmpeg", "-nostdin", "-y"] + arguments)
+        return outcome
+    }
+
+    /// Runs a program to its end, or kills it after `limit` seconds.
+    static func run(
+        _ program: String, _ arguments: [String], limit: Double = 600, folder: URL? = nil
+    ) throws -> Outcome {
+        let process = Process()
+        process.executableURL = URL(filePath: program)
+        process.arguments = arguments
+        process.currentDirectoryURL = folder
+        process.standardInput = FileHandle.nullDevice
+        let scratch = try Scratch()
+        let (output, errors) = (scratch.url.appending(path: "out"), scratch.url.appending(path: "err"))
+        for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
+        process.standardOutput = try FileHandle(forWritingTo: output)
+        process.standardError = try FileHandle(forWritingTo: errors)
+        try process.run()
+        let deadline = Date().addingTimeInterval(limit)
+        while process.isRunning, Date() < deadline { usleep(500) }
+        let timedOut = process.isRunning
+        if timedOut { kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+        return Outcome(
+            status: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
+            output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
+            errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self), timedOut: timedOut)
+    }
+
+    /// What FFmpeg itself decodes of a video's first stream: raw planes, uncropped by nothing but the stream.
+    static func decodedByFFmpeg(_ video: String, stream: String = "0:v:0", _ scratch: Scratch) throws -> Data {
+        let raw = scratch.path("ffmpeg.yuv")
+        try ffmpeg(
+            ["-v", "error", "-threads", "1", "-flags", "unaligned", "-noautorotate", "-i", video, "-map", stream]
+                + ["-f", "rawvideo", "-vsync", "passthrough", raw])
+        // Of a file without a single picture FFmpeg makes no file at all.
+        return FileManager.default.fileExists(atPath: raw) ? try Data(contentsOf: URL(filePath: raw)) : Data()
+    }
+}
+
+/// A folder that goes away with its owner.
+final class Scratch: Sendable {
+    let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory.appending(path: "pframe-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    func path(_ name: String) -> String { url.appending(path: name).path }
+
+    func data(_ name: String) throws -> Data { try Data(contentsOf: url.appending(path: name)) }
+
+    func text(_ name: String) throws -> String { String(decoding: try data(name), as: UTF8.self) }
+
+    func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+
+    func names(in folder: String = "") throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: url.appending(path: folder).path).sorted()
+    }
+}
+
+/// The int32 values and shape of a `.npy` file, by a reader that shares nothing with the library.
+func int32Array(_ data: Data) throws -> (shape: [Int], values: [Int32]) {
+    let header = String(decoding: data[10..<128], as: UTF8.self)
+    try #require(data.prefix(6) == Data([0x93] + Array("NUMPY".utf8)))
+    try #require(header.contains("'<i4'"))
+    let shape = header.drop { $0 != "(" }.dropFirst().prefix { $0 != ")" }.split(separator: ",")
+        .compactMap { Int($0.trimmingCharacters(in: .whitespaces)) }
+    let values = data.dropFirst(128).withUnsafeBytes { Array($0.bindMemory(to: Int32.self)) }
+    try #require(values.count == shape.reduce(1, *))
+    return (shape, values)
+}
