@@ -78,32 +78,6 @@ SPEED_NOTES = [
     "the pictures: it does less than pframe. `vectors` writes `motion.npy`, as the two Python peers do; `residual` is",
     "`--residual --discard`: all the work, nothing written.",
 ]
-OTHER_NOTES, ""]
-            lines += table(OTHER_COLUMNS, [(row.name, row.result, row.target, row.verdict) for row in self.others])
-        if self.kernels:
-            lines += ["", "## Kernels", "", *KERNEL_NOTES, "", "```text", self.kernels.rstrip(), "```"]
-        lines += ["", self.summary()]
-        lines += [f"Skipped: {reason}." for reason in self.skipped]
-        return "\n".join(lines) + "\n"
-
-    def json(self) -> str:
-        rows = [asdict(row) | {"verdict": row.verdict} for row in self.speeds + self.others]
-        return json.dumps(
-            {"conditions": dict(self.conditions), "rows": rows, "kernels": self.kernels, "skipped": self.skipped},
-            indent=1,
-        )
-
-
-SPEED_COLUMNS = ("comparison", "pframe, s", "peer, s", "user ratio", "CPU ratio", "wall ratio", "judged", "target", "")
-OTHER_COLUMNS = ("measurement", "result", "target", "")
-SPEED_NOTES = [
-    "Whole processes, start-up included, each pinned to the same core; the two programs of a line run in turn after one",
-    "uncounted run of each. Figures are least / median / most; a ratio is the peer's time over pframe's, run by run, so",
-    "2.00 is twice as fast. Seconds are user time against ffmpeg and CPU time (user + system) against the others;",
-    "a target is met by the median of that ratio. ffmpeg decodes the video stream alone (no audio) and drops the",
-    "pictures: what pframe is measured against does less than pframe. `vectors` writes `motion.npy`, as the two Python",
-    "peers do; `residual` is `--residual --discard`: all the work, nothing written.",
-]
 OTHER_NOTES = [
     "SAD is the mean luma difference a pixel of 16×16 blocks, over evenly spaced frames. Peak memory is the largest",
     "resident set of one process.",

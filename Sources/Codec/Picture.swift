@@ -154,7 +154,9 @@ public final class Picture {
                 let line = source.base + min(row, source.height - 1) * source.stride
                 let out = target.base + row * target.stride
                 out.update(from: line, count: min(source.width, target.width))
-                for column in stride(from: source.width, to: target.width, by: 1) { out[column] = line[source.width - 1] }
+                for column in stride(from: source.width, to: target.width, by: 1) {
+                    out[column] = line[source.width - 1]
+                }
             }
         }
         return result

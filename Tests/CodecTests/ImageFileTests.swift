@@ -29,7 +29,8 @@ struct ImageFileTests {
         }
     }
 
-    @Test("a JPEG comes back close, and closer at a higher quality", arguments: [(1, 1), (16, 16), (33, 21), (128, 96)])
+    @Test(
+        "a JPEG comes back close, and closer at a higher quality", arguments: [(1, 1), (16, 16), (33, 21), (128, 96)])
     func jpegRoundTrip(width: Int, height: Int) throws {
         let image = smoothImage(width: width, height: height)
         let (good, poor) = (try image.jpeg(quality: 95), try image.jpeg(quality: 5))

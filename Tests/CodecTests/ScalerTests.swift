@@ -14,7 +14,9 @@ struct ScalerTests {
 
     @Test(
         "flat colours convert as BT.601 says and back",
-        arguments: [[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [128, 128, 128], [200, 90, 30]])
+        arguments: [
+            [0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [128, 128, 128], [200, 90, 30],
+        ])
     func flatColours(colour: [UInt8]) throws {
         let pixels = (0..<32 * 16).flatMap { _ in colour }
         let picture = try RGBImage(width: 32, height: 16, pixels: pixels).yuv420p()

@@ -7,7 +7,8 @@ struct VideoWriterTests {
     @Test(
         "FFV1 keeps every 10-bit sample",
         arguments: [
-            Size(width: 64, height: 48), Size(width: 33, height: 17), Size(width: 1, height: 1), Size(width: 5, height: 3),
+            Size(width: 64, height: 48), Size(width: 33, height: 17), Size(width: 1, height: 1),
+            Size(width: 5, height: 3),
         ])
     func ffv1(size: Size) throws {
         try withTemporaryFolder { folder in
@@ -58,10 +59,10 @@ struct VideoWriterTests {
             for (index, picture) in pictures.enumerated() { try writer.write(picture, at: index) }
             try writer.finish()
             let coded = try decodeAll(path)
-            #expect(coded.count == 6)
             var options = DecoderOptions()
             options.cropping = true
             let shown = try decodeAll(path, options: options)
+            try #require(coded.count == 6 && shown.count == 6)
             for (index, picture) in pictures.enumerated() {
                 #expect(coded[index].size.width % 16 == 0 && coded[index].size.height % 16 == 0)
                 #expect(coded[index].crop.applied(to: coded[index].size) == size)
@@ -100,15 +101,29 @@ struct VideoWriterTests {
         }
     }
 
-    @Test("rotation comes back", arguments: [0, 90, 180, 270], ["mp4", "mkv"])
-    func rotation(degrees: Int, container: String) throws {
+    @Test("an MP4 carries its rotation", arguments: [0, 90, 180, 270])
+    func rotation(degrees: Int) throws {
         try withTemporaryFolder { folder in
-            let (path, size) = (folder.appending("clip.\(container)"), Size(width: 64, height: 48))
+            let (path, size) = (folder.appending("clip.mp4"), Size(width: 64, height: 48))
             let writer = try VideoWriter(
                 path: path, settings: .h264(), size: size, timeBase: Rational(1, 25), rotation: degrees)
             try writer.write(try .waves(size), at: 0)
             try writer.finish()
             #expect(try VideoReader(path: path).stream.rotation == degrees)
+        }
+    }
+
+    @Test("the last picture counts, whatever the rate", arguments: ["mp4", "mkv"], [nil, Rational(25, 1), Rational(10, 1)])
+    func lastPicture(container: String, frameRate: Rational?) throws {
+        try withTemporaryFolder { folder in
+            let (path, size) = (folder.appending("clip.\(container)"), Size(width: 64, height: 48))
+            for count in [1, 2, 7] {
+                let writer = try VideoWriter(
+                    path: path, settings: .h264(), size: size, timeBase: Rational(1, 12_800), frameRate: frameRate)
+                for index in 0..<count { try writer.write(try .waves(size, dx: Double(index)), at: index * 512) }
+                try writer.finish()
+                #expect(try decodeAll(path).count == count)
+            }
         }
     }
 

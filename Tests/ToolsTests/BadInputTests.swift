@@ -7,7 +7,8 @@ import Testing
         let scratch = try Scratch()
         let outcome = try Programs.pframe("extract", Programs.fixture("av1.mkv"), "--output", scratch.path("x"))
         #expect(outcome.status == 1)
-        #expect(outcome.errors.contains("av1") && outcome.errors.contains("--motion-source search"), "\(outcome.errors)")
+        #expect(
+            outcome.errors.contains("av1") && outcome.errors.contains("--motion-source search"), "\(outcome.errors)")
         #expect(!scratch.exists("x/av1/motion.npy"))
         let info = try Programs.pframe("info", Programs.fixture("av1.mkv"), "--json")
         #expect(info.status == 0 && info.output.contains("\"vectors_available\":false"))
@@ -23,7 +24,8 @@ import Testing
 
     @Test func refusesAChangingSizeByName() throws {
         let scratch = try Scratch()
-        let outcome = try Programs.pframe("extract", Programs.fixture("size-change.h264"), "--output", scratch.path("x"))
+        let outcome = try Programs.pframe(
+            "extract", Programs.fixture("size-change.h264"), "--output", scratch.path("x"))
         #expect(outcome.status == 1)
         #expect(outcome.errors.contains("frame 6") && outcome.errors.contains("128x96 to 64x64"), "\(outcome.errors)")
     }
@@ -33,7 +35,9 @@ import Testing
         let outcome = try Programs.pframe("extract", Programs.fixture("interlaced.ts"), "--output", scratch.path("x"))
         #expect(outcome.status == 0 && outcome.errors.contains("24 interlaced frames"))
         let rows = try scratch.text("x/interlaced/frames.csv").split(separator: "\n").dropFirst()
-        #expect(rows.count == 24 && rows.allSatisfy { $0.split(separator: ",", omittingEmptySubsequences: false)[6] == "1" })
+        #expect(
+            rows.count == 24 && rows.allSatisfy { $0.split(separator: ",", omittingEmptySubsequences: false)[6] == "1" }
+        )
     }
 
     @Test func namesWhatIsNoVideo() throws {
@@ -70,7 +74,8 @@ import Testing
             extracted += 1
             let rebuilt = try Programs.pframe("reconstruct", scratch.path("x/cut"), "--output", scratch.path("o.yuv"))
             #expect(rebuilt.status == 0, "\(rebuilt.errors)")
-            #expect(try scratch.data("o.yuv") == Programs.decodedByFFmpeg(scratch.path(cut), scratch), "cut at \(place)/21")
+            #expect(
+                try scratch.data("o.yuv") == Programs.decodedByFFmpeg(scratch.path(cut), scratch), "cut at \(place)/21")
         }
         // An MP4 keeps its index at the end: cut anywhere, it cannot be opened at all.
         #expect(name.hasSuffix("mp4") ? extracted == 0 : extracted > 10)

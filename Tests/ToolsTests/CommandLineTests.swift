@@ -6,7 +6,8 @@ import Testing
     @Test(arguments: ["info", "extract", "reconstruct", "view", "synth"])
     func everyCommandHasHelpWithExamples(_ command: String) throws {
         let outcome = try Programs.pframe(command, "--help")
-        #expect(outcome.status == 0 && outcome.output.contains("EXAMPLES") && outcome.output.contains("pframe \(command)"))
+        #expect(
+            outcome.status == 0 && outcome.output.contains("EXAMPLES") && outcome.output.contains("pframe \(command)"))
         #expect(try Programs.pframe("--help").output.contains(command))
     }
 
@@ -71,7 +72,8 @@ import Testing
     }
 
     @Test func jsonIsOneLineAVideo() throws {
-        let outcome = try Programs.pframe("extract", Programs.fixture("cropped.mp4"), "--residual", "--discard", "--json")
+        let outcome = try Programs.pframe(
+            "extract", Programs.fixture("cropped.mp4"), "--residual", "--discard", "--json")
         let lines = outcome.output.split(separator: "\n")
         try #require(lines.count == 1)
         let object = try #require(try JSONSerialization.jsonObject(with: Data(lines[0].utf8)) as? [String: Any])
@@ -117,7 +119,8 @@ import Testing
         let scratch = try Scratch()
         func synth(_ folder: String, _ seed: String, _ jobs: String) throws -> [Data] {
             let outcome = try Programs.pframe(
-                "synth", "--output", scratch.path(folder), "--videos", "6", "--size", "64", "--seconds", "1", "--seed", seed,
+                "synth", "--output", scratch.path(folder), "--videos", "6", "--size", "64", "--seconds", "1", "--seed",
+                seed,
                 "--jobs", jobs)
             #expect(outcome.status == 0, "\(outcome.errors)")
             return try scratch.names(in: folder).map { try scratch.data("\(folder)/\($0)") }

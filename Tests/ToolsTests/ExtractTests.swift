@@ -31,7 +31,8 @@ import Testing
     @Test func vectorsOfAnotherStreamEqualPyAV() throws {
         let scratch = try Scratch()
         let expected = try int32Array(Data(contentsOf: Programs.fixtures.appending(path: "two-streams-2.vectors.npy")))
-        try Programs.pframe("extract", Programs.fixture("two-streams.mkv"), "--stream", "2", "--output", scratch.path("x"))
+        try Programs.pframe(
+            "extract", Programs.fixture("two-streams.mkv"), "--stream", "2", "--output", scratch.path("x"))
         #expect(try withoutReference(scratch.data("x/two-streams/motion.npy")) == expected.values)
         let wrong = try Programs.pframe(
             "extract", Programs.fixture("two-streams.mkv"), "--stream", "1", "--output", scratch.path("y"))
@@ -55,7 +56,9 @@ import Testing
                 Programs.pframe.path, ["extract", clip, "--force", "--output", scratch.path("x")] + options)
             let rows = try withoutReference(scratch.data("x/\(stem(name))/motion.npy"))
             #expect(rows.count == count * 11)
-            let hash = rows.withUnsafeBytes { $0.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } }
+            let hash = rows.withUnsafeBytes {
+                $0.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+            }
             #expect(line == "\(name),\(count),\(String(hash, radix: 16))")
         }
     }
@@ -79,11 +82,18 @@ import Testing
     @Test func framesTableTellsTheStory() throws {
         let scratch = try Scratch()
         try Programs.pframe("extract", Programs.fixture("bframes-4refs.mp4"), "--output", scratch.path("x"))
-        let lines = try scratch.text("x/bframes-4refs/frames.csv").split(separator: "\n").map { $0.split(separator: ",") }
-        #expect(lines[0].joined(separator: ",") == "decode,display,pts,seconds,type,key,interlaced,damaged,vectors,bytes,reference")
+        let lines = try scratch.text("x/bframes-4refs/frames.csv").split(separator: "\n").map {
+            $0.split(separator: ",")
+        }
+        #expect(
+            lines[0].joined(separator: ",")
+                == "decode,display,pts,seconds,type,key,interlaced,damaged,vectors,bytes,reference")
         let probed = try Programs.run(
             "/usr/bin/env",
-            ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts,pict_type,key_frame,pkt_size"]
+            [
+                "ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries",
+                "frame=pts,pict_type,key_frame,pkt_size",
+            ]
                 + ["-of", "csv=p=0", Programs.fixture("bframes-4refs.mp4")]
         ).output.split(separator: "\n").map { $0.split(separator: ",") }
         try #require(lines.count == 25 && probed.count == 24)
@@ -149,7 +159,9 @@ import Testing
         let clip = scratch.path("clip.mp4")
         try FileManager.default.copyItem(atPath: Programs.fixture("cropped.mp4"), toPath: clip)
         func extract(_ options: String...) throws -> String {
-            try Programs.run(Programs.pframe.path, ["extract", clip, "--json", "--output", scratch.path("x")] + options).output
+            try Programs.run(
+                Programs.pframe.path, ["extract", clip, "--json", "--output", scratch.path("x")] + options
+            ).output
         }
         #expect(try extract().contains("\"status\":\"done\""))
         #expect(try extract().contains("up-to-date"))

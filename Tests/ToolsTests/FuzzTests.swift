@@ -11,7 +11,8 @@ import Testing
         "mpeg4-bframes.avi", "mpeg4-odd.mp4", "mpeg2.mpg", "size-change.h264", "ten-bit.mp4", "av1.mkv",
     ]
     private static let options = [
-        ["--residual", "npy"], [], ["--residual"], ["--accumulate", "--field", "8"], ["--motion-source", "search", "--residual"],
+        ["--residual", "npy"], [], ["--residual"], ["--accumulate", "--field", "8"],
+        ["--motion-source", "search", "--residual"],
         ["--motion-source", "h264"],
     ]
 
@@ -61,7 +62,8 @@ import Testing
             return extracted
         }
         let rebuilt = try Programs.run(
-            Programs.pframe.path, ["reconstruct", scratch.path("out\(stem)/\(stem)"), "--output", scratch.path("\(stem).yuv")],
+            Programs.pframe.path,
+            ["reconstruct", scratch.path("out\(stem)/\(stem)"), "--output", scratch.path("\(stem).yuv")],
             limit: 10)
         try? FileManager.default.removeItem(atPath: scratch.path("\(stem).yuv"))
         return rebuilt.status == 0 ? extracted : rebuilt

@@ -21,11 +21,15 @@ import Testing
     /// Residual energy of inter blocks within 1.15 of an independent numpy H.264 prediction.
     @Test(
         arguments: [
-            ("bframes-4refs.mp4", false), ("one-reference.mp4", false), ("cropped.mp4", false), ("open-gop.h264", false),
-            ("mma_demo.mp4", true), ("tc_nasa_13013.mp4", true), ("mvx_vid_h264.mp4", true), ("decord_corrupted.mp4", true),
+            ("bframes-4refs.mp4", false), ("one-reference.mp4", false), ("cropped.mp4", false),
+            ("open-gop.h264", false),
+            ("mma_demo.mp4", true), ("tc_nasa_13013.mp4", true), ("mvx_vid_h264.mp4", true),
+            ("decord_corrupted.mp4", true),
         ])
     func residualEnergyIsThatOfAnIndependentPrediction(_ name: String, _ isReal: Bool) throws {
-        guard let clip = isReal ? Programs.realClip(name) : Programs.fixture(name), let python = Self.python else { return }
+        guard let clip = isReal ? Programs.realClip(name) : Programs.fixture(name), let python = Self.python else {
+            return
+        }
         let scratch = try Scratch()
         try Programs.pframe("extract", clip, "--residual", "npy", "--frames", "60", "--output", scratch.path("x"))
         let stem = (name as NSString).deletingPathExtension
@@ -63,11 +67,16 @@ import Testing
         }
         try raw.write(to: URL(filePath: scratch.path("pan.yuv")))
         let encoded = try Programs.ffmpeg(
-            ["-v", "info", "-f", "rawvideo", "-s", "\(width)x\(height)", "-i", scratch.path("pan.yuv"), "-c:v", "libx264"]
+            [
+                "-v", "info", "-f", "rawvideo", "-s", "\(width)x\(height)", "-i", scratch.path("pan.yuv"), "-c:v",
+                "libx264",
+            ]
                 + ["-x264-params", "ref=1:bframes=0:weightp=0:no-deblock=1:qp=24:keyint=250:scenecut=0:threads=1"]
                 + [scratch.path("pan.mp4")])
-        let log = try #require(encoded.errors.split(separator: "\n").first { $0.contains("mb P") && $0.contains("skip:") })
-        let share = try #require(Double(log.split(separator: "skip:")[1].prefix { $0 != "%" }.trimmingCharacters(in: .whitespaces)))
+        let log = try #require(
+            encoded.errors.split(separator: "\n").first { $0.contains("mb P") && $0.contains("skip:") })
+        let share = try #require(
+            Double(log.split(separator: "skip:")[1].prefix { $0 != "%" }.trimmingCharacters(in: .whitespaces)))
         try Programs.pframe("extract", scratch.path("pan.mp4"), "--residual", "npy", "--output", scratch.path("x"))
         let residual = try scratch.data("x/pan/residual_y.npy").dropFirst(128)
         let values = residual.withUnsafeBytes { Array($0.bindMemory(to: Int16.self)) }

@@ -76,7 +76,10 @@ import Testing
         func times(_ path: String) throws -> [String] {
             try Programs.run(
                 "/usr/bin/env",
-                ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts_time", "-of", "csv=p=0", path]
+                [
+                    "ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts_time", "-of",
+                    "csv=p=0", path,
+                ]
             ).output.split(separator: "\n").map { String($0.prefix(5)) }
         }
         let expected = try times(clip)
@@ -86,9 +89,12 @@ import Testing
 
     @Test func refusesWhatIsNotComplete() throws {
         let scratch = try Scratch()
-        try Programs.pframe("extract", Programs.fixture("cropped.mp4"), "--residual", "npy", "--output", scratch.path("x"))
+        try Programs.pframe(
+            "extract", Programs.fixture("cropped.mp4"), "--residual", "npy", "--output", scratch.path("x"))
         let folder = scratch.path("x/cropped")
-        func rebuild() throws -> Outcome { try Programs.pframe("reconstruct", folder, "--output", scratch.path("o.yuv")) }
+        func rebuild() throws -> Outcome {
+            try Programs.pframe("reconstruct", folder, "--output", scratch.path("o.yuv"))
+        }
         #expect(try rebuild().status == 0)
         for name in ["motion.npy", "residual_v.npy", "frames.csv", "stream.json"] {
             let file = URL(filePath: folder + "/" + name)
