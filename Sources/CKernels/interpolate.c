@@ -23,8 +23,16 @@ INLINE view source_view(pframe_plane plane, int x, int y, int w, int h, uint8_t 
     return (view){patch, PATCH_STRIDE};
 }
 
+// Constant widths become single moves; a call a row would cost more than the copy.
 INLINE void copy_rows(uint8_t *out, ptrdiff_t out_stride, const uint8_t *in, ptrdiff_t in_stride, int w, int h) {
-    for (int row = 0; row < h; row++) memcpy(out + row * out_stride, in + row * in_stride, (size_t)w);
+    if (w == 16) {
+        for (int row = 0; row < h; row++) memcpy(out + row * out_stride, in + row * in_stride, 16);
+    } else if (w == 8) {
+        for (int row = 0; row < h; row++) memcpy(out + row * out_stride, in + row * in_stride, 8);
+    } else {
+        for (int row = 0; row < h; row++)
+            for (int column = 0; column < w; column++) out[row * out_stride + column] = in[row * in_stride + column];
+    }
 }
 
 // The filters, written once for rows of 16 and of 8 pixels. Ranges: 6-tap sums of bytes lie in −2550…10710 (16 bits),

@@ -85,8 +85,8 @@ struct VideoEncoder: ~Copyable {
     }
 }
 
-/// Slices of an FFV1 picture, which may be coded in parallel; libavcodec cuts no odd or tiny picture.
+/// Slices of an FFV1 picture, which may be coded in parallel; of odd and tiny pictures libavcodec takes its own count.
 private func slices(of size: Size) -> Int32 {
-    if size.width % 2 != 0 || size.height % 2 != 0 || min(size.width, size.height) < 16 { return 1 }
+    if size.width % 2 != 0 || size.height % 2 != 0 || min(size.width, size.height) < 16 { return 0 }
     return size.width * size.height < 640 * 360 ? 4 : 12
 }

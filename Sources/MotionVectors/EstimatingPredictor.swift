@@ -37,7 +37,7 @@ final class EstimatingPredictor: FramePredictor {
             let values = residuals.take()
             if let last {
                 frame.rows.withUnsafeMutableBufferPointer { rows in
-                    compensator.predict(rows) { $0 == last.display ? last.picture : nil }
+                    compensator.predict(rows, from: [ReferencePicture(display: last.display, picture: last.picture)])
                 }
                 values.subtract(compensator.prediction, from: frame.picture)
             } else {

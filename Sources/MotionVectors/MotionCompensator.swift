@@ -26,34 +26,29 @@ public final class MotionCompensator {
     ///
     /// - Parameters:
     ///   - rows: the picture's rows of `motion.npy`; those whose reference is negative take no part.
-    ///   - reference: the picture of a display index, nil where it is not kept.
-    public func predict(
-        _ rows: UnsafeMutableBufferPointer<MotionRow>, reference: (Int32) -> Picture?
-    ) {
-        var references: [Int32: ReferencePlanes] = [:]
-        var last: (display: Int32, planes: ReferencePlanes)?
-        func planes(_ display: Int32) -> ReferencePlanes? {
-            guard display >= 0 else { return nil }
-            if let last, last.display == display { return last.planes }
-            let found = references[display] ?? reference(display).map { ReferencePlanes($0) }
-            if let found {
-                references[display] = found
-                last = (display, found)
-            }
-            return found
-        }
+    ///   - references: the pictures that the rows may name.
+    public func predict(_ rows: UnsafeMutableBufferPointer<MotionRow>, from references: [ReferencePicture]) {
         let targets = (prediction.plane(0), prediction.plane(1), prediction.plane(2))
         clear(targets.0)
         clear(targets.1)
         clear(targets.2)
-        rows.forEachBlock { block in
-            let first = planes(rows[block.first].reference).map { (rows[block.first].vector, $0) }
-            let second = block.second.flatMap { row in planes(rows[row].reference).map { (rows[row].vector, $0) } }
-            guard let used = first ?? second else { return }
-            let other = first == nil ? nil : second
-            predict(used.0, used.1.luma, other.map { ($0.0, $0.1.luma) }, into: targets.0, isChroma: false)
-            predict(used.0, used.1.u, other.map { ($0.0, $0.1.u) }, into: targets.1, isChroma: true)
-            predict(used.0, used.1.v, other.map { ($0.0, $0.1.v) }, into: targets.2, isChroma: true)
+        let planes = references.map { ReferencePlanes($0) }
+        withExtendedLifetime(references) {
+            rows.forEachBlock { block in
+                let first = planes.firstIndex { $0.display == rows[block.first].reference }
+                let second = block.second.flatMap { row in planes.firstIndex { $0.display == rows[row].reference } }
+                if let first, let second, let row = block.second {
+                    let (a, b) = (rows[block.first].vector, rows[row].vector)
+                    predict(a, planes[first].luma, b, planes[second].luma, into: targets.0, isChroma: false)
+                    predict(a, planes[first].u, b, planes[second].u, into: targets.1, isChroma: true)
+                    predict(a, planes[first].v, b, planes[second].v, into: targets.2, isChroma: true)
+                } else if let only = first ?? second {
+                    let vector = rows[first == nil ? block.second ?? block.first : block.first].vector
+                    predict(vector, planes[only].luma, into: targets.0, isChroma: false)
+                    predict(vector, planes[only].u, into: targets.1, isChroma: true)
+                    predict(vector, planes[only].v, into: targets.2, isChroma: true)
+                }
+            }
         }
     }
 
@@ -67,20 +62,21 @@ public final class MotionCompensator {
         }
     }
 
-    private func predict(
-        _ vector: MotionVector, _ reference: pframe_plane, _ other: (MotionVector, pframe_plane)?, into target: Plane,
-        isChroma: Bool
-    ) {
+    private func predict(_ vector: MotionVector, _ reference: pframe_plane, into target: Plane, isChroma: Bool) {
         guard let area = BlockArea(vector, plane: target, isChroma: isChroma) else { return }
         let out = target.base + area.y * target.stride + area.x
-        guard let other else {
-            interpolate(vector, area, reference, into: out, stride: target.stride, isChroma)
-            return
-        }
-        interpolate(vector, area, reference, into: scratch, stride: 16, isChroma)
-        interpolate(other.0, area, other.1, into: scratch + 256, stride: 16, isChroma)
-        pframe_average(
-            out, target.stride, scratch, 16, scratch + 256, 16, Int32(area.width), Int32(area.height))
+        interpolate(vector, area, reference, into: out, stride: target.stride, isChroma)
+    }
+
+    private func predict(
+        _ a: MotionVector, _ first: pframe_plane, _ b: MotionVector, _ second: pframe_plane, into target: Plane,
+        isChroma: Bool
+    ) {
+        guard let area = BlockArea(a, plane: target, isChroma: isChroma) else { return }
+        let out = target.base + area.y * target.stride + area.x
+        interpolate(a, area, first, into: scratch, stride: 16, isChroma)
+        interpolate(b, area, second, into: scratch + 256, stride: 16, isChroma)
+        pframe_average(out, target.stride, scratch, 16, scratch + 256, 16, Int32(area.width), Int32(area.height))
     }
 
     private func interpolate(
@@ -104,13 +100,15 @@ extension MotionCompensator: Sendable {}
 
 /// The three planes of a reference picture, lent while the picture lives.
 private struct ReferencePlanes {
+    let display: Int32
     let luma: pframe_plane
     let u: pframe_plane
     let v: pframe_plane
 
-    init(_ picture: Picture) {
-        luma = picture.plane(0).kernel
-        u = picture.plane(1).kernel
-        v = picture.plane(2).kernel
+    init(_ reference: ReferencePicture) {
+        display = reference.display
+        luma = reference.picture.plane(0).kernel
+        u = reference.picture.plane(1).kernel
+        v = reference.picture.plane(2).kernel
     }
 }

@@ -10,14 +10,28 @@ final class ReferenceInference {
     private let rule: PredictionRule
     private let mostCandidates = 32
     private let scratch: UnsafeMutablePointer<UInt8>
+    /// Where the prediction of candidate c in list l lies, at l · mostCandidates + c.
+    private let predictions: UnsafeMutablePointer<(base: UnsafePointer<UInt8>, stride: Int)>
+
+    /// A block of the picture that is being predicted.
+    private struct Block {
+        let area: BlockArea
+        let base: UnsafePointer<UInt8>
+        let stride: Int
+    }
 
     init(rule: PredictionRule) {
         self.rule = rule
+        predictions = .allocate(capacity: 2 * mostCandidates)
         scratch = .allocate(capacity: 2 * mostCandidates * 256)
         scratch.initialize(repeating: 0, count: 2 * mostCandidates * 256)
+        predictions.initialize(repeating: (UnsafePointer(scratch), 16), count: 2 * mostCandidates)
     }
 
-    deinit { scratch.deallocate() }
+    deinit {
+        scratch.deallocate()
+        predictions.deallocate()
+    }
 
     /// Fills the `reference` column of a picture's rows.
     ///
@@ -26,7 +40,7 @@ final class ReferenceInference {
     ///   - picture: its true pixels.
     ///   - candidates: what it may predict from, most recent first.
     func infer(
-        _ rows: UnsafeMutableBufferPointer<MotionRow>, of picture: Picture, from candidates: [ReferencePictures.Entry]
+        _ rows: UnsafeMutableBufferPointer<MotionRow>, of picture: Picture, from candidates: [ReferencePicture]
     ) {
         guard rule == .h264 else {
             assignFixed(rows, isBidirectional: picture.type == .bidirectional, candidates)
@@ -39,18 +53,18 @@ final class ReferenceInference {
         withExtendedLifetime((picture, candidates)) {
             rows.forEachBlock { block in
                 guard let area = BlockArea(rows[block.first].vector, plane: luma, isChroma: false) else { return }
-                let target = luma.base + area.y * luma.stride + area.x
+                let place = Block(
+                    area: area, base: UnsafePointer(luma.base + area.y * luma.stride + area.x), stride: luma.stride)
                 guard let second = block.second else {
                     guard references.count > 1 else {
                         rows[block.first].reference = displays.first ?? MotionRow.unused
                         return
                     }
-                    let best = predictAll(rows[block.first].vector, area, target, luma.stride, references, slot: 0)
+                    let best = predictAll(rows[block.first].vector, place, references, list: 0)
                     rows[block.first].reference = displays[best.candidate]
                     return
                 }
-                let choice = choosePair(
-                    rows[block.first].vector, rows[second].vector, area, target, luma.stride, references)
+                let choice = choosePair(rows[block.first].vector, rows[second].vector, place, references)
                 rows[block.first].reference = choice.first.map { displays[$0] } ?? MotionRow.unused
                 rows[second].reference = choice.second.map { displays[$0] } ?? MotionRow.unused
             }
@@ -59,24 +73,42 @@ final class ReferenceInference {
 
     /// P pictures predict from the last reference, B pictures from the one before (past) and from the last (future).
     private func assignFixed(
-        _ rows: UnsafeMutableBufferPointer<MotionRow>, isBidirectional: Bool, _ candidates: [ReferencePictures.Entry]
+        _ rows: UnsafeMutableBufferPointer<MotionRow>, isBidirectional: Bool, _ candidates: [ReferencePicture]
     ) {
         let last = candidates.first?.display ?? MotionRow.unused
         let past = isBidirectional ? (candidates.dropFirst().first?.display ?? MotionRow.unused) : last
         for index in rows.indices { rows[index].reference = rows[index].vector.source < 0 ? past : last }
     }
 
-    /// Predicts a block from every candidate into the slots from `slot` on; the best of them.
+    /// Where a candidate's prediction of the block lies: in a slot, or in the reference itself.
+    private func predict(
+        _ vector: MotionVector, _ area: BlockArea, _ reference: pframe_plane, slot: Int
+    ) -> (base: UnsafePointer<UInt8>, stride: Int) {
+        let motion = vector.quarterPel
+        if (motion.x | motion.y) & 3 == 0 {
+            let (x, y) = (area.x + Int(motion.x >> 2), area.y + Int(motion.y >> 2))
+            if x >= 0, y >= 0, x + area.width <= Int(reference.width), y + area.height <= Int(reference.height) {
+                return (reference.base + y * reference.stride + x, reference.stride)
+            }
+        }
+        let out = scratch + slot * 256
+        rule.predictLuma(vector, area, from: reference, into: out, stride: 16)
+        return (UnsafePointer(out), 16)
+    }
+
+    /// Predicts a block from every candidate; the best of them. Stops at a perfect one: no later one can beat it.
     private func predictAll(
-        _ vector: MotionVector, _ area: BlockArea, _ target: UnsafeMutablePointer<UInt8>, _ stride: Int,
-        _ references: [pframe_plane], slot: Int
+        _ vector: MotionVector, _ block: Block, _ references: [pframe_plane], list: Int
     ) -> (candidate: Int, sad: UInt32) {
         var best = (candidate: 0, sad: UInt32.max)
         for (index, reference) in references.enumerated() {
-            let out = scratch + (slot + index) * 256
-            rule.predictLuma(vector, area, from: reference, into: out, stride: 16)
-            let sad = pframe_sad(target, stride, out, 16, Int32(area.width), Int32(area.height))
+            let slot = list * mostCandidates + index
+            predictions[slot] = predict(vector, block.area, reference, slot: slot)
+            let sad = pframe_sad(
+                block.base, block.stride, predictions[slot].base, predictions[slot].stride, Int32(block.area.width),
+                Int32(block.area.height))
             if sad < best.sad { best = (index, sad) }
+            if sad == 0 { break }
         }
         return best
     }
@@ -86,16 +118,19 @@ final class ReferenceInference {
     /// Pairs are searched by coordinate descent from the best single predictions: with one list's reference fixed, the
     /// other's best, in turn, until nothing improves.
     private func choosePair(
-        _ first: MotionVector, _ second: MotionVector, _ area: BlockArea, _ target: UnsafeMutablePointer<UInt8>,
-        _ stride: Int, _ references: [pframe_plane]
+        _ first: MotionVector, _ second: MotionVector, _ block: Block, _ references: [pframe_plane]
     ) -> (first: Int?, second: Int?) {
         let count = references.count
         guard count > 0 else { return (nil, nil) }
-        let (w, h) = (Int32(area.width), Int32(area.height))
-        let one = predictAll(first, area, target, stride, references, slot: 0)
-        let two = predictAll(second, area, target, stride, references, slot: count)
+        let one = predictAll(first, block, references, list: 0)
+        if one.sad == 0 { return (one.candidate, nil) }
+        let two = predictAll(second, block, references, list: 1)
+        if two.sad == 0 { return (nil, two.candidate) }
         func sad(_ i: Int, _ j: Int) -> UInt32 {
-            pframe_sad_average(target, stride, scratch + i * 256, 16, scratch + (count + j) * 256, 16, w, h)
+            let (a, b) = (predictions[i], predictions[mostCandidates + j])
+            return pframe_sad_average(
+                block.base, block.stride, a.base, a.stride, b.base, b.stride, Int32(block.area.width),
+                Int32(block.area.height))
         }
         var best = (i: one.candidate, j: two.candidate)
         var bestSAD = sad(best.i, best.j)

@@ -39,8 +39,7 @@ final class StreamPredictor: FramePredictor {
         while let next = order.pop(isComplete: true) { emit(process(next, packets)) }
     }
 
-    private func process(_ decoded: DecodedFrame, _ packets: [PacketRecord]) -> ExtractedFrame {
-        var frame = decoded
+    private func process(_ frame: consuming DecodedFrame, _ packets: [PacketRecord]) -> ExtractedFrame {
         let number = frame.record.decode
         let passed = max(lastNumber + 1, 0)..<max(number, lastNumber + 1)
         lastNumber = max(lastNumber, number)
@@ -56,7 +55,7 @@ final class StreamPredictor: FramePredictor {
             lastReference = frame.picture
             if let trace { traces[frame.display] = trace }
             let kept = references
-            traces = traces.filter { kept.picture($0.key) != nil }
+            traces = traces.filter { kept.contains($0.key) }
         }
         var residual: Residual?
         var accumulatedResidual: Residual?
@@ -89,7 +88,7 @@ final class StreamPredictor: FramePredictor {
         let picture = frame.picture
         frame.rows.withUnsafeMutableBufferPointer { rows in
             inference.infer(rows, of: picture, from: references.entries)
-            if options.residual { compensator.predict(rows) { references.picture($0) } }
+            if options.residual { compensator.predict(rows, from: references.entries) }
         }
         return options.residual ? compensator.prediction : nil
     }

@@ -98,7 +98,7 @@ public final class Reconstruction {
         } else if !pending.rows.isEmpty {
             var rows = pending.rows
             rows.withUnsafeMutableBufferPointer { rows in
-                compensator.predict(rows) { references.picture($0) }
+                compensator.predict(rows, from: references.entries)
             }
             prediction = compensator.prediction
         }
