@@ -5,6 +5,7 @@ struct CodecContext: ~Copyable {
     let raw: UnsafeMutablePointer<AVCodecContext>
 
     init(_ codec: UnsafePointer<AVCodec>?) throws(CodecError) {
+        pframe_silence_log()
         raw = try allocated(avcodec_alloc_context3(codec))
     }
 

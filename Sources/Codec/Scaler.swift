@@ -77,9 +77,11 @@ extension RGBImage {
         let plane = rgb.plane(0)
         var pixels: [UInt8] = []
         pixels.reserveCapacity(shown.width * shown.height * 3)
-        for row in 0..<shown.height {
-            let start = plane.base + (row + crop.top) * plane.stride + crop.left * 3
-            pixels.append(contentsOf: UnsafeBufferPointer(start: start, count: shown.width * 3))
+        withExtendedLifetime(rgb) {
+            for row in 0..<shown.height {
+                let start = plane.base + (row + crop.top) * plane.stride + crop.left * 3
+                pixels.append(contentsOf: UnsafeBufferPointer(start: start, count: shown.width * 3))
+            }
         }
         self.init(width: shown.width, height: shown.height, pixels: pixels)
     }

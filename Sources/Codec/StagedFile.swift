@@ -13,12 +13,17 @@ public struct StagedFile: ~Copyable {
     /// Plans to write `path`.
     public init(path: FilePath) {
         target = path
-        var staged = path
-        if let name = path.lastComponent, let hidden = FilePath.Component(".partial-" + name.string) {
-            staged.removeLastComponent()
-            staged.append(hidden)
+        // A hash of the name's bytes: short enough for any file system, its own for names that are no UTF-8.
+        let hash = (path.lastComponent ?? "file").withPlatformString { name -> UInt64 in
+            var (hash, next): (UInt64, UnsafePointer<CChar>) = (0xcbf2_9ce4_8422_2325, name)
+            while next.pointee != 0 {
+                hash = (hash ^ UInt64(UInt8(bitPattern: next.pointee))) &* 0x100_0000_01b3
+                next += 1
+            }
+            return hash
         }
-        self.path = staged
+        let ending = path.extension.map { "." + $0 } ?? ""
+        self.path = path.removingLastComponent().appending(".partial-" + String(hash, radix: 16) + ending)
     }
 
     deinit {

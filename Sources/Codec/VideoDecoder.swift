@@ -21,6 +21,9 @@ public struct DecoderOptions: Sendable {
     public var cropping = false
     /// Pictures to skip.
     public var skip = Skip.nothing
+    /// Check the CRC of every FFV1 slice: libavcodec only logs a wrong one and goes on with the picture before. For files
+    /// known to carry them, as those that `EncoderSettings.ffv1` makes.
+    public var checksSlices = false
     /// Slice threads. One is exact; more change the pixels of damaged pictures. Frame threads are never used: they
     /// corrupt exported vectors of B-frame streams.
     public var threads = 1

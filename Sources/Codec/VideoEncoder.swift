@@ -59,6 +59,9 @@ struct VideoEncoder: ~Copyable {
         case .ffv1:
             raw.pointee.level = 3
             raw.pointee.gop_size = 1
+            guard size.width > 1, size.height > 1 else {
+                throw CodecError(path: nil, "libavcodec's FFV1 changes \(size) pictures; store .npy instead")
+            }
             raw.pointee.slices = slices(of: size)
             options = [("slicecrc", "1")]
         case .png:
@@ -85,8 +88,11 @@ struct VideoEncoder: ~Copyable {
     }
 }
 
-/// Slices of an FFV1 picture, which may be coded in parallel; of odd and tiny pictures libavcodec takes its own count.
+/// Slices of an FFV1 picture, which may be coded in parallel. Odd and tiny pictures cannot be cut: libavcodec takes one
+/// slice up to 352×288, and above only a count of its own choice (0).
 private func slices(of size: Size) -> Int32 {
-    if size.width % 2 != 0 || size.height % 2 != 0 || min(size.width, size.height) < 16 { return 0 }
+    if size.width % 2 != 0 || size.height % 2 != 0 || min(size.width, size.height) < 16 {
+        return size.width <= 352 && size.height <= 288 ? 1 : 0
+    }
     return size.width * size.height < 640 * 360 ? 4 : 12
 }

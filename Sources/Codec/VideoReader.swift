@@ -9,6 +9,7 @@ public final class VideoReader {
     private let decoder: VideoDecoder
     private let packet: Packet
     private var syntax: H264Syntax?
+    private let checksSlices: Bool
     private var state = State.reading
     /// Every packet so far, in decode order.
     public private(set) var packets: [PacketRecord] = []
@@ -34,6 +35,7 @@ public final class VideoReader {
         decoder = try VideoDecoder(parameters: demuxer.parameters, path: path, options: options)
         packet = try Packet()
         let parameters = demuxer.parameters.pointee
+        checksSlices = options.checksSlices && parameters.codec_id == AV_CODEC_ID_FFV1
         if parameters.codec_id == AV_CODEC_ID_H264 {
             let bytes = UnsafeRawBufferPointer(start: parameters.extradata, count: Int(parameters.extradata_size))
             syntax = H264Syntax(extradata: bytes)
@@ -107,8 +109,9 @@ public final class VideoReader {
             PacketRecord(
                 pts: raw.pts == pframe_no_pts() ? nil : Int(raw.pts), size: Int(raw.size),
                 isReference: facts.isReference, isIDR: facts.isIDR, isMBAFF: facts.isMBAFF,
-                isDamaged: raw.flags & AV_PKT_FLAG_CORRUPT != 0))
-        if raw.flags & AV_PKT_FLAG_CORRUPT != 0 { hasDamagedPackets = true }
+                isDamaged: false))
+        let isWrong = checksSlices && !packet.withBytes { FFV1Slices.areIntact($0) }
+        if raw.flags & AV_PKT_FLAG_CORRUPT != 0 || isWrong { markLastDamaged() }
         bytesRead += Int(raw.size)
         // libavcodec hands the packet's pts to its picture: its number takes that road and back.
         packet.raw.pointee.pts = Int64(packets.count - 1)

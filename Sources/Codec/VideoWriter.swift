@@ -7,7 +7,7 @@ public import SystemPackage
 public final class VideoWriter {
     private let path: FilePath
     private let encoder: VideoEncoder
-    private let muxer: Muxer
+    private var muxer: Muxer
     private let packet: Packet
     private let timeBase: Rational
     private var isFinished = false
@@ -31,11 +31,12 @@ public final class VideoWriter {
         self.path = path
         self.timeBase = timeBase
         packet = try Packet()
-        muxer = try Muxer(path: path)
+        let muxer = try Muxer(path: path)
         encoder = try VideoEncoder(
             settings, size: size, format: format, timeBase: timeBase, globalHeader: muxer.wantsGlobalHeader,
             threads: threads)
         try muxer.start(encoder.context, timeBase: timeBase, frameRate: frameRate, rotation: rotation)
+        self.muxer = muxer
     }
 
     /// Encodes one picture.
@@ -77,6 +78,8 @@ extension VideoWriter: Sendable {}
 private struct Muxer: ~Copyable {
     private let path: FilePath
     private let context: UnsafeMutablePointer<AVFormatContext>
+    private var lastTime: Int64?
+    private var lastStep: Int64 = 1
 
     init(path: FilePath) throws(CodecError) {
         pframe_silence_log()
@@ -109,10 +112,15 @@ private struct Muxer: ~Copyable {
         try check(avformat_write_header(context, nil), path, "cannot write the header")
     }
 
-    func write(_ packet: borrowing Packet, timeBase: Rational) throws(CodecError) {
+    mutating func write(_ packet: borrowing Packet, timeBase: Rational) throws(CodecError) {
         guard let stream = context.pointee.streams[0] else { preconditionFailure("the muxer was not started") }
         packet.raw.pointee.stream_index = 0
         av_packet_rescale_ts(packet.raw, timeBase.raw, stream.pointee.time_base)
+        let time = packet.raw.pointee.dts
+        if let lastTime { lastStep = max(1, time - lastTime) }
+        lastTime = time
+        // Without a rate packets have no duration, and MP4 would end before its last picture.
+        if packet.raw.pointee.duration == 0 { packet.raw.pointee.duration = lastStep }
         try check(av_write_frame(context, packet.raw), path, "cannot write")
         try checkIO()
     }

@@ -43,6 +43,10 @@ public final class DeliveredVideo {
                 throw CodecError(
                     path: path, "libx264 takes no pictures of odd size \(size); write .y4m or .yuv instead")
             }
+            guard description.rotation == 0 || path.extension?.lowercased() == "mp4" else {
+                throw CodecError(
+                    path: path, "Matroska keeps no rotation (\(description.rotation)°); write .mp4 instead")
+            }
             encoded = try VideoWriter(
                 path: staged.path, settings: .h264(crf: crf), size: size, format: format,
                 timeBase: description.timeBase, frameRate: rate, rotation: description.rotation, threads: 0)
@@ -58,9 +62,10 @@ public final class DeliveredVideo {
         try raw?.write(picture, crop: description.crop)
         guard let encoded else { return }
         let rate = description.averageFrameRate.value > 0 ? description.averageFrameRate.value : 25
-        let step = max(1, Int((1 / (rate * max(description.timeBase.value, 1e-9))).rounded()))
+        let step = max(1, Int(min(1e9, 1 / (rate * max(description.timeBase.value, 1e-9))).rounded()))
         // Streams without times, and repeated times, still need rising ones.
-        let next = lastTimestamp.map { max(record.pts ?? ($0 + step), $0 + 1) } ?? record.pts ?? 0
+        let time = record.pts.map { min(max($0, -1 << 60), 1 << 60) }
+        let next = lastTimestamp.map { max(time ?? ($0 + step), $0 + 1) } ?? time ?? 0
         lastTimestamp = next
         try encoded.write(try picture.cropped(description.crop), at: next)
     }

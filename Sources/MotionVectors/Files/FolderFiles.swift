@@ -76,7 +76,7 @@ struct FolderFiles: ~Copyable {
         var json = try OutputFile(path: path)
         try json.write(try description.json(path))
         try json.close()
-        try folder.commit(last: StreamDescription.fileName, stale: ExtractionWriter.fileNames)
+        try folder.commit(last: StreamDescription.fileName, known: ExtractionWriter.fileNames)
         return ExtractionWriter.fileNames.reduce(0) { $0 + fileSize(folder.path.appending($1)) }
     }
 

@@ -46,7 +46,7 @@ public struct FrameRecord: Sendable, Equatable {
         let fields = csvLine.split(separator: ",", omittingEmptySubsequences: false)
         guard fields.count == 11, let decode = Int(fields[0]), let display = Int(fields[1]),
             let type = PictureType(rawValue: String(fields[4])), let vectors = Int(fields[8]),
-            let bytes = Int(fields[9]), vectors >= 0, display >= -1
+            let bytes = Int(fields[9]), (0..<1 << 32).contains(vectors), (-1..<1 << 31).contains(display)
         else { return nil }
         self.decode = decode
         self.display = display

@@ -87,7 +87,9 @@ public final class NPYReader {
         var total = type.size
         for dimension in shape where isSane {
             let (product, overflow) = total.multipliedReportingOverflow(by: dimension)
-            guard !overflow else { throw CodecError(path: path, "its shape \(shape) is too large") }
+            guard !overflow, product < Int.max / 2 else {
+                throw CodecError(path: path, "its shape \(shape) is too large")
+            }
             total = product
         }
         guard isSane else { throw CodecError(path: path, "its shape is unreadable: \(text.prefix(80))") }

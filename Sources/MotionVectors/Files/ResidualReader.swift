@@ -13,6 +13,7 @@ final class ResidualReader {
         case .mkv:
             var options = DecoderOptions()
             options.exportsMotionVectors = false
+            options.checksSlices = true
             let reader = try VideoReader(path: paths[0], options: options)
             guard reader.stream.size == size else {
                 throw CodecError(

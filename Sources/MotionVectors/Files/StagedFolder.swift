@@ -19,7 +19,7 @@ struct StagedFolder: ~Copyable {
 
     deinit {
         guard !isCommitted else { return }
-        for name in names { _ = path.appending(Self.hidden(name)).withPlatformString { unlink($0) } }
+        for name in names { remove(Self.hidden(name)) }
     }
 
     /// Where to write the file that will be called `name`.
@@ -28,11 +28,17 @@ struct StagedFolder: ~Copyable {
         return path.appending(Self.hidden(name))
     }
 
-    /// Renames every staged file, `last` at the very end; files in `stale` that were not staged are removed.
-    mutating func commit(last: String, stale: [String]) throws(CodecError) {
+    /// Renames every staged file, `last` at the very end.
+    ///
+    /// - Parameter known: every name that may stand here; those that were not staged are removed, and what a killed
+    ///   process left of them.
+    mutating func commit(last: String, known: [String]) throws(CodecError) {
         // Without its last file the folder counts as incomplete, should this be interrupted.
-        _ = path.appending(last).withPlatformString { unlink($0) }
-        for name in stale where !names.contains(name) { _ = path.appending(name).withPlatformString { unlink($0) } }
+        remove(last)
+        for name in known where !names.contains(name) {
+            remove(name)
+            remove(Self.hidden(name))
+        }
         for name in names.filter({ $0 != last }) + names.filter({ $0 == last }) {
             let target = path.appending(name)
             let result = path.appending(Self.hidden(name)).withPlatformString { from in
@@ -44,6 +50,8 @@ struct StagedFolder: ~Copyable {
         }
         isCommitted = true
     }
+
+    private func remove(_ name: String) { _ = path.appending(name).withPlatformString { unlink($0) } }
 
     private static func hidden(_ name: String) -> String { ".partial-" + name }
 }

@@ -103,7 +103,7 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         }
         let limit = 1...65_536
         guard limit.contains(codedWidth), limit.contains(codedHeight), referenceFrames >= 0, frames >= 0,
-            crop.left >= 0, crop.top >= 0, crop.right >= 0, crop.bottom >= 0,
+            [crop.left, crop.top, crop.right, crop.bottom].allSatisfy({ (0..<65_536).contains($0) }),
             crop.left + crop.right < codedWidth, crop.top + crop.bottom < codedHeight
         else { throw CodecError(path: path, "its sizes make no picture") }
     }

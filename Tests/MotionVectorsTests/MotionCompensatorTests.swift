@@ -1,0 +1,127 @@
+import Codec
+import MotionVectors
+import Testing
+
+@Suite("Motion compensation")
+struct MotionCompensatorTests {
+    @Test(
+        "predictions are those of the standards, pixel by pixel",
+        arguments: [PredictionRule.h264, .mpeg4, .mpeg2],
+        [Size(width: 64, height: 48), Size(width: 40, height: 24), Size(width: 16, height: 16)])
+    func definition(rule: PredictionRule, size: Size) throws {
+        var random = SplitMix64(seed: UInt64(size.width))
+        let compensator = try MotionCompensator(size: size, rule: rule)
+        let references = try [Int32(2), 0, 1].map { display in
+            let noise = Pixels.noise(size.width, size.height, seed: UInt64(display))
+            return ReferencePicture(
+                display: display, picture: try Picture.make(size) { noise.at($0, $1) })
+        }
+        // By display index, which is not the order in which they are given.
+        let pixels = references.sorted { $0.display < $1.display }.map(\.picture.pixels)
+        for reach in [Int32(0), 7, 80, 5000] {
+            for scale in rule == .h264 ? [Int32(4)] : [2, 4] {
+                var rows = randomRows(size, reach, scale, &random)
+                rows.withUnsafeMutableBufferPointer { compensator.predict($0, from: references) }
+                let found = compensator.prediction.pixels
+                for index in 0..<3 {
+                    let expected = try plain(rows, rule, size, pixels.map { $0[index] }, isChroma: index > 0)
+                    #expect(found[index] == expected, "plane \(index), reach \(reach), scale \(scale)")
+                }
+            }
+        }
+    }
+
+    @Test("an unmoved prediction is a copy")
+    func unmoved() throws {
+        let size = Size(width: 50, height: 34)
+        let picture = try Picture.make(size) { x, y in grain(x, y) }
+        let compensator = try MotionCompensator(size: size, rule: .h264)
+        compensator.predictUnmoved(from: picture)
+        #expect(compensator.prediction.pixels == picture.pixels)
+        var none: [MotionRow] = []
+        none.withUnsafeMutableBufferPointer {
+            compensator.predict($0, from: [ReferencePicture(display: 0, picture: picture)])
+        }
+        #expect(compensator.prediction.pixels.allSatisfy { $0.values.allSatisfy { $0 == 0 } })
+    }
+
+    /// Macroblocks as libavcodec exports them: list 0 before list 1, blocks of 16×16 to 8×8, some intra.
+    private func randomRows(_ size: Size, _ reach: Int32, _ scale: Int32, _ random: inout SplitMix64) -> [MotionRow] {
+        var rows: [MotionRow] = []
+        for top in stride(from: 0, to: size.height, by: 16) {
+            for left in stride(from: 0, to: size.width, by: 16) {
+                let shape = [(16, 16), (16, 8), (8, 16), (8, 8)].randomElement(using: &random) ?? (16, 16)
+                // Of 8×8 blocks each has its own lists; 0: none, 1: list 0, 2: list 1, 3: both.
+                let places = stride(from: 0, to: 16, by: shape.1).flatMap { y in
+                    stride(from: 0, to: 16, by: shape.0).map { (left + $0, top + y) }
+                }
+                let lists = places.map { _ in Int.random(in: 0...3, using: &random) }
+                for (list, source) in [(1, Int32(-1)), (2, 1)] {
+                    for (place, used) in zip(places, lists) where used & list != 0 {
+                        rows.append(
+                            MotionRow(
+                                frame: 9, reference: Int32.random(in: -1...3, using: &random),
+                                vector: MotionVector(
+                                    source: source, width: Int32(shape.0), height: Int32(shape.1), sourceX: 0,
+                                    sourceY: 0, destinationX: Int32(place.0 + shape.0 / 2),
+                                    destinationY: Int32(place.1 + shape.1 / 2),
+                                    motionX: Int32.random(in: -reach...reach, using: &random),
+                                    motionY: Int32.random(in: -reach...reach, using: &random), motionScale: scale)))
+                    }
+                }
+            }
+        }
+        return rows
+    }
+
+    /// Collects the predictions of every pixel, then averages.
+    private func plain(
+        _ rows: [MotionRow], _ rule: PredictionRule, _ size: Size, _ references: [Pixels], isChroma: Bool
+    ) throws -> Pixels {
+        let extent = isChroma ? size.chroma : size
+        let shift = isChroma ? 1 : 0
+        var sums = [Int](repeating: 0, count: extent.width * extent.height)
+        var counts = sums
+        for row in rows where (0..<3).contains(row.reference) {
+            let vector = row.vector
+            try references[Int(row.reference)].withPlane { plane in
+                for v in 0..<Int(vector.height) >> shift {
+                    for u in 0..<Int(vector.width) >> shift {
+                        let (x, y) = ((vector.left >> shift) + u, (vector.top >> shift) + v)
+                        guard x < extent.width, y < extent.height else { continue }
+                        sums[y * extent.width + x] += sample(rule, plane, vector, x, y, isChroma)
+                        counts[y * extent.width + x] += 1
+                    }
+                }
+            }
+        }
+        return Pixels(extent.width, extent.height) { x, y in
+            let (sum, count) = (sums[y * extent.width + x], counts[y * extent.width + x])
+            return count == 2 ? (sum + 1) / 2 : sum
+        }
+    }
+
+    private func sample(
+        _ rule: PredictionRule, _ plane: Plane, _ vector: MotionVector, _ x: Int, _ y: Int, _ isChroma: Bool
+    ) -> Int {
+        let (dx, dy) = (Int(vector.motionX), Int(vector.motionY))
+        let isHalfPel = vector.motionScale == 2
+        switch (rule, isChroma) {
+        case (.mpeg4, false) where isHalfPel, (.mpeg2, false) where isHalfPel:
+            return Int(PlainKernels.half(plane, x: 2 * x + dx, y: 2 * y + dy, rounding: 0))
+        case (.mpeg2, true) where isHalfPel:
+            // ISO 13818-2, 7.6.3.7: divided by two, towards zero.
+            return Int(PlainKernels.half(plane, x: 2 * x + dx / 2, y: 2 * y + dy / 2, rounding: 0))
+        case (.mpeg4, true) where isHalfPel:
+            // H.263, 6.1.1: of four quarter positions, the three between whole pixels round to the half one.
+            func half(_ value: Int) -> Int { (value >> 2) * 2 + (value & 3 == 0 ? 0 : 1) }
+            return Int(PlainKernels.half(plane, x: 2 * x + half(dx), y: 2 * y + half(dy), rounding: 0))
+        default:
+            let (qx, qy) = isHalfPel ? (2 * dx, 2 * dy) : (dx, dy)
+            return Int(
+                isChroma
+                    ? PlainKernels.chroma(plane, x: 8 * x + qx, y: 8 * y + qy)
+                    : PlainKernels.luma(plane, x: 4 * x + qx, y: 4 * y + qy))
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import Foundation
+import Glibc
+import Testing
+
+/// Processes killed without warning: what is there afterwards is nothing or everything, and running again completes it.
+///
+/// Three kills in every test run; `make soak` does thirty.
+@Suite struct SoakTests {
+    @Test func survivesKills() throws {
+        let kills = ProcessInfo.processInfo.environment["PFRAME_SOAK"] == nil ? 3 : 30
+        let scratch = try Scratch()
+        try Programs.ffmpeg(
+            ["-v", "error", "-stream_loop", "60", "-i", Programs.fixture("bframes-4refs.mp4"), "-c", "copy"]
+                + [scratch.path("long.mp4")])
+        let arguments = ["extract", scratch.path("long.mp4"), "--residual", "--field", "16", "--output"]
+        let started = Date()
+        #expect(try Programs.run(Programs.pframe.path, arguments + [scratch.path("whole")]).status == 0)
+        let duration = Date().timeIntervalSince(started)
+        let names = try scratch.names(in: "whole/long")
+        #expect(names.count == 6)
+
+        for kill in 0..<kills {
+            let process = Process()
+            process.executableURL = Programs.pframe
+            process.arguments = arguments + [scratch.path("killed")]
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            usleep(useconds_t(duration * 1_000_000 * Double(kill + 1) / Double(kills + 1)))
+            Glibc.kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+            let visible = try scratch.exists("killed/long") ? scratch.names(in: "killed/long") : []
+            let finished = visible.filter { !$0.hasPrefix(".") }
+            #expect(finished == names || !finished.contains("stream.json"), "complete by name only: \(finished)")
+            if finished == names { try FileManager.default.removeItem(atPath: scratch.path("killed")) }
+        }
+        #expect(try Programs.run(Programs.pframe.path, arguments + [scratch.path("killed")]).status == 0)
+        #expect(try scratch.names(in: "killed/long") == names, "nothing is left of the killed runs")
+        for name in names where name != "stream.json" {
+            #expect(try scratch.data("killed/long/\(name)") == scratch.data("whole/long/\(name)"), "\(name)")
+        }
+    }
+}
