@@ -31,7 +31,7 @@ demo: build-data  ## make a clip, extract it, rebuild it, prove it equal, draw i
 	@PFRAME=$(PFRAME) Benchmarks/demo.sh demo
 
 bench: build  ## measure against ffmpeg, PyAV and motion-vector-extractor: docs/benchmarks.md
-	python3 Benchmarks/bench.py --pframe $(PFRAME) $(BENCH)
+	python3 Benchmarks/bench.py --pframe $(PFRAME) --output docs/benchmarks.md $(BENCH)
 
 lint:  ## check the formatting and that public symbols are documented
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks

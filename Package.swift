@@ -43,7 +43,11 @@ let package = Package(
             ],
             path: "Sources/Tools/pframe"
         ),
-        .executableTarget(name: "KernelBenchmark", dependencies: ["MotionVectors"], path: "Benchmarks/KernelBenchmark"),
+        .executableTarget(
+            name: "KernelBenchmark",
+            dependencies: ["CKernels", "Codec", "MotionVectors"],
+            path: "Benchmarks/KernelBenchmark"
+        ),
         .testTarget(
             name: "CodecTests",
             dependencies: ["Codec", .product(name: "SystemPackage", package: "swift-system")]

@@ -83,9 +83,13 @@ class Benchmark:
     def against_python(self, python: Path) -> None:
         clip = self.minute(self.clips.one_reference())
         table = self.output.with_suffix(".npy")
-        peers = [("PyAV", "pyav_vectors.py"), ("motion-vector-extractor", "mv_extractor_vectors.py")]
-        for name, script in peers:
-            peer = Program(name, [python, PEERS / script, clip, table], lambda: table.unlink(missing_ok=True))
+        peers = [
+            ("PyAV", ["pyav_vectors.py"]),
+            ("motion-vector-extractor without pictures", ["mv_extractor_vectors.py"]),
+            ("motion-vector-extractor as it comes", ["mv_extractor_vectors.py", "--pictures"]),
+        ]
+        for name, (script, *flags) in peers:
+            peer = Program(name, [python, PEERS / script, clip, table, *flags], lambda: table.unlink(missing_ok=True))
             self.compare(f"vectors, {name}", self.extract(clip), peer, "cpu", 2)
 
     def search_loss(self, python: Path) -> None:
@@ -150,6 +154,12 @@ def announce(text: str) -> None:
     print(f"{text} …", file=sys.stderr, flush=True)
 
 
+def is_stale(program: Path) -> bool:
+    """Whether a source file of the package is newer than the program that is measured."""
+    built = program.stat().st_mtime
+    return any(path.stat().st_mtime > built for path in (ROOT / "Sources").rglob("*") if path.is_file())
+
+
 def peers_python(work: Path) -> Path | None:
     """The interpreter of a virtual environment that holds the peers, made on first use; None without a network."""
     folder = work / "venv"
@@ -196,6 +206,9 @@ def parse() -> argparse.Namespace:
 def measure_all(options: argparse.Namespace) -> Report:
     if not os.access(options.pframe, os.X_OK):
         raise BenchmarkError(f"{options.pframe} is missing: swift build -c release")
+    stale = " (older than the sources: not the current code)" if is_stale(options.pframe) else ""
+    if stale:
+        print(f"warning: {options.pframe} is older than Sources; build again: swift build -c release", file=sys.stderr)
     options.work.mkdir(parents=True, exist_ok=True)
     python = peers_python(options.work)
     report = Report(machine())
@@ -205,7 +218,7 @@ def measure_all(options: argparse.Namespace) -> Report:
     report.conditions += [
         ("clip", f"H.264, {clip}, {length}"),
         ("runs", "1, without warm-up (--check)" if options.check else f"{options.runs} of each program"),
-        ("pframe", capture([str(options.pframe), "--version"]).strip()),
+        ("pframe", capture([str(options.pframe), "--version"]).strip() + stale),
         ("ffmpeg", capture(["ffmpeg", "-version"]).split()[2]),
         ("Python peers", capture([str(python), "-c", VERSIONS]).strip() if python else "skipped"),
         ("pframe commands", "`pframe extract CLIP --output DIR --force`, `pframe extract CLIP --residual --discard`"),
