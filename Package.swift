@@ -48,14 +48,20 @@ let package = Package(
             dependencies: ["CKernels", "Codec", "MotionVectors"],
             path: "Benchmarks/KernelBenchmark"
         ),
+        .target(
+            name: "TestSupport",
+            dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/TestSupport"
+        ),
         .testTarget(
             name: "CodecTests",
-            dependencies: ["Codec", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: ["Codec", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .testTarget(
             name: "MotionVectorsTests",
             dependencies: [
-                "CKernels", "Codec", "MotionVectors", .product(name: "SystemPackage", package: "swift-system"),
+                "CKernels", "Codec", "MotionVectors", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .testTarget(name: "DatasetTests", dependencies: ["Codec", "Dataset"]),

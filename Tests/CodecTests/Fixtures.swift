@@ -1,53 +1,12 @@
 import Codec
 import FoundationEssentials
 import SystemPackage
+import TestSupport
 import Testing
-
-/// A random number generator that gives the same values on every machine (Steele, Lea and Flood, 2014).
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
-    }
-}
-
-/// Lends a new folder and removes it afterwards.
-func withTemporaryFolder<Result>(_ body: (FilePath) throws -> Result) throws -> Result {
-    let manager = FileManager.default
-    let url = manager.temporaryDirectory.appending(path: "pframe-\(UUID().uuidString)")
-    try manager.createDirectory(at: url, withIntermediateDirectories: true)
-    defer { try? manager.removeItem(at: url) }
-    return try body(FilePath(url.path))
-}
 
 /// The names in a folder, hidden ones included.
 func names(in folder: FilePath) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
-}
-
-/// All bytes of a file.
-func contents(of path: FilePath) throws -> [UInt8] {
-    let descriptor = try FileDescriptor.open(path, .readOnly)
-    return try descriptor.closeAfter {
-        var bytes = [UInt8](repeating: 0, count: Int(try descriptor.seek(offset: 0, from: .end)))
-        let count = try bytes.withUnsafeMutableBytes { try descriptor.read(fromAbsoluteOffset: 0, into: $0) }
-        try #require(count == bytes.count)
-        return bytes
-    }
-}
-
-/// Writes a file without the code under test.
-func put(_ bytes: [UInt8], at path: FilePath) throws {
-    let descriptor = try FileDescriptor.open(
-        path, .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
-    try descriptor.closeAfter { _ = try descriptor.writeAll(bytes) }
 }
 
 /// What `body` throws, as a `CodecError`; any other outcome is a failed expectation.

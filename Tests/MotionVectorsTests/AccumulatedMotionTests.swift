@@ -1,6 +1,7 @@
 import Codec
 import MotionVectors
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite("Accumulated motion")

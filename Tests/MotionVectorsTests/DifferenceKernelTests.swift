@@ -1,6 +1,7 @@
 import CKernels
 import Codec
 import MotionVectors
+import TestSupport
 import Testing
 
 @Suite("Difference kernels")

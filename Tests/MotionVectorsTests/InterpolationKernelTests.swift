@@ -2,6 +2,7 @@ import CKernels
 import Codec
 import Glibc
 import MotionVectors
+import TestSupport
 import Testing
 
 /// The interpolation kernels against their plain meaning.

@@ -104,6 +104,8 @@ import Testing
         #expect(outcome.status == 1)
         #expect(outcome.errors.contains("2 damaged frames"), "\(outcome.errors)")
         #expect(scratch.exists("x/cropped/stream.json"))
+        let again = try Programs.pframe("extract", clip, good, "--output", scratch.path("x"))
+        #expect(again.status == 1 && again.errors.contains("2 damaged frames"), "what is done is not forgotten")
         let rows = try scratch.text("x/decord_corrupted/frames.csv").split(separator: "\n")
             .map { $0.split(separator: ",", omittingEmptySubsequences: false) }
         #expect(rows.count == 51)

@@ -60,13 +60,35 @@ public struct ExtractionWriter {
         self.output = output
     }
 
-    /// Whether the folder holds what this extraction would write: the same file, unchanged, with the same options.
-    public func isUpToDate() -> Bool {
+    /// What the folder holds, where that is what this extraction would write: the same file, unchanged, with the same
+    /// options. Nil where there is something to do.
+    public func finished() -> StreamDescription? {
+        // A folder or a file that cannot be read is something to do: `run` says what is wrong with it.
         guard let folder = output.folder, let source = try? source(),
-            let found = try? StreamDescription(folder: folder)
-        else { return false }
-        return found.source == source && found.options == describedOptions && found.motionSource == options.source
-            && found.tool == output.tool
+            let found = try? StreamDescription(folder: folder),
+            found.source == source, found.options == describedOptions, found.motionSource == options.source,
+            found.tool == output.tool
+        else { return nil }
+        return found
+    }
+
+    /// How many bytes the arrays will have, from the video's header: 0 where it announces no length. `residual.mkv` is
+    /// not counted, since its size depends on the pictures.
+    ///
+    /// - Throws: `CodecError` for a file that cannot be read.
+    public func estimatedSize() throws(CodecError) -> Int {
+        let stream = try VideoReader(path: path, streamIndex: options.streamIndex).stream
+        let announced =
+            stream.announcedFrames > 0
+            ? stream.announcedFrames : Int(min(1e9, (stream.duration ?? 0) * stream.averageFrameRate.value))
+        let frames = min(announced, options.frameLimit ?? .max)
+        let pixels = stream.size.width * stream.size.height
+        // A row of 48 bytes a macroblock; 1.5 int16 samples a pixel; two int16 a cell, and its mask.
+        var bytes = pixels / 256 * 48
+        if output.residual == .npy { bytes += pixels * 3 * (options.accumulate ? 2 : 1) }
+        if options.accumulate { bytes += pixels * 4 }
+        if let cell = output.fieldCellSize { bytes += pixels / (cell * cell) * 5 }
+        return frames * bytes
     }
 
     /// Does the work.
@@ -75,90 +97,63 @@ public struct ExtractionWriter {
     ///   it throws ends the work, and nothing half-written stays.
     /// - Throws: `CodecError` for input that cannot be read at all, and for every failing write. Damage on the way is no
     ///   error: it is counted in the summary and flagged in `frames.csv`.
-    public func run(progress: (Int, Double) throws(CodecError) -> Void = { _, _ in }) throws(CodecError)
-        -> ExtractionSummary
-    {
-        do {
-            return try run(options, progress)
-        } catch .damagedWithoutLoopFilter {
-            var options = options
-            options.loopFilter = true
-            do { return try run(options, progress) } catch { throw error.codecError(path) }
-        } catch {
-            throw error.codecError(path)
-        }
+    public func run(
+        progress: (Int, Double) throws(CodecError) -> Void = { _, _ in }
+    ) throws(CodecError) -> ExtractionSummary {
+        if let summary = try run(options, progress) { return summary }
+        var filtered = options
+        filtered.loopFilter = true
+        guard let summary = try run(filtered, progress) else { preconditionFailure("the loop filter was asked for") }
+        return summary
     }
 
-    /// Why a pass ended.
-    private enum Failure: Error {
-        case codec(CodecError)
-        /// Concealment guesses vectors from pixels: with damage, only a pass with the loop filter has the exact ones.
-        case damagedWithoutLoopFilter
-
-        func codecError(_ path: FilePath) -> CodecError {
-            switch self {
-            case .codec(let error): error
-            case .damagedWithoutLoopFilter: CodecError(path: path, "damaged")
-            }
-        }
-    }
-
+    /// One pass; nil where it found damage without the loop filter: concealment guesses vectors from pixels, so only a
+    /// pass with the filter has the exact ones.
     private func run(
         _ options: ExtractionOptions, _ progress: (Int, Double) throws(CodecError) -> Void
-    ) throws(Failure) -> ExtractionSummary {
-        do {
-            let extraction = try Extraction(path: path, options: options)
-            var files = try output.folder.map { folder throws(CodecError) in
-                try FolderFiles(folder, extraction, options, output)
-            }
-            var summary = ExtractionSummary()
-            var records: [FrameRecord] = []
-            var sums = (length: 0.0, residual: 0.0, frames: 0)
-            var first: Picture?
-            while let frame = try extraction.next() {
-                if extraction.foundDamage, !options.needsPixels, !options.loopFilter {
-                    throw Failure.damagedWithoutLoopFilter
-                }
-                if first == nil { first = frame.picture }
-                records.append(frame.record)
-                summary.vectors += frame.rows.count
-                if !frame.rows.isEmpty {
-                    sums.length += MotionStatistics.meanLength(frame.rows)
-                    sums.residual += frame.residual?.meanLumaMagnitude ?? 0
-                    sums.frames += 1
-                }
-                try files?.write(frame)
-                let share = extraction.progress
-                try progress(records.count, share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0)
-            }
-            if extraction.foundDamage, !options.needsPixels, !options.loopFilter {
-                throw Failure.damagedWithoutLoopFilter
-            }
-            guard let first else { throw CodecError(path: path, "no picture could be decoded") }
-            let lost = extraction.lostPackets(delivered: records)
-            summary.frames = records.count
-            summary.damaged = records.count { $0.isDamaged } + lost.count
-            summary.interlaced = records.count { $0.isInterlaced }
-            summary.truncation = extraction.truncation
-            summary.meanLength = sums.frames > 0 ? sums.length / Double(sums.frames) : 0
-            summary.meanResidual = options.residual && sums.frames > 0 ? sums.residual / Double(sums.frames) : nil
-            if let files {
-                var description = StreamDescription(
-                    extraction: extraction, source: try source(), options: describedOptions,
-                    motionSource: options.source, tool: output.tool, first: first, frames: summary.frames,
-                    vectors: summary.vectors)
-                description.damaged = summary.damaged
-                description.interlaced = summary.interlaced
-                summary.bytes = try files.finish(records + lost, description)
-            }
-            return summary
-        } catch let error as CodecError {
-            throw .codec(error)
-        } catch let error as Failure {
-            throw error
-        } catch {
-            throw .codec(CodecError(path: path, "\(error)"))
+    ) throws(CodecError) -> ExtractionSummary? {
+        let extraction = try Extraction(path: path, options: options)
+        let files: FolderFiles?
+        if let folder = output.folder {
+            files = try FolderFiles(folder, extraction, options, output)
+        } else {
+            files = nil
         }
+        var summary = ExtractionSummary()
+        var records: [FrameRecord] = []
+        var sums = (length: 0.0, residual: 0.0, frames: 0)
+        var first: Picture?
+        let isExactOnlyWhole = !options.needsPixels && !options.loopFilter
+        while let frame = try extraction.next() {
+            if isExactOnlyWhole, extraction.foundDamage { return nil }
+            if first == nil { first = frame.picture }
+            records.append(frame.record)
+            summary.vectors += frame.rows.count
+            if !frame.rows.isEmpty {
+                sums.length += MotionStatistics.meanLength(frame.rows)
+                sums.residual += frame.residual?.meanLumaMagnitude ?? 0
+                sums.frames += 1
+            }
+            try files?.write(frame)
+            let share = extraction.progress
+            try progress(records.count, share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0)
+        }
+        if isExactOnlyWhole, extraction.foundDamage { return nil }
+        guard let first else { throw CodecError(path: path, "no picture could be decoded") }
+        let lost = extraction.lostPackets(delivered: records)
+        summary.frames = records.count
+        summary.damaged = records.count { $0.isDamaged } + lost.count
+        summary.interlaced = records.count { $0.isInterlaced }
+        summary.truncation = extraction.truncation
+        summary.meanLength = sums.frames > 0 ? sums.length / Double(sums.frames) : 0
+        summary.meanResidual = options.residual && sums.frames > 0 ? sums.residual / Double(sums.frames) : nil
+        if let files {
+            let description = StreamDescription(
+                extraction: extraction, source: try source(), options: describedOptions, motionSource: options.source,
+                tool: output.tool, first: first, summary: summary)
+            summary.bytes = try files.finish(records + lost, description)
+        }
+        return summary
     }
 
     private func source() throws(CodecError) -> StreamDescription.Source { try StreamDescription.Source(path) }

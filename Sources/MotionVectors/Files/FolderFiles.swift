@@ -3,7 +3,7 @@ import Glibc
 import SystemPackage
 
 /// The open files of one extraction.
-struct FolderFiles: ~Copyable {
+final class FolderFiles {
     private var folder: StagedFolder
     private var motion: NPYWriter
     private var residual: ResidualWriter?
@@ -26,7 +26,7 @@ struct FolderFiles: ~Copyable {
         frameRate = extraction.stream.averageFrameRate
     }
 
-    mutating func write(_ frame: ExtractedFrame) throws(CodecError) {
+    func write(_ frame: ExtractedFrame) throws(CodecError) {
         try motion.append(frame.rows)
         let size = frame.picture.size
         if let values = frame.residual, let format = output.residual {
@@ -61,7 +61,7 @@ struct FolderFiles: ~Copyable {
     }
 
     /// Completes every file; returns their size in bytes.
-    consuming func finish(_ records: [FrameRecord], _ description: StreamDescription) throws(CodecError) -> Int {
+    func finish(_ records: [FrameRecord], _ description: StreamDescription) throws(CodecError) -> Int {
         try motion.close()
         try residual?.close()
         try accumulatedResidual?.close()
@@ -80,7 +80,7 @@ struct FolderFiles: ~Copyable {
         return ExtractionWriter.fileNames.reduce(0) { $0 + fileSize(folder.path.appending($1)) }
     }
 
-    private mutating func makeResidual(
+    private func makeResidual(
         _ name: String, _ format: ResidualFormat, _ size: Size
     ) throws(CodecError) -> ResidualWriter {
         var paths: [FilePath] = []

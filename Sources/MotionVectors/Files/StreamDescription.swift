@@ -110,8 +110,7 @@ public struct StreamDescription: Sendable, Codable, Equatable {
 
     init(
         extraction: Extraction, source: Source, options: Options, motionSource: MotionSource, tool: String,
-        first: Picture,
-        frames: Int, vectors: Int
+        first: Picture, summary: ExtractionSummary
     ) {
         let stream = extraction.stream
         self.tool = tool
@@ -130,11 +129,11 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         timeBase = stream.timeBase
         averageFrameRate = stream.averageFrameRate
         rotation = stream.rotation
-        self.frames = frames
-        self.vectors = vectors
-        damaged = 0
-        interlaced = 0
-        truncation = extraction.truncation
+        frames = summary.frames
+        vectors = summary.vectors
+        damaged = summary.damaged
+        interlaced = summary.interlaced
+        truncation = summary.truncation
     }
 
     /// The file's text.

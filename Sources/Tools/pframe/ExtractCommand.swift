@@ -5,7 +5,6 @@ import Synchronization
 import SystemPackage
 
 extension ResidualFormat: ExpressibleByArgument {}
-extension MotionSource: ExpressibleByArgument {}
 
 /// `pframe extract`.
 struct ExtractCommand: ParsableCommand {
@@ -49,17 +48,7 @@ struct ExtractCommand: ParsableCommand {
     @Flag(help: "Also trace motion back to the last I-frame, pixel by pixel (CoViAR): accumulated.npy.")
     var accumulate = false
 
-    @Option(help: "stream (the video's own vectors), h264 (ED-VDM's re-encoding) or search (block search, any codec).")
-    var motionSource = MotionSource.stream
-
-    @Option(help: "Largest motion of h264 and search, in pixels.")
-    var radius = 15
-
-    @Option(help: "Stream to read, by its index in the container (see pframe info); default: the first video stream.")
-    var stream: Int?
-
-    @Option(help: "Stop after this many frames.")
-    var frames: Int?
+    @OptionGroup var motion: MotionOptions
 
     @Flag(help: "Do all the work but encode and write nothing: for timing.")
     var discard = false
@@ -69,11 +58,11 @@ struct ExtractCommand: ParsableCommand {
 
     @OptionGroup var running: RunOptions
 
+    @OptionGroup var report: ReportOptions
+
     func validate() throws {
         if discard == (output != nil) { throw ValidationError("give --output DIR, or --discard to write nothing") }
         if let field, ![4, 8, 16].contains(field) { throw ValidationError("--field takes 4, 8 or 16") }
-        if !(1...255).contains(radius) { throw ValidationError("--radius takes 1 to 255 pixels") }
-        if let frames, frames < 1 { throw ValidationError("--frames takes 1 or more") }
     }
 
     func run() throws {
@@ -82,7 +71,7 @@ struct ExtractCommand: ParsableCommand {
         let progress = Progress(weights: items.map(\.bytes), unit: "video")
         let jobs = running.count(for: items.count)
         let results = Mutex<[VideoResult?]>(Array(repeating: nil, count: items.count))
-        let (command, json) = (Settings(self, encoderThreads: max(1, Parallel.processors / jobs)), running.json)
+        let (command, json) = (Settings(self, encoderThreads: max(1, Parallel.processors / jobs)), report.json)
         Parallel.forEach(items.count, jobs: jobs) { index in
             let result = command.extract(items[index], isAlone: items.count == 1) {
                 progress.update(index, frames: $0, share: $1)
@@ -111,13 +100,9 @@ struct ExtractCommand: ParsableCommand {
         let encoderThreads: Int
 
         init(_ command: ExtractCommand, encoderThreads: Int) {
-            var options = ExtractionOptions()
-            options.streamIndex = command.stream
-            options.source = command.motionSource
+            var options = command.motion.extraction
             options.references = command.references
             options.accumulate = command.accumulate
-            options.radius = command.radius
-            options.frameLimit = command.frames
             self.options = options
             output = command.output
             residual = command.residual
@@ -137,11 +122,15 @@ struct ExtractCommand: ParsableCommand {
             target.tool = "pframe \(PFrame.version)"
             result.folder = target.folder?.string
             let writer = ExtractionWriter(path: item.path, options: options, output: target)
-            if !force, writer.isUpToDate() {
-                result.status = .upToDate
+            if !force, let finished = writer.finished() {
+                result.fill(finished)
                 return result
             }
             do throws(CodecError) {
+                if output != nil, residual == .npy || options.accumulate || field == 4 {
+                    let size = try writer.estimatedSize()
+                    if size > 1_000_000_000 { Console.error("\(item.path): about \(Format.bytes(size)) to write") }
+                }
                 let summary = try writer.run { frames, share throws(CodecError) in
                     progress(frames, share)
                     if Interruption.isRequested { throw CodecError(path: item.path, "interrupted") }

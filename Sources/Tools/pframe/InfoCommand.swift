@@ -24,7 +24,7 @@ struct InfoCommand: ParsableCommand {
     @Option(help: "Frames to decode.")
     var frames = 300
 
-    @OptionGroup var running: RunOptions
+    @OptionGroup var report: ReportOptions
 
     func validate() throws {
         if frames < 1 { throw ValidationError("--frames takes 1 or more") }
@@ -39,7 +39,7 @@ struct InfoCommand: ParsableCommand {
             do throws(CodecError) {
                 let survey = try VideoSurvey(path: item.path, streamIndex: stream, frameLimit: frames)
                 do {
-                    if running.json { try Console.json(survey) } else { show(survey, isFirst: index == 0) }
+                    if report.json { try Console.json(survey) } else { show(survey, isFirst: index == 0) }
                 } catch { throw CodecError(path: item.path, "\(error)") }
                 if survey.damagedFrames > 0 { failed = true }
             } catch {

@@ -26,8 +26,7 @@ struct ReconstructCommand: ParsableCommand {
     @Option(help: "Quality of .mp4 and .mkv: 0 (lossless) to 51.")
     var crf = 12.0
 
-    @Flag(help: "Print one line of JSON on stdout; everything else goes to stderr.")
-    var json = false
+    @OptionGroup var report: ReportOptions
 
     private struct Result: Encodable {
         let folder: String
@@ -67,14 +66,14 @@ struct ReconstructCommand: ParsableCommand {
             let size = writer.size
             let result = Result(
                 folder: folder.string, output: output.string, frames: count, width: size.width, height: size.height)
-            try report(result)
+            try show(result)
         } catch {
             throw DataProblem(message: "error: \(error)")
         }
     }
 
-    private func report(_ result: Result) throws(CodecError) {
-        guard json else {
+    private func show(_ result: Result) throws(CodecError) {
+        guard report.json else {
             Console.output(
                 "\(result.output): \(Format.count(result.frames)) frames of \(result.width)x\(result.height)")
             return

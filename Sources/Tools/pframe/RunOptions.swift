@@ -1,12 +1,16 @@
-import ArgumentParser
+public import ArgumentParser
+public import MotionVectors
 
-/// How every command runs and reports.
+/// How every command reports.
+struct ReportOptions: ParsableArguments {
+    @Flag(help: "Print one line of JSON a result on stdout; everything else goes to stderr.")
+    var json = false
+}
+
+/// How a command works on many things.
 struct RunOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: "Videos at the same time; default: one a processor.")
     var jobs: Int?
-
-    @Flag(help: "Print one line of JSON a video on stdout; everything else goes to stderr.")
-    var json = false
 
     mutating func validate() throws {
         if let jobs, jobs < 1 { throw ValidationError("--jobs takes 1 or more") }
@@ -14,4 +18,36 @@ struct RunOptions: ParsableArguments {
 
     /// Jobs for so many pieces of work.
     func count(for pieces: Int) -> Int { max(1, min(jobs ?? Parallel.processors, pieces)) }
+}
+
+extension MotionSource: ExpressibleByArgument {}
+
+/// Which vectors of a video.
+struct MotionOptions: ParsableArguments {
+    @Option(help: "Stream to read, by its index in the container (see pframe info); default: the first video stream.")
+    var stream: Int?
+
+    @Option(help: "stream (the video's own vectors), h264 (ED-VDM's re-encoding) or search (block search, any codec).")
+    var motionSource = MotionSource.stream
+
+    @Option(help: "Largest motion of h264 and search, in pixels.")
+    var radius = 15
+
+    @Option(help: "Stop after this many frames.")
+    var frames: Int?
+
+    mutating func validate() throws {
+        if !(1...255).contains(radius) { throw ValidationError("--radius takes 1 to 255 pixels") }
+        if let frames, frames < 1 { throw ValidationError("--frames takes 1 or more") }
+    }
+
+    /// The library's options for these.
+    var extraction: ExtractionOptions {
+        var options = ExtractionOptions()
+        options.streamIndex = stream
+        options.source = motionSource
+        options.radius = radius
+        options.frameLimit = frames
+        return options
+    }
 }

@@ -38,6 +38,8 @@ struct SynthCommand: ParsableCommand {
 
     @OptionGroup var running: RunOptions
 
+    @OptionGroup var report: ReportOptions
+
     private struct Result: Encodable {
         let folder: String
         let captions: String
@@ -84,7 +86,7 @@ struct SynthCommand: ParsableCommand {
         let result = Result(
             folder: output.string, captions: output.appending("captions.csv").string, videos: videos,
             framesPerVideo: dataset.options.frameCount)
-        if running.json {
+        if report.json {
             try Console.json(result)
         } else {
             Console.output("\(result.folder): \(videos) videos of \(result.framesPerVideo) frames, and captions.csv")

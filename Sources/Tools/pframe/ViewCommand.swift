@@ -40,14 +40,7 @@ struct ViewCommand: ParsableCommand {
     @Option(help: "Which frame, from 0 in display order (pictures).")
     var frame: Int?
 
-    @Option(help: "Stop after this many frames (films).")
-    var frames: Int?
-
-    @Option(help: "Stream to read, by its index in the container; default: the first video stream.")
-    var stream: Int?
-
-    @Option(help: "stream (the video's own vectors), h264 (ED-VDM's re-encoding) or search (block search, any codec).")
-    var motionSource = MotionSource.stream
+    @OptionGroup var motion: MotionOptions
 
     @Option(help: "Panels: auto, row or column.")
     var layout = MotionFigure.Arrangement.automatic
@@ -61,8 +54,7 @@ struct ViewCommand: ParsableCommand {
     @Option(help: "Motion shown brightest, in pixels; default: fitted.")
     var magnitudeRange: Float?
 
-    @Flag(help: "Print one line of JSON on stdout; everything else goes to stderr.")
-    var json = false
+    @OptionGroup var report: ReportOptions
 
     private struct Result: Encodable {
         let video: String
@@ -78,7 +70,6 @@ struct ViewCommand: ParsableCommand {
         }
         if let frame, frame < 0 { throw ValidationError("--frame counts from 0") }
         if frame != nil, !isPicture { throw ValidationError("--frame is for pictures; films take --frames") }
-        if let frames, frames < 1 { throw ValidationError("--frames takes 1 or more") }
         if let residualRange, !(1...255).contains(residualRange) {
             throw ValidationError("--residual-range takes 1 to 255")
         }
@@ -88,10 +79,8 @@ struct ViewCommand: ParsableCommand {
     }
 
     func run() throws {
-        var options = ExtractionOptions()
-        options.streamIndex = stream
-        options.source = motionSource
-        options.frameLimit = isPicture ? nil : frames
+        var options = motion.extraction
+        if isPicture { options.frameLimit = nil }
         let figure = MotionFigure(
             title: title ?? video.lastComponent?.string ?? "",
             ranges: MotionFigure.Ranges(residual: residualRange, magnitude: magnitudeRange), arrangement: layout)
@@ -108,14 +97,14 @@ struct ViewCommand: ParsableCommand {
                 }
                 progress.close()
             }
-            try report(Result(video: video.string, output: output.string, frames: count))
+            try show(Result(video: video.string, output: output.string, frames: count))
         } catch {
             throw DataProblem(message: "error: \(error)")
         }
     }
 
-    private func report(_ result: Result) throws(CodecError) {
-        guard json else {
+    private func show(_ result: Result) throws(CodecError) {
+        guard report.json else {
             Console.output("\(result.output): \(result.frames) \(result.frames == 1 ? "frame" : "frames") drawn")
             return
         }
