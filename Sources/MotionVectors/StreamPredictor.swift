@@ -41,7 +41,7 @@ final class StreamPredictor: FramePredictor {
 
     private func process(_ frame: consuming DecodedFrame, _ packets: [PacketRecord]) -> ExtractedFrame {
         let number = frame.record.decode
-        let passed = max(lastNumber + 1, 0)..<max(number, lastNumber + 1)
+        let passed = (lastNumber + 1..<max(number, lastNumber + 1)).clamped(to: packets.indices)
         lastNumber = max(lastNumber, number)
         let isIDR = packets.indices.contains(number) && packets[number].isIDR
         // Nothing predicts across a lost reference. A lost picture that nothing refers to does no harm, and a damaged one
@@ -95,7 +95,7 @@ final class StreamPredictor: FramePredictor {
 
     private func trace(_ frame: inout DecodedFrame) -> Trace {
         let latest = references.entries.first.flatMap { traces[$0.display] }
-        guard frame.record.type != .intra, let latest else {
+        guard frame.record.type != .intra, !frame.record.isDamaged, let latest else {
             let identity = AccumulatedMotion(identity: frame.picture.size, origin: frame.record.display)
             return Trace(motion: identity, origin: frame.picture)
         }

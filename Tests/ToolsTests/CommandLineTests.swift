@@ -42,6 +42,12 @@ import Testing
         for name in ["x.mp4", "x.mkv", "ü/x", "a b/it's \"x\""] {
             #expect(scratch.exists("out/\(name)/motion.npy"), "\(name)")
         }
+        try FileManager.default.createSymbolicLink(
+            atPath: scratch.path("in/loop"), withDestinationPath: scratch.path("in"))
+        let looped = try Programs.pframe(
+            "extract", scratch.path("in"), scratch.path("missing.mp4"), "--json", "--output", scratch.path("out"))
+        #expect(looped.status == 1 && looped.output.split(separator: "\n").count == 5, "\(looped.output)")
+        #expect(looped.output.contains("No such file") && looped.output.contains("\"status\":\"failed\""))
         let same = try Programs.pframe(
             "extract", scratch.path("in/x.mp4"), scratch.path("in/ü/x.mp4"), "--output", scratch.path("out"))
         #expect(same.status == 2 && same.errors.contains("would both write"), "\(same.errors)")

@@ -18,10 +18,10 @@ struct ExtractCommand: ParsableCommand {
             EXAMPLES:
               pframe extract clip.mp4 --output out
               pframe extract videos/ --output out --jobs 8
-              pframe extract clip.mp4 --residual --output out            residual.mkv, exact and compact
-              pframe extract clip.mp4 --residual npy --output out        residual_y.npy, residual_u.npy, residual_v.npy
-              pframe extract clip.mp4 --field 16 --output out            a dense field: field.npy and mask.npy
-              pframe extract hevc.mkv --motion-source search --output out
+              pframe extract clip.mp4 --output out --residual      residual.mkv, exact
+              pframe extract clip.mp4 --output out --residual npy  as int16 arrays
+              pframe extract clip.mp4 --output out --field 16      a dense field
+              pframe extract hevc.mkv --output out --motion-source search
 
             A vector points from its block to its prediction: source = destination + motion / motion_scale, +x right, \
             +y down. The reference column of motion.npy is -2 where it was not inferred, -1 for vectors that take no part \
@@ -67,7 +67,8 @@ struct ExtractCommand: ParsableCommand {
 
     func run() throws {
         let (items, problems) = try inputs.resolve()
-        for problem in problems { Console.error("error: \(problem)") }
+        let unread = problems.map { VideoResult(video: $0.path.string, error: "\($0.path): \($0.reason)") }
+        for result in unread { Console.error(result.note ?? "") }
         let progress = Progress(weights: items.map(\.bytes), unit: "video")
         let jobs = running.count(for: items.count)
         let results = Mutex<[VideoResult?]>(Array(repeating: nil, count: items.count))
@@ -80,14 +81,14 @@ struct ExtractCommand: ParsableCommand {
             progress.finish(index, message: result.note)
         }
         progress.close()
-        let all = results.withLock { $0.compactMap { $0 } }
+        let all = results.withLock { $0.compactMap { $0 } } + unread
         if json {
             for result in all { try Console.json(result) }
         } else if !all.isEmpty {
             Console.output(VideoResult.table(all, seconds: progress.elapsed))
         }
         if Interruption.isRequested { throw DataProblem(message: "interrupted; run the same command again to go on") }
-        if !problems.isEmpty || all.contains(where: { $0.hasProblems }) { throw DataProblem() }
+        if all.contains(where: { $0.hasProblems }) { throw DataProblem() }
     }
 
     /// What the workers need of the command.

@@ -13,7 +13,7 @@ struct InfoCommand: ParsableCommand {
 
             EXAMPLES:
               pframe info clip.mp4
-              pframe info videos/ --json | jq -r 'select(.vectors_available | not) | .video'
+              pframe info videos/ --json | jq 'select(.vectors_available | not)'
             """)
 
     @OptionGroup var inputs: VideoInputs
@@ -32,7 +32,7 @@ struct InfoCommand: ParsableCommand {
 
     func run() throws {
         let (items, problems) = try inputs.resolve()
-        for problem in problems { Console.error("error: \(problem)") }
+        for problem in problems { Console.error("error: \(problem.path): \(problem.reason)") }
         var failed = !problems.isEmpty
         for (index, item) in items.enumerated() {
             if Interruption.isRequested { throw DataProblem(message: "interrupted") }

@@ -9,12 +9,12 @@ struct PFrame: ParsableCommand {
         abstract: "Motion vectors and residuals of video, exactly and fast.",
         discussion: """
             EXAMPLES:
-              pframe info clip.mp4                              what is in it, and can vectors be had
-              pframe extract clip.mp4 --output out              motion vectors: out/clip/motion.npy
-              pframe extract clip.mp4 --residual --output out   and the residual: rebuilds bit for bit
-              pframe reconstruct out/clip --output clip.y4m     the video from these files alone
+              pframe info clip.mp4                              what is in it
+              pframe extract clip.mp4 --output out              motion vectors
+              pframe extract clip.mp4 --output out --residual   and the residual
+              pframe reconstruct out/clip --output clip.y4m     the video again
               pframe view clip.mp4 --output figure.png          a picture of it
-              pframe synth --output shapes --videos 20          a data set to try things on
+              pframe synth --output shapes --videos 20          clips to try it on
 
             Exit codes: 0 done, 1 problems with data (the rest is done), 2 wrong use of the command.
             """,

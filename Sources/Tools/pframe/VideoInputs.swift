@@ -20,23 +20,29 @@ struct VideoInputs: ParsableArguments {
         let bytes: Int
     }
 
-    /// Every video, folders searched, in a stable order; and what could not be read, in words.
+    /// What could not be read, and why.
+    struct Problem {
+        let path: FilePath
+        let reason: String
+    }
+
+    /// Every video, folders searched, in a stable order; and what could not be read.
     ///
     /// Results are named after the file without its extension, below the folders between it and the folder given; where
     /// two would share a name, both keep their extensions.
-    func resolve() throws -> (items: [Item], problems: [String]) {
+    func resolve() throws -> (items: [Item], problems: [Problem]) {
         var found: [(path: FilePath, name: FilePath, bytes: Int)] = []
-        var problems: [String] = []
+        var problems: [Problem] = []
         for input in videos {
             switch FileFacts(input) {
             case .folder:
                 let before = found.count
                 collect(input, FilePath(""), &found, &problems)
-                if found.count == before { problems.append("\(input): no videos in this folder") }
+                if found.count == before { problems.append(Problem(path: input, reason: "no videos in this folder")) }
             case .file(let bytes):
                 found.append((input, FilePath(root: nil, [input.lastComponent].compactMap { $0 }), bytes))
             case .missing(let reason):
-                problems.append("\(input): \(reason)")
+                problems.append(Problem(path: input, reason: reason))
             }
         }
         var seen = Set<FilePath>()
@@ -64,10 +70,10 @@ struct VideoInputs: ParsableArguments {
 
     private func collect(
         _ folder: FilePath, _ prefix: FilePath, _ found: inout [(path: FilePath, name: FilePath, bytes: Int)],
-        _ problems: inout [String]
+        _ problems: inout [Problem]
     ) {
         guard let stream = folder.withPlatformString({ opendir($0) }) else {
-            problems.append("\(folder): cannot list the folder: \(Errno(rawValue: errno))")
+            problems.append(Problem(path: folder, reason: "cannot list the folder: \(Errno(rawValue: errno))"))
             return
         }
         defer { closedir(stream) }
@@ -81,12 +87,14 @@ struct VideoInputs: ParsableArguments {
         for name in names.sorted(by: { $0.string < $1.string }) {
             let path = folder.appending(name)
             switch FileFacts(path) {
-            case .folder: collect(path, prefix.appending(name), &found, &problems)
+            case .folder:
+                // A link to a folder may lead back up: what it leads to is searched where it stands.
+                if !isLink(path) { collect(path, prefix.appending(name), &found, &problems) }
             case .file(let bytes):
                 if Self.extensions.contains(name.extension?.lowercased() ?? "") {
                     found.append((path, prefix.appending(name), bytes))
                 }
-            case .missing(let reason): problems.append("\(path): \(reason)")
+            case .missing(let reason): problems.append(Problem(path: path, reason: reason))
             }
         }
     }
@@ -97,6 +105,12 @@ struct VideoInputs: ParsableArguments {
         "wmv",
         "ogv", "h264", "264", "avc", "h263", "m4v", "mxf",
     ]
+}
+
+/// Whether a path is a symbolic link.
+private func isLink(_ path: FilePath) -> Bool {
+    var facts = stat()
+    return path.withPlatformString { lstat($0, &facts) } == 0 && facts.st_mode & S_IFMT == S_IFLNK
 }
 
 /// What stands at a path.

@@ -22,7 +22,11 @@ struct VideoResult: Encodable, Sendable {
     var meanResidual: Double?
     var bytes: Int?
 
-    init(video: String) { self.video = video }
+    init(video: String, error: String? = nil) {
+        self.video = video
+        self.error = error
+        if error != nil { status = .failed }
+    }
 
     var hasProblems: Bool { status == .failed || status == .damaged }
 

@@ -25,10 +25,10 @@ struct ViewCommand: ParsableCommand {
             grey with its range on a bar; blocks without a vector are hatched.
 
             EXAMPLES:
-              pframe view clip.mp4 --output figure.png                the liveliest of the first frames
+              pframe view clip.mp4 --output figure.png       the liveliest frame
               pframe view clip.mp4 --output figure.png --frame 42
               pframe view clip.mp4 --output film.mp4 --frames 250
-              pframe view clip.mp4 --output figure.png --magnitude-range 20 --residual-range 50
+              pframe view clip.mp4 --output figure.png --magnitude-range 20
             """)
 
     @Argument(help: "The video.", completion: .file())
