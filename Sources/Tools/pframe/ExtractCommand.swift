@@ -13,7 +13,8 @@ struct ExtractCommand: ParsableCommand {
         abstract: "Extract motion vectors, and residuals, of videos.",
         discussion: """
             Writes DIR/<stem>/ for every video: motion.npy (one row a vector), frames.csv (one row a frame), stream.json, \
-            and what the options add. Files appear when they are complete; a video that is up to date is passed over.
+            and what the options add. Files appear when they are complete. A video that is up to date is passed over; one \
+            extracted with other options is extracted again, and its files are replaced.
 
             EXAMPLES:
               pframe extract clip.mp4 --output out
