@@ -1,5 +1,6 @@
 import Codec
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite("Transcoding through H.264")

@@ -1,5 +1,6 @@
 import Codec
 import MotionVectors
+import TestSupport
 import Testing
 
 @Suite("Re-encoded motion")

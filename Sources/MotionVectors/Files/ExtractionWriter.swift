@@ -30,8 +30,8 @@ public struct ExtractionSummary: Sendable {
     public var interlaced = 0
     /// What cut the file short; nil where nothing did.
     public var truncation: String?
-    /// Mean vector length in pixels over pictures that have vectors.
-    public var meanLength = 0.0
+    /// Mean vector length in pixels over pictures that have vectors; nil where it was not measured in this run.
+    public var meanLength: Double?
     /// Mean absolute luma residual over pictures with vectors, in grey levels; nil without residuals.
     public var meanResidual: Double?
     /// Bytes written.
@@ -60,16 +60,22 @@ public struct ExtractionWriter {
         self.output = output
     }
 
-    /// What the folder holds, where that is what this extraction would write: the same file, unchanged, with the same
-    /// options. Nil where there is something to do.
-    public func finished() -> StreamDescription? {
+    /// What the folder's extraction came to, where it is the one that this would write: of the same file, unchanged, with
+    /// the same options. Nil where there is something to do.
+    public func finished() -> ExtractionSummary? {
         // A folder or a file that cannot be read is something to do: `run` says what is wrong with it.
         guard let folder = output.folder, let source = try? source(),
             let found = try? StreamDescription(folder: folder),
             found.source == source, found.options == describedOptions, found.motionSource == options.source,
             found.tool == output.tool
         else { return nil }
-        return found
+        var summary = ExtractionSummary()
+        summary.frames = found.frames
+        summary.vectors = found.vectors
+        summary.damaged = found.damaged
+        summary.interlaced = found.interlaced
+        summary.truncation = found.truncation
+        return summary
     }
 
     /// How many bytes the arrays will have, from the video's header: 0 where it announces no length. `residual.mkv` is
@@ -145,7 +151,7 @@ public struct ExtractionWriter {
         summary.damaged = records.count { $0.isDamaged } + lost.count
         summary.interlaced = records.count { $0.isInterlaced }
         summary.truncation = extraction.truncation
-        summary.meanLength = sums.frames > 0 ? sums.length / Double(sums.frames) : 0
+        summary.meanLength = sums.length / Double(max(1, sums.frames))
         summary.meanResidual = options.residual && sums.frames > 0 ? sums.residual / Double(sums.frames) : nil
         if let files {
             let description = StreamDescription(

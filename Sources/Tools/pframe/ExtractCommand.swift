@@ -126,6 +126,8 @@ struct ExtractCommand: ParsableCommand {
             let writer = ExtractionWriter(path: item.path, options: options, output: target)
             if !force, let finished = writer.finished() {
                 result.fill(finished)
+                // Problems of an extraction that was already done are still problems.
+                if !result.hasProblems { result.status = .upToDate }
                 return result
             }
             do throws(CodecError) {

@@ -42,16 +42,6 @@ struct VideoResult: Encodable, Sendable {
         bytes = summary.bytes
     }
 
-    /// What stands in the folder of an extraction that was already done: its problems are still problems.
-    mutating func fill(_ finished: StreamDescription) {
-        status = finished.damaged > 0 || finished.truncation != nil ? .damaged : .upToDate
-        frames = finished.frames
-        vectors = finished.vectors
-        damaged = finished.damaged
-        interlaced = finished.interlaced
-        truncation = finished.truncation
-    }
-
     /// What to tell at once, nil where all is well.
     var note: String? {
         if let error { return "error: \(error)" }
