@@ -43,7 +43,7 @@ fuzz: deps  ## thousands of mutated and truncated files under AddressSanitizer
 	ASAN_OPTIONS=detect_leaks=0 PFRAME_FUZZ_FILES=$(FUZZ_FILES) \
 	  swift test -c release --sanitize=address --scratch-path .build/fuzz --filter FuzzTests
 
-soak: deps  ## what takes long: kills at random moments, a full disk
+soak: deps  ## what takes long: kills at many moments
 	PFRAME_SOAK=1 swift test -c release --filter SoakTests
 
 sanitize: deps  ## every test in a debug build under AddressSanitizer

@@ -66,6 +66,11 @@ final class EstimatingPredictor: FramePredictor {
                 accumulated: trace?.motion, accumulatedResidual: accumulatedResidual))
     }
 
+    /// Share of `h264`'s blocks that block search had to fill, 0…1; nil for `search` itself.
+    var searchedShare: Double? {
+        reencoded.map { $0.blocks > 0 ? Double($0.replacedBlocks) / Double($0.blocks) : 0 }
+    }
+
     func finish(packets: [PacketRecord], emit: (ExtractedFrame) -> Void) {}
 
     private func estimate(_ picture: Picture) throws(CodecError) -> MotionField? {

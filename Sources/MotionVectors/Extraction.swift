@@ -94,6 +94,8 @@ public final class Extraction {
     }
     /// Whether a damaged packet or picture was met so far.
     public var foundDamage: Bool { sawDamagedPicture || reader.hasDamagedPackets }
+    /// With `h264`, the share of blocks so far whose vector block search had to find (intra, or beyond the radius), 0…1.
+    public var searchedShare: Double? { (predictor as? EstimatingPredictor)?.searchedShare }
     /// What cut the file short, in words; nil where nothing did.
     public var truncation: String? { reader.truncation }
 

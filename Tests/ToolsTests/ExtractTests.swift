@@ -154,6 +154,22 @@ import Testing
         }
     }
 
+    @Test func recordsTheShareThatSearchFilled() throws {
+        let scratch = try Scratch()
+        let clip = Programs.fixture("one-reference.mp4")
+        func share(_ options: String...) throws -> Double? {
+            _ = try Programs.run(
+                Programs.pframe.path,
+                ["extract", clip, "--motion-source", "h264", "--output", scratch.path("x")] + options)
+            let object = try JSONSerialization.jsonObject(with: scratch.data("x/one-reference/stream.json"))
+            return (object as? [String: Any])?["searched_share"] as? Double
+        }
+        let wide = try #require(try share())
+        let narrow = try #require(try share("--radius", "1"))
+        // The picture pans by more than a pixel: with a radius of one, nearly every vector is beyond it.
+        #expect((0..<0.5).contains(wide) && (0.5...1).contains(narrow), "\(wide) and \(narrow)")
+    }
+
     @Test func passesOverWhatIsUpToDate() throws {
         let scratch = try Scratch()
         let clip = scratch.path("clip.mp4")

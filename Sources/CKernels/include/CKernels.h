@@ -1,5 +1,5 @@
-// The hottest pixel kernels: C, because eight-bit filters vectorise several times better here than in Swift loops
-// compiled for baseline x86-64 (the kernel benchmark prints both). Each has a plain Swift reference of the same
+// The hottest pixel kernels: C with run-time dispatch, mostly 1.5 to 6 times as fast as Swift loops compiled for baseline
+// x86-64 (the kernel benchmark prints both). Each has a plain Swift reference of the same
 // meaning in MotionVectors/PlainKernels.swift, and is tested against it.
 //
 // Positions are absolute in the reference plane; pixels outside it take the value of the nearest edge pixel.

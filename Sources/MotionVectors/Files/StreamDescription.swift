@@ -74,6 +74,8 @@ public struct StreamDescription: Sendable, Codable, Equatable {
     public var damaged: Int
     /// Pictures coded in fields or MBAFF.
     public var interlaced: Int
+    /// With `h264` motion, the share of blocks that block search had to fill, 0…1.
+    public var searchedShare: Double?
     /// What cut the file short, or nil.
     public var truncation: String?
 
@@ -133,6 +135,7 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         vectors = summary.vectors
         damaged = summary.damaged
         interlaced = summary.interlaced
+        searchedShare = extraction.searchedShare
         truncation = summary.truncation
     }
 
