@@ -159,11 +159,13 @@ struct ResidualPanel {
         let slope = 127.5 / scale.limit
         var grey = RGBImage(width: field.width, height: field.height)
         var (total, covered) = (0, 0)
-        let pitch = max(2, layout.length(9) * layout.reduction / layout.enlargement)
+        let pitch = layout.length(9)
         field.withPreferred { vector in
             grey.pixels.withUnsafeMutableBufferPointer { pixels in
                 for index in residual.indices {
-                    var color = FigurePalette.hatch(x: index % field.width, y: index / field.width, pitch: pitch)
+                    // In a reduced panel the hatch is reduced with the picture.
+                    var color = FigurePalette.hatch(
+                        x: index % field.width, y: index / field.width, pitch: pitch * layout.reduction)
                     if vector(index) >= 0 {
                         color = RGBColor(grey: UInt8(min(255, max(0, Float(residual[index]) * slope + 128))))
                         total += Int(residual[index].magnitude)
@@ -174,11 +176,15 @@ struct ResidualPanel {
                     pixels[3 * index + 2] = color.blue
                 }
             }
-        }
-        if layout.reduction > 1 {
-            canvas.draw(grey, x: corner.x, y: corner.y, reducedBy: layout.reduction)
-        } else {
-            canvas.draw(grey, x: corner.x, y: corner.y, enlargedBy: layout.enlargement)
+            if layout.reduction > 1 {
+                canvas.draw(grey, x: corner.x, y: corner.y, reducedBy: layout.reduction)
+            } else {
+                canvas.shade(x: corner.x, y: corner.y, width: layout.panelWidth, height: layout.panelHeight) { x, y in
+                    let pixel = y / layout.enlargement * field.width + x / layout.enlargement
+                    guard vector(pixel) >= 0 else { return FigurePalette.hatch(x: x, y: y, pitch: pitch) }
+                    return RGBColor(grey: grey.pixels[3 * pixel])
+                }
+            }
         }
         let mean = Double(total) / Double(max(1, covered))
         canvas.frame(
