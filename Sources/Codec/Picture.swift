@@ -18,17 +18,31 @@ public enum PixelFormat: Sendable, Hashable {
     case yuv420p
     /// 8-bit 4:2:0, full range (`yuvj420p`).
     case yuv420pFullRange
+    /// 8-bit 4:4:4, limited range.
+    case yuv444p
     /// 10-bit 4:2:0, little-endian 16-bit words: what `residual.mkv` holds.
     case yuv420p10
     /// 8-bit RGB, interleaved.
     case rgb24
+    /// 8-bit BGR, interleaved: what OpenCV reads.
+    case bgr24
 
     var raw: AVPixelFormat {
         switch self {
         case .yuv420p: AV_PIX_FMT_YUV420P
         case .yuv420pFullRange: AV_PIX_FMT_YUVJ420P
+        case .yuv444p: AV_PIX_FMT_YUV444P
         case .yuv420p10: AV_PIX_FMT_YUV420P10LE
         case .rgb24: AV_PIX_FMT_RGB24
+        case .bgr24: AV_PIX_FMT_BGR24
+        }
+    }
+
+    /// Whether all of 0…255 is used, as RGB does.
+    var isFullRange: Bool {
+        switch self {
+        case .yuv420p, .yuv444p, .yuv420p10: false
+        case .yuv420pFullRange, .rgb24, .bgr24: true
         }
     }
 
@@ -36,8 +50,10 @@ public enum PixelFormat: Sendable, Hashable {
         switch raw {
         case AV_PIX_FMT_YUV420P: self = .yuv420p
         case AV_PIX_FMT_YUVJ420P: self = .yuv420pFullRange
+        case AV_PIX_FMT_YUV444P: self = .yuv444p
         case AV_PIX_FMT_YUV420P10LE: self = .yuv420p10
         case AV_PIX_FMT_RGB24: self = .rgb24
+        case AV_PIX_FMT_BGR24: self = .bgr24
         default: return nil
         }
     }
@@ -141,6 +157,22 @@ public final class Picture {
                 (target.base + row * target.stride).update(from: start, count: target.width)
             }
         }
+        return result
+    }
+
+    /// What remains after `crop`, of any pixel format, sharing this picture's memory (`av_frame_apply_cropping`).
+    ///
+    /// - Parameter crop: left and top are multiples of the chroma subsampling.
+    /// - Throws: `CodecError` when memory is short.
+    public func cropping(_ crop: Crop) throws(CodecError) -> Picture {
+        let result = try Picture()
+        try check(av_frame_ref(result.frame, frame), nil, "cannot share a picture")
+        result.frame.pointee.crop_left = crop.left
+        result.frame.pointee.crop_top = crop.top
+        result.frame.pointee.crop_right = crop.right
+        result.frame.pointee.crop_bottom = crop.bottom
+        let unaligned = Int32(AV_FRAME_CROP_UNALIGNED)
+        try check(av_frame_apply_cropping(result.frame, unaligned), nil, "cannot crop a \(formatName) picture")
         return result
     }
 

@@ -18,33 +18,90 @@ public final class Scaler {
     }
 
     private let context: OpaquePointer
-    private let source: (size: Size, format: PixelFormat)
+    private let source: Source
     private let target: (size: Size, format: PixelFormat)
 
-    /// Prepares a conversion.
+    /// What pictures must have in common to go through one context.
+    private struct Source: Equatable {
+        let size: Size
+        let format: AVPixelFormat
+        /// Nil where every picture counts as BT.601 in the range of its format.
+        var colour: ColourConversion?
+        var chromaX: Int64?
+        var chromaY: Int64?
+
+        init(_ size: Size, _ format: AVPixelFormat) { (self.size, self.format) = (size, format) }
+
+        init(_ picture: Picture) {
+            self.init(picture.size, AVPixelFormat(picture.frame.pointee.format))
+            guard let facts = av_pix_fmt_desc_get(format) else { return }
+            colour = picture.colourConversion
+            if facts.pointee.log2_chroma_w == 1 { chromaX = picture.chromaPosition.x }
+            if facts.pointee.log2_chroma_h == 1 { chromaY = picture.chromaPosition.y }
+        }
+    }
+
+    /// Prepares a conversion of pictures that count as BT.601 in the range of their format.
     ///
     /// - Throws: `CodecError` where libswscale cannot do it.
-    public init(
+    public convenience init(
         from size: Size, _ format: PixelFormat, to targetSize: Size, _ targetFormat: PixelFormat,
         quality: Quality = .exact
     ) throws(CodecError) {
-        source = (size, format)
+        try self.init(Source(size, format.raw), targetSize, targetFormat, quality)
+    }
+
+    /// Prepares a conversion of pictures like this one: of its size and pixel format, be it one that PFrame has a name for
+    /// or not, and of its colour matrix, range and chroma positions.
+    ///
+    /// A target in YCbCr keeps the matrix.
+    ///
+    /// - Throws: `CodecError` where libswscale cannot do it.
+    public convenience init(
+        from picture: Picture, to targetSize: Size, _ targetFormat: PixelFormat, quality: Quality = .exact
+    ) throws(CodecError) {
+        try self.init(Source(picture), targetSize, targetFormat, quality)
+    }
+
+    private init(
+        _ source: Source, _ targetSize: Size, _ targetFormat: PixelFormat, _ quality: Quality
+    ) throws(CodecError) {
+        self.source = source
         target = (targetSize, targetFormat)
-        let created = sws_getContext(
-            Int32(size.width), Int32(size.height), format.raw, Int32(targetSize.width), Int32(targetSize.height),
-            targetFormat.raw, quality.flags, nil, nil, nil)
-        guard let created else {
-            throw CodecError(path: nil, "cannot scale \(size) \(format) to \(targetSize) \(targetFormat)")
+        context = try allocated(sws_alloc_context())
+        let options: [(String, Int64?)] = [
+            ("srcw", Int64(source.size.width)), ("srch", Int64(source.size.height)),
+            ("src_format", Int64(source.format.rawValue)), ("dstw", Int64(targetSize.width)),
+            ("dsth", Int64(targetSize.height)), ("dst_format", Int64(targetFormat.raw.rawValue)),
+            ("sws_flags", Int64(quality.flags)), ("src_h_chr_pos", source.chromaX),
+            ("src_v_chr_pos", source.chromaY),
+        ]
+        let name = av_get_pix_fmt_name(source.format).map { String(cString: $0) } ?? "unknown"
+        let doing = "cannot scale \(source.size) \(name) to \(targetSize) \(targetFormat)"
+        for (option, value) in options {
+            guard let value else { continue }
+            try check(av_opt_set_int(UnsafeMutableRawPointer(context), option, value, 0), nil, doing)
         }
-        context = created
+        try check(sws_init_context(context, nil, nil), nil, doing)
+        if let colour = source.colour {
+            // A negative result says that there is no YCbCr, or nothing to change: no failure.
+            _ = sws_setColorspaceDetails(
+                context, colour.table, colour.isFullRange ? 1 : 0, colour.table, targetFormat.isFullRange ? 1 : 0, 0,
+                1 << 16, 1 << 16)
+        }
     }
 
     deinit { sws_freeContext(context) }
 
+    /// Whether this scaler converts pictures like this one.
+    public func accepts(_ picture: Picture) -> Bool {
+        source.colour == nil
+            ? source == Source(picture.size, AVPixelFormat(picture.frame.pointee.format)) : source == Source(picture)
+    }
+
     /// Converts a picture into another of the target's size and format.
     public func scale(_ picture: Picture, into result: Picture) {
-        precondition(
-            picture.size == source.size && picture.format == source.format, "not the picture this scaler is for")
+        precondition(accepts(picture), "not the picture this scaler is for")
         precondition(result.size == target.size && result.format == target.format, "not the target this scaler is for")
         withPointers(picture) { data, strides in
             withPointers(result) { outData, outStrides in
@@ -96,13 +153,27 @@ extension RGBImage {
         return result
     }
 
+    /// Converts by a scaler that was made for pictures of this size, so that many share it.
+    ///
+    /// - Throws: `CodecError` when memory is short.
+    public func converted(by scaler: Scaler, to format: PixelFormat) throws(CodecError) -> Picture {
+        let result = try Picture(size: Size(width: width, height: height), format: format)
+        scaler.scale(try rgbPicture(), into: result)
+        return result
+    }
+
     func rgbPicture() throws(CodecError) -> Picture {
         let rgb = try Picture(size: Size(width: width, height: height), format: .rgb24)
         let plane = rgb.plane(0)
         pixels.withUnsafeBufferPointer { values in
             guard let base = values.baseAddress else { return }
             for row in 0..<height {
-                (plane.base + row * plane.stride).update(from: base + row * width * 3, count: width * 3)
+                let line = plane.base + row * plane.stride
+                line.update(from: base + row * width * 3, count: width * 3)
+                // Of an odd last column libswscale takes the pixel behind it too into its chroma.
+                if !width.isMultiple(of: 2), plane.stride >= (width + 1) * 3 {
+                    (line + width * 3).update(from: line + (width - 1) * 3, count: 3)
+                }
             }
         }
         return rgb

@@ -15,8 +15,10 @@ public final class VideoReader {
     public private(set) var packets: [PacketRecord] = []
     /// Pictures delivered so far.
     public private(set) var delivered = 0
+    /// Damaged packets so far.
+    public private(set) var damagedPacketCount = 0
     /// Whether a packet so far was damaged.
-    public private(set) var hasDamagedPackets = false
+    public var hasDamagedPackets: Bool { damagedPacketCount > 0 }
     /// Bytes read so far, for progress.
     public private(set) var bytesRead = 0
 
@@ -130,9 +132,9 @@ public final class VideoReader {
     }
 
     private func markLastDamaged() {
-        guard !packets.isEmpty else { return }
+        guard !packets.isEmpty, !packets[packets.count - 1].isDamaged else { return }
         packets[packets.count - 1].isDamaged = true
-        hasDamagedPackets = true
+        damagedPacketCount += 1
     }
 }
 

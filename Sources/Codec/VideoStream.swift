@@ -53,6 +53,8 @@ public struct VideoStream: Sendable {
     public let duration: Double?
     /// Clockwise rotation for display in degrees, from the display matrix: 0, 90, 180 or 270.
     public let rotation: Int
+    /// Width of a sample over its height; 1 where the file does not say.
+    public let sampleAspect: Double
     /// Whether it is a cover picture and no video.
     public let isAttachedPicture: Bool
     /// How vectors of this codec predict, nil for codecs of which libavcodec exports none.
@@ -68,6 +70,8 @@ public struct VideoStream: Sendable {
         timeBase = Rational(stream.pointee.time_base)
         averageFrameRate = Rational(stream.pointee.avg_frame_rate)
         announcedFrames = max(0, Int(stream.pointee.nb_frames))
+        let aspect = Rational(av_guess_sample_aspect_ratio(container, stream, nil)).value
+        sampleAspect = aspect > 0 ? aspect : 1
         isAttachedPicture = stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
         if stream.pointee.duration != pframe_no_pts() {
             duration = Double(stream.pointee.duration) * Rational(stream.pointee.time_base).value

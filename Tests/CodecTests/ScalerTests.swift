@@ -70,6 +70,45 @@ struct ScalerTests {
         }
     }
 
+    @Test("a scaler made for a picture takes pictures like it and gives the same", arguments: [false, true])
+    func fromPicture(exact: Bool) throws {
+        let quality: Scaler.Quality = exact ? .exact : .swscaleDefault
+        let (size, target) = (Size(width: 50, height: 38), Size(width: 24, height: 20))
+        for format in [PixelFormat.yuv420p, .yuv420pFullRange] {
+            let picture = try Picture.noise(size, format: format, seed: 5)
+            let (one, other) = (
+                try Picture(size: target, format: .yuv420p), try Picture(size: target, format: .yuv420p)
+            )
+            let scaler = try Scaler(from: picture, to: target, .yuv420p, quality: quality)
+            #expect(scaler.accepts(try .noise(size, format: format, seed: 6)))
+            #expect(!scaler.accepts(try .noise(target, format: format, seed: 6)))
+            #expect(!scaler.accepts(try .noise(size, format: .yuv420p10, bits: 10, seed: 6)))
+            scaler.scale(picture, into: one)
+            try Scaler(from: size, format, to: target, .yuv420p, quality: quality).scale(picture, into: other)
+            // Untagged pictures differ in where chroma lies at most.
+            #expect(one.samples(0) == other.samples(0))
+        }
+    }
+
+    @Test("BGR is RGB the other way round", arguments: [PixelFormat.yuv420p, .yuv420pFullRange, .yuv420p10])
+    func bgr(format: PixelFormat) throws {
+        let size = Size(width: 48, height: 32)
+        let picture = try Picture.noise(size, format: format, bits: format == .yuv420p10 ? 10 : 8, seed: 9)
+        let (rgb, bgr) = (try Picture(size: size, format: .rgb24), try Picture(size: size, format: .bgr24))
+        try Scaler(from: picture, to: size, .rgb24).scale(picture, into: rgb)
+        try Scaler(from: picture, to: size, .bgr24).scale(picture, into: bgr)
+        let (one, other) = (rgb.plane(0), bgr.plane(0))
+        for y in 0..<size.height {
+            for x in 0..<size.width {
+                for channel in 0..<3 {
+                    #expect(
+                        one.base[y * one.stride + 3 * x + channel] == other.base[y * other.stride + 3 * x + 2 - channel]
+                    )
+                }
+            }
+        }
+    }
+
     @Test("a size that is none is refused")
     func impossible() throws {
         let error = try codecError {

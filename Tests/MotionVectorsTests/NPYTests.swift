@@ -27,7 +27,7 @@ struct NPYTests {
     }
 
     private func roundTrip<Element: FixedWidthInteger & BitwiseCopyable>(
-        _ values: [Element], _ type: NPYWriter.ElementType, _ itemShape: [Int], _ name: String
+        _ values: [Element], _ type: NPYType, _ itemShape: [Int], _ name: String
     ) throws {
         try withTemporaryFolder { folder in
             let path = folder.appending("array.npy")
@@ -101,7 +101,7 @@ struct NPYTests {
         ])
     func wrongHeaders(dictionary: String) throws { try wrongHeader(dictionary, .int16) }
 
-    private func wrongHeader(_ dictionary: String, _ type: NPYWriter.ElementType) throws {
+    private func wrongHeader(_ dictionary: String, _ type: NPYType) throws {
         try withTemporaryFolder { folder in
             let path = folder.appending("array.npy")
             try put(file(1, dictionary, [UInt8](repeating: 0, count: 12)), at: path)

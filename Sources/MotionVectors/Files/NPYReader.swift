@@ -22,7 +22,7 @@ public final class NPYReader {
     ///
     /// - Parameter type: the element type it must have.
     /// - Throws: `CodecError` where it is missing, cut off, or holds something else.
-    public init(path: FilePath, type: NPYWriter.ElementType) throws(CodecError) {
+    public init(path: FilePath, type: NPYType) throws(CodecError) {
         let owner: OpenFile
         do { owner = OpenFile(descriptor: try FileDescriptor.open(path, .readOnly, options: .closeOnExec)) } catch {
             throw CodecError(path: path, "cannot open: \(error)")
@@ -62,38 +62,25 @@ public final class NPYReader {
     }
 
     private static func readHeader(
-        _ descriptor: FileDescriptor, _ path: FilePath, _ type: NPYWriter.ElementType
+        _ descriptor: FileDescriptor, _ path: FilePath, _ type: NPYType
     ) throws(CodecError) -> (shape: [Int], start: Int) {
         var head = [UInt8](repeating: 0, count: 4096)
         let count: Int
         do { count = try head.withUnsafeMutableBytes { try descriptor.read(into: $0) } } catch {
             throw CodecError(path: path, "cannot read: \(error)")
         }
-        guard count >= 12, head.starts(with: [0x93] + Array("NUMPY".utf8)) else {
-            throw CodecError(path: path, "is no .npy file")
+        let header: NPYHeader
+        do throws(NPYHeader.Problem) {
+            header = try head.withUnsafeBytes { head in
+                Result { () throws(NPYHeader.Problem) in
+                    try NPYHeader(UnsafeRawBufferPointer(rebasing: head.prefix(count)))
+                }
+            }.get()
+        } catch {
+            throw CodecError(path: path, error.description)
         }
-        let prefix = head[6] == 1 ? 10 : 12
-        let length = Int(head[8]) | Int(head[9]) << 8
-        guard prefix + length <= count else { throw CodecError(path: path, "its header is cut off or too long") }
-        let text = String(decoding: head[prefix..<(prefix + length)], as: UTF8.self)
-        guard text.contains("'descr': '\(type.rawValue)'"), text.contains("'fortran_order': False"),
-            let open = text.firstIndex(of: "("), let close = text[open...].firstIndex(of: ")")
-        else {
-            throw CodecError(path: path, "holds no C-ordered \(type) array; its header says \(text.prefix(80))")
-        }
-        let parts = text[text.index(after: open)..<close].split(separator: ",")
-        let shape = parts.compactMap { Int($0.filter { $0 != " " }) }
-        let isSane = shape.count == parts.count && shape.allSatisfy { (0...1 << 40).contains($0) }
-        var total = type.size
-        for dimension in shape where isSane {
-            let (product, overflow) = total.multipliedReportingOverflow(by: dimension)
-            guard !overflow, product < Int.max / 2 else {
-                throw CodecError(path: path, "its shape \(shape) is too large")
-            }
-            total = product
-        }
-        guard isSane else { throw CodecError(path: path, "its shape is unreadable: \(text.prefix(80))") }
-        return (shape, prefix + length)
+        guard header.type == type else { throw CodecError(path: path, "holds \(header.type) and not \(type)") }
+        return (header.shape, header.size)
     }
 }
 

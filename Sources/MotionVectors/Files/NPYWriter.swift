@@ -5,27 +5,9 @@ public import SystemPackage
 ///
 /// The header has 128 bytes, and is written again at `close` when the length is known.
 public final class NPYWriter {
-    /// An element type.
-    public enum ElementType: String, Sendable {
-        /// `uint8`.
-        case uint8 = "|u1"
-        /// `int16`.
-        case int16 = "<i2"
-        /// `int32`.
-        case int32 = "<i4"
-
-        var size: Int {
-            switch self {
-            case .uint8: 1
-            case .int16: 2
-            case .int32: 4
-            }
-        }
-    }
-
     static let headerSize = 128
     private var file: OutputFile
-    private let type: ElementType
+    private let type: NPYType
     private let path: FilePath
     private let itemShape: [Int]
 
@@ -35,7 +17,7 @@ public final class NPYWriter {
     ///   - type: of every element.
     ///   - itemShape: the dimensions after the first: `[12]` for rows of twelve.
     /// - Throws: `CodecError` where it cannot be created.
-    public init(path: FilePath, type: ElementType, itemShape: [Int]) throws(CodecError) {
+    public init(path: FilePath, type: NPYType, itemShape: [Int]) throws(CodecError) {
         var file = try OutputFile(path: path)
         try file.write(Self.header(type, [0] + itemShape))
         self.file = file
@@ -71,14 +53,8 @@ public final class NPYWriter {
         try file.close()
     }
 
-    private static func header(_ type: ElementType, _ shape: [Int]) -> [UInt8] {
-        let dimensions = shape.map { "\($0)" }.joined(separator: ", ") + (shape.count == 1 ? "," : "")
-        let text = "{'descr': '\(type.rawValue)', 'fortran_order': False, 'shape': (\(dimensions)), }"
-        var bytes: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(headerSize - 10), 0]
-        bytes += Array(text.utf8)
-        bytes += [UInt8](repeating: 0x20, count: headerSize - 1 - bytes.count) + [0x0A]
-        return bytes
-    }
+    /// The dimensions are few: every header has the size of the first.
+    private static func header(_ type: NPYType, _ shape: [Int]) -> [UInt8] { NPYHeader(type: type, shape: shape).bytes }
 }
 
 @available(*, unavailable)
