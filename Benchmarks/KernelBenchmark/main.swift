@@ -1,4 +1,4 @@
-// Times the C kernels against Swift, and fast against full block search: KernelBenchmark [--quick]
+// Times the C kernels against Swift, fast against full block search, and content values: KernelBenchmark [--quick]
 // Nothing is asserted about time; implementations that disagree stop the run.
 
 import Glibc
@@ -15,3 +15,5 @@ let texture = Texture(width: 1280, height: 720)
 texture.withFrame(0) { KernelTimes(stopwatch: stopwatch, plane: $0).printAll() }
 print()
 SearchTimes(stopwatch: stopwatch, texture: texture, frames: isQuick ? 1 : 5).printAll()
+print()
+try ContentTimes(stopwatch: stopwatch).printAll()

@@ -1,6 +1,6 @@
 // The hottest pixel kernels: C with run-time dispatch, mostly 1.5 to 6 times as fast as Swift loops compiled for baseline
-// x86-64 (the kernel benchmark prints both). Each has a plain Swift reference of the same
-// meaning in MotionVectors/PlainKernels.swift, and is tested against it.
+// x86-64 (the kernel benchmark prints both). Each has a plain Swift reference of the same meaning, in
+// MotionVectors/PlainKernels.swift or beside its tests (DatasetTests/PlainContent.swift), and is tested against it.
 //
 // Positions are absolute in the reference plane; pixels outside it take the value of the nearest edge pixel.
 // No alignment is asked for. Functions touch nothing but what their arguments describe.
@@ -49,5 +49,46 @@ void pframe_add(uint8_t *frame, const uint8_t *prediction, const int16_t *residu
 
 /// Sum of absolute values.
 uint64_t pframe_sum_magnitude(const int16_t *values, size_t count);
+
+/// CRC-32C (Castagnoli) of `count` bytes that follow those whose CRC is `crc`, 0 at the start; the SSE 4.2 instruction
+/// where the processor has it.
+uint32_t pframe_crc32c(uint32_t crc, const void *_Nullable data, size_t count);
+
+/// The same by tables alone: for other processors.
+uint32_t pframe_crc32c_tables(uint32_t crc, const void *_Nullable data, size_t count);
+
+/// How 8-bit YCbCr becomes RGB: factors in 2⁻¹³, the luma offset in eighths (libswscale's `ff_yuv2rgb_init_x86`).
+typedef struct {
+    int16_t luma_offset;
+    int16_t luma;
+    int16_t cb_blue;
+    int16_t cb_green;
+    int16_t cr_green;
+    int16_t cr_red;
+} pframe_yuv_matrix;
+
+/// A row of 4:2:0 or 4:2:2 samples as pixels of 32 bits, blue lowest and 0 on top; `u` and `v` hold ceil(count / 2)
+/// samples. The arithmetic of libswscale's x86 `yuv420_bgr24`, bit for bit.
+void pframe_yuv_to_pixels(uint32_t *out, const uint8_t *y, const uint8_t *u, const uint8_t *v, size_t count,
+                          const pframe_yuv_matrix *matrix);
+
+/// The same of the pixels at `columns` only: for when they are few.
+void pframe_pick_yuv_pixels(uint32_t *out, const uint8_t *y, const uint8_t *u, const uint8_t *v, const int32_t *columns,
+                            size_t count, const pframe_yuv_matrix *matrix);
+
+/// A row of BGR24 as pixels of 32 bits, blue lowest and 0 on top.
+void pframe_bgr_to_pixels(uint32_t *out, const uint8_t *bgr, size_t count);
+
+/// out[x] = row[columns[x]].
+void pframe_pick_pixels(uint32_t *out, const uint32_t *row, const int32_t *columns, size_t count);
+
+/// Bilinear interpolation of pixels as OpenCV's `INTER_LINEAR` does it. Weights are in 2⁻¹¹, one a channel, padded to
+/// whole fours of pixels: those of a1 over a0 and of b1 over b0 in `first`, at most 1024; those of b over a in `second`,
+/// at most 2048.
+void pframe_blend_pixels(uint32_t *out, const uint32_t *a0, const uint32_t *a1, const uint32_t *b0, const uint32_t *b1,
+                         const int16_t *first, const int16_t *second, size_t count);
+
+/// 8-bit hue (0…179), saturation and value of pixels of 32 bits, blue lowest: OpenCV's `COLOR_BGR2HSV`.
+void pframe_pixels_to_hsv(uint8_t *hue, uint8_t *saturation, uint8_t *value, const uint32_t *pixels, size_t count);
 
 #pragma clang assume_nonnull end

@@ -1,0 +1,78 @@
+public import Codec
+import MotionVectors
+public import SystemPackage
+
+/// How much one picture of a video moves.
+public struct FrameMotion: Sendable, Equatable {
+    /// Its place in display order, from 0.
+    public var frame: Int
+    /// How much it differs from the picture before; zero for the first.
+    public var content: ContentScore
+    /// Mean length of its exported motion vectors in pixels, weighted by block area; 0 without any, as in an intra
+    /// picture; nil where libavcodec exports none of the codec.
+    public var vectorLength: Double?
+}
+
+/// How much a video moves: what the scores of its pictures come to.
+public struct VideoMotion: Sendable, Equatable {
+    /// Pictures decoded.
+    public private(set) var frames = 0
+    /// Mean content value of pictures 1…N−1, as PySceneDetect's stats file has it; 0 for a single picture.
+    public private(set) var meanContent = 0.0
+    /// Largest content value.
+    public private(set) var maxContent = 0.0
+    /// Pictures whose content value is at least `ContentScore.cutThreshold`: shots, less one.
+    public private(set) var cuts = 0
+    /// Mean vector length in pixels over pictures that have vectors, 0 without any; nil where libavcodec exports none of
+    /// the codec.
+    public private(set) var meanLength: Double?
+    /// Damaged pictures, and damaged packets that gave none.
+    public private(set) var damaged = 0
+    /// What cut the file short, in words; nil where nothing did.
+    public private(set) var truncation: String?
+
+    /// Decodes a video once and measures every picture; nothing is kept of those before the last.
+    ///
+    /// - Parameters:
+    ///   - path: a local file.
+    ///   - rule: to which size pictures shrink before they are compared.
+    ///   - streamIndex: container index of the stream; nil for the first video stream.
+    ///   - receive: gets each picture's scores and the share of the file read, 0…1; what it throws ends the work.
+    /// - Throws: `CodecError` for a file that cannot be read or gives no picture. Damage on the way is no error.
+    public init(
+        path: FilePath, rule: ShrinkRule = .v06, streamIndex: Int? = nil,
+        receive: (FrameMotion, Double) throws(CodecError) -> Void = { _, _ in }
+    ) throws(CodecError) {
+        var decoding = DecoderOptions()
+        decoding.cropping = true
+        let reader = try VideoReader(path: path, streamIndex: streamIndex, options: decoding)
+        let hasVectors = reader.stream.predictionRule != nil
+        let meter = ContentMeter(rule: rule, rotation: reader.stream.rotation)
+        var sums = (content: 0.0, length: 0.0, moving: 0)
+        var vectors: [MotionVector] = []
+        while let picture = try reader.next() {
+            var motion = FrameMotion(frame: frames, content: try meter.next(picture), vectorLength: nil)
+            if hasVectors {
+                picture.readMotionVectors(into: &vectors)
+                let length = MotionStatistics.meanLength(vectors.map { MotionRow(frame: 0, vector: $0) })
+                motion.vectorLength = length
+                if !vectors.isEmpty { (sums.length, sums.moving) = (sums.length + length, sums.moving + 1) }
+            }
+            let value = motion.content.value
+            sums.content += value
+            maxContent = max(maxContent, value)
+            if value >= ContentScore.cutThreshold { cuts += 1 }
+            // A damaged packet whose picture shows the damage counts once.
+            let isCounted = picture.packetNumber.map { reader.packets[$0].isDamaged } ?? false
+            if picture.isDamaged, !isCounted { damaged += 1 }
+            frames += 1
+            let share = reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0
+            try receive(motion, share)
+        }
+        guard frames > 0 else { throw CodecError(path: path, "no picture could be decoded") }
+        meanContent = sums.content / Double(max(1, frames - 1))
+        meanLength = hasVectors ? sums.length / Double(max(1, sums.moving)) : nil
+        damaged += reader.damagedPackets.count
+        truncation = reader.truncation
+    }
+}
