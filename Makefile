@@ -2,7 +2,8 @@
 
 SHELL := /bin/bash
 CONFIG ?= release
-PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-dev pkg-config ffmpeg python3-venv
+PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-dev libopenblas-dev libsqlite3-dev \
+  openmpi-bin pkg-config ffmpeg python3-venv chromium
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PFRAME := .build/$(CONFIG)/pframe
 FUZZ_FILES ?= 2000
@@ -27,10 +28,10 @@ build-data: deps  ## build the pframe command alone
 test: deps  ## run every test, optimised: the kernels are 26 times slower in debug
 	swift test -c release
 
-demo: build-data  ## make a clip, extract it, rebuild it, prove it equal, draw it: demo/
+demo: build-data  ## make clips, extract, rebuild, prove equal, draw; build a data set: demo/
 	@PFRAME=$(PFRAME) Benchmarks/demo.sh demo
 
-bench: build  ## measure against ffmpeg, PyAV and motion-vector-extractor: docs/benchmarks.md
+bench: build  ## measure against ffmpeg and the Python tools for the same: docs/benchmarks.md
 	python3 Benchmarks/bench.py --pframe $(PFRAME) --output docs/benchmarks.md $(BENCH)
 
 lint:  ## check the formatting and that public symbols are documented
@@ -44,7 +45,7 @@ fuzz: deps  ## thousands of mutated and truncated files under AddressSanitizer
 	  swift test -c release --sanitize=address --scratch-path .build/fuzz --filter FuzzTests
 
 soak: deps  ## what takes long: kills at many moments
-	PFRAME_SOAK=1 swift test -c release --filter SoakTests
+	PFRAME_SOAK=1 swift test -c release --filter "SoakTests|resumesAfterKills"
 
 sanitize: deps  ## every test in a debug build under AddressSanitizer
 	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/sanitize

@@ -12,7 +12,9 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         .systemLibrary(
@@ -20,6 +22,7 @@ let package = Package(
             pkgConfig: "libavformat libavcodec libswscale libavutil",
             providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])]
         ),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CKernels"),
         .target(
@@ -32,7 +35,12 @@ let package = Package(
         ),
         .target(
             name: "Dataset",
-            dependencies: ["Codec", "MotionVectors", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: [
+                "CKernels", "COpenBLAS", "Codec", "MotionVectors",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .executableTarget(
             name: "pframe",
@@ -45,7 +53,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "KernelBenchmark",
-            dependencies: ["CKernels", "Codec", "MotionVectors"],
+            dependencies: ["CKernels", "Codec", "Dataset", "MotionVectors"],
             path: "Benchmarks/KernelBenchmark"
         ),
         .target(
@@ -64,8 +72,19 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
-        .testTarget(name: "DatasetTests", dependencies: ["Codec", "Dataset"]),
-        .testTarget(name: "ToolsTests", dependencies: ["pframe", "MotionVectors"]),
+        .testTarget(
+            name: "DatasetTests",
+            dependencies: [
+                "CKernels", "Codec", "Dataset", "MotionVectors", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .testTarget(
+            name: "ToolsTests",
+            dependencies: [
+                "pframe", "MotionVectors", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
     ]
 )
 

@@ -1,0 +1,47 @@
+public import SystemPackage
+
+/// The folder of a data set: `dataset.json`, shards and their rows.
+public struct DatasetFolder: Sendable, Equatable {
+    /// The folder.
+    public let path: FilePath
+
+    /// Names a folder; nothing is read yet.
+    public init(_ path: FilePath) { self.path = path }
+
+    /// Reads `dataset.json`.
+    ///
+    /// - Throws: `DatasetError` where it is missing (the set is unfinished, or no data set) or damaged.
+    public func description() throws(DatasetError) -> DatasetDescription {
+        let file = path.appending(DatasetDescription.fileName)
+        guard fileSize(file) != nil else {
+            throw DatasetError(
+                path: path,
+                "holds no \(DatasetDescription.fileName): run `pframe build` to its end, or `pframe index` over shards")
+        }
+        return try DatasetDescription(try readFile(file), path: file)
+    }
+
+    /// Reads `dataset.json` of a set that PFrame built; nil where there is none, or one of shards made elsewhere.
+    ///
+    /// - Throws: `DatasetError` where it is damaged.
+    public func ownDescription() throws(DatasetError) -> DatasetDescription? {
+        guard fileSize(path.appending(DatasetDescription.fileName)) != nil else { return nil }
+        let description = try description()
+        return description.sourceHash.isEmpty ? nil : description
+    }
+
+    /// Where a shard's archive is.
+    public func tar(_ shard: DatasetDescription.Shard) -> FilePath { path.appending(shard.tarName) }
+
+    /// Reads the rows of a shard.
+    ///
+    /// - Throws: `DatasetError` where they are missing, damaged, or not as many as `dataset.json` says.
+    public func rows(_ shard: DatasetDescription.Shard) throws(DatasetError) -> [ShardRow] {
+        let file = path.appending(shard.rowsName)
+        let rows = try ShardRow.rows(in: try readFile(file), path: file)
+        guard rows.count == shard.samples else {
+            throw DatasetError(path: file, "\(rows.count) rows where dataset.json says \(shard.samples)")
+        }
+        return rows
+    }
+}

@@ -1,0 +1,28 @@
+import Crypto
+import SystemPackage
+
+/// The SHA-256 of a file, read in pieces.
+enum FileDigest {
+    /// The hexadecimal digest.
+    ///
+    /// - Parameter progress: told the bytes of each piece.
+    /// - Throws: `DatasetError` where the file cannot be read.
+    static func sha256(_ path: FilePath, progress: (Int) -> Void = { _ in }) throws(DatasetError) -> String {
+        var hash = SHA256()
+        do {
+            let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+            try descriptor.closeAfter {
+                var piece = [UInt8](repeating: 0, count: 1 << 20)
+                while true {
+                    let count = try piece.withUnsafeMutableBytes { try descriptor.read(into: $0) }
+                    guard count > 0 else { return }
+                    piece.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+                    progress(count)
+                }
+            }
+        } catch {
+            throw DatasetError(path: path, "cannot read: \(error)")
+        }
+        return hexadecimal(hash.finalize())
+    }
+}

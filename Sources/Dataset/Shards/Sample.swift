@@ -1,0 +1,61 @@
+/// One clip on its way into a shard: the files of a WebDataset sample, and what its row says beyond them.
+///
+/// The key is given by the shard's writer; `json` is completed with it there.
+public struct Sample: Sendable {
+    /// Extension (`mv.npy`) and bytes, without `json`.
+    public var members: [(name: String, bytes: [UInt8])]
+    /// The columns of the sample's row, and of its `json` member.
+    public var columns: SampleColumns
+
+    /// Creates a sample.
+    public init(members: [(name: String, bytes: [UInt8])], columns: SampleColumns) {
+        self.members = members
+        self.columns = columns
+    }
+
+    /// Bytes of all members.
+    public var size: Int { members.reduce(0) { $0 + $1.bytes.count } }
+}
+
+/// What is known of a sample beside its arrays.
+public struct SampleColumns: Sendable, Equatable {
+    /// The caption, empty without one.
+    public var caption = ""
+    /// The video that the clip was cut from, as the input list names it; empty for samples made elsewhere.
+    public var source = ""
+    /// The time of each frame in the source, seconds.
+    public var seconds: [Double] = []
+    /// The perceptual hash of the middle frame, 0 where there is none.
+    public var hash: UInt64 = 0
+    /// Scores by column; NaN where a score could not be computed.
+    public var scores: [String: Double] = [:]
+    /// Everything else that the user's list says of the video: subject, label, split and their own columns.
+    public var metadata: [String: JSONValue] = [:]
+
+    /// Columns without a value.
+    public init() {}
+
+    /// The score columns that `pframe build` fills, in the order in which they are shown.
+    public static let builtScores = [
+        "motion_content", "motion_content_max", "motion_vector", "motion_vector_moving", "motion_vector_global",
+        "motion_difference",
+    ]
+
+    /// The text of the sample's `json` member: everything flat, as Hugging Face `datasets` and `webdataset` show it.
+    func json(key: String) -> String {
+        var members = metadata
+        for (name, value) in scores { members[name] = .number(value) }
+        members["caption"] = .text(caption)
+        members["source"] = .text(source)
+        members["seconds"] = .list(seconds.map { .number($0) })
+        members["hash"] = .text(Self.hexadecimal(hash))
+        members["key"] = .text(key)
+        return JSONValue.object(members).json()
+    }
+
+    /// Sixteen hexadecimal digits.
+    static func hexadecimal(_ hash: UInt64) -> String {
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

@@ -1,0 +1,104 @@
+public import SystemPackage
+
+/// A line of a shard's `.jsonl`: where a sample lies in the tar file, its checksum, and what is known of it.
+public struct ShardRow: Sendable, Equatable {
+    /// A file of the sample.
+    public struct Member: Sendable, Equatable {
+        /// The name behind the key: `mv.npy`.
+        public var name: String
+        /// Where its bytes begin in the shard.
+        public var offset: Int
+        /// How many they are.
+        public var length: Int
+
+        /// Creates a member.
+        public init(name: String, offset: Int, length: Int) {
+            (self.name, self.offset, self.length) = (name, offset, length)
+        }
+    }
+
+    /// `SSSSSS_NNNNNNN`, shard and sample; unique in the data set. Foreign shards have keys of their own.
+    public var key: String
+    /// Where the first header of the sample begins in the shard.
+    public var offset: Int
+    /// Bytes of the sample with its headers and padding.
+    public var size: Int
+    /// CRC-32C of those bytes.
+    public var crc32c: UInt32
+    /// The sample's files in the order in which they lie in the shard.
+    public var members: [Member]
+    /// Caption, source, scores and metadata.
+    public var columns: SampleColumns
+
+    /// Creates a row.
+    public init(
+        key: String, offset: Int, size: Int, crc32c: UInt32, members: [Member], columns: SampleColumns
+    ) {
+        (self.key, self.offset, self.size, self.crc32c) = (key, offset, size, crc32c)
+        (self.members, self.columns) = (members, columns)
+    }
+
+    /// The member of that name.
+    public func member(_ name: String) -> Member? { members.first { $0.name == name } }
+
+    /// The row as one line without its line feed.
+    public var json: String {
+        let members = members.map { ($0.name, JSONValue.list([.integer($0.offset), .integer($0.length)])) }
+        return JSONValue.object([
+            "key": .text(key), "offset": .integer(offset), "size": .integer(size), "crc32c": .integer(Int(crc32c)),
+            "members": .object(Dictionary(members) { first, _ in first }),
+            "caption": .text(columns.caption), "source": .text(columns.source),
+            "seconds": .list(columns.seconds.map { .number($0) }),
+            "hash": .text(SampleColumns.hexadecimal(columns.hash)),
+            "scores": .object(columns.scores.mapValues { .number($0) }), "metadata": .object(columns.metadata),
+        ]).json()
+    }
+
+    /// Reads a row.
+    ///
+    /// - Throws: `DatasetError` where a field is missing or makes no sense.
+    public init(_ value: JSONValue, path: FilePath, offset place: Int) throws(DatasetError) {
+        func damaged(_ field: String) -> DatasetError {
+            DatasetError(
+                path: path, offset: place, "a row without a valid \"\(field)\": run `pframe index` or build anew")
+        }
+        guard let key = value["key"]?.string, !key.isEmpty else { throw damaged("key") }
+        guard let offset = value["offset"]?.int, offset >= 0 else { throw damaged("offset") }
+        guard let size = value["size"]?.int, size > 0 else { throw damaged("size") }
+        guard let crc = value["crc32c"]?.int, let checksum = UInt32(exactly: crc) else { throw damaged("crc32c") }
+        guard let fields = value["members"]?.members else { throw damaged("members") }
+        var members: [Member] = []
+        for (name, range) in fields {
+            guard let pair = range.array?.compactMap(\.int), pair.count == 2, pair[0] >= offset, pair[1] >= 0,
+                pair[1] <= size, pair[0] - offset <= size - pair[1]
+            else { throw damaged("members") }
+            members.append(Member(name: name, offset: pair[0], length: pair[1]))
+        }
+        members.sort { ($0.offset, $0.name) < ($1.offset, $1.name) }
+        var columns = SampleColumns()
+        columns.caption = value["caption"]?.string ?? ""
+        columns.source = value["source"]?.string ?? ""
+        columns.seconds = value["seconds"]?.array?.compactMap(\.double) ?? []
+        columns.hash = value["hash"]?.string.flatMap { UInt64($0, radix: 16) } ?? 0
+        columns.scores = value["scores"]?.members?.mapValues { $0.double ?? .nan } ?? [:]
+        columns.metadata = value["metadata"]?.members ?? [:]
+        self.init(key: key, offset: offset, size: size, crc32c: checksum, members: members, columns: columns)
+    }
+
+    /// Reads every row of a `.jsonl` text.
+    ///
+    /// - Throws: `DatasetError` with the place of the first line that is no row, a last line without line feed included.
+    public static func rows(in text: [UInt8], path: FilePath) throws(DatasetError) -> [ShardRow] {
+        var rows: [ShardRow] = []
+        var start = 0
+        while start < text.count {
+            guard let end = text[start...].firstIndex(of: 0x0A) else {
+                throw DatasetError(path: path, offset: start, "the last row is cut off")
+            }
+            rows.append(
+                try ShardRow(JSONValue(text[start..<end], path: path, offset: start), path: path, offset: start))
+            start = end + 1
+        }
+        return rows
+    }
+}

@@ -1,0 +1,139 @@
+import Codec
+import Crypto
+import Glibc
+import SystemPackage
+
+/// Writes one shard: `NAME.tar` (USTAR) and its rows `NAME.jsonl`.
+///
+/// Both are written under `.tmp` names, synchronised and renamed, the rows after the archive; one that goes away
+/// unfinished removes what it wrote.
+final class ShardWriter {
+    private let folder: FilePath
+    private let name: String
+    private let number: Int
+    private let descriptor: FileDescriptor
+    private var isOpen = true
+    private var hash = SHA256()
+    private var rows = ""
+    private var samples = 0
+    private var offset = 0
+    /// A sample as it goes into the archive; kept for its capacity.
+    private var record: [UInt8] = []
+
+    /// Creates the archive of shard `number`.
+    ///
+    /// - Throws: `DatasetError`.
+    init(folder: FilePath, name: String, number: Int) throws(DatasetError) {
+        (self.folder, self.name, self.number) = (folder, name, number)
+        let path = Self.temporary(folder, name + ".tar")
+        do {
+            descriptor = try FileDescriptor.open(
+                path, .writeOnly, options: [.create, .truncate, .closeOnExec],
+                permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        } catch {
+            throw DatasetError(path: path, "cannot create the shard: \(error)")
+        }
+    }
+
+    deinit {
+        guard isOpen else { return }
+        // An unfinished shard is being given up: there is no one left to tell.
+        _ = try? descriptor.close()
+        for file in [name + ".tar", name + ".jsonl"] {
+            _ = Self.temporary(folder, file).withPlatformString { unlink($0) }
+        }
+    }
+
+    /// The key of sample `number` of shard `shard`.
+    static func key(shard: Int, sample: Int) -> String {
+        func padded(_ value: Int, _ digits: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, digits - text.count)) + text
+        }
+        return padded(shard, 6) + "_" + padded(sample, 7)
+    }
+
+    /// The file name of a shard without an ending.
+    static func name(of shard: Int) -> String { "clips-" + key(shard: shard, sample: 0).prefix { $0 != "_" } }
+
+    /// Appends a sample under the next key.
+    ///
+    /// - Throws: `DatasetError`, a full disk included.
+    func append(_ sample: borrowing Sample) throws(DatasetError) {
+        let key = Self.key(shard: number, sample: samples)
+        var files = sample.members
+        files.append(("json", Array(sample.columns.json(key: key).utf8)))
+        files.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        record.removeAll(keepingCapacity: true)
+        var members: [ShardRow.Member] = []
+        for (name, bytes) in files {
+            record += TarHeader(file: "\(key).\(name)", size: bytes.count).block
+            members.append(ShardRow.Member(name: name, offset: offset + record.count, length: bytes.count))
+            record += bytes
+            record += repeatElement(0, count: TarHeader.padded(bytes.count) - bytes.count)
+        }
+        let row = ShardRow(
+            key: key, offset: offset, size: record.count, crc32c: record.withUnsafeBytes { CRC32C.of($0) },
+            members: members, columns: sample.columns)
+        try write(record)
+        rows += row.json + "\n"
+        samples += 1
+    }
+
+    /// Appends a sample as it stands in another shard, key and all.
+    ///
+    /// - Throws: `DatasetError`, a full disk included.
+    func append(_ bytes: UnsafeRawBufferPointer, of row: ShardRow) throws(DatasetError) {
+        var moved = row
+        moved.offset = offset
+        for index in moved.members.indices { moved.members[index].offset += offset - row.offset }
+        record.removeAll(keepingCapacity: true)
+        record.append(contentsOf: bytes)
+        try write(record)
+        rows += moved.json + "\n"
+        samples += 1
+    }
+
+    /// Ends the archive, writes the rows and gives both their names; nil, and no files, for a shard without samples.
+    ///
+    /// - Throws: `DatasetError`, a full disk included.
+    func finish() throws(DatasetError) -> DatasetDescription.Shard? {
+        guard samples > 0 else { return nil }
+        try write([UInt8](repeating: 0, count: TarHeader.endSize))
+        let tar = name + ".tar"
+        do {
+            try synchronize(descriptor)
+            try descriptor.close()
+        } catch {
+            throw DatasetError(path: folder.appending(tar), "cannot write the shard: \(error)")
+        }
+        let text = Array(rows.utf8)
+        try writeFile(text, to: Self.temporary(folder, name + ".jsonl"))
+        isOpen = false
+        for file in [tar, name + ".jsonl"] {
+            try rename(Self.temporary(folder, file), to: folder.appending(file))
+        }
+        return DatasetDescription.Shard(
+            name: name, samples: samples, bytes: offset, sha256: hexadecimal(hash.finalize()),
+            rowsSHA256: hexadecimal(SHA256.hash(data: text)))
+    }
+
+    private func write(_ bytes: [UInt8]) throws(DatasetError) {
+        bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        do { try descriptor.writeAll(bytes) } catch {
+            let path = folder.appending(name + ".tar")
+            throw DatasetError(path: path, offset: offset, "cannot write the shard: \(error)")
+        }
+        offset += bytes.count
+    }
+
+    private static func temporary(_ folder: FilePath, _ file: String) -> FilePath { folder.appending(file + ".tmp") }
+}
+
+@available(*, unavailable)
+extension ShardWriter: Sendable {}
+
+/// The digits of a digest.
+func hexadecimal(_ digest: some Digest) -> String {
+    digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
