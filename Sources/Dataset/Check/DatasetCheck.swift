@@ -1,0 +1,135 @@
+public import Codec
+import SystemPackage
+
+/// Finds every byte of a data set that is not as it was written: sizes, SHA-256 of shards and rows, each sample's
+/// CRC-32C, headers against rows, keys, files too few or too many, and the index.
+public struct DatasetCheck: Sendable {
+    /// What a check came to.
+    public struct Report: Sendable {
+        /// What is wrong, in the order of the set; empty where all is well.
+        public var findings: [Finding]
+        /// Shards that `dataset.json` names.
+        public var shards: Int
+        /// Samples that `dataset.json` announces.
+        public var samples: Int
+        /// Bytes of shards that `dataset.json` announces.
+        public var bytes: Int
+    }
+
+    /// The data set.
+    public let folder: DatasetFolder
+
+    /// Plans to check `folder`.
+    public init(_ folder: DatasetFolder) { self.folder = folder }
+
+    /// Checks everything.
+    ///
+    /// - Parameters:
+    ///   - begin: told of the bytes of all shards before the first is read.
+    ///   - progress: told of bytes read since its last call, from any thread; what it throws ends the check.
+    /// - Throws: `DatasetError` that `progress` threw; damage is a finding, not an error.
+    public func run(
+        jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },
+        progress: @Sendable (Int) throws(DatasetError) -> Void = { _ in }
+    ) throws(DatasetError) -> Report {
+        var report = Report(findings: [], shards: 0, samples: 0, bytes: 0)
+        let description: DatasetDescription
+        do throws(DatasetError) { description = try folder.description() } catch {
+            report.findings.append(
+                Finding(
+                    file: DatasetDescription.fileName, offset: error.offset, expected: "a finished data set",
+                    found: error.message,
+                    remedy: "nothing was checked"))
+            return report
+        }
+        (report.shards, report.samples, report.bytes) = (
+            description.shards.count, description.samples, description.bytes
+        )
+        begin(description.bytes)
+        let results = try Parallel.map(description.shards.count, jobs: jobs) { index throws(DatasetError) in
+            try ShardCheck(folder: folder, description: description, shard: description.shards[index]).run(progress)
+        }
+        report.findings += results.flatMap(\.findings)
+        report.findings += repeatedKeys(description, results)
+        do throws(DatasetError) {
+            report.findings += try otherFiles(description)
+        } catch {
+            report.findings.append(
+                finding(error, expected: "a folder that can be listed", remedy: "see its permissions"))
+        }
+        do throws(DatasetError) { _ = try folder.rejects() } catch {
+            report.findings.append(finding(error, expected: "a reject a line", remedy: Remedy.rows(description)))
+        }
+        if let finding = indexFinding(description) { report.findings.append(finding) }
+        return report
+    }
+
+    /// Keys that stand in several rows.
+    private func repeatedKeys(
+        _ description: DatasetDescription, _ results: [ShardCheck.Result]
+    ) -> [Finding] {
+        let repeated = RepeatedKeys(results.map(\.hashes))
+        var seen: Set<String> = []
+        var findings: [Finding] = []
+        for shard in repeated.shards.map({ description.shards[$0] }) {
+            let rows = RowsCheck(folder, shard, remedy: "")
+            for row in rows.lines.map(\.row) where repeated.mayHold(row.key) && !seen.insert(row.key).inserted {
+                findings.append(
+                    Finding(
+                        file: shard.rowsName, sample: row.key, expected: "a key of its own", found: "one that is taken",
+                        remedy: "remove one of the two shards, or make them with keys of their own"))
+            }
+        }
+        return findings
+    }
+
+    /// Files that are too many, left by a killed run, or beside a shard and wrong.
+    private func otherFiles(_ description: DatasetDescription) throws(DatasetError) -> [Finding] {
+        let names = try fileNames(in: folder.path)
+        let known = Set(description.shards.flatMap { [$0.tarName, $0.rowsName] })
+        let sideFiles = ScoreFile.names(among: names, of: description.shards.map(\.name))
+        var findings: [Finding] = []
+        for name in names where !known.contains(name) {
+            if name.hasSuffix(".tmp") || name.hasPrefix(".partial-") {
+                findings.append(
+                    Finding(
+                        file: name, expected: "no unfinished file", found: "one that a stopped run left",
+                        remedy: "remove it, if nothing is writing the set now"))
+            } else if name.hasSuffix(".tar") {
+                findings.append(
+                    Finding(
+                        file: name, expected: "the shards of dataset.json", found: "another one",
+                        remedy: "remove it, or run `pframe index` to take it in"))
+            }
+        }
+        for shard in description.shards {
+            guard let files = sideFiles[shard.name] else { continue }
+            do throws(DatasetError) { _ = try folder.scoredRows(shard, files) } catch {
+                // A damaged row file was reported as such.
+                guard error.path != folder.path.appending(shard.rowsName) else { continue }
+                findings.append(finding(error, expected: "scores of samples in \(shard.tarName)", remedy: "score anew"))
+            }
+        }
+        return findings
+    }
+
+    private func indexFinding(_ description: DatasetDescription) -> Finding? {
+        do throws(DatasetError) {
+            let index = try DatasetIndex(folder)
+            let count = try index.count()
+            guard count != description.samples else { return nil }
+            return Finding(
+                file: DatasetIndex.fileName, expected: "\(description.samples) clips", found: "\(count)",
+                remedy: "run `pframe index`")
+        } catch {
+            return Finding(
+                file: DatasetIndex.fileName, expected: "an index", found: error.message, remedy: "run `pframe index`")
+        }
+    }
+
+    private func finding(_ error: DatasetError, expected: String, remedy: String) -> Finding {
+        Finding(
+            file: error.path?.lastComponent?.string ?? "", offset: error.offset, expected: expected,
+            found: error.message, remedy: remedy)
+    }
+}

@@ -1,0 +1,200 @@
+import SystemPackage
+
+/// Compares a shard with its rows and with `dataset.json`, reading it once.
+struct ShardCheck {
+    let folder: DatasetFolder
+    let description: DatasetDescription
+    let shard: DatasetDescription.Shard
+
+    /// What was found of a shard.
+    struct Result: Sendable {
+        var findings: [Finding]
+        /// The hashes of the keys of its rows.
+        var hashes: [Int]
+    }
+
+    /// Whether PFrame wrote the archive: then nothing but samples and two blocks of zeros is in it.
+    private var isOwn: Bool { !description.sourceHash.isEmpty }
+
+    /// Checks everything.
+    ///
+    /// - Parameter progress: told of bytes that were read since the last call; what it throws ends the check.
+    func run(_ progress: (Int) throws(DatasetError) -> Void) throws(DatasetError) -> Result {
+        var rows = RowsCheck(folder, shard, remedy: Remedy.rows(description))
+        var tar = Findings(file: shard.tarName, remedy: Remedy.shard(description))
+        do throws(DatasetError) {
+            let reader = try TarReader(folder.tar(shard))
+            if reader.size != shard.bytes {
+                tar.add(min(reader.size, shard.bytes), nil, "\(shard.bytes) bytes", "\(reader.size)")
+            }
+            var mismatches: [Mismatch] = []
+            var told = 0
+            for line in rows.lines {
+                guard line.row.offset >= reader.position, line.row.offset % TarHeader.blockSize == 0,
+                    line.row.size % TarHeader.blockSize == 0
+                else {
+                    rows.add(
+                        line.offset, line.row.key, "whole blocks from byte \(reader.position) on",
+                        "\(line.row.size) bytes at \(line.row.offset)")
+                    continue
+                }
+                try readGap(to: line.row.offset, reader, &tar)
+                guard line.row.offset + line.row.size <= reader.size else {
+                    let behind = rows.lines.count { $0.row.offset > line.row.offset }
+                    tar.add(
+                        reader.size, line.row.key, "its end at byte \(line.row.offset + line.row.size)",
+                        "the end of the file" + (behind > 0 ? ", and nothing of \(behind) samples behind it" : ""))
+                    break
+                }
+                if let mismatch = try readSample(line, reader, &rows) { mismatches.append(mismatch) }
+                try progress(reader.position - told)
+                told = reader.position
+            }
+            try readGap(to: reader.size, reader, &tar)
+            try progress(reader.position - told)
+            let digest = reader.digest
+            for mismatch in mismatches {
+                // In an archive that is whole it is the row that is wrong.
+                if digest == shard.sha256 {
+                    rows.add(mismatch.line.offset, mismatch.line.row.key, mismatch.found, mismatch.expected)
+                } else {
+                    tar.add(mismatch.offset, mismatch.line.row.key, mismatch.expected, mismatch.found)
+                }
+            }
+            if digest == shard.sha256 {
+                // Nothing is wrong with the archive: what it has too much or too little, the rows have.
+                tar.list = tar.list.map { $0.remedied(Remedy.rows(description)) }
+            } else if tar.list.isEmpty {
+                tar.add(nil, nil, "SHA-256 \(shard.sha256)", digest)
+            }
+        } catch {
+            // The reader's own errors are findings; what `progress` throws is not about this file.
+            guard error.path == folder.tar(shard) else { throw error }
+            tar.add(error.offset, nil, "a readable shard", error.message)
+        }
+        return Result(findings: tar.list + rows.finished(), hashes: RepeatedKeys.hashes(rows.lines.map(\.row.key)))
+    }
+
+    /// Findings about one file.
+    private struct Findings {
+        let file: String
+        let remedy: String
+        var list: [Finding] = []
+
+        mutating func add(_ offset: Int?, _ sample: String?, _ expected: String, _ found: String) {
+            list.append(
+                Finding(file: file, offset: offset, sample: sample, expected: expected, found: found, remedy: remedy))
+        }
+    }
+
+    /// A sample and its row do not agree.
+    private struct Mismatch {
+        let line: RowsCheck.Line
+        let offset: Int
+        let expected: String
+        let found: String
+    }
+
+    /// Reads the sample of a row: its headers must name what the row names, its bytes have the row's checksum.
+    private func readSample(
+        _ line: RowsCheck.Line, _ reader: TarReader, _ rows: inout RowsCheck
+    ) throws(DatasetError) -> Mismatch? {
+        let row = line.row
+        let end = row.offset + row.size
+        reader.crc = CRC32C()
+        var members: [ShardRow.Member] = []
+        var problem: Mismatch?
+        while problem == nil, reader.position < end {
+            let place = reader.position
+            guard case .entry(let entry) = try reader.next(), entry.end <= end else {
+                problem = Mismatch(line: line, offset: place, expected: "a tar header", found: "a damaged one")
+                break
+            }
+            let name = SampleName(entry.name)
+            if entry.isFile, let name {
+                members.append(ShardRow.Member(name: name.member, offset: entry.offset, length: entry.size))
+                if name.key != row.key {
+                    problem = Mismatch(
+                        line: line, offset: entry.start, expected: "a member of \(row.key)", found: entry.name)
+                }
+            }
+            guard isOwn, !rows.isIntact, name?.member == "json" else {
+                try reader.read(to: entry.end)
+                continue
+            }
+            rows.compare(line, with: try reader.bytes(entry.size))
+            try reader.read(to: entry.end)
+        }
+        if problem == nil, members != row.members {
+            problem = Mismatch(
+                line: line, offset: row.offset, expected: Self.list(row.members), found: Self.list(members))
+        }
+        try reader.read(to: end)
+        let crc = reader.crc.value
+        if crc != row.crc32c {
+            let place = problem?.offset ?? row.offset
+            return Mismatch(
+                line: line, offset: place, expected: "CRC-32C \(Self.digits(row.crc32c))", found: Self.digits(crc))
+        }
+        return problem
+    }
+
+    /// Reads what lies between samples, where no file may be, and behind the last one.
+    private func readGap(to end: Int, _ reader: TarReader, _ tar: inout Findings) throws(DatasetError) {
+        let limit = min(end, reader.size)
+        let start = reader.position
+        var stray: (name: String, offset: Int, count: Int)?
+        while reader.position < limit {
+            let place = reader.position
+            switch try reader.next() {
+            case .entry(let entry):
+                if entry.isFile, isOwn || SampleName(entry.name) != nil {
+                    stray = (stray?.name ?? entry.name, stray?.offset ?? place, (stray?.count ?? 0) + 1)
+                }
+                try reader.read(to: min(entry.end, max(limit, reader.position)))
+            case .end, .cut:
+                try readEnd(from: place, to: limit, isLast: end == reader.size, reader, &tar)
+            case .damaged(let place):
+                if end == reader.size, isOwn, place == shard.bytes - TarHeader.endSize {
+                    tar.add(place, nil, "zeros to the end of the archive", "other bytes")
+                } else {
+                    tar.add(place, nil, "a tar header", "a damaged one")
+                }
+                try reader.read(to: limit)
+            }
+        }
+        if let stray {
+            let others = stray.count > 1 ? " and \(stray.count - 1) more" : ""
+            tar.add(stray.offset, nil, "a sample that has a row", "\(stray.name)\(others), which no row names")
+        }
+        if isOwn, end == reader.size, limit - start != TarHeader.endSize, stray == nil, reader.size == shard.bytes {
+            tar.add(start, nil, "\(TarHeader.endSize) bytes of zeros at the end", "\(limit - start) bytes")
+        }
+    }
+
+    /// Reads the zeros that end an archive.
+    private func readEnd(
+        from start: Int, to limit: Int, isLast: Bool, _ reader: TarReader, _ tar: inout Findings
+    ) throws(DatasetError) {
+        guard isLast else {
+            tar.add(start, nil, "a sample", "the end of the archive")
+            return try reader.read(to: limit)
+        }
+        var place = reader.position
+        var stray: Int?
+        try reader.read(to: limit) { piece in
+            if stray == nil { stray = piece.firstIndex { $0 != 0 }.map { place + $0 } }
+            place += piece.count
+        }
+        if let stray, isOwn { tar.add(stray, nil, "zeros to the end of the archive", "other bytes") }
+    }
+
+    private static func list(_ members: [ShardRow.Member]) -> String {
+        members.map { "\($0.name) at \($0.offset) of \($0.length) bytes" }.joined(separator: ", ")
+    }
+
+    private static func digits(_ crc: UInt32) -> String {
+        let text = String(crc, radix: 16)
+        return String(repeating: "0", count: 8 - text.count) + text
+    }
+}

@@ -1,0 +1,147 @@
+public import Codec
+import Crypto
+import Glibc
+public import SystemPackage
+
+/// Writes what a plan keeps of a data set as a data set of its own: shards of the same names with the same samples, copied
+/// byte for byte.
+///
+/// A stopped run goes on where it was; the same source and rules give the same bytes at any number of jobs.
+public struct FilteredSet: Sendable {
+    /// The set that is filtered.
+    public let source: DatasetFolder
+    /// The folder of the new set.
+    public let output: FilePath
+    /// What is kept.
+    public let plan: FilterPlan
+    /// What to call the program in `dataset.json`.
+    public let tool: String
+
+    /// Plans to write `output`.
+    public init(source: DatasetFolder, output: FilePath, plan: FilterPlan, tool: String) {
+        (self.source, self.output, self.plan, self.tool) = (source, output, plan, tool)
+    }
+
+    /// Writes the set.
+    ///
+    /// - Parameters:
+    ///   - begin: told of the bytes of all source shards before the first is read.
+    ///   - progress: told of source bytes done since its last call, from any thread; what it throws ends the work.
+    /// - Throws: `DatasetError` where `output` holds something else, a sample of the source is damaged, or the disk is
+    ///   full; then there is no `dataset.json`.
+    public func write(
+        index: DatasetIndex, jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },
+        progress: @Sendable (Int) throws(DatasetError) -> Void = { _ in }
+    ) throws(DatasetError) -> DatasetDescription {
+        let description = try source.description()
+        guard description.samples == plan.clips else {
+            throw DatasetError(
+                path: index.path,
+                "\(plan.clips) clips where dataset.json says \(description.samples): run `pframe index`")
+        }
+        let hash = try hash(description)
+        let files = FilterFiles(source: source.path.string, plan: plan)
+        var start = 0
+        let starts = description.shards.map { shard in
+            defer { start += shard.samples }
+            return start
+        }
+        let copies = ShardCopies(
+            source: source, output: output, plan: plan, description: description,
+            options: options(description, files.summary), sourceHash: hash, tool: tool, rejects: try source.rejects(),
+            sideFiles: try source.scoreFiles(of: description), starts: starts)
+        begin(description.bytes)
+        let lock = try openFolder()
+        defer { withExtendedLifetime(lock) {} }
+        try prepare(.object((files.summary.members ?? [:]).merging(["source_hash": .text(hash)]) { $1 }))
+        try files.writeDropped(to: output.appending(FilterFiles.droppedName), index)
+        _ = try Parallel.map(description.shards.count, jobs: jobs) { number throws(DatasetError) in
+            try copies.copy(number, index, progress)
+        }
+        return try DatasetClosing.close(folder: output, jobs: jobs)
+    }
+
+    /// The source's options and the filter's: readers of shapes and rates find them where they were.
+    private func options(_ description: DatasetDescription, _ summary: JSONValue) -> JSONValue {
+        var filter = ["source": summary["source"] ?? .null, "rules": summary["rules"] ?? .null]
+        if let before = description.options["filter"] { filter["before"] = before }
+        return .object((description.options.members ?? [:]).merging(["filter": .object(filter)]) { $1 })
+    }
+
+    /// A hash of the source and of what is kept of it.
+    private func hash(_ description: DatasetDescription) throws(DatasetError) -> String {
+        var hash = SHA256()
+        hash.update(data: Array(description.json.utf8))
+        hash.update(data: (0..<plan.clips).map { plan.keeps($0) ? 1 : 0 })
+        return hexadecimal(hash.finalize())
+    }
+
+    /// Makes the folder, or finds a filtered set in it, and locks it.
+    private func openFolder() throws(DatasetError) -> FolderLock {
+        try carrying { () throws(CodecError) in try createFolder(output) }
+        guard !isSameFile(output, source.path) else {
+            throw DatasetError(path: output, "is the data set itself: name a new folder")
+        }
+        let receipts = output.appending(ShardReceipt.folderName)
+        let names = try fileNames(in: output).filter { !$0.hasPrefix(".partial-") && $0 != ShardReceipt.folderName }
+        let isBuild = names.isEmpty && DatasetClosing.holdsReceipts(output)
+        if isBuild || !(names.isEmpty || names.contains(FilterFiles.summaryName)) {
+            throw DatasetError(path: output, "holds files, but no filtered set: name a new folder")
+        }
+        try carrying { () throws(CodecError) in try createFolder(receipts) }
+        return try FolderLock(receipts.appending("lock"))
+    }
+
+    /// Takes away what other rules, or another source, left in the folder, and says what will be in it.
+    private func prepare(_ summary: JSONValue) throws(DatasetError) {
+        let file = output.appending(FilterFiles.summaryName)
+        let text = summary.json(lines: 2) + "\n"
+        if fileSize(file) != nil, try readFile(file) != Array(text.utf8) {
+            try removeFile(output.appending(DatasetDescription.fileName))
+            for name in try fileNames(in: output)
+            where [".tar", ".jsonl", ".tmp", ".sqlite"].contains(where: { name.hasSuffix($0) }) {
+                try removeFile(output.appending(name))
+            }
+            let receipts = output.appending(ShardReceipt.folderName)
+            for name in try fileNames(in: receipts) where name.hasSuffix(".json") {
+                try removeFile(receipts.appending(name))
+            }
+        }
+        try replaceFile(file, with: text)
+    }
+}
+
+/// Whether two paths lead to one file or folder.
+private func isSameFile(_ first: FilePath, _ second: FilePath) -> Bool {
+    var facts = (stat(), stat())
+    guard first.withPlatformString({ stat($0, &facts.0) }) == 0,
+        second.withPlatformString({ stat($0, &facts.1) }) == 0
+    else { return false }
+    return facts.0.st_dev == facts.1.st_dev && facts.0.st_ino == facts.1.st_ino
+}
+
+/// A kernel lock on a file; the kernel takes it back however the process ends.
+private final class FolderLock {
+    private let descriptor: FileDescriptor
+
+    init(_ path: FilePath) throws(DatasetError) {
+        do {
+            descriptor = try FileDescriptor.open(
+                path, .readWrite, options: [.create, .closeOnExec], permissions: [.ownerReadWrite, .groupRead])
+        } catch {
+            throw DatasetError(path: path, "cannot lock: \(error)")
+        }
+        guard flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            _ = try? descriptor.close()
+            throw DatasetError(
+                path: path,
+                code == EWOULDBLOCK ? "another filter is writing this folder" : "cannot lock: \(Errno(rawValue: code))")
+        }
+    }
+
+    deinit {
+        // Closing gives the lock back; there is nothing to lose.
+        _ = try? descriptor.close()
+    }
+}

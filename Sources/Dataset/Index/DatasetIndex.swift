@@ -1,0 +1,135 @@
+import GRDB
+public import SystemPackage
+
+/// `index.sqlite`: the rows of all shards of a data set in one table, to be asked by SQL; derived, see `write`.
+///
+/// | table | columns |
+/// |---|---|
+/// | `clips` | `key`, `shard`, `number` (place in the set, from 0), `caption`, `source`, `start` and `end` (seconds, NULL without), `hash` (NULL without), `duplicate_of` (key, NULL for no duplicate), one REAL a score (NULL where it could not be computed), one a metadata name |
+/// | `rejects` | `video`, `kind`, `reason`, `clips` |
+/// | `columns` | `name`, `kind` (`score` or `metadata`) of the columns of `clips` from the tenth on, in order |
+///
+/// `duplicate_of` is set where an earlier clip's perceptual hash differs in at most four bits; it names the earliest such
+/// clip that is no duplicate itself, and where all are, the earliest.
+public final class DatasetIndex: Sendable {
+    /// The name of the file.
+    public static let fileName = "index.sqlite"
+    /// The version of the tables, SQLite's `user_version`.
+    public static let schema = 1
+
+    /// A column of `clips` beyond the fixed ones.
+    public struct Column: Sendable, Equatable {
+        /// Its name in SQL, unquoted.
+        public let name: String
+        /// Whether it is a score; else it is metadata.
+        public let isScore: Bool
+    }
+
+    /// Where it is.
+    public let path: FilePath
+    /// The score and metadata columns, in order.
+    public let columns: [Column]
+    private let queue: DatabaseQueue
+
+    /// Opens the index of a data set for reading; the folder may be read-only.
+    ///
+    /// - Throws: `DatasetError` where there is none, or it is damaged or of a newer version.
+    public init(_ folder: DatasetFolder) throws(DatasetError) {
+        let path = folder.path.appending(Self.fileName)
+        guard fileSize(path) != nil else {
+            throw DatasetError(path: folder.path, "holds no \(Self.fileName): run `pframe index`")
+        }
+        self.path = path
+        let name = try DatabaseName(path)
+        (queue, columns) = try querying(path) {
+            var configuration = Configuration()
+            configuration.readonly = true
+            let queue = try DatabaseQueue(path: name.string, configuration: configuration)
+            let columns = try queue.read { database in
+                let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+                guard version == Self.schema else {
+                    throw DatasetError(path: path, "index version \(version), not \(Self.schema): run `pframe index`")
+                }
+                return try Row.fetchAll(database, sql: "SELECT name, kind FROM columns ORDER BY rowid").map { row in
+                    Column(name: row[0], isScore: row[1] == IndexColumns.Kind.score.rawValue)
+                }
+            }
+            return (queue, columns)
+        }
+    }
+
+    /// The names of all columns of `clips`, in order.
+    public var columnNames: [String] { IndexColumns.fixed.map(\.0) + columns.map(\.name) }
+
+    /// The names of the score columns, in order.
+    public var scores: [String] { columns.filter(\.isScore).map(\.name) }
+
+    /// How many clips meet a condition; all without one.
+    ///
+    /// - Throws: `DatasetError` with SQLite's message where the condition is no SQL.
+    public func count(where condition: String? = nil) throws(DatasetError) -> Int {
+        try read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM clips" + Self.clause(condition)) ?? 0 }
+    }
+
+    /// Clips that meet a condition.
+    ///
+    /// - Parameters:
+    ///   - columns: what is wanted of each: column names, unquoted.
+    ///   - condition: SQL on the columns of `clips`.
+    ///   - order: SQL that orders them; in the order of the set without.
+    /// - Returns: one array a clip, in the order of `columns`.
+    /// - Throws: `DatasetError` with SQLite's message where the SQL is wrong.
+    public func rows(
+        _ columns: [String], where condition: String? = nil, order: String? = nil, limit: Int? = nil
+    ) throws(DatasetError) -> [[JSONValue]] {
+        var rows: [[JSONValue]] = []
+        try forEachRow(columns, where: condition, order: order, limit: limit) { rows.append($0) }
+        return rows
+    }
+
+    /// Lends clips one by one: see `rows`; memory does not grow with their number.
+    ///
+    /// - Throws: `DatasetError`, and what `body` throws.
+    public func forEachRow(
+        _ columns: [String], where condition: String? = nil, order: String? = nil, limit: Int? = nil,
+        _ body: ([JSONValue]) throws -> Void
+    ) throws(DatasetError) {
+        try require(columns)
+        let sql =
+            "SELECT \(columns.map(quoted).joined(separator: ", ")) FROM clips" + Self.clause(condition)
+            + " ORDER BY \(order ?? "number")" + (limit.map { " LIMIT \($0)" } ?? "")
+        try read { database in
+            let cursor = try Row.fetchCursor(database, sql: sql)
+            while let row = try cursor.next() { try body(columns.indices.map { JSONValue(row[$0] as DatabaseValue) }) }
+        }
+    }
+
+    /// All rejects, in the order of the input.
+    ///
+    /// - Throws: `DatasetError`.
+    public func rejects() throws(DatasetError) -> [Reject] {
+        try read { database in
+            try Row.fetchAll(database, sql: "SELECT video, kind, reason, clips FROM rejects ORDER BY rowid").map {
+                row in
+                guard let kind = Reject.Kind(rawValue: row[1]) else {
+                    throw DatasetError(path: path, "an unknown kind of reject, \(row[1] as String): update PFrame")
+                }
+                return Reject(video: row[0], kind: kind, reason: row[2], clips: row[3])
+            }
+        }
+    }
+
+    /// SQLite takes a quoted name that it does not know for a text: unknown names must not reach it.
+    func require(_ names: [String]) throws(DatasetError) {
+        let known = Set(columnNames)
+        guard let unknown = names.first(where: { !known.contains($0) }) else { return }
+        throw DatasetError(path: path, "there is no column \(unknown), only \(columnList)")
+    }
+
+    /// ` WHERE …`, proof against a comment at the condition's end.
+    static func clause(_ condition: String?) -> String { condition.map { " WHERE (\($0)\n)" } ?? "" }
+
+    func read<Result>(_ body: (Database) throws -> Result) throws(DatasetError) -> Result {
+        try querying(path) { try queue.read(body) }
+    }
+}

@@ -1,0 +1,134 @@
+public import Codec
+import Crypto
+import SystemPackage
+
+/// Makes a data set of a folder of WebDataset shards that others wrote: rows beside each, an index, and `dataset.json`.
+public struct ForeignIndexing: Sendable {
+    /// What indexing came to.
+    public struct Report: Sendable {
+        /// What `dataset.json` says now.
+        public var description: DatasetDescription
+        /// What is damaged and left out, with its place; empty where all is well.
+        public var problems: [DatasetError]
+    }
+
+    /// The folder of shards.
+    public let folder: DatasetFolder
+    /// What to call the program in `dataset.json`.
+    public let tool: String
+
+    /// Plans to index `folder`.
+    public init(_ folder: DatasetFolder, tool: String) {
+        self.folder = folder
+        self.tool = tool
+    }
+
+    /// Reads every `.tar` file of the folder once and writes what describes them.
+    ///
+    /// Memory: one buffer and the rows of a shard for each job. The archives stay as they are.
+    ///
+    /// - Parameters:
+    ///   - begin: told of the bytes of all shards before the first is read.
+    ///   - progress: told of bytes read since its last call, from any thread; what it throws ends the work.
+    /// - Throws: `DatasetError` where there is no shard, nothing in any of them, or a file that is not ours would be
+    ///   overwritten, or the disk fails. Damaged shards are in the report.
+    public func run(
+        jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },
+        progress: @Sendable (Int) throws(DatasetError) -> Void = { _ in }
+    ) throws(DatasetError) -> Report {
+        let names = try shardNames()
+        begin(names.reduce(0) { $0 + (fileSize(folder.path.appending($1 + ".tar")) ?? 0) })
+        try removeFile(folder.path.appending(DatasetDescription.fileName))
+        let scans = try Parallel.map(names.count, jobs: jobs) { index throws(DatasetError) in
+            try scan(names[index], progress)
+        }
+        var shards = scans.map(\.shard)
+        var problems = scans.flatMap(\.problems)
+        problems += try removeRepeated(&shards, RepeatedKeys(scans.map(\.hashes)))
+        shards.removeAll { $0.samples == 0 }
+        guard !shards.isEmpty else {
+            let first = problems.first.map { " (\($0))" } ?? ""
+            throw DatasetError(path: folder.path, "no shard holds a sample that could be indexed\(first)")
+        }
+        let description = DatasetDescription(
+            tool: tool, options: .object(["webdataset": .bool(true)]), sourceHash: "", shards: shards,
+            totals: ["problems": problems.count])
+        try DatasetIndex.write(folder, description: description, jobs: jobs)
+        try replaceFile(folder.path.appending(DatasetDescription.fileName), with: description.json)
+        return Report(description: description, problems: problems)
+    }
+
+    private func shardNames() throws(DatasetError) -> [String] {
+        let names = try fileNames(in: folder.path)
+        let shards = names.filter { $0.hasSuffix(".tar") && $0.utf8.count > 4 && $0.first != "." }
+        guard !shards.isEmpty else {
+            let packed = names.first { $0.hasSuffix(".tar.gz") || $0.hasSuffix(".tgz") || $0.hasSuffix(".tar.zst") }
+            let hint = packed.map { "; unpack \($0) and the like first, which cannot be read at random" } ?? ""
+            throw DatasetError(path: folder.path, "holds no .tar file\(hint)")
+        }
+        return shards.map { String($0.dropLast(4)) }
+    }
+
+    private struct Scan: Sendable {
+        var shard: DatasetDescription.Shard
+        var problems: [DatasetError]
+        var hashes: [Int]
+    }
+
+    /// Reads a shard and writes its rows.
+    private func scan(
+        _ name: String, _ progress: (Int) throws(DatasetError) -> Void
+    ) throws(DatasetError) -> Scan {
+        let rowsPath = folder.path.appending(name + ".jsonl")
+        if fileSize(rowsPath) ?? 0 > 0 {
+            let text = try readFile(rowsPath)
+            let first = JSONLines(text).first { _ in true }
+            guard let first, (try? JSONValue(first.text, path: rowsPath))?["crc32c"] != nil else {
+                throw DatasetError(
+                    path: rowsPath, "stands where the rows of \(name).tar belong, and holds none: move it away")
+            }
+        }
+        let found = try ForeignShard(folder.path.appending(name + ".tar"), progress)
+        let shard = try write(found.rows.compactMap { $0 }, name, found.bytes, found.sha256)
+        let hashes = RepeatedKeys.hashes(found.rows.compactMap { $0?.key })
+        return Scan(shard: shard, problems: found.problems, hashes: hashes)
+    }
+
+    private func write(
+        _ rows: [ShardRow], _ name: String, _ bytes: Int, _ sha256: String
+    ) throws(DatasetError) -> DatasetDescription.Shard {
+        let path = folder.path.appending(name + ".jsonl")
+        let text = rows.map { $0.json + "\n" }.joined()
+        if rows.isEmpty { try removeFile(path) } else { try replaceFile(path, with: text) }
+        return DatasetDescription.Shard(
+            name: name, samples: rows.count, bytes: bytes, sha256: sha256,
+            rowsSHA256: hexadecimal(SHA256.hash(data: Array(text.utf8))))
+    }
+
+    /// Leaves out samples whose key an earlier shard has.
+    private func removeRepeated(
+        _ shards: inout [DatasetDescription.Shard], _ repeated: RepeatedKeys
+    ) throws(DatasetError) -> [DatasetError] {
+        var problems: [DatasetError] = []
+        var owners: [String: String] = [:]
+        for index in repeated.shards {
+            let shard = shards[index]
+            var kept: [ShardRow] = []
+            for row in try folder.rows(shard) {
+                if repeated.mayHold(row.key) {
+                    if let owner = owners[row.key] {
+                        problems.append(
+                            DatasetError(
+                                path: folder.tar(shard), offset: row.offset,
+                                "a second sample \(row.key), which \(owner) has: not indexed"))
+                        continue
+                    }
+                    owners[row.key] = shard.tarName
+                }
+                kept.append(row)
+            }
+            if kept.count < shard.samples { shards[index] = try write(kept, shard.name, shard.bytes, shard.sha256) }
+        }
+        return problems
+    }
+}

@@ -1,0 +1,174 @@
+public import Codec
+import GRDB
+import Synchronization
+import SystemPackage
+
+extension DatasetIndex {
+    /// Writes `index.sqlite` from `dataset.json`, the rows, the score side files and `rejects.jsonl`.
+    ///
+    /// The same files give the same bytes. It is written under a hidden name and renamed. Memory: the rows of `jobs`
+    /// shards, and some 30 bytes a clip.
+    ///
+    /// - Parameter description: where `dataset.json` is not written yet, what it will say.
+    /// - Throws: `DatasetError` where a file is missing or damaged, a key occurs twice, or the disk is full.
+    public static func write(
+        _ folder: DatasetFolder, description: DatasetDescription? = nil, jobs: Int = Parallel.processors
+    ) throws(DatasetError) {
+        let known: DatasetDescription
+        if let description { known = description } else { known = try folder.description() }
+        let writer = IndexWriter(
+            folder: folder, shards: known.shards, sideFiles: try folder.scoreFiles(of: known), jobs: jobs)
+        try writer.write(rejects: try folder.rejects())
+    }
+}
+
+/// Fills an index; see `DatasetIndex.write`.
+private struct IndexWriter {
+    let folder: DatasetFolder
+    let shards: [DatasetDescription.Shard]
+    let sideFiles: [String: [String]]
+    let jobs: Int
+
+    func write(rejects: [Reject]) throws(DatasetError) {
+        var columns = IndexColumns()
+        var hashes: [UInt64] = []
+        // The videos by number: their names, ten million times over, would fill the memory.
+        var videos: [String: Int32] = [:]
+        var sources: [Int32] = []
+        try forEachShard { _, rows throws(DatasetError) in
+            for row in rows {
+                columns.add(row.columns)
+                hashes.append(row.columns.hash)
+                let source = row.columns.source
+                let known = source.isEmpty ? -1 : videos[source]
+                sources.append(known ?? Int32(videos.count))
+                if known == nil { videos[source] = Int32(videos.count) }
+            }
+        }
+        // Clips of one video are alike by nature, where the camera rests; that is no reason to drop one.
+        let links = DuplicateSearch.links(of: hashes, jobs: jobs).enumerated().map { place, link in
+            link >= 0 && sources[place] >= 0 && sources[place] == sources[Int(link)] ? -1 : link
+        }
+
+        let path = folder.path.appending(DatasetIndex.fileName)
+        var staged = StagedFile(path: path)
+        // What a killed run left under the hidden name is no database to go on with.
+        try removeFile(staged.path)
+        let list = columns.columns
+        let name = try DatabaseName(staged.path)
+        try querying(path) {
+            var configuration = Configuration()
+            configuration.prepareDatabase { database in
+                // A hidden file that is removed on failure needs no journal; it is synchronised once, below.
+                try database.execute(
+                    sql: "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144")
+            }
+            let queue = try DatabaseQueue(path: name.string, configuration: configuration)
+            try queue.inTransaction { database in
+                try create(list, database)
+                try insert(list, links, database)
+                for reject in rejects {
+                    try database.execute(
+                        sql: "INSERT INTO rejects VALUES (?, ?, ?, ?)",
+                        arguments: [reject.video, reject.kind.rawValue, reject.reason, reject.clips])
+                }
+                // One clip in many is a duplicate: only these are in the index.
+                try database.execute(
+                    sql: "CREATE INDEX clips_duplicate_of ON clips(duplicate_of) WHERE duplicate_of IS NOT NULL")
+                return .commit
+            }
+            try queue.close()
+            let descriptor = try FileDescriptor.open(staged.path, .readWrite, options: .closeOnExec)
+            try descriptor.closeAfter { try synchronize(descriptor) }
+        }
+        do throws(CodecError) { try staged.commit() } catch { throw DatasetError(error) }
+    }
+
+    private func create(_ columns: [IndexColumns.Column], _ database: Database) throws {
+        let fixed = IndexColumns.fixed.map { "\(quoted($0.0)) \($0.1)" }
+        let others = columns.map { "\(quoted($0.name)) \($0.type)" }
+        try database.execute(
+            sql: """
+                CREATE TABLE clips (\((fixed + others).joined(separator: ", ")));
+                CREATE TABLE rejects (video TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, clips INTEGER NOT NULL);
+                CREATE TABLE columns (name TEXT NOT NULL, kind TEXT NOT NULL);
+                PRAGMA user_version = \(DatasetIndex.schema);
+                """)
+        for column in columns {
+            try database.execute(
+                sql: "INSERT INTO columns VALUES (?, ?)", arguments: [column.name, column.kind.rawValue])
+        }
+    }
+
+    private func insert(_ columns: [IndexColumns.Column], _ links: [Int32], _ database: Database) throws {
+        let places = repeatElement("?", count: IndexColumns.fixed.count + columns.count).joined(separator: ", ")
+        let statement = try database.makeStatement(sql: "INSERT INTO clips VALUES (\(places))")
+        let original = try database.makeStatement(sql: "SELECT key FROM clips WHERE number = ?")
+        var number = 0
+        try forEachShard { shard, rows throws(DatasetError) in
+            let path = folder.path.appending(shard.rowsName)
+            try querying(path) {
+                for row in rows {
+                    var link = DatabaseValue.null
+                    if links[number] >= 0 {
+                        link = try DatabaseValue.fetchOne(original, arguments: [Int(links[number])]) ?? .null
+                    }
+                    statement.setUncheckedArguments(
+                        StatementArguments(values(row, shard, number, link) + values(row.columns, columns)))
+                    do { try statement.execute() } catch DatabaseError.SQLITE_CONSTRAINT {
+                        throw DatasetError(
+                            path: path, "the key \(row.key) occurs twice in the set: make the shards anew or remove one"
+                        )
+                    }
+                    number += 1
+                }
+            }
+        }
+    }
+
+    private func values(
+        _ row: ShardRow, _ shard: DatasetDescription.Shard, _ number: Int, _ link: DatabaseValue
+    ) -> [DatabaseValue] {
+        let columns = row.columns
+        let hash = columns.hash == 0 ? DatabaseValue.null : SampleColumns.hexadecimal(columns.hash).databaseValue
+        return [
+            row.key.databaseValue, shard.name.databaseValue, number.databaseValue, columns.caption.databaseValue,
+            columns.source.databaseValue, (columns.seconds.first.map { JSONValue.number($0) } ?? .null).databaseValue,
+            (columns.seconds.last.map { JSONValue.number($0) } ?? .null).databaseValue, hash, link,
+        ]
+    }
+
+    private func values(_ sample: SampleColumns, _ columns: [IndexColumns.Column]) -> [DatabaseValue] {
+        columns.map { column in
+            switch column.kind {
+            case .score: JSONValue.number(sample.scores[column.origin] ?? .nan).databaseValue
+            case .metadata:
+                switch sample.metadata[column.origin] {
+                case nil: .null
+                // A number among texts stands as its JSON text, which SQLite would write otherwise.
+                case .some(let value) where column.type == "TEXT" && value.double != nil: value.json().databaseValue
+                case .some(let value): value.databaseValue
+                }
+            }
+        }
+    }
+
+    /// Lends the scored rows of every shard in order, reading as many at a time as there are jobs.
+    private func forEachShard(
+        _ body: (DatasetDescription.Shard, [ShardRow]) throws(DatasetError) -> Void
+    ) throws(DatasetError) {
+        for start in stride(from: 0, to: shards.count, by: jobs) {
+            let batch = Array(shards[start..<min(start + jobs, shards.count)])
+            let read = Mutex([Result<[ShardRow], DatasetError>?](repeating: nil, count: batch.count))
+            Parallel.forEach(batch.count, jobs: jobs) { index in
+                let rows = Result { () throws(DatasetError) in
+                    try folder.scoredRows(batch[index], sideFiles[batch[index].name] ?? [])
+                }
+                read.withLock { $0[index] = rows }
+            }
+            for (shard, rows) in zip(batch, read.withLock { $0 }) {
+                if let rows { try body(shard, try rows.get()) }
+            }
+        }
+    }
+}

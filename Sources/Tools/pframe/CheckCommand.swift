@@ -1,0 +1,90 @@
+import ArgumentParser
+import Codec
+import Dataset
+import SystemPackage
+
+/// `pframe check`.
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Find damage in a data set: every byte of every shard and row file.",
+        discussion: """
+            Reads everything once and compares it with dataset.json: sizes and SHA-256 of shards and row files, each \
+            sample's CRC-32C, tar headers against rows, keys, files too few or too many, and the index. Every finding is \
+            one line with file, byte, what was expected, what was found and what to do. Exit code 1 with any.
+
+            EXAMPLES:
+              pframe check clips
+              pframe check clips --jobs 8 --json | jq 'select(.file)'
+            """)
+
+    @Argument(help: "The folder of the data set.", completion: .directory)
+    var dataset: FilePath
+
+    @Option(name: .shortAndLong, help: "Shards at the same time; default: one a processor.")
+    var jobs: Int?
+
+    @OptionGroup var report: ReportOptions
+
+    private struct Line: Encodable {
+        let file: String
+        let offset: Int?
+        let sample: String?
+        let expected: String
+        let found: String
+        let remedy: String
+    }
+
+    private struct Result: Encodable {
+        let dataset: String
+        let findings: Int
+        let shards: Int
+        let samples: Int
+        let bytes: Int
+        let bytesPerSecond: Double
+    }
+
+    func validate() throws {
+        if let jobs, jobs < 1 { throw ValidationError("--jobs takes 1 or more") }
+    }
+
+    func run() throws {
+        let progress = ByteProgress()
+        let check = DatasetCheck(DatasetFolder(dataset))
+        let result: DatasetCheck.Report
+        do throws(DatasetError) {
+            result = try check.run(jobs: jobs ?? Parallel.processors, begin: { progress.begin($0) }) {
+                bytes throws(DatasetError) in
+                progress.add(bytes)
+                if Interruption.isRequested { throw DatasetError(path: nil, "interrupted") }
+            }
+        } catch {
+            progress.close()
+            throw DataProblem(message: "error: \(error)")
+        }
+        progress.close()
+        let seconds = progress.elapsed
+        if report.json {
+            for finding in result.findings {
+                try Console.json(
+                    Line(
+                        file: finding.file, offset: finding.offset, sample: finding.sample, expected: finding.expected,
+                        found: finding.found, remedy: finding.remedy))
+            }
+            try Console.json(
+                Result(
+                    dataset: dataset.string, findings: result.findings.count, shards: result.shards,
+                    samples: result.samples, bytes: result.bytes,
+                    bytesPerSecond: Double(progress.done) / max(seconds, 0.001)))
+        } else {
+            for finding in result.findings { Console.output(finding.description) }
+            let rate =
+                "\(Format.bytes(progress.done)) in \(Format.fixed(seconds, 1)) s (\(ByteProgress.rate(progress.done, seconds)))"
+            let verdict = result.findings.isEmpty ? "all is well" : "\(result.findings.count) found"
+            Console.output(
+                "\(dataset): \(verdict); \(result.shards) \(result.shards == 1 ? "shard" : "shards"), "
+                    + "\(Format.count(result.samples)) samples, \(rate)")
+        }
+        if !result.findings.isEmpty { throw DataProblem() }
+    }
+}

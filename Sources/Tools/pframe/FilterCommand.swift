@@ -1,0 +1,208 @@
+import ArgumentParser
+import Codec
+import Dataset
+import SystemPackage
+
+/// `1...20`, `1...` or `...20`.
+struct ScoreRange: ExpressibleByArgument {
+    let low: Double?
+    let high: Double?
+
+    init?(argument: String) {
+        guard let dots = argument.firstRange(of: "...") else { return nil }
+        let ends = [argument[..<dots.lowerBound], argument[dots.upperBound...]].map { text -> Double?? in
+            text.isEmpty ? .some(nil) : Double(text).map { .some($0) }
+        }
+        guard let low = ends[0], let high = ends[1], low != nil || high != nil, (low ?? 0).isFinite,
+            (high ?? 0).isFinite, low ?? -.infinity <= high ?? .infinity
+        else { return nil }
+        (self.low, self.high) = (low, high)
+    }
+}
+
+/// `caption_clip=0.2...`.
+struct ScoreRule: ExpressibleByArgument {
+    let column: String
+    let range: ScoreRange
+
+    init?(argument: String) {
+        guard let equals = argument.firstIndex(of: "="), equals > argument.startIndex,
+            let range = ScoreRange(argument: String(argument[argument.index(after: equals)...]))
+        else { return nil }
+        column = String(argument[..<equals])
+        self.range = range
+    }
+}
+
+/// `pframe filter`.
+struct FilterCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "filter",
+        abstract: "Keep the clips of a data set that meet rules, as a data set of its own.",
+        discussion: """
+            Rules are applied in this order, each to what the one before left: motion, score, where, duplicates, top. A \
+            clip without the score is dropped, and dropped.jsonl says so. Samples are copied byte for byte under their \
+            keys into shards of the same names. A stopped run goes on where it was.
+
+            EXAMPLES:
+              pframe filter clips --output lively --motion 1...20
+              pframe filter clips --output best --motion 1...20 --top 5000000 --by caption_clip     as ART·V does
+              pframe filter clips --output some --score caption_clip=0.2... --drop-duplicates
+              pframe filter clips --output cats --where "caption LIKE '%cat%' AND split = 'train'"
+              pframe filter clips --list --motion ...0.5                     keys on stdout
+              pframe filter clips --list --output keys.txt --motion 1...20
+            """)
+
+    @Argument(help: "The folder of the data set.", completion: .directory)
+    var dataset: FilePath
+
+    @Option(
+        name: .shortAndLong, help: "Folder of the filtered set; with --list the file for keys.", completion: .file())
+    var output: FilePath?
+
+    @Option(help: ArgumentHelp("Range of motion_content, ends included: 1...20, 1... or ...20.", valueName: "range"))
+    var motion: ScoreRange?
+
+    @Option(
+        help: ArgumentHelp(
+            "NAME=RANGE: range of any numeric column; may be given several times.", valueName: "name=range"))
+    var score: [ScoreRule] = []
+
+    @Option(name: .customLong("where"), help: "SQL on the columns of table clips in index.sqlite.")
+    var condition: String?
+
+    @Flag(help: "Of clips that look alike keep the first.")
+    var dropDuplicates = false
+
+    @Option(help: "Keep so many, those with the greatest value of --by; ties by key.")
+    var top: Int?
+
+    @Option(help: "The column that --top goes by.")
+    var by: String?
+
+    @Flag(help: "Write the keys of what is kept, one a line, and no shards.")
+    var list = false
+
+    @Option(name: .shortAndLong, help: "Shards at the same time; default: one a processor.")
+    var jobs: Int?
+
+    @OptionGroup var report: ReportOptions
+
+    private var rules: [FilterRule] {
+        var rules: [FilterRule] = []
+        if let motion { rules.append(.motion(low: motion.low, high: motion.high)) }
+        rules += score.map { .score($0.column, low: $0.range.low, high: $0.range.high) }
+        if let condition { rules.append(.condition(condition)) }
+        if dropDuplicates { rules.append(.duplicates) }
+        if let top, let by { rules.append(.top(top, by: by)) }
+        return rules
+    }
+
+    func validate() throws {
+        if let jobs, jobs < 1 { throw ValidationError("--jobs takes 1 or more") }
+        if (top == nil) != (by == nil) { throw ValidationError("--top N and --by COLUMN go together") }
+        if let top, top < 1 { throw ValidationError("--top takes 1 or more") }
+        if rules.isEmpty {
+            throw ValidationError("give a rule: --motion, --score, --where, --drop-duplicates or --top N --by COLUMN")
+        }
+        if output == nil, !list { throw ValidationError("give --output FOLDER, or --list to print keys") }
+        if list, report.json, output == nil { throw ValidationError("--list --json needs --output FILE for the keys") }
+    }
+
+    func run() throws {
+        let source = DatasetFolder(dataset)
+        let progress = ByteProgress()
+        do {
+            let index = try DatasetIndex(source)
+            try check(index)
+            let plan = try FilterPlan(rules, on: index)
+            if !list { try show(plan) }
+            guard plan.kept > 0 || list else {
+                throw DatasetError(path: dataset, "the rules leave no clip; nothing was written")
+            }
+            if list {
+                try writeKeys(plan, index)
+            } else if let output {
+                let set = FilteredSet(source: source, output: output, plan: plan, tool: "pframe \(PFrame.version)")
+                let count = jobs ?? Parallel.processors
+                let written = try set.write(index: index, jobs: count, begin: { progress.begin($0) }) {
+                    bytes throws(DatasetError) in
+                    progress.add(bytes)
+                    if Interruption.isRequested {
+                        throw DatasetError(path: nil, "interrupted; run the same command to go on")
+                    }
+                }
+                progress.close()
+                try finish(plan, written)
+            }
+        } catch let error as DatasetError {
+            progress.close()
+            throw DataProblem(message: "error: \(error)")
+        }
+    }
+
+    /// Wrong SQL and unknown columns are wrong use of the command.
+    private func check(_ index: DatasetIndex) throws {
+        for column in rules.compactMap(\.column) where !index.columnNames.contains(column) {
+            throw ValidationError("there is no column \(column); the columns are \(index.columnList)")
+        }
+        guard let condition else { return }
+        do { try index.check(condition: condition) } catch { throw ValidationError("--where: \(error.message)") }
+    }
+
+    private func writeKeys(_ plan: FilterPlan, _ index: DatasetIndex) throws {
+        if let output {
+            try plan.writeKeys(of: index, to: output)
+            try show(plan)
+            try finish(plan, nil)
+        } else {
+            try plan.forEachKey(of: index) { Console.output($0) }
+            Console.error(table(plan))
+        }
+    }
+
+    private func table(_ plan: FilterPlan) -> String {
+        let rows = plan.steps.map { step in
+            [step.rule.description, Format.count(step.kept), Format.count(step.dropped), Format.count(step.missing)]
+        }
+        return Format.table([["rule", "kept", "dropped", "of these without value"]] + rows)
+    }
+
+    private func show(_ plan: FilterPlan) throws {
+        if !report.json { Console.output(table(plan)) }
+    }
+
+    private struct Step: Encodable {
+        let rule: String
+        let kept: Int
+        let dropped: Int
+        let missing: Int
+    }
+
+    private struct Result: Encodable {
+        let dataset: String
+        let output: String?
+        let kept: Int
+        let dropped: Int
+        let shards: Int?
+        let bytes: Int?
+        let rules: [Step]
+    }
+
+    private func finish(_ plan: FilterPlan, _ written: DatasetDescription?) throws {
+        guard report.json else {
+            let path = output?.string ?? ""
+            let shards = written.map { ", \($0.shards.count) \($0.shards.count == 1 ? "shard" : "shards")" } ?? ""
+            let size = written.map { ", \(Format.bytes($0.bytes))" } ?? ""
+            return Console.output(
+                "\(path): \(Format.count(plan.kept)) of \(Format.count(plan.clips)) clips\(shards)\(size)")
+        }
+        let steps = plan.steps.map {
+            Step(rule: $0.rule.description, kept: $0.kept, dropped: $0.dropped, missing: $0.missing)
+        }
+        try Console.json(
+            Result(
+                dataset: dataset.string, output: output?.string, kept: plan.kept, dropped: plan.clips - plan.kept,
+                shards: written?.shards.count, bytes: written?.bytes, rules: steps))
+    }
+}

@@ -1,0 +1,106 @@
+public import ArgumentParser
+import Codec
+public import Dataset
+import SystemPackage
+
+extension LoaderFiles: ExpressibleByArgument {}
+
+/// `pframe index`.
+struct IndexCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "index",
+        abstract: "Write a data set's index anew, close one built in parts, or take in shards that others wrote.",
+        discussion: """
+            A set that was built in parts becomes one: dataset.json, rejects.jsonl and index.sqlite. Of a finished set \
+            index.sqlite is written anew from the rows and score files. A folder of WebDataset shards from elsewhere is \
+            read once and gets rows beside each shard, an index and dataset.json, so that every other command and the \
+            loader take it; captions come from txt, or from caption or text of json, whose other fields become columns. \
+            Damaged shards are named with the byte, what is whole in them is indexed, and the exit code is 1.
+
+            EXAMPLES:
+              pframe index clips
+              pframe index downloaded-shards --jobs 8
+              pframe index clips --export energon          .tar.idx and .nv-meta for Megatron Energon
+              pframe index clips --export dali --export wids
+              sqlite3 clips/index.sqlite 'SELECT key, caption FROM clips WHERE motion_content > 10 LIMIT 5'
+            """)
+
+    @Argument(help: "The folder of the data set, or of shards.", completion: .directory)
+    var dataset: FilePath
+
+    @Option(help: "Also write what another loader wants: energon, dali or wids; may be given several times.")
+    var export: [LoaderFiles] = []
+
+    @Option(name: .shortAndLong, help: "Shards at the same time; default: one a processor.")
+    var jobs: Int?
+
+    @OptionGroup var report: ReportOptions
+
+    private struct Result: Encodable {
+        let dataset: String
+        let shards: Int
+        let samples: Int
+        let bytes: Int
+        let problems: [String]
+        let exported: [String]
+    }
+
+    func validate() throws {
+        if let jobs, jobs < 1 { throw ValidationError("--jobs takes 1 or more") }
+    }
+
+    func run() throws {
+        let folder = DatasetFolder(dataset)
+        let jobs = jobs ?? Parallel.processors
+        do throws(DatasetError) {
+            let (description, problems) = try index(folder, jobs)
+            var exported: [String] = []
+            for loader in export { exported += try loader.write(folder) }
+            try show(description, problems.map(\.description), exported)
+            guard problems.isEmpty else { throw DatasetError(path: nil, "") }
+        } catch {
+            throw DataProblem(message: error.message.isEmpty ? "" : "error: \(error)")
+        }
+    }
+
+    /// Does what the folder needs.
+    private func index(
+        _ folder: DatasetFolder, _ jobs: Int
+    ) throws(DatasetError) -> (DatasetDescription, [DatasetError]) {
+        if DatasetClosing.holdsReceipts(dataset) { return (try DatasetClosing.close(folder: dataset, jobs: jobs), []) }
+        if let description = try folder.ownDescription() {
+            try DatasetIndex.write(folder, description: description, jobs: jobs)
+            return (description, [])
+        }
+        let progress = ByteProgress()
+        defer { progress.close() }
+        let indexing = ForeignIndexing(folder, tool: "pframe \(PFrame.version)")
+        let result = try indexing.run(jobs: jobs, begin: { progress.begin($0) }) { bytes throws(DatasetError) in
+            progress.add(bytes)
+            if Interruption.isRequested {
+                throw DatasetError(path: nil, "interrupted; run the same command again")
+            }
+        }
+        return (result.description, result.problems)
+    }
+
+    private func show(
+        _ description: DatasetDescription, _ problems: [String], _ exported: [String]
+    ) throws(DatasetError) {
+        for problem in problems { Console.error("error: \(problem)") }
+        guard report.json else {
+            Console.output(
+                "\(dataset): \(Format.count(description.samples)) samples in \(description.shards.count) "
+                    + "\(description.shards.count == 1 ? "shard" : "shards"), \(Format.bytes(description.bytes))"
+                    + (problems.isEmpty ? "" : "; \(problems.count) problems, left out")
+                    + (exported.isEmpty ? "" : "; wrote \(exported.count) files for \(names)"))
+            return
+        }
+        let result = Result(
+            dataset: dataset.string, shards: description.shards.count, samples: description.samples,
+            bytes: description.bytes, problems: problems, exported: exported)
+        do { try Console.json(result) } catch { throw DatasetError(path: dataset, "\(error)") }
+    }
+
+    private var names: String { export.map(\.rawValue).joined(separator: ", ") }
+}

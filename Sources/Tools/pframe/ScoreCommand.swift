@@ -1,0 +1,89 @@
+import ArgumentParser
+import Codec
+import Dataset
+import SystemPackage
+
+/// `pframe score`.
+struct ScoreCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "score",
+        abstract: "Score how well captions fit their clips, from embeddings that you bring.",
+        discussion: """
+            Writes column caption_clip: the cosine of a caption's and its frames' embeddings, matched by key. Arrays are \
+            .npy of float16, float32 or float64, read in blocks: captions (N, D), frames (N, D), or (N, F, D) for F frames \
+            a clip, of which the mean of the normalised embeddings counts. keys.txt has the key of each row, in any order. \
+            The scores stand beside the shards in NAME.caption_clip.jsonl and in index.sqlite; shards stay as they are. \
+            Clips that are not in the list get no score, which is said; keys that the set does not have are an error.
+
+            EXAMPLES:
+              pframe score clips --text t.npy --image i.npy --keys keys.txt
+              pframe filter clips --list | head -3       what keys look like (with any rule)
+            """)
+
+    @Argument(help: "The folder of the data set.", completion: .directory)
+    var dataset: FilePath
+
+    @Option(help: "Embeddings of the captions, .npy (N, D).", completion: .file())
+    var text: FilePath?
+
+    @Option(help: "Embeddings of the frames, .npy (N, D) or (N, F, D).", completion: .file())
+    var image: FilePath?
+
+    @Option(help: "The key of each row, one a line.", completion: .file())
+    var keys: FilePath?
+
+    @Option(help: "Not in this version: a CLIP file to embed with.", completion: .file())
+    var clip: FilePath?
+
+    @Option(name: .shortAndLong, help: "Blocks and shards at the same time; default: one a processor.")
+    var jobs: Int?
+
+    @OptionGroup var report: ReportOptions
+
+    private struct Result: Encodable {
+        let dataset: String
+        let column: String
+        let scored: Int
+        let undefined: Int
+        let missing: Int
+    }
+
+    func validate() throws {
+        if clip != nil {
+            throw ValidationError(
+                "--clip is not in this version: embed captions and frames with your model, and give --text, --image, --keys"
+            )
+        }
+        if text == nil || image == nil || keys == nil { throw ValidationError("give --text, --image and --keys") }
+        if let jobs, jobs < 1 { throw ValidationError("--jobs takes 1 or more") }
+    }
+
+    func run() throws {
+        guard let text, let image, let keys else { return }
+        let result: CaptionScores.Report
+        do throws(DatasetError) {
+            let scores = try CaptionScores(folder: DatasetFolder(dataset), text: text, images: image, keys: keys)
+            result = try scores.run(jobs: jobs ?? Parallel.processors) { _ throws(DatasetError) in
+                if Interruption.isRequested { throw DatasetError(path: nil, "interrupted; nothing was written") }
+            }
+        } catch {
+            throw DataProblem(message: "error: \(error)")
+        }
+        if result.missing > 0 {
+            let names = result.firstMissing.joined(separator: ", ") + (result.missing > 5 ? ", …" : "")
+            Console.error("warning: \(Format.count(result.missing)) clips have no embedding and get no score: \(names)")
+        }
+        if result.undefined > 0 {
+            Console.error(
+                "warning: \(Format.count(result.undefined)) clips have embeddings of zeros or NaN and get no score")
+        }
+        if report.json {
+            try Console.json(
+                Result(
+                    dataset: dataset.string, column: CaptionScores.column, scored: result.scored,
+                    undefined: result.undefined, missing: result.missing))
+        } else {
+            Console.output("\(dataset): \(Format.count(result.scored)) clips scored, column \(CaptionScores.column)")
+        }
+    }
+}
