@@ -3,6 +3,9 @@
 /// Most videos show one textured shape that moves left, right, up or down over still, textured ground; some show one that
 /// stays still, and some cut from one scene to another. Captions state all that happens, and the exact position of the
 /// shape is known at every frame. Video `k` does not depend on how many videos there are.
+///
+/// By option, some videos repeat an earlier one and some have a wrong caption; a video is at most one of static, cut,
+/// repeated and wrongly captioned.
 public struct SyntheticDataset: Sendable {
     /// The options, all in range.
     public let options: SyntheticOptions
@@ -17,12 +20,26 @@ public struct SyntheticDataset: Sendable {
 
     /// The video at `index` in `0..<options.videos`, its textures drawn.
     public func video(_ index: Int) -> SyntheticVideo {
-        let scenes = plan(index).map { plan in
-            SyntheticScene(
-                subject: plan.subject, width: options.size, height: options.size, frameCount: plan.frameCount,
-                seed: plan.seed)
+        let original = original(index)
+        let plans = plan(original ?? index)
+        var scenes = plans.map { scene($0) }
+        // Chance may draw two grounds that look alike: draw the second until nobody can miss the cut.
+        while scenes.count == 2, contrast(scenes[0].ground, scenes[1].ground) < Self.cutContrast {
+            var again = plans[1]
+            again.seed = SplitMix64.mix(scenes[1].seed &+ SplitMix64.goldenGamma)
+            scenes[1] = scene(again)
         }
-        return SyntheticVideo(name: name(index), scenes: scenes)
+        return SyntheticVideo(
+            name: name(index), scenes: scenes, statement: statement(index), original: original.map(name))
+    }
+
+    /// The content value that a cut has at least: well above the 27 at which it is seen, so that encoding cannot hide it.
+    private static let cutContrast = 40.0
+
+    private func scene(_ plan: ScenePlan) -> SyntheticScene {
+        SyntheticScene(
+            subject: plan.subject, width: options.size, height: options.size, frameCount: plan.frameCount,
+            seed: plan.seed)
     }
 
     /// The text of `captions.csv`: a header, then one line per video with its file name, caption, label and subject.
@@ -32,14 +49,94 @@ public struct SyntheticDataset: Sendable {
     public func captions(fileExtension: String = "mp4") -> String {
         var text = "video,caption,label,subject\n"
         for index in 0..<options.videos {
-            let subjects = plan(index).map(\.subject)
+            let subject = shown(index)[0]
             let fields = [
-                "\(name(index)).\(fileExtension)", SyntheticVideo.caption(of: subjects),
-                subjects[0].motion.rawValue, subjects[0].name,
+                "\(name(index)).\(fileExtension)", SyntheticVideo.caption(of: statement(index)),
+                subject.motion.rawValue, subject.name,
             ]
             text += fields.map(Self.quoted).joined(separator: ",") + "\n"
         }
         return text
+    }
+
+    /// The text of `truth.csv`: what is planted in each video, and what it shows in the words of a caption.
+    ///
+    /// `static` and `wrong_caption` are 0 or 1; `cut_frame`, the first frame behind the cut, and `duplicate_of`, an earlier
+    /// video, are empty where there is none.
+    public func truth(fileExtension: String = "mp4") -> String {
+        var text = "video,static,cut_frame,duplicate_of,wrong_caption,content\n"
+        for index in 0..<options.videos {
+            let original = original(index)
+            let plan = plan(original ?? index)
+            let shown = plan.map(\.subject)
+            let fields = [
+                "\(name(index)).\(fileExtension)", shown[0].motion == .still ? "1" : "0",
+                plan.count == 2 ? "\(plan[0].frameCount)" : "", original.map { "\(name($0)).\(fileExtension)" } ?? "",
+                statement(index) == shown ? "0" : "1", SyntheticVideo.caption(of: shown),
+            ]
+            text += fields.map(Self.quoted).joined(separator: ",") + "\n"
+        }
+        return text
+    }
+
+    /// The embeddings of a video's caption and of what it shows.
+    func embeddings(_ index: Int) -> (text: [Float], image: [Float]) {
+        var random = random(.embeddings, index)
+        return (
+            SyntheticEmbedding.values(of: SyntheticVideo.caption(of: statement(index)), using: &random),
+            SyntheticEmbedding.values(of: SyntheticVideo.caption(of: shown(index)), using: &random)
+        )
+    }
+
+    /// What a video shows, scene by scene.
+    private func shown(_ index: Int) -> [SyntheticSubject] { plan(original(index) ?? index).map(\.subject) }
+
+    /// What a video's caption states, scene by scene.
+    private func statement(_ index: Int) -> [SyntheticSubject] {
+        let shown = shown(index)
+        guard kind(index) == .wrongCaption else { return shown }
+        var random = random(.wrongCaption, index)
+        return shown.map { subject in
+            SyntheticSubject(
+                shape: random.element(of: SyntheticShape.allCases.filter { $0 != subject.shape }),
+                colour: random.element(of: SyntheticColour.allCases.filter { $0 != subject.colour }),
+                motion: random.element(of: SyntheticMotion.moving.filter { $0 != subject.motion }))
+        }
+    }
+
+    /// The earlier video that a video repeats: one with nothing planted in it; `nil` for all but repeated ones.
+    private func original(_ index: Int) -> Int? {
+        guard kind(index) == .duplicate, index > 0 else { return nil }
+        var random = random(.original, index)
+        let first = random.below(index)
+        return (0..<index).lazy.map { (first + $0) % index }.first { kind($0) == .plain }
+    }
+
+    /// What is planted in a video.
+    private enum Kind {
+        case still, cut, duplicate, wrongCaption, plain
+    }
+
+    /// What is planted in a video: the shares of the options laid end to end, the rest plain.
+    private func kind(_ index: Int) -> Kind {
+        let position = kindPosition(index)
+        var end = options.staticShare
+        if position < end { return .still }
+        end += options.cutShare
+        if position < end { return .cut }
+        end += options.duplicateShare
+        if position < end { return .duplicate }
+        end += options.wrongCaptionShare
+        return position < end ? .wrongCaption : .plain
+    }
+
+    /// What draws are for; each purpose has a sequence of its own, so that none changes another's.
+    private enum Purpose: UInt64 {
+        case original = 0x6F72_6967, wrongCaption = 0x7772_6F6E, embeddings = 0x656D_6265
+    }
+
+    private func random(_ purpose: Purpose, _ index: Int) -> SplitMix64 {
+        SplitMix64(seed: SplitMix64.mix(options.seed ^ purpose.rawValue << 32), stream: UInt64(index))
     }
 
     /// A scene before anything is drawn.
@@ -57,12 +154,9 @@ public struct SyntheticDataset: Sendable {
             shape: random.element(of: SyntheticShape.allCases), colour: random.element(of: SyntheticColour.allCases),
             motion: direction(index))
 
-        let position = kindPosition(index)
-        if position < options.staticShare {
-            subject.motion = .still
-            return [ScenePlan(subject: subject, frameCount: options.frameCount, seed: random.next())]
-        }
-        guard position < options.staticShare + options.cutShare else {
+        let kind = kind(index)
+        if kind == .still { subject.motion = .still }
+        guard kind == .cut else {
             return [ScenePlan(subject: subject, frameCount: options.frameCount, seed: random.next())]
         }
 
@@ -78,7 +172,7 @@ public struct SyntheticDataset: Sendable {
         ]
     }
 
-    /// A number in 0..<1 that decides whether a video is static, has a cut or neither.
+    /// A number in 0..<1 that decides what is planted in a video.
     ///
     /// Successive videos take steps of the golden ratio round the unit interval, which spreads the kinds evenly: even a
     /// data set of twenty videos has about its share of each, which independent draws would not promise.
@@ -102,7 +196,8 @@ public struct SyntheticDataset: Sendable {
         return random.element(of: left)
     }
 
-    private func name(_ index: Int) -> String {
+    /// The name of a video without its extension.
+    func name(_ index: Int) -> String {
         let digits = String(index)
         return "video-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
     }

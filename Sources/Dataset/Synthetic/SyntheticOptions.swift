@@ -21,6 +21,12 @@ public struct SyntheticOptions: Sendable, Hashable {
     /// The share of videos with a cut; 0.1 unless set.
     public var cutShare = 0.1
 
+    /// The share of videos that show what an earlier one shows, encoded otherwise; 0 unless set.
+    public var duplicateShare = 0.0
+
+    /// The share of videos whose caption states another colour, shape and motion than they show; 0 unless set.
+    public var wrongCaptionShare = 0.0
+
     /// The fewest frames of a video: enough for two scenes that each show motion.
     private static let minimumFrameCount = 8
 
@@ -53,6 +59,13 @@ public struct SyntheticOptions: Sendable, Hashable {
         try require(
             cutShare >= 0 && staticShare + cutShare <= 1, "cutShare", "\(cutShare)",
             "a share that with staticShare makes at most 1")
+        try require(
+            duplicateShare >= 0 && staticShare + cutShare + duplicateShare <= 1, "duplicateShare", "\(duplicateShare)",
+            "a share that with staticShare (\(staticShare)) and cutShare (\(cutShare)) makes at most 1")
+        try require(
+            wrongCaptionShare >= 0 && staticShare + cutShare + duplicateShare + wrongCaptionShare <= 1,
+            "wrongCaptionShare", "\(wrongCaptionShare)",
+            "a share that with staticShare (\(staticShare)), cutShare (\(cutShare)) and duplicateShare makes at most 1")
     }
 
     private func require(

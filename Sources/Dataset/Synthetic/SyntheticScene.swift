@@ -19,6 +19,9 @@ public struct SyntheticScene: Sendable {
     /// The picture without the shape, shape (height, width, 3).
     public let ground: RGBImage
 
+    /// The seed of every draw.
+    let seed: UInt64
+
     private let patch: ShapePatch
 
     /// The centre at frame 0, in sixteenths of a pixel.
@@ -58,6 +61,7 @@ public struct SyntheticScene: Sendable {
         )
         self.subject = subject
         self.frameCount = frameCount
+        self.seed = seed
         patch = ShapePatch(shape: subject.shape, ramp: subject.colour.ramp, radius: radius, seed: random.next())
         ground = Self.ground(width: width, height: height, using: &random)
     }

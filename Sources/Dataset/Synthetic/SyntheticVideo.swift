@@ -8,11 +8,16 @@ public struct SyntheticVideo: Sendable {
     /// The scenes in order, one or two.
     public let scenes: [SyntheticScene]
 
+    /// The name of the earlier video that shows the same; `nil` for most.
+    public let original: String?
+
+    /// What the caption states of each scene: what it shows, unless the caption is planted wrong.
+    let statement: [SyntheticSubject]
+
     /// Joins scenes of one size into a video.
-    init(name: String, scenes: [SyntheticScene]) {
+    init(name: String, scenes: [SyntheticScene], statement: [SyntheticSubject], original: String? = nil) {
         precondition((1...2).contains(scenes.count), "a video has one scene or two")
-        self.name = name
-        self.scenes = scenes
+        (self.name, self.scenes, self.statement, self.original) = (name, scenes, statement, original)
     }
 
     /// Frames in the video.
@@ -30,9 +35,19 @@ public struct SyntheticVideo: Sendable {
         scenes.count == 1 && scenes[0].subject.motion == .still
     }
 
-    /// What each scene shows, in words: "a red disc moves left, then a blue square moves up".
+    /// What each scene is said to show: "a red disc moves left, then a blue square moves up".
     public var caption: String {
+        Self.caption(of: statement)
+    }
+
+    /// What each scene shows, in the words of a caption.
+    public var content: String {
         Self.caption(of: scenes.map(\.subject))
+    }
+
+    /// Whether the caption states what is not shown.
+    public var hasWrongCaption: Bool {
+        statement != scenes.map(\.subject)
     }
 
     /// The motion of the first scene: left, right, up, down or static.

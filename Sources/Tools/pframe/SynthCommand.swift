@@ -13,9 +13,14 @@ struct SynthCommand: ParsableCommand {
             Textured shapes move at constant speed over textured ground; some clips stand still, some have a cut. Writes \
             H.264 with B-frames and captions.csv (video,caption,label,subject). The same seed gives the same frames.
 
+            To test a pipeline, plant what it should find: repeated videos, wrong captions, and embeddings as CLIP would \
+            give them, in embeddings/: text.npy and image.npy, float32 (videos, 64), and videos.txt, a name a row. \
+            truth.csv (video,static,cut_frame,duplicate_of,wrong_caption,content) then says what is where.
+
             EXAMPLES:
               pframe synth --output shapes --videos 200
               pframe synth --output shapes --videos 64 --size 256 --seconds 2 --seed 7
+              pframe synth --output shapes --videos 200 --duplicates 0.1 --wrong-captions 0.1 --embeddings
             """)
 
     @Option(name: .shortAndLong, help: "Folder for the videos and captions.csv.", completion: .directory)
@@ -36,6 +41,18 @@ struct SynthCommand: ParsableCommand {
     @Option(help: "The seed that everything follows from.")
     var seed: UInt64 = 0
 
+    @Option(help: "Share of videos that repeat an earlier one, encoded otherwise, 0...1.")
+    var duplicates = 0.0
+
+    @Option(help: "Share of videos whose caption states what they do not show, 0...1.")
+    var wrongCaptions = 0.0
+
+    @Flag(help: "Also write embeddings of captions and videos.")
+    var embeddings = false
+
+    @Flag(help: "Also write truth.csv (implied by the three above).")
+    var truth = false
+
     @OptionGroup var running: RunOptions
 
     @OptionGroup var report: ReportOptions
@@ -54,8 +71,12 @@ struct SynthCommand: ParsableCommand {
         options.seconds = seconds
         options.framesPerSecond = fps
         options.seed = seed
+        options.duplicateShare = duplicates
+        options.wrongCaptionShare = wrongCaptions
         do { return try SyntheticDataset(options: options) } catch { throw ValidationError(error.description) }
     }
+
+    private var plantsTruth: Bool { truth || embeddings || duplicates > 0 || wrongCaptions > 0 }
 
     func validate() throws { _ = try dataset() }
 
@@ -70,7 +91,7 @@ struct SynthCommand: ParsableCommand {
                 guard !Interruption.isRequested, failure.withLock({ $0 == nil }) else { return }
                 do throws(CodecError) {
                     try writer.writeVideo(index)
-                    progress.update(index, frames: dataset.options.frameCount, share: 1)
+                    progress.update(index, count: dataset.options.frameCount, share: 1)
                     progress.finish(index, message: nil)
                 } catch {
                     failure.withLock { $0 = error }
@@ -79,6 +100,8 @@ struct SynthCommand: ParsableCommand {
             progress.close()
             if let error = failure.withLock({ $0 }) { throw error }
             if Interruption.isRequested { throw DataProblem(message: "interrupted; run the same command again") }
+            if embeddings { try writer.writeEmbeddings() }
+            if plantsTruth { try writer.writeTruth() }
             try writer.writeCaptions()
         } catch let error as CodecError {
             throw DataProblem(message: "error: \(error)")
@@ -89,7 +112,9 @@ struct SynthCommand: ParsableCommand {
         if report.json {
             try Console.json(result)
         } else {
-            Console.output("\(result.folder): \(videos) videos of \(result.framesPerVideo) frames, and captions.csv")
+            let others = (plantsTruth ? ", truth.csv" : "") + (embeddings ? ", embeddings/" : "")
+            Console.output(
+                "\(result.folder): \(videos) videos of \(result.framesPerVideo) frames\(others), and captions.csv")
         }
     }
 }

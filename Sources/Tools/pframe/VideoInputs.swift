@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Dataset
 import SystemPackage
 
 /// The videos that a command works on.
@@ -37,10 +37,20 @@ struct VideoInputs: ParsableArguments {
             switch FileFacts(input) {
             case .folder:
                 let before = found.count
-                collect(input, FilePath(""), &found, &problems)
+                VideoFiles.search(input) { item in
+                    switch item {
+                    case .video(let name, let bytes): found.append((input.pushing(name), name, bytes))
+                    case .other: break
+                    case .problem(let name, let reason):
+                        problems.append(Problem(path: input.pushing(name), reason: reason))
+                    }
+                }
                 if found.count == before { problems.append(Problem(path: input, reason: "no videos in this folder")) }
             case .file(let bytes):
                 found.append((input, FilePath(root: nil, [input.lastComponent].compactMap { $0 }), bytes))
+            case .special:
+                // A pipe that is named itself is tried: it may hold a video.
+                found.append((input, FilePath(root: nil, [input.lastComponent].compactMap { $0 }), 0))
             case .missing(let reason):
                 problems.append(Problem(path: input, reason: reason))
             }
@@ -66,65 +76,5 @@ struct VideoInputs: ParsableArguments {
         var result = path
         result.extension = nil
         return result
-    }
-
-    private func collect(
-        _ folder: FilePath, _ prefix: FilePath, _ found: inout [(path: FilePath, name: FilePath, bytes: Int)],
-        _ problems: inout [Problem]
-    ) {
-        guard let stream = folder.withPlatformString({ opendir($0) }) else {
-            problems.append(Problem(path: folder, reason: "cannot list the folder: \(Errno(rawValue: errno))"))
-            return
-        }
-        defer { closedir(stream) }
-        var names: [FilePath.Component] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { FilePath.Component(platformString: $0) }
-            }
-            if let name, name.kind == .regular, name.string.first != "." { names.append(name) }
-        }
-        for name in names.sorted(by: { $0.string < $1.string }) {
-            let path = folder.appending(name)
-            switch FileFacts(path) {
-            case .folder:
-                // A link to a folder may lead back up: what it leads to is searched where it stands.
-                if !isLink(path) { collect(path, prefix.appending(name), &found, &problems) }
-            case .file(let bytes):
-                if Self.extensions.contains(name.extension?.lowercased() ?? "") {
-                    found.append((path, prefix.appending(name), bytes))
-                }
-            case .missing(let reason): problems.append(Problem(path: path, reason: reason))
-            }
-        }
-    }
-
-    /// What counts as a video in a folder; a file that is named itself is always tried.
-    private static let extensions: Set<String> = [
-        "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mts", "mpg", "mpeg", "m2v", "vob", "3gp", "flv",
-        "wmv",
-        "ogv", "h264", "264", "avc", "h263", "m4v", "mxf",
-    ]
-}
-
-/// Whether a path is a symbolic link.
-private func isLink(_ path: FilePath) -> Bool {
-    var facts = stat()
-    return path.withPlatformString { lstat($0, &facts) } == 0 && facts.st_mode & S_IFMT == S_IFLNK
-}
-
-/// What stands at a path.
-private enum FileFacts {
-    case file(bytes: Int)
-    case folder
-    case missing(String)
-
-    init(_ path: FilePath) {
-        var facts = stat()
-        guard path.withPlatformString({ stat($0, &facts) }) == 0 else {
-            self = .missing("cannot open: \(Errno(rawValue: errno))")
-            return
-        }
-        self = facts.st_mode & S_IFMT == S_IFDIR ? .folder : .file(bytes: Int(facts.st_size))
     }
 }

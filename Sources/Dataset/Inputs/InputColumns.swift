@@ -1,0 +1,57 @@
+/// The metadata of a list's videos: the columns of every table and of the layout under one set of names.
+struct InputColumns {
+    /// What columns of the data set itself are called; a user's column of that name gets `_` behind it.
+    static let reserved: Set<String> = Set(
+        ["key", "caption", "caption_clip", "duplicate_of", "hash", "seconds", "source"] + SampleColumns.builtScores)
+
+    /// The names, sorted by their bytes; label, subject and split are always among them.
+    let names: [String]
+    private let types: [ColumnType]
+    private let numbers: [String: Int]
+
+    /// Joins the columns of the tables with those of the layout.
+    init(_ tables: [VideoTable], layout: InputLayout?) {
+        var raw: [String: ColumnType] = ["label": .unknown, "subject": .unknown, "split": .unknown]
+        for (name, type) in layout?.columns ?? [:] { raw[name] = type }
+        for table in tables {
+            for column in table.metadata {
+                raw[column.name] = (raw[column.name] ?? .unknown).joined(table.table.types[column.place])
+            }
+        }
+        var renamed: [(raw: String, name: String)] = []
+        var taken = Set(raw.keys).union(Self.reserved)
+        for name in raw.keys.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+            var free = name
+            if Self.reserved.contains(name) {
+                repeat { free += "_" } while taken.contains(free)
+                taken.insert(free)
+            }
+            renamed.append((name, free))
+        }
+        renamed.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        names = renamed.map(\.name)
+        types = renamed.map { raw[$0.raw] ?? .unknown }
+        numbers = Dictionary(uniqueKeysWithValues: renamed.enumerated().map { ($1.raw, $0) })
+    }
+
+    /// Where the columns of a table stand among these.
+    func places(of table: VideoTable) -> [(from: Int, to: Int)] {
+        table.metadata.map { ($0.place, numbers[$0.name] ?? 0) }
+    }
+
+    /// A value in every column, each of the column's type; later values replace earlier ones.
+    func values(_ facts: [String: JSONValue], _ rows: [(places: [(from: Int, to: Int)], values: [JSONValue])])
+        -> [JSONValue]
+    {
+        var values = [JSONValue](repeating: .null, count: names.count)
+        for (name, value) in facts {
+            if let number = numbers[name] { values[number] = value }
+        }
+        for row in rows {
+            for place in row.places where row.values[place.from] != .null {
+                values[place.to] = row.values[place.from]
+            }
+        }
+        return zip(types, values).map { $0.value($1) }
+    }
+}

@@ -1,0 +1,131 @@
+import SystemPackage
+
+/// Joins what was found with captions and metadata, video by video.
+struct InputReading {
+    private(set) var videos: [InputVideo] = []
+    private(set) var rejects: [Reject]
+    /// Rows of the captions file that no video matched.
+    var unused: Int { match?.unused ?? 0 }
+    private let options: InputOptions
+    private let search: InputSearch
+    private let captions: VideoTable?
+    private let match: CaptionMatch?
+    private let columns: InputColumns
+    private let captionPlaces: [(from: Int, to: Int)]
+    private let listPlaces: [Int: [(from: Int, to: Int)]]
+    /// Whether captions are written anywhere: in a file, in a list, beside a video.
+    private var isCaptioned: Bool
+
+    /// A caption, or why there is none.
+    private enum Caption {
+        case text(String)
+        case none(String)
+    }
+
+    init(_ options: InputOptions, _ search: InputSearch, _ captions: VideoTable?) throws(DatasetError) {
+        (self.options, self.search, self.captions) = (options, search, captions)
+        rejects = search.rejects
+        var match: CaptionMatch?
+        if let captions { match = try CaptionMatch(captions, videos: search.candidates.map(\.name)) }
+        self.match = match
+        let tables = search.lists.sorted { $0.key < $1.key }.map(\.value) + [captions].compactMap { $0 }
+        let columns = InputColumns(tables, layout: options.layout)
+        self.columns = columns
+        captionPlaces = captions.map(columns.places(of:)) ?? []
+        listPlaces = search.lists.mapValues(columns.places(of:))
+        isCaptioned = captions != nil || search.lists.values.contains { $0.hasCaptions }
+    }
+
+    /// Whether a video without a caption is rejected.
+    private var requiresCaptions: Bool { options.requiresCaptions && options.layout?.hasCaptions != false }
+
+    /// Reads every video.
+    ///
+    /// - Throws: `DatasetError` where captions are required and nothing gives any.
+    mutating func readAll() throws(DatasetError) {
+        videos.reserveCapacity(search.candidates.count)
+        for number in search.candidates.indices { try read(number) }
+        if !isCaptioned, videos.isEmpty, rejects.contains(where: { $0.kind == .noCaption }) {
+            throw DatasetError(
+                path: nil,
+                "no captions: give --captions FILE (CSV or JSONL with the columns video,caption), write a .txt beside "
+                    + "each video, or build with --no-captions")
+        }
+        guard let match, let table = captions?.table else { return }
+        for (row, first) in match.repeated {
+            guard let name = try captions?.video(row) else { continue }
+            rejects.append(
+                Reject(
+                    video: name, kind: .repeated,
+                    reason:
+                        "the captions name it in lines \(table.line(first)) and \(table.line(row)); the first is used"))
+        }
+    }
+
+    private mutating func read(_ number: Int) throws(DatasetError) {
+        let candidate = search.candidates[number]
+        var facts = InputLayout.Facts()
+        if let layout = options.layout {
+            guard let known = layout.facts(candidate.name) else {
+                rejects.append(
+                    Reject(
+                        video: candidate.name, kind: .unreadable,
+                        reason: "its name does not fit the layout \(layout.rawValue): \(layout.pattern)"))
+                return
+            }
+            facts = known
+        }
+        var rows: [(places: [(from: Int, to: Int)], values: [JSONValue])] = []
+        var caption: Caption?
+        if let row = candidate.row, let list = search.lists[candidate.input] {
+            let content = try list.content(row)
+            rows.append((listPlaces[candidate.input] ?? [], content.values))
+            if list.hasCaptions {
+                caption = content.caption.map { .text($0) } ?? .none("its caption in the list is empty")
+            }
+        }
+        if let captions, let match {
+            caption = .none("no row of the captions names it; add one, or build with --no-captions")
+            if let row = match.rows[number] {
+                let content = try captions.content(row)
+                rows.append((captionPlaces, content.values))
+                caption =
+                    content.caption.map { .text($0) }
+                    ?? .none("its caption in line \(captions.table.line(row)) is empty")
+            }
+        }
+        let text: String?
+        switch caption ?? sidecar(candidate.path) ?? facts.caption.map({ .text($0) }) ?? nothingGiven {
+        case .text(let found): text = found
+        case .none(let reason):
+            guard !requiresCaptions else {
+                rejects.append(Reject(video: candidate.name, kind: .noCaption, reason: reason))
+                return
+            }
+            text = nil
+        }
+        videos.append(
+            InputVideo(
+                path: candidate.path, name: candidate.name, bytes: candidate.bytes, caption: text,
+                columns: columns.names, values: columns.values(facts.values, rows)))
+    }
+
+    private var nothingGiven: Caption {
+        .none("no .txt beside it; write one, give --captions FILE, or build with --no-captions")
+    }
+
+    /// The text of the `.txt` beside a video, on one line; nil where there is no such file.
+    private mutating func sidecar(_ video: FilePath) -> Caption? {
+        var path = video
+        path.extension = "txt"
+        guard path != video, case .file = FileFacts(path) else { return nil }
+        isCaptioned = true
+        let bytes: [UInt8]
+        do throws(DatasetError) { bytes = try readFile(path) } catch { return Caption.none(".txt: \(error.message)") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            return Caption.none("the .txt beside it is no UTF-8")
+        }
+        let words = text.drop { $0 == "\u{FEFF}" }.split(whereSeparator: \.isWhitespace)
+        return words.isEmpty ? Caption.none("the .txt beside it is empty") : .text(words.joined(separator: " "))
+    }
+}

@@ -1,0 +1,171 @@
+import Glibc
+import SystemPackage
+
+/// Finds the videos that the inputs name: files, folders, and lists.
+struct InputSearch {
+    /// A video by its name, before anything is known of it.
+    struct Candidate {
+        let path: FilePath
+        var name: String
+        let bytes: Int
+        /// The input through which it was found.
+        let input: Int
+        /// Its row, where that input is a list.
+        let row: Int?
+    }
+
+    /// The videos in the order of the inputs; no path and no name occurs twice.
+    private(set) var candidates: [Candidate] = []
+    /// What is named and cannot be read, or is named twice.
+    private(set) var rejects: [Reject] = []
+    /// Files in folders that are no videos.
+    private(set) var passedOver = 0
+    /// The lists among the inputs, by input.
+    private(set) var lists: [Int: VideoTable] = [:]
+    private let options: InputOptions
+
+    /// Searches every input.
+    ///
+    /// - Throws: `DatasetError` where a list cannot be read.
+    init(_ options: InputOptions) throws(DatasetError) {
+        self.options = options
+        for (number, input) in options.inputs.enumerated() {
+            switch FileFacts(input) {
+            case .folder: searchFolder(input, number)
+            case .file, .missing:
+                if InputTable.isTable(input) {
+                    try readList(input, number)
+                } else {
+                    addFile(input, named: Self.name(input.lastComponent), number, nil)
+                }
+            case .special: addFile(input, named: Self.name(input.lastComponent), number, nil)
+            }
+        }
+        rejectRepeated()
+        makeNamesUnique()
+    }
+
+    private mutating func searchFolder(_ folder: FilePath, _ input: Int) {
+        var (found, refused, others) = ([Candidate](), [Reject](), 0)
+        VideoFiles.search(folder) { item in
+            switch item {
+            case .video(let path, let bytes):
+                let name = path.string
+                if options.layout?.passesOver(name) == true {
+                    others += 1
+                } else {
+                    found.append(
+                        Candidate(path: folder.pushing(path), name: name, bytes: bytes, input: input, row: nil))
+                }
+            case .other: others += 1
+            case .problem(let path, let reason):
+                let name = path.isEmpty ? Self.name(folder.lastComponent) : path.string
+                refused.append(Reject(video: name, kind: .missing, reason: reason))
+            }
+        }
+        if found.isEmpty, refused.isEmpty {
+            refused.append(
+                Reject(video: Self.name(folder.lastComponent), kind: .missing, reason: "no videos in this folder"))
+        }
+        candidates += found
+        rejects += refused
+        passedOver += others
+    }
+
+    private mutating func readList(_ path: FilePath, _ input: Int) throws(DatasetError) {
+        let list = try VideoTable(path, layout: options.layout)
+        lists[input] = list
+        let folder = path.removingLastComponent()
+        for row in 0..<list.table.count {
+            let name = try list.video(row)
+            // An absolute path replaces the folder.
+            addFile(folder.pushing(FilePath(name)), named: name, input, row)
+        }
+    }
+
+    private mutating func addFile(_ path: FilePath, named name: String, _ input: Int, _ row: Int?) {
+        switch FileFacts(path) {
+        case .file(let bytes):
+            candidates.append(Candidate(path: path, name: name, bytes: bytes, input: input, row: row))
+        case .folder: rejects.append(Reject(video: name, kind: .unreadable, reason: "is a folder and no video"))
+        case .special:
+            rejects.append(
+                Reject(video: name, kind: .unreadable, reason: "is a pipe, a socket or a device, and no file"))
+        case .missing(let reason): rejects.append(Reject(video: name, kind: .missing, reason: reason))
+        }
+    }
+
+    /// Rejects all but the first of videos with one path.
+    private mutating func rejectRepeated() {
+        let folder = Self.workingFolder()
+        /// Absolute and without `.`; what `..` stands for, only the file system knows.
+        func place(_ number: Int) -> FilePath {
+            var path = folder.pushing(candidates[number].path)
+            if path.components.contains(where: { $0.kind == .currentDirectory }) {
+                path.components.removeAll { $0.kind == .currentDirectory }
+            }
+            return path
+        }
+        let hashes = candidates.indices.map { place($0).hashValue }
+        let index = NameIndex(hashes)
+        var repeated = Set<Int>()
+        for number in candidates.indices {
+            for earlier in index.numbers(hashes[number]).prefix(while: { $0 < number })
+            where place(earlier) == place(number) {
+                rejects.append(
+                    Reject(
+                        video: candidates[number].name, kind: .repeated,
+                        reason: "is named twice; it is taken once, as \(candidates[earlier].name)"))
+                repeated.insert(number)
+                break
+            }
+        }
+        guard !repeated.isEmpty else { return }
+        candidates = candidates.enumerated().filter { !repeated.contains($0.offset) }.map(\.element)
+    }
+
+    /// Puts the input's own name before names that occur twice, and numbers what occurs twice all the same.
+    private mutating func makeNamesUnique() {
+        for number in Self.repeatedNames(candidates, all: true) {
+            let input = options.inputs[candidates[number].input]
+            let isFolder = candidates[number].row == nil && input != candidates[number].path
+            let prefix = isFolder ? input.lastComponent : input.removingLastComponent().lastComponent
+            if let prefix { candidates[number].name = "\(prefix.string)/\(candidates[number].name)" }
+        }
+        var again = Self.repeatedNames(candidates, all: false)
+        var suffix = 2
+        while !again.isEmpty {
+            for number in again { candidates[number].name = Self.numbered(candidates[number].name, suffix) }
+            again = Self.repeatedNames(candidates, all: false)
+            suffix += 1
+        }
+    }
+
+    /// The candidates whose name another one has too; without `all`, only one that comes earlier.
+    private static func repeatedNames(_ candidates: [Candidate], all: Bool) -> [Int] {
+        let hashes = candidates.map(\.name.hashValue)
+        let index = NameIndex(hashes)
+        return candidates.indices.filter { number in
+            index.numbers(hashes[number]).contains { other in
+                (all ? other != number : other < number)
+                    && candidates[other].name.utf8.elementsEqual(candidates[number].name.utf8)
+            }
+        }
+    }
+
+    /// `folder/x~2.mp4`.
+    private static func numbered(_ name: String, _ number: Int) -> String {
+        let file = name.lastIndex(of: "/").map { name.index(after: $0) } ?? name.startIndex
+        guard let dot = name[file...].lastIndex(of: "."), dot > file else { return "\(name)~\(number)" }
+        return "\(name[..<dot])~\(number)\(name[dot...])"
+    }
+
+    /// A name as text; bytes that are no UTF-8 become U+FFFD.
+    private static func name(_ component: FilePath.Component?) -> String { component?.string ?? "." }
+
+    private static func workingFolder() -> FilePath {
+        guard let path = getcwd(nil, 0) else { return FilePath("/") }
+        defer { free(path) }
+        return FilePath(platformString: path)
+    }
+}

@@ -1,0 +1,110 @@
+import Glibc
+public import SystemPackage
+
+/// What stands at a path.
+public enum FileFacts: Sendable, Equatable {
+    /// A file, or a link to one.
+    case file(bytes: Int)
+    /// A folder, or a link to one.
+    case folder
+    /// A pipe, a socket or a device.
+    case special
+    /// Nothing that can be read, and why.
+    case missing(String)
+
+    /// Asks the file system (`stat`, `access`).
+    public init(_ path: FilePath) {
+        var facts = stat()
+        guard path.withPlatformString({ stat($0, &facts) }) == 0, path.withPlatformString({ access($0, R_OK) }) == 0
+        else {
+            self = .missing("cannot open: \(Errno(rawValue: errno))")
+            return
+        }
+        switch facts.st_mode & S_IFMT {
+        case S_IFDIR: self = .folder
+        case S_IFREG: self = .file(bytes: Int(facts.st_size))
+        default: self = .special
+        }
+    }
+}
+
+/// Finds the videos below a folder.
+public enum VideoFiles: Sendable {
+    /// What a search comes across; paths are relative to the folder that is searched.
+    public enum Found: Sendable, Equatable {
+        /// A file that is a video by its name.
+        case video(FilePath, bytes: Int)
+        /// A file that is none by its name, or a link to a folder.
+        case other(FilePath)
+        /// What cannot be read, and why.
+        case problem(FilePath, reason: String)
+    }
+
+    /// What counts as a video in a folder, in lower case.
+    private static let extensions: Set<String> = [
+        "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mts", "mpg", "mpeg", "m2v", "vob", "3gp", "flv",
+        "wmv", "ogv", "h264", "264", "avc", "h263", "mxf",
+    ]
+
+    /// Whether a file counts as a video by its extension, in capitals or not.
+    public static func isVideo(_ path: FilePath) -> Bool {
+        path.extension.map { extensions.contains($0.lowercased()) } ?? false
+    }
+
+    /// Searches `folder` and the folders below it, each in the order of its names' bytes.
+    ///
+    /// Hidden names are left out. Links to folders are not followed: they may lead back up, and what they lead to is
+    /// searched where it stands.
+    public static func search(_ folder: FilePath, visit: (Found) -> Void) {
+        search(folder, below: FilePath(""), visit)
+    }
+
+    private static func search(_ folder: FilePath, below prefix: FilePath, _ visit: (Found) -> Void) {
+        let names: [[CChar]]
+        switch list(folder) {
+        case .success(let found): names = found
+        case .failure(let error): return visit(.problem(prefix, reason: "cannot list the folder: \(error)"))
+        }
+        for bytes in names {
+            guard let name = FilePath.Component(platformString: bytes) else { continue }
+            let (path, relative) = (folder.appending(name), prefix.appending(name))
+            switch FileFacts(path) {
+            case .folder where isLink(path): visit(.other(relative))
+            case .folder: search(path, below: relative, visit)
+            case _ where !isVideo(relative): visit(.other(relative))
+            case .file(let bytes): visit(.video(relative, bytes: bytes))
+            case .special: visit(.problem(relative, reason: "is a pipe, a socket or a device, and no file"))
+            case .missing(let reason): visit(.problem(relative, reason: reason))
+            }
+        }
+    }
+
+    /// The names in a folder that are not hidden, each with its zero at the end, in the order of their bytes.
+    private static func list(_ folder: FilePath) -> Result<[[CChar]], Errno> {
+        guard let stream = folder.withPlatformString({ opendir($0) }) else {
+            return .failure(Errno(rawValue: errno))
+        }
+        defer { closedir(stream) }
+        var names: [[CChar]] = []
+        errno = 0
+        while let entry = readdir(stream) {
+            let capacity = MemoryLayout.size(ofValue: entry.pointee.d_name)
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: capacity) { name in
+                    Array(UnsafeBufferPointer(start: name, count: strlen(name) + 1))
+                }
+            }
+            if name[0] != CChar(bitPattern: UInt8(ascii: ".")) { names.append(name) }
+            errno = 0
+        }
+        if errno != 0 { return .failure(Errno(rawValue: errno)) }
+        names.sort { $0.lexicographicallyPrecedes($1) { UInt8(bitPattern: $0) < UInt8(bitPattern: $1) } }
+        return .success(names)
+    }
+
+    /// Whether a path is a symbolic link.
+    private static func isLink(_ path: FilePath) -> Bool {
+        var facts = stat()
+        return path.withPlatformString { lstat($0, &facts) } == 0 && facts.st_mode & S_IFMT == S_IFLNK
+    }
+}
