@@ -1,0 +1,172 @@
+import COpenBLAS
+public import Codec
+public import SystemPackage
+
+/// Scores every clip by the cosine of its caption's and its frames' embeddings, which the user brings, as column
+/// `caption_clip`.
+///
+/// Of several frames a clip it is the cosine with the mean of their normalised embeddings. Where an embedding is zero or
+/// not finite the score is NaN.
+public struct CaptionScores: Sendable {
+    /// The column that is written.
+    public static let column = "caption_clip"
+
+    /// What scoring came to.
+    public struct Report: Sendable {
+        /// Clips that have a score now.
+        public var scored: Int
+        /// Clips whose embeddings give none.
+        public var undefined: Int
+        /// Clips that are not in the list of keys.
+        public var missing: Int
+        /// The first few of these.
+        public var firstMissing: [String]
+    }
+
+    /// The data set.
+    public let folder: DatasetFolder
+    private let text: EmbeddingFile
+    private let images: EmbeddingFile
+    private let keys: FilePath
+
+    /// Opens the embeddings.
+    ///
+    /// - Parameters:
+    ///   - text: `.npy`, `(N, D)`.
+    ///   - images: `.npy`, `(N, D)`, or `(N, F, D)` for several frames a clip.
+    ///   - keys: a key a line, N lines; any order.
+    /// - Throws: `DatasetError` where a file is no such array, or the shapes do not fit.
+    public init(
+        folder: DatasetFolder, text: FilePath, images: FilePath, keys: FilePath
+    ) throws(DatasetError) {
+        (self.folder, self.keys) = (folder, keys)
+        self.text = try EmbeddingFile(text)
+        self.images = try EmbeddingFile(images)
+        guard self.text.frames == 1 else { throw DatasetError(path: text, "expected shape (N, D): a caption has one") }
+        guard self.text.dimensions == self.images.dimensions, self.text.rows == self.images.rows else {
+            throw DatasetError(
+                path: images,
+                "\(self.images.rows) rows of \(self.images.dimensions) numbers, where \(text) has \(self.text.rows) of "
+                    + "\(self.text.dimensions): both must come from one model and one list")
+        }
+    }
+
+    /// Scores, writes `SHARD.caption_clip.jsonl` beside every shard, and writes the index anew.
+    ///
+    /// Memory: blocks of the arrays, some 40 bytes a clip, and the list of keys.
+    ///
+    /// - Throws: `DatasetError` where keys are unknown or stand twice, or a file cannot be read or written.
+    public func run(
+        jobs: Int = Parallel.processors, progress: @Sendable (Int) throws(DatasetError) -> Void = { _ in }
+    ) throws(DatasetError) -> Report {
+        let description = try folder.description()
+        let index = try DatasetIndex(folder)
+        let numbers = try places(index, description)
+        var scores = [Double](repeating: .nan, count: description.samples)
+        var isGiven = [Bool](repeating: false, count: description.samples)
+        for (row, score) in try cosines(jobs, progress).enumerated() {
+            scores[numbers[row]] = score
+            isGiven[numbers[row]] = true
+        }
+        try write(scores, description, jobs)
+        try DatasetIndex.write(folder, description: description, jobs: jobs)
+        let missing = isGiven.indices.filter { !isGiven[$0] }
+        let first = missing.prefix(5).map { "\($0)" }.joined(separator: ", ")
+        let names = missing.isEmpty ? [] : try index.rows(["key"], where: "number IN (\(first))")
+        return Report(
+            scored: scores.count { $0.isFinite }, undefined: isGiven.indices.count { isGiven[$0] && scores[$0].isNaN },
+            missing: missing.count, firstMissing: names.compactMap { $0[0].string })
+    }
+
+    /// The place in the set of the clip of every row.
+    private func places(
+        _ index: DatasetIndex, _ description: DatasetDescription
+    ) throws(DatasetError) -> [Int] {
+        var lines = String(decoding: try readFile(keys), as: UTF8.self).split(
+            omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        while lines.last?.isEmpty == true { lines.removeLast() }
+        guard lines.count == text.rows else {
+            throw DatasetError(path: keys, "\(lines.count) keys for \(text.rows) rows of \(text.path)")
+        }
+        let (numbers, unknown) = try index.places(of: lines)
+        guard unknown.isEmpty else {
+            let names = unknown.prefix(5).joined(separator: ", ") + (unknown.count > 5 ? ", …" : "")
+            throw DatasetError(
+                path: keys,
+                "\(unknown.count) of \(lines.count) keys are not in the data set: \(names); nothing was written")
+        }
+        var seen = [Bool](repeating: false, count: description.samples)
+        for (line, number) in zip(lines, numbers) {
+            guard number < seen.count else {
+                throw DatasetError(path: index.path, "has more clips than dataset.json says: run `pframe index`")
+            }
+            guard !seen[number] else { throw DatasetError(path: keys, "the key \(line) stands twice") }
+            seen[number] = true
+        }
+        return numbers
+    }
+
+    /// The cosine of every row, by blocks of some megabytes.
+    private func cosines(
+        _ jobs: Int, _ progress: @Sendable (Int) throws(DatasetError) -> Void
+    ) throws(DatasetError) -> [Double] {
+        // Blocks run side by side already.
+        openblas_set_num_threads(1)
+        let block = max(1, (1 << 19) / (images.frames * images.dimensions))
+        let blocks = try Parallel.map((text.rows + block - 1) / block, jobs: jobs) { number throws(DatasetError) in
+            let range = number * block..<min(text.rows, (number + 1) * block)
+            let scores = cosines(try text.read(range), try images.read(range), count: range.count)
+            try progress(range.count)
+            return scores
+        }
+        return blocks.flatMap { $0 }
+    }
+
+    private func cosines(_ captions: [Double], _ frames: [Double], count: Int) -> [Double] {
+        let dimensions = images.dimensions
+        let length = Int32(dimensions)
+        var mean = [Double](repeating: 0, count: dimensions)
+        return captions.withUnsafeBufferPointer { captions in
+            frames.withUnsafeBufferPointer { frames in
+                (0..<count).map { row in
+                    let caption = captions[(row * dimensions)...].prefix(dimensions)
+                    for index in mean.indices { mean[index] = 0 }
+                    for frame in 0..<images.frames {
+                        let start = (row * images.frames + frame) * dimensions
+                        let vector = UnsafeBufferPointer(rebasing: frames[start..<(start + dimensions)])
+                        // A frame without direction makes the mean NaN, and so the score.
+                        cblas_daxpy(length, 1 / Self.norm(vector), vector.baseAddress, 1, &mean, 1)
+                    }
+                    let text = UnsafeBufferPointer(rebasing: caption)
+                    let dot = cblas_ddot(length, text.baseAddress, 1, mean, 1)
+                    let cosine = dot / Self.norm(text) / mean.withUnsafeBufferPointer { Self.norm($0) }
+                    return cosine.isFinite ? min(1, max(-1, cosine)) : .nan
+                }
+            }
+        }
+    }
+
+    /// The length of a vector, NaN where it has no direction.
+    private static func norm(_ vector: UnsafeBufferPointer<Double>) -> Double {
+        let norm = cblas_dnrm2(Int32(vector.count), vector.baseAddress, 1)
+        return norm > 0 && norm.isFinite ? norm : .nan
+    }
+
+    private func write(
+        _ scores: [Double], _ description: DatasetDescription, _ jobs: Int
+    ) throws(DatasetError) {
+        var start = 0
+        let starts = description.shards.map { shard in
+            defer { start += shard.samples }
+            return start
+        }
+        _ = try Parallel.map(description.shards.count, jobs: jobs) { index throws(DatasetError) in
+            let shard = description.shards[index]
+            let lines = try folder.rows(shard).enumerated().map { place, row in
+                ScoreFile.line(key: row.key, scores: [Self.column: scores[starts[index] + place]]) + "\n"
+            }
+            let name = ScoreFile.name(shard: shard.name, score: Self.column)
+            try replaceFile(folder.path.appending(name), with: lines.joined())
+        }
+    }
+}
