@@ -3,21 +3,6 @@ import Testing
 
 /// Closure alone proves nothing: zero vectors close too. Here the motion must be worth something.
 @Suite(.serialized) struct PredictionQualityTests {
-    private static let peers = Programs.root.appending(path: "Tests/Peers")
-
-    /// A Python with numpy and PyAV of its own; nil, said once, where pip cannot fetch them.
-    private static let python: String? = {
-        let folder = Programs.root.appending(path: ".build/peers-venv")
-        let python = folder.appending(path: "bin/python").path
-        let works = { (try? Programs.run(python, ["-c", "import numpy, av"]).status) == 0 }
-        if FileManager.default.fileExists(atPath: python), works() { return python }
-        _ = try? Programs.run("/usr/bin/env", ["python3", "-m", "venv", folder.path])
-        _ = try? Programs.run(python, ["-m", "pip", "install", "--quiet", "numpy", "av==17.*"])
-        if works() { return python }
-        print("skipped: no Python with numpy and PyAV (pip has no network?)")
-        return nil
-    }()
-
     /// Residual energy of inter blocks within 1.15 of an independent numpy H.264 prediction.
     @Test(
         arguments: [
@@ -27,26 +12,26 @@ import Testing
             ("decord_corrupted.mp4", true),
         ])
     func residualEnergyIsThatOfAnIndependentPrediction(_ name: String, _ isReal: Bool) throws {
-        guard let clip = isReal ? Programs.realClip(name) : Programs.fixture(name), let python = Self.python else {
+        guard let clip = isReal ? Programs.realClip(name) : Programs.fixture(name), let python = Peers.python else {
             return
         }
         let scratch = try Scratch()
         try Programs.pframe("extract", clip, "--residual", "npy", "--frames", "60", "--output", scratch.path("x"))
         let stem = (name as NSString).deletingPathExtension
         let judged = try Programs.run(
-            python, [Self.peers.path + "/h264_prediction.py", clip, scratch.path("x/\(stem)"), "--frames", "50"])
+            python, [Peers.folder.path + "/h264_prediction.py", clip, scratch.path("x/\(stem)"), "--frames", "50"])
         #expect(judged.status == 0, "\(judged.output)\(judged.errors)")
         print("residual energy of \(name): \(judged.output)", terminator: "")
     }
 
     @Test(arguments: ["mma_demo.mp4", "mvx_vid_h264.mp4"], ["search", "h264"])
     func estimatedMotionIsNearFullSearch(_ name: String, _ source: String) throws {
-        guard let clip = Programs.realClip(name), let python = Self.python else { return }
+        guard let clip = Programs.realClip(name), let python = Peers.python else { return }
         let scratch = try Scratch()
         try Programs.pframe("extract", clip, "--motion-source", source, "--output", scratch.path("x"))
         let stem = (name as NSString).deletingPathExtension
         let judged = try Programs.run(
-            python, [Self.peers.path + "/search_sad.py", clip, scratch.path("x/\(stem)"), "--frames", "16"])
+            python, [Peers.folder.path + "/search_sad.py", clip, scratch.path("x/\(stem)"), "--frames", "16"])
         #expect(judged.status == 0, "\(judged.output)\(judged.errors)")
         print("\(source) on \(name): \(judged.output)", terminator: "")
     }

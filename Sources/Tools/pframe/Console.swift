@@ -1,14 +1,44 @@
+import ArgumentParser
+import Dataset
 import FoundationEssentials
 import Glibc
+import Synchronization
+
+/// How messages and progress stand on stderr.
+enum LogFormat: String, ExpressibleByArgument, CaseIterable {
+    /// Lines to read.
+    case text
+    /// One JSON object a line.
+    case json
+}
 
 /// What a person reads goes to stderr, results to stdout.
 enum Console {
     /// Whether stderr is a terminal that redraws lines.
     static let isTerminal = isatty(STDERR_FILENO) == 1
 
+    private static let logsJSON = Atomic<Bool>(false)
+
+    /// How messages and progress stand on stderr; set once, before anything is written.
+    static var logFormat: LogFormat {
+        get { logsJSON.load(ordering: .relaxed) ? .json : .text }
+        set { logsJSON.store(newValue == .json, ordering: .relaxed) }
+    }
+
+    /// Whether progress is a line that is drawn again and again.
+    static var redraws: Bool { isTerminal && logFormat == .text }
+
     /// One line on stderr.
     static func error(_ text: String) {
-        write(text + "\n", to: STDERR_FILENO)
+        guard logFormat == .json else { return write(text + "\n", to: STDERR_FILENO) }
+        let level = ["error", "warning"].first { text.hasPrefix($0 + ": ") }
+        let message = level.map { String(text.dropFirst($0.count + 2)) } ?? text
+        log(["level": .text(level ?? "info"), "message": .text(message)])
+    }
+
+    /// One JSON object on stderr.
+    static func log(_ members: [String: JSONValue]) {
+        write(JSONValue.object(members).json() + "\n", to: STDERR_FILENO)
     }
 
     /// Raw text on stderr, for lines that are drawn again.
@@ -21,12 +51,22 @@ enum Console {
         write(text + "\n", to: STDOUT_FILENO)
     }
 
+    /// Lines on stdout that end by themselves.
+    static func outputLines(_ text: String) {
+        write(text, to: STDOUT_FILENO)
+    }
+
     /// One JSON object on one line of stdout, keys sorted.
     static func json(_ value: some Encodable) throws {
+        output(try jsonLine(value))
+    }
+
+    /// One JSON object as one line of text, keys sorted.
+    static func jsonLine(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        output(String(decoding: try encoder.encode(value), as: UTF8.self))
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
     private static func write(_ text: String, to descriptor: Int32) {
@@ -58,6 +98,9 @@ enum Format {
         return (value < 0 ? "-" : "") + groups.joined(separator: ",")
     }
 
+    /// `1 clip`, `1,234 clips`.
+    static func quantity(_ value: Int, _ noun: String) -> String { "\(count(value)) \(noun)\(value == 1 ? "" : "s")" }
+
     /// `3.2 MB`.
     static func bytes(_ value: Int) -> String {
         let units = ["bytes", "kB", "MB", "GB", "TB"]
@@ -87,6 +130,13 @@ enum Format {
         let sign = scaled < 0 ? "-" : ""
         guard decimals > 0 else { return sign + String(abs(scaled)) }
         return "\(sign)\(abs(scaled) / scale).\(String(repeating: "0", count: decimals - fraction.count))\(fraction)"
+    }
+
+    /// `3 videos, 1,234 frames in 5.6 s (220 frames/s), 1 failed`: the last line of a summary.
+    static func total(videos: Int, frames: Int, seconds: Double, failed: Int) -> String {
+        "\(videos) \(videos == 1 ? "video" : "videos"), \(count(frames)) frames in \(fixed(seconds, 1)) s "
+            + "(\(count(Int(Double(frames) / max(seconds, 0.001)))) frames/s)"
+            + (failed > 0 ? ", \(failed) failed" : "")
     }
 
     /// Columns aligned, the first to the left, the others to the right.

@@ -76,7 +76,7 @@ struct ExtractCommand: ParsableCommand {
         let (command, json) = (Settings(self, encoderThreads: max(1, Parallel.processors / jobs)), report.json)
         Parallel.forEach(items.count, jobs: jobs) { index in
             let result = command.extract(items[index], isAlone: items.count == 1) {
-                progress.update(index, frames: $0, share: $1)
+                progress.update(index, count: $0, share: $1)
             }
             results.withLock { $0[index] = result }
             progress.finish(index, message: result.note)

@@ -10,17 +10,32 @@ struct PFrame: ParsableCommand {
         discussion: """
             EXAMPLES:
               pframe info clip.mp4                              what is in it
-              pframe extract clip.mp4 --output out              motion vectors
-              pframe extract clip.mp4 --output out --residual   and the residual
+              pframe extract clip.mp4 --output out --residual   motion and residual
               pframe reconstruct out/clip --output clip.y4m     the video again
               pframe view clip.mp4 --output figure.png          a picture of it
-              pframe synth --output shapes --videos 20          clips to try it on
+              pframe synth --output videos --videos 200         videos to try it on
+              pframe build videos --captions videos/captions.csv --output clips
+              pframe filter clips --motion 1...20 --output kept
+              pframe report kept                                what is in it
+              pframe check kept                                 whether it is whole
 
             Exit codes: 0 done, 1 problems with data (the rest is done), 2 wrong use of the command.
             """,
         version: version,
-        subcommands: [
-            ExtractCommand.self, ReconstructCommand.self, InfoCommand.self, ViewCommand.self, SynthCommand.self,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Videos",
+                subcommands: [
+                    InfoCommand.self, ExtractCommand.self, ReconstructCommand.self, ViewCommand.self,
+                    MotionCommand.self,
+                    SynthCommand.self,
+                ]),
+            CommandGroup(
+                name: "Data sets",
+                subcommands: [
+                    BuildCommand.self, IndexCommand.self, CheckCommand.self, ScoreCommand.self, FilterCommand.self,
+                    ReportCommand.self, BenchLoaderCommand.self,
+                ]),
         ])
 }
 

@@ -1,12 +1,14 @@
+import Dataset
 import Glibc
 import Synchronization
 
-/// Progress of several videos at once, on stderr: one redrawn line on a terminal, plain lines every ten seconds elsewhere.
+/// Progress of several videos at once, on stderr: one redrawn line on a terminal, lines every ten seconds elsewhere.
 final class Progress: Sendable {
     private struct State {
         var shares: [Double]
-        var frames: [Int]
+        var counts: [Int]
         var finished = 0
+        var rejected = 0
         var lastDrawn = 0.0
     }
 
@@ -14,55 +16,72 @@ final class Progress: Sendable {
     private let weights: [Double]
     private let start = Progress.now()
     private let unit: String
+    private let counted: String
 
-    /// Work of the given sizes; `unit` names one piece of it, such as `video`.
-    init(weights: [Int], unit: String) {
+    /// Work of the given sizes; `unit` names one piece of it, such as `video`, and `counted` what it gives, such as `frames`.
+    init(weights: [Int], unit: String, counted: String = "frames") {
         let total = max(1, weights.reduce(0, +))
         self.weights = weights.map { Double($0) / Double(total) }
         self.unit = unit
-        state = Mutex(State(shares: weights.map { _ in 0 }, frames: weights.map { _ in 0 }))
+        self.counted = counted
+        state = Mutex(State(shares: weights.map { _ in 0 }, counts: weights.map { _ in 0 }))
     }
 
     /// Seconds since the start.
     var elapsed: Double { Self.now() - start }
 
-    /// Notes how far a piece is: its frames so far and its share, 0…1.
-    func update(_ index: Int, frames: Int, share: Double) {
+    /// Notes how far a piece is: what it gave so far and its share, 0…1.
+    func update(_ index: Int, count: Int, share: Double) {
         state.withLock { state in
-            state.frames[index] = frames
+            state.counts[index] = count
             state.shares[index] = share
             let now = elapsed
-            guard now - state.lastDrawn >= (Console.isTerminal ? 0.2 : 10) else { return }
+            guard now - state.lastDrawn >= (Console.redraws ? 0.2 : 10) else { return }
             state.lastDrawn = now
             draw(state)
         }
     }
 
-    /// Notes that a piece is done, with a line to keep.
-    func finish(_ index: Int, message: String?) {
+    /// Notes that a piece is done, with a line to keep, and whether nothing came of it.
+    func finish(_ index: Int, message: String?, isRejected: Bool = false) {
         state.withLock { state in
             state.shares[index] = 1
             state.finished += 1
-            if let message { Console.error((Console.isTerminal ? "\r\u{1B}[K" : "") + message) }
-            if Console.isTerminal { draw(state) }
+            if isRejected { state.rejected += 1 }
+            if let message {
+                if Console.redraws { Console.draw("\r\u{1B}[K") }
+                Console.error(message)
+            }
+            if Console.redraws { draw(state) }
         }
     }
 
     /// Clears the redrawn line.
     func close() {
-        if Console.isTerminal { Console.draw("\r\u{1B}[K") }
+        if Console.redraws { Console.draw("\r\u{1B}[K") }
     }
 
     private func draw(_ state: State) {
         let share = zip(state.shares, weights).reduce(0) { $0 + $1.0 * $1.1 }
-        let frames = state.frames.reduce(0, +)
+        let count = state.counts.reduce(0, +)
+        let rate = Double(count) / max(elapsed, 0.001)
+        let left = share > 0.01 ? elapsed * (1 - share) / share : nil
+        if Console.logFormat == .json {
+            return Console.log([
+                "level": .text("progress"), "done": .integer(state.finished), "of": .integer(weights.count),
+                "share": .number(share), counted: .integer(count), "rejected": .integer(state.rejected),
+                "seconds_left": left.map { .number($0) } ?? .null,
+            ])
+        }
         var line = "\(state.finished)/\(weights.count) \(unit)s  \(Int(share * 100)) %  "
-        line += "\(Format.count(Int(Double(frames) / max(elapsed, 0.001)))) frames/s"
-        if share > 0.01 { line += "  \(Format.duration(elapsed * (1 - share) / share)) left" }
-        if Console.isTerminal { Console.draw("\r\u{1B}[K" + line) } else { Console.error(line) }
+        line += "\(rate < 10 ? Format.fixed(rate, 1) : Format.count(Int(rate))) \(counted)/s"
+        if state.rejected > 0 { line += "  \(Format.count(state.rejected)) rejected" }
+        if let left { line += "  \(Format.duration(left)) left" }
+        if Console.redraws { Console.draw("\r\u{1B}[K" + line) } else { Console.error(line) }
     }
 
-    private static func now() -> Double {
+    /// Seconds since some moment before the process began.
+    static func now() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9

@@ -58,7 +58,7 @@ struct ReconstructCommand: ParsableCommand {
             while let picture = try reconstruction.next() {
                 try writer.write(picture, reconstruction.frames[count])
                 count += 1
-                progress.update(0, frames: count, share: Double(count) / Double(max(1, total)))
+                progress.update(0, count: count, share: Double(count) / Double(max(1, total)))
                 if Interruption.isRequested { throw CodecError(path: output, "interrupted; nothing was written") }
             }
             try writer.finish()

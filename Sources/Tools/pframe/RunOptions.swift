@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Codec
 public import MotionVectors
 
 /// How every command reports.

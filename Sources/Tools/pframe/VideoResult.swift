@@ -70,11 +70,8 @@ struct VideoResult: Encodable, Sendable {
             ])
         }
         let frames = results.reduce(0) { $0 + ($1.frames ?? 0) }
-        let failed = results.count { $0.status == .failed }
-        let total =
-            "\(results.count) \(results.count == 1 ? "video" : "videos"), \(Format.count(frames)) frames in "
-            + "\(Format.fixed(seconds, 1)) s (\(Format.count(Int(Double(frames) / max(seconds, 0.001)))) frames/s)"
-            + (failed > 0 ? ", \(failed) failed" : "")
-        return Format.table(rows) + "\n" + total
+        return Format.table(rows) + "\n"
+            + Format.total(
+                videos: results.count, frames: frames, seconds: seconds, failed: results.count { $0.status == .failed })
     }
 }

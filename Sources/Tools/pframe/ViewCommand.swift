@@ -92,7 +92,7 @@ struct ViewCommand: ParsableCommand {
             } else {
                 let progress = Progress(weights: [1], unit: "film")
                 count = try drawing.film(to: output) { frames, share throws(CodecError) in
-                    progress.update(0, frames: frames, share: share)
+                    progress.update(0, count: frames, share: share)
                     if Interruption.isRequested { throw CodecError(path: output, "interrupted; nothing was written") }
                 }
                 progress.close()

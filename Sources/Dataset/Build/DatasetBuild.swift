@@ -1,0 +1,223 @@
+import Codec
+import Synchronization
+public import SystemPackage
+
+/// Builds a data set, or a part of one, from a list of videos.
+///
+/// Shard `k` is made of videos `k·V … (k+1)·V − 1` and depends on nothing but the list and the options. Each finished shard
+/// leaves a receipt; a build that was stopped, by whatever, goes on with the shards that have none.
+public final class DatasetBuild: Sendable {
+    /// What happens, for a progress line. Called from several threads.
+    public struct Observer: Sendable {
+        /// A video's number in the list, its clips so far and the share of it that was read.
+        public var progress: @Sendable (_ video: Int, _ clips: Int, _ share: Double) -> Void = { _, _, _ in }
+        /// A video's number in the list, and the row it leaves in `rejects.jsonl`.
+        public var finished: @Sendable (_ video: Int, _ reject: Reject?) -> Void = { _, _ in }
+        /// Whether to stop.
+        public var isCancelled: @Sendable () -> Bool = { false }
+
+        /// Observes nothing.
+        public init() {}
+    }
+
+    private let list: InputList
+    private let options: BuildOptions
+    private let folder: FilePath
+    private let observer: Observer
+    private let failure = Mutex<DatasetError?>(nil)
+    private let budget: SpoolBudget
+
+    /// Bytes of samples that may wait in memory for each job, before they wait on disk.
+    private static let waitingBytes = 64 << 20
+
+    /// Plans a build.
+    ///
+    /// - Throws: `DatasetError` for options that make no sense, or a list without a video.
+    public init(
+        list: InputList, options: BuildOptions, folder: FilePath, observer: Observer = Observer()
+    ) throws(DatasetError) {
+        try options.validate()
+        guard !list.videos.isEmpty else { throw DatasetError(path: nil, "there is no video to build from") }
+        (self.list, self.options, self.folder, self.observer) = (list, options, folder, observer)
+        budget = SpoolBudget(bytes: Self.waitingBytes * max(1, options.jobs))
+    }
+
+    /// Shards of the whole set.
+    public var shards: Int {
+        (list.videos.count + options.videosPerShard - 1) / options.videosPerShard
+    }
+
+    /// What a run came to.
+    public struct Summary: Sendable {
+        /// Shards of this part.
+        public var shards = 0
+        /// Those of them that were there already.
+        public var finishedBefore = 0
+        /// Counts over the shards of this part, by name, as in `dataset.json`.
+        public var totals: [String: Int] = [:]
+        /// The whole set, where this run closed it; nil for a part.
+        public var description: DatasetDescription?
+    }
+
+    /// Builds what is missing of the part; a build of the whole set also closes it.
+    ///
+    /// - Throws: `DatasetError` where the folder belongs to another data set or another process builds into it, where
+    ///   nothing can be written, or when cancelled. What is finished stays and need not be built again.
+    public func run() throws(DatasetError) -> Summary {
+        let hidden = folder.appending(ShardReceipt.folderName)
+        try carrying { () throws(CodecError) in try createFolder(hidden) }
+        let isWhole = options.part.count == 1
+        guard let lock = try KernelLock(hidden.appending("lock"), shared: !isWhole) else {
+            throw DatasetError(path: folder, "another process builds into this folder: wait for it, or choose another")
+        }
+        try checkIdentity()
+        var summary = Summary()
+        let mine = (0..<shards).filter { options.part.contains($0) }
+        let missing = try unfinished(mine)
+        summary.shards = mine.count
+        summary.finishedBefore = mine.count - missing.count
+        // Until the set is closed again there is no finished one here.
+        if !missing.isEmpty { try removeFile(folder.appending(DatasetDescription.fileName)) }
+        try build(missing)
+        for number in mine {
+            let receipt = try ShardReceipt(reading: ShardReceipt.path(in: folder, number: number))
+            summary.totals.merge(receipt.totals) { $0 + $1 }
+        }
+        if isWhole { summary.description = try DatasetClosing.close(folder: folder, jobs: options.jobs) }
+        return withExtendedLifetime(lock) { summary }
+    }
+
+    /// Refuses a folder whose shards were made with other options or of other videos.
+    private func checkIdentity() throws(DatasetError) {
+        for number in 0..<shards {
+            let path = ShardReceipt.path(in: folder, number: number)
+            guard fileSize(path) != nil else { continue }
+            let receipt = try ShardReceipt(reading: path)
+            let remedy = "choose another --output, or remove this folder"
+            if receipt.options != options.json {
+                let changed = Self.differences(receipt.options, options.json)
+                throw DatasetError(path: folder, "was built with other options (\(changed)): \(remedy)")
+            }
+            guard receipt.sourceHash == list.sourceHash else {
+                throw DatasetError(path: folder, "was built from another list of videos or captions: \(remedy)")
+            }
+            return
+        }
+        guard fileSize(folder.appending(DatasetDescription.fileName)) == nil else {
+            throw DatasetError(
+                path: folder, "holds a data set that this build did not make: choose another --output")
+        }
+    }
+
+    private static func differences(_ old: JSONValue, _ new: JSONValue) -> String {
+        let (old, new) = (old.members ?? [:], new.members ?? [:])
+        return Set(old.keys).union(new.keys).sorted().filter { old[$0] != new[$0] }.map {
+            "\($0) \(old[$0]?.json() ?? "not set"), now \(new[$0]?.json() ?? "not set")"
+        }.joined(separator: "; ")
+    }
+
+    /// Those of the shards that are not there as their receipts say.
+    private func unfinished(_ numbers: [Int]) throws(DatasetError) -> [Int] {
+        let isFinished = Mutex([Bool](repeating: false, count: numbers.count))
+        Parallel.forEach(numbers.count, jobs: options.jobs) { index in
+            guard !observer.isCancelled() else { return }
+            let result = isIntact(numbers[index])
+            isFinished.withLock { $0[index] = result }
+        }
+        let flags = isFinished.withLock { $0 }
+        return zip(numbers, flags).filter { !$0.1 }.map(\.0)
+    }
+
+    /// Whether a shard is complete; one that is damaged, or cannot be read, is built again.
+    private func isIntact(_ number: Int) -> Bool {
+        do throws(DatasetError) {
+            let path = ShardReceipt.path(in: folder, number: number)
+            guard fileSize(path) != nil else { return false }
+            let receipt = try ShardReceipt(reading: path)
+            let isOurs = receipt.options == options.json && receipt.sourceHash == list.sourceHash
+            guard isOurs, receipt.shards == shards else { return false }
+            guard let shard = receipt.shard else { return true }
+            let (tar, rows) = (folder.appending(shard.tarName), folder.appending(shard.rowsName))
+            guard fileSize(tar) == shard.bytes else { return false }
+            guard try FileDigest.sha256(tar) == shard.sha256 else { return false }
+            return try FileDigest.sha256(rows) == shard.rowsSHA256
+        } catch {
+            return false
+        }
+    }
+
+    /// Builds shards, videos in the order of the list, as many at a time as there are jobs.
+    private func build(_ numbers: [Int]) throws(DatasetError) {
+        let assemblies = Mutex<[Int: ShardAssembly]>([:])
+        let work = numbers.flatMap { number in videos(of: number).map { (shard: number, video: $0) } }
+        Parallel.forEach(work.count, jobs: options.jobs) { index in
+            let (shard, video) = work[index]
+            guard failure.withLock({ $0 == nil }) else { return }
+            do throws(DatasetError) {
+                try checkCancelled()
+                let target = try open(shard, among: assemblies)
+                if try build(video, slot: video - videos(of: shard).lowerBound, into: target) {
+                    assemblies.withLock { $0[shard] = nil }
+                }
+            } catch {
+                failure.withLock { $0 = $0 ?? error }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+        try checkCancelled()
+    }
+
+    private func build(_ index: Int, slot: Int, into assembly: ShardAssembly) throws(DatasetError) -> Bool {
+        let video = VideoBuild(video: list.videos[index], options: options)
+        let outcome = try video.run { clips, share throws(DatasetError) in
+            observer.progress(index, clips, share)
+            try checkCancelled()
+            // Another job has failed, as on a full disk: what this one makes would be lost.
+            if let error = failure.withLock({ $0 }) { throw error }
+        } deliver: { sample throws(DatasetError) in
+            try assembly.add(sample, slot: slot)
+        }
+        let isComplete = try assembly.finish(slot: slot, reject: outcome.reject, totals: outcome.totals)
+        observer.finished(index, outcome.reject)
+        return isComplete
+    }
+
+    /// The assembly of a shard, made for its first video.
+    private func open(
+        _ shard: Int, among assemblies: borrowing Mutex<[Int: ShardAssembly]>
+    ) throws(DatasetError) -> ShardAssembly {
+        try assemblies.withLock { open throws(DatasetError) in
+            if let there = open[shard] { return there }
+            let made = try assembly(of: shard)
+            open[shard] = made
+            return made
+        }
+    }
+
+    private func videos(of shard: Int) -> Range<Int> {
+        let first = shard * options.videosPerShard
+        return first..<min(first + options.videosPerShard, list.videos.count)
+    }
+
+    private func assembly(of shard: Int) throws(DatasetError) -> ShardAssembly {
+        let path = ShardReceipt.path(in: folder, number: shard)
+        guard let lock = try KernelLock(path.removingLastComponent().appending("\(path.stem ?? "").lock")) else {
+            throw DatasetError(path: path, "another process builds this shard: give each process a part of its own")
+        }
+        // The shard is about to change: what stood here counts no more.
+        try removeFile(path)
+        let receipt = ShardReceipt(
+            tool: options.tool, options: options.json, sourceHash: list.sourceHash, shards: shards, shard: nil,
+            // What the list itself left out belongs to no shard; the first one carries it.
+            rejects: shard == 0 ? list.rejects : [], totals: shard == 0 ? ["listed_rejects": list.rejects.count] : [:])
+        return ShardAssembly(
+            folder: folder, number: shard, videos: videos(of: shard).count, receipt: receipt, lock: lock, budget: budget
+        )
+    }
+
+    private func checkCancelled() throws(DatasetError) {
+        if observer.isCancelled() {
+            throw DatasetError(path: folder, "interrupted: run the same command again to go on where it stopped")
+        }
+    }
+}

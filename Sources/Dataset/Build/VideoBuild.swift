@@ -1,0 +1,77 @@
+import Codec
+
+/// Turns one video into samples, and says what became of it.
+struct VideoBuild {
+    let video: InputVideo
+    let options: BuildOptions
+
+    /// What a video came to.
+    struct Outcome {
+        var reject: Reject?
+        var totals: [String: Int]
+    }
+
+    /// Reads the video to its end.
+    ///
+    /// - Parameters:
+    ///   - progress: told the clips so far and the share read, 0…1; throws to stop.
+    ///   - deliver: takes each sample.
+    /// - Returns: the outcome. A video that cannot be read is an outcome, no error.
+    /// - Throws: what `progress` and `deliver` throw.
+    func run(
+        progress: (Int, Double) throws(DatasetError) -> Void,
+        deliver: (sending Sample) throws(DatasetError) -> Void
+    ) throws(DatasetError) -> Outcome {
+        let reader: ClipReader
+        do throws(CodecError) { reader = try ClipReader(path: video.path, options: options.clips) } catch {
+            return Outcome(reject: reject(.unreadable, error.message), totals: ["videos": 1, "rejected_videos": 1])
+        }
+        let maker = SampleMaker(clips: options.clips, options: options.samples)
+        var columns = SampleColumns()
+        columns.caption = video.caption ?? ""
+        columns.source = video.name
+        columns.metadata = video.metadata
+        var failure: CodecError?
+        while failure == nil {
+            let sample: Sample
+            do throws(CodecError) {
+                guard let clip = try reader.next() else { break }
+                sample = try maker.sample(clip, columns: columns)
+            } catch {
+                failure = error
+                break
+            }
+            try deliver(sample)
+            try progress(reader.counts.clips, reader.share)
+        }
+        let counts = reader.counts
+        let totals = [
+            "videos": 1, "rejected_videos": counts.clips == 0 ? 1 : 0, "clips": counts.clips, "frames": counts.frames,
+            "shots": counts.shots, "short_shots": counts.shortShots, "tails": counts.tails,
+            "damaged_frames": counts.damaged,
+        ]
+        return Outcome(reject: reject(reader, failure), totals: totals)
+    }
+
+    private func reject(_ kind: Reject.Kind, _ reason: String, clips: Int = 0) -> Reject {
+        Reject(video: video.name, kind: kind, reason: reason, clips: clips)
+    }
+
+    /// Why a video that was opened gave no clip, or not all.
+    private func reject(_ reader: ClipReader, _ failure: CodecError?) -> Reject? {
+        let counts = reader.counts
+        if let failure { return reject(.unreadable, failure.message, clips: counts.clips) }
+        if counts.frames == 0 { return reject(.unreadable, "no picture could be decoded") }
+        if reader.damage > 0 {
+            let what = "\(reader.damage) damaged frames or packets; from each to the next key frame nothing is taken"
+            return reject(.damaged, what, clips: counts.clips)
+        }
+        if let truncation = reader.truncation { return reject(.truncated, truncation, clips: counts.clips) }
+        guard counts.clips == 0 else { return nil }
+        let rate = "at \(options.clips.framesPerSecond) frames a second"
+        let wanted = options.clips.stride.map { "with a stride of \($0)" } ?? rate
+        let shots = counts.shots == 1 ? "one shot" : "\(counts.shots) shots"
+        let what = "\(counts.frames) frames in \(shots)"
+        return reject(.noClip, "\(what): too short for a clip of \(options.clips.frames) \(wanted)")
+    }
+}

@@ -1,0 +1,123 @@
+import Codec
+
+/// Brings pictures to the size of the clips by libswscale with exact rounding, RGB out.
+///
+/// YCbCr is scaled as such and made RGB at the small size: scaling straight to RGB takes libswscale's plain C code.
+/// `crop` cuts the picture to the target's proportions first, so that nothing is scaled in vain. Sample aspect ratio and
+/// rotation are undone: a clip shows what a player shows.
+final class ClipFitter {
+    private let options: ClipOptions
+    private let rotation: Int
+    private let aspect: Double
+    private var plan: Plan?
+
+    /// What to do with pictures of one size and format.
+    private struct Plan {
+        var crop: Crop
+        var scaler: Scaler
+        var scaled: Picture
+        /// Makes RGB of what `scaler` gives, where that is YCbCr.
+        var finish: (scaler: Scaler, rgb: Picture)?
+        /// Where the scaled picture stands in the clip's frame.
+        var left: Int
+        var top: Int
+        var source: Size
+    }
+
+    /// - Parameters:
+    ///   - rotation: clockwise degrees to turn pictures by.
+    ///   - aspect: width of a sample over its height.
+    init(_ options: ClipOptions, rotation: Int, aspect: Double) {
+        self.options = options
+        self.rotation = rotation
+        self.aspect = aspect > 0.05 && aspect < 20 ? aspect : 1
+    }
+
+    /// The picture as a frame of a clip.
+    func fit(_ picture: Picture) throws(CodecError) -> RGBImage {
+        if plan == nil || plan?.source != picture.size { plan = try makePlan(picture) }
+        guard var plan else { preconditionFailure("a plan was just made") }
+        let cut = plan.crop == Crop() ? picture : try picture.cropping(plan.crop)
+        if !plan.scaler.accepts(cut) {
+            plan = try makePlan(picture)
+            self.plan = plan
+        }
+        plan.scaler.scale(cut, into: plan.scaled)
+        if let finish = plan.finish { finish.scaler.scale(plan.scaled, into: finish.rgb) }
+        return image(plan)
+    }
+
+    private func makePlan(_ picture: Picture) throws(CodecError) -> Plan {
+        let turned = rotation % 180 != 0
+        let target =
+            turned
+            ? Size(width: options.height, height: options.width) : Size(width: options.width, height: options.height)
+        let shape = Double(picture.size.width) * aspect / Double(picture.size.height)
+        let wanted = Double(target.width) / Double(target.height)
+        var crop = Crop()
+        var scaled = target
+        switch options.fit {
+        case .stretch: break
+        case .crop where shape > wanted:
+            let width = min(picture.size.width, max(1, Int((Double(picture.size.width) * wanted / shape).rounded())))
+            // Even, so that chroma samples stay where they are.
+            crop.left = (picture.size.width - width) / 2 & ~1
+            crop.right = picture.size.width - width - crop.left
+        case .crop:
+            let height = min(picture.size.height, max(1, Int((Double(picture.size.height) * shape / wanted).rounded())))
+            crop.top = (picture.size.height - height) / 2 & ~1
+            crop.bottom = picture.size.height - height - crop.top
+        case .pad where shape > wanted:
+            scaled.height = max(1, Int((Double(target.height) * wanted / shape).rounded()))
+        case .pad:
+            scaled.width = max(1, Int((Double(target.width) * shape / wanted).rounded()))
+        }
+        let cut = crop == Crop() ? picture : try picture.cropping(crop)
+        let format = picture.isYCbCr ? PixelFormat.yuv444p : .rgb24
+        let small = try Picture(size: scaled, format: format)
+        small.setMatrix(of: picture)
+        let finish: (Scaler, Picture)? =
+            if format == .rgb24 {
+                nil
+            } else {
+                (try Scaler(from: small, to: scaled, .rgb24), try Picture(size: scaled, format: .rgb24))
+            }
+        return Plan(
+            crop: crop, scaler: try Scaler(from: cut, to: scaled, format), scaled: small, finish: finish,
+            left: (target.width - scaled.width) / 2, top: (target.height - scaled.height) / 2, source: picture.size)
+    }
+
+    /// The scaled picture turned upright, on black where it does not fill the frame.
+    private func image(_ plan: Plan) -> RGBImage {
+        var image = RGBImage(width: options.width, height: options.height)
+        let (width, height) = (options.width, options.height)
+        let rgb = plan.finish?.rgb ?? plan.scaled
+        let (plane, size) = (rgb.plane(0), rgb.size)
+        image.pixels.withUnsafeMutableBufferPointer { pixels in
+            guard let out = pixels.baseAddress else { return }
+            for row in 0..<size.height {
+                let line = plane.base + row * plane.stride
+                let (x, y) = (plan.left, plan.top + row)
+                // The step in the target from one source pixel to the next, and where the row begins.
+                let (start, step) =
+                    switch rotation {
+                    case 90: ((x * width) + (width - 1 - y), width)
+                    case 180: ((height - 1 - y) * width + (width - 1 - x), -1)
+                    case 270: ((height - 1 - x) * width + y, -width)
+                    default: (y * width + x, 1)
+                    }
+                guard step != 1 else {
+                    (out + start * 3).update(from: line, count: size.width * 3)
+                    continue
+                }
+                for column in 0..<size.width {
+                    (out + (start + column * step) * 3).update(from: line + column * 3, count: 3)
+                }
+            }
+        }
+        return withExtendedLifetime(rgb) { image }
+    }
+}
+
+@available(*, unavailable)
+extension ClipFitter: Sendable {}

@@ -1,0 +1,199 @@
+public import Codec
+public import SystemPackage
+
+/// Cuts one video into clips in a single pass: decodes it, finds its shots, and samples clips from them.
+///
+/// Memory holds one clip and one decoded picture, however long the video is. From a damaged picture up to the next key
+/// frame nothing is taken; behind it a new shot begins.
+public final class ClipReader {
+    /// What a video came to beside its clips.
+    public struct Counts: Sendable, Equatable {
+        /// Pictures decoded.
+        public var frames = 0
+        /// Shots, the first included.
+        public var shots = 0
+        /// Shots that ended before they gave a clip.
+        public var shortShots = 0
+        /// Shots whose last pictures were left over.
+        public var tails = 0
+        /// Pictures passed over because of damage.
+        public var damaged = 0
+        /// Clips so far.
+        public var clips = 0
+    }
+
+    /// A sampled picture of the shot.
+    private struct Sampled {
+        var image: RGBImage
+        var seconds: Double
+        var frame: Int
+    }
+
+    /// A decoded picture that may still be chosen.
+    private struct Candidate {
+        var picture: Picture
+        var seconds: Double
+        var frame: Int
+        /// Its image, once scaled.
+        var image: RGBImage?
+    }
+
+    private let reader: VideoReader
+    private let options: ClipOptions
+    private let meter: ContentMeter
+    private let fitter: ClipFitter
+    private var sampler: ClipSampler
+    private var newest: Candidate?
+    private var previous: Candidate?
+    /// The latest sampled pictures of the shot, at most a clip's worth.
+    private var sampled: [Sampled] = []
+    /// The content values since the frame numbered `contentStart`, that frame's own included.
+    private var contents: [Double] = []
+    private var contentStart = 0
+    private var ready: [Clip] = []
+    private var clipsOfShot = 0
+    private var sampledSinceClip = 0
+    private var awaitsKey = false
+    private var damagedPackets = 0
+    private var lastSeconds: Double?
+    private var hasEnded = false
+    /// What the video came to so far.
+    public private(set) var counts = Counts()
+
+    /// Opens a video.
+    ///
+    /// - Throws: `CodecError` where it cannot be opened or holds no video.
+    public init(path: FilePath, options: ClipOptions) throws(CodecError) {
+        var decoding = DecoderOptions()
+        decoding.exportsMotionVectors = false
+        decoding.cropping = true
+        reader = try VideoReader(path: path, options: decoding)
+        self.options = options
+        let stream = reader.stream
+        meter = ContentMeter(rule: options.rule, rotation: stream.rotation)
+        fitter = ClipFitter(options, rotation: stream.rotation, aspect: stream.sampleAspect)
+        sampler = ClipSampler(options)
+    }
+
+    /// What cut the file short, in words, nil where nothing did.
+    public var truncation: String? { hasEnded ? reader.truncation : nil }
+    /// How far reading has come, 0…1.
+    public var share: Double { reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0 }
+    /// Pictures or packets that were damaged.
+    public var damage: Int { counts.damaged + reader.damagedPacketCount }
+
+    /// The next clip, nil at the end of the video or of the clips that the options want.
+    ///
+    /// - Throws: `CodecError` where a picture cannot be converted, or memory is short.
+    public func next() throws(CodecError) -> Clip? {
+        while ready.isEmpty, !hasEnded {
+            guard let picture = try reader.next() else {
+                hasEnded = true
+                try endShot()
+                break
+            }
+            try take(picture)
+        }
+        guard !ready.isEmpty, counts.clips < options.clipsPerVideo ?? .max else { return nil }
+        counts.clips += 1
+        return ready.removeFirst()
+    }
+
+    private func take(_ picture: Picture) throws(CodecError) {
+        let frame = counts.frames
+        counts.frames += 1
+        let content = try meter.next(picture).value
+        if picture.isDamaged || reader.damagedPacketCount > damagedPackets {
+            damagedPackets = reader.damagedPacketCount
+            // A key frame that is itself whole, decoded after a lost packet, mends everything.
+            awaitsKey = picture.isDamaged || !picture.isKey
+            try endShot()
+        } else if picture.isKey {
+            awaitsKey = false
+        }
+        let seconds = time(of: picture)
+        guard !awaitsKey else {
+            counts.damaged += 1
+            return
+        }
+        let isJump = newest.map { abs(seconds - $0.seconds) > ClipSampler.longestStep(options) } ?? false
+        let isCut = newest != nil && options.cutThreshold.map { content >= $0 } ?? false
+        if isCut || isJump { try endShot() }
+        // Time that stands still gives no instant a nearer picture.
+        if let newest, seconds <= newest.seconds {
+            contents.append(content)
+            return
+        }
+        if newest == nil { beginShot(frame) } else { contents.append(content) }
+        previous = newest
+        newest = Candidate(picture: picture, seconds: seconds, frame: frame)
+        for choice in sampler.add(time: seconds) { try keep(choice) }
+    }
+
+    private func beginShot(_ frame: Int) {
+        counts.shots += 1
+        (contentStart, contents) = (frame, [0])
+        (clipsOfShot, sampledSinceClip) = (0, 0)
+        sampler.reset()
+    }
+
+    private func endShot() throws(CodecError) {
+        guard newest != nil else { return }
+        if let choice = sampler.end() { try keep(choice) }
+        if clipsOfShot == 0 { counts.shortShots += 1 } else if sampledSinceClip > 0 { counts.tails += 1 }
+        sampled.removeAll(keepingCapacity: true)
+        (newest, previous) = (nil, nil)
+    }
+
+    private func keep(_ choice: ClipSampler.Choice) throws(CodecError) {
+        guard let chosen = try choice.isPrevious ? scaled(&previous) : scaled(&newest) else { return }
+        sampled.append(chosen)
+        sampledSinceClip += 1
+        if sampled.count > options.frames { sampled.removeFirst() }
+        guard sampler.firstInstant(completedBy: choice.instant) != nil, sampled.count == options.frames else { return }
+        clipsOfShot += 1
+        sampledSinceClip = 0
+        ready.append(clip())
+        forgetContents()
+    }
+
+    /// The candidate as a sampled picture; scaled once, however often it is chosen.
+    private func scaled(_ candidate: inout Candidate?) throws(CodecError) -> Sampled? {
+        guard let chosen = candidate else { return nil }
+        let image: RGBImage
+        if let ready = chosen.image { image = ready } else { image = try fitter.fit(chosen.picture) }
+        candidate?.image = image
+        return Sampled(image: image, seconds: chosen.seconds, frame: chosen.frame)
+    }
+
+    private func clip() -> Clip {
+        let (first, last) = (sampled[0].frame, sampled[sampled.count - 1].frame)
+        let span = contents[(first - contentStart + 1)..<max(first - contentStart + 1, last - contentStart + 1)]
+        return Clip(
+            frames: sampled.map(\.image), seconds: sampled.map(\.seconds),
+            meanContent: span.isEmpty ? .nan : span.reduce(0, +) / Double(span.count),
+            maximumContent: span.max() ?? .nan, shot: counts.shots - 1, sourceFrames: first...last)
+    }
+
+    /// Drops content values before every picture that a later clip can begin with.
+    private func forgetContents() {
+        let first = sampled[0].frame
+        contents.removeFirst(first - contentStart)
+        contentStart = first
+    }
+
+    /// Presentation time in seconds; where the file has none, one average interval after the picture before.
+    private func time(of picture: Picture) -> Double {
+        let stream = reader.stream
+        let pts = picture.packetNumber.flatMap { reader.packets[$0].pts }
+        let rate = stream.averageFrameRate.value
+        let seconds =
+            pts.map { (Double($0) * stream.timeBase.value * 1e6).rounded() / 1e6 }
+            ?? (lastSeconds.map { $0 + 1 / (rate > 0 ? rate : 25) } ?? 0)
+        lastSeconds = seconds
+        return seconds
+    }
+}
+
+@available(*, unavailable)
+extension ClipReader: Sendable {}

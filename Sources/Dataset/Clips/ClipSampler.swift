@@ -1,0 +1,81 @@
+/// Decides which pictures of a shot clips are made of: pure bookkeeping, no pixels.
+///
+/// A shot wants a picture at every instant `start + m / fps` (or every `stride`-th picture); clip `j` consists of the
+/// instants `j · hop … j · hop + frames − 1`. Each instant takes the picture nearest in time, the earlier of two equally
+/// near. An instant after the last picture takes it if no further away than half the last interval.
+struct ClipSampler {
+    /// A picture chosen for an instant.
+    struct Choice: Equatable {
+        /// The instant's number within the shot.
+        var instant: Int
+        /// Whether the picture is the one before the newest; otherwise it is the newest.
+        var isPrevious: Bool
+    }
+
+    private let options: ClipOptions
+    private let hop: Int
+    private var start = 0.0
+    private var previous: Double?
+    private var pictures = 0
+    private var instant = 0
+    private var interval = 0.0
+
+    init(_ options: ClipOptions) {
+        self.options = options
+        hop = options.hop ?? options.frames
+    }
+
+    /// Begins a new shot with the next picture.
+    mutating func reset() { self = ClipSampler(options) }
+
+    /// The longest step from picture to picture that a shot may have, in seconds: a clip's length and at least one. Beyond
+    /// it time is broken, and a new shot begins.
+    static func longestStep(_ options: ClipOptions) -> Double {
+        max(1, Double(options.frames) / options.framesPerSecond)
+    }
+
+    /// Whether a clip contains the instant.
+    private func isWanted(_ instant: Int) -> Bool { instant % hop < options.frames }
+
+    /// The choices for the instants that the newest picture settles.
+    ///
+    /// - Parameter time: of the newest picture, seconds, later than that of the one before.
+    mutating func add(time: Double) -> [Choice] {
+        defer { pictures += 1 }
+        var choices: [Choice] = []
+        func choose(isPrevious: Bool) {
+            if isWanted(instant) { choices.append(Choice(instant: instant, isPrevious: isPrevious)) }
+            instant += 1
+        }
+        if let stride = options.stride {
+            if pictures % stride == 0 { choose(isPrevious: false) }
+            return choices
+        }
+        if let before = previous {
+            while case let wanted = start + Double(instant) / options.framesPerSecond, wanted <= time {
+                choose(isPrevious: wanted - before <= time - wanted)
+            }
+            interval = time - before
+        } else {
+            start = time
+            choose(isPrevious: false)
+        }
+        previous = time
+        return choices
+    }
+
+    /// The choice for the instant that the end of the shot settles, if there is one; the newest picture is meant.
+    mutating func end() -> Choice? {
+        guard options.stride == nil, let last = previous else { return nil }
+        let wanted = start + Double(instant) / options.framesPerSecond
+        guard isWanted(instant), wanted - last <= interval / 2 else { return nil }
+        defer { instant += 1 }
+        return Choice(instant: instant, isPrevious: false)
+    }
+
+    /// The first instant of the clip that `instant` completes, nil where it completes none.
+    func firstInstant(completedBy instant: Int) -> Int? {
+        let first = instant - options.frames + 1
+        return first >= 0 && first % hop == 0 ? first : nil
+    }
+}

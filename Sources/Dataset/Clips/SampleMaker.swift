@@ -1,0 +1,143 @@
+import CKernels
+import Codec
+import MotionVectors
+
+/// Makes samples of clips: arrays as `.npy` files, the first frame, and the scores that need the pixels.
+///
+/// With `p = P(v̂ⁿ⁻¹, m)` the whole-pixel prediction and `r = vⁿ − p`, frames are rebuilt as `vⁿ = p + r` without loss;
+/// hence the frame predicted from is the same in the open and in the closed loop.
+struct SampleMaker {
+    let clips: ClipOptions
+    let options: SampleOptions
+
+    /// The sample of a clip.
+    ///
+    /// - Parameter columns: what is known of the video: caption, source, metadata.
+    func sample(_ clip: Clip, columns: SampleColumns) throws(CodecError) -> Sample {
+        let first = clip.frames[0]
+        let (width, height, count) = (first.width, first.height, clip.frames.count)
+        var columns = columns
+        columns.seconds = clip.seconds
+        columns.hash = PerceptualHash.of(clip.frames[count / 2])
+        columns.scores = Dictionary(uniqueKeysWithValues: SampleColumns.builtScores.map { ($0, Double.nan) })
+        columns.scores["motion_content"] = clip.meanContent
+        columns.scores["motion_content_max"] = clip.maximumContent
+        columns.metadata["shot"] = .integer(clip.shot)
+        columns.metadata["frames"] = .integer(count)
+        columns.metadata["width"] = .integer(width)
+        columns.metadata["height"] = .integer(height)
+
+        var members: [(name: String, bytes: [UInt8])] = [
+            ("first.npy", Self.array(.uint8, [height, width, 3]) { $0.append(contentsOf: first.pixels) }),
+            ("jpg", try first.jpeg(quality: 90)), ("txt", Array(columns.caption.utf8)),
+        ]
+        if options.representations.contains(.frames) {
+            members.append(
+                (
+                    "frames.npy",
+                    Self.array(.uint8, [count, height, width, 3]) { bytes in
+                        for frame in clip.frames { bytes.append(contentsOf: frame.pixels) }
+                    }
+                ))
+        }
+        let (difference, mean) = differences(clip)
+        columns.scores["motion_difference"] = mean
+        if options.representations.contains(.difference) { members.append(("difference.npy", difference)) }
+        if options.representations.contains(.motionResidual) {
+            let fields = try motion(clip)
+            members.append(("mv.npy", vectors(fields)))
+            members.append(("residual.npy", residual(clip, fields)))
+            let statistics = ClipMotion(fields, seconds: clip.seconds, width: width, height: height)
+            columns.scores["motion_vector"] = statistics.speed
+            columns.scores["motion_vector_moving"] = statistics.moving
+            columns.scores["motion_vector_global"] = statistics.global
+        }
+        return Sample(members: members, columns: columns)
+    }
+
+    /// The bytes of a `.npy` file.
+    private static func array(_ type: NPYType, _ shape: [Int], _ fill: (inout [UInt8]) -> Void) -> [UInt8] {
+        let header = NPYHeader(type: type, shape: shape)
+        var bytes = header.bytes
+        bytes.reserveCapacity(header.size + header.payload)
+        fill(&bytes)
+        precondition(bytes.count == header.size + header.payload, "an array of \(shape) with \(bytes.count) bytes")
+        return bytes
+    }
+
+    /// The bytes of a `.npy` file of int16 pictures, each filled by `fill`.
+    private static func pictures(
+        _ count: Int, width: Int, height: Int, _ fill: (Int, UnsafeMutablePointer<Int16>) -> Void
+    ) -> [UInt8] {
+        let header = NPYHeader(type: .int16, shape: [count, height, width, 3])
+        let values = width * height * 3
+        return [UInt8](unsafeUninitializedCapacity: header.size + header.payload) { buffer, initialized in
+            let raw = UnsafeMutableRawBufferPointer(buffer)
+            raw.copyBytes(from: header.bytes)
+            let base = UnsafeMutableRawBufferPointer(rebasing: raw[header.size...]).bindMemory(to: Int16.self)
+            if let start = base.baseAddress {
+                for index in 0..<count { fill(index, start + index * values) }
+            }
+            initialized = header.size + header.payload
+        }
+    }
+
+    /// `difference.npy`, and the mean absolute difference.
+    private func differences(_ clip: Clip) -> (bytes: [UInt8], mean: Double) {
+        let values = clip.frames[0].pixels.count
+        var sum: UInt64 = 0
+        let bytes = Self.pictures(
+            clip.frames.count - 1, width: clip.frames[0].width, height: clip.frames[0].height
+        ) { index, out in
+            clip.frames[index + 1].pixels.withUnsafeBufferPointer { frame in
+                clip.frames[index].pixels.withUnsafeBufferPointer { before in
+                    guard let frame = frame.baseAddress, let before = before.baseAddress else { return }
+                    pframe_subtract(out, frame, before, values)
+                }
+            }
+            sum += pframe_sum_magnitude(out, values)
+        }
+        return (bytes, Double(sum) / Double(values * (clip.frames.count - 1)))
+    }
+
+    private func motion(_ clip: Clip) throws(CodecError) -> [MotionField] {
+        let size = Size(width: clip.frames[0].width, height: clip.frames[0].height)
+        let reencoded = options.motionSource == .h264 ? try ReencodedMotion(size: size, radius: options.radius) : nil
+        var search = BlockSearch()
+        search.radius = options.radius
+        let converter = try Scaler(from: size, .rgb24, to: size, .yuv420p)
+        var fields: [MotionField] = []
+        var previous: Picture?
+        for frame in clip.frames {
+            let picture = try frame.converted(by: converter, to: .yuv420p)
+            if let reencoded {
+                if let field = try reencoded.next(picture) { fields.append(field) }
+            } else if let previous {
+                fields.append(search.field(of: picture.plane(0), against: previous.plane(0), previous: fields.last))
+            }
+            previous = picture
+        }
+        return withExtendedLifetime(previous) { fields }
+    }
+
+    private func vectors(_ fields: [MotionField]) -> [UInt8] {
+        Self.array(.int16, [fields.count, fields[0].rows, fields[0].columns, 2]) { bytes in
+            for field in fields { field.vectors.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+        }
+    }
+
+    private func residual(_ clip: Clip, _ fields: [MotionField]) -> [UInt8] {
+        let values = clip.frames[0].pixels.count
+        return Self.pictures(
+            fields.count, width: clip.frames[0].width, height: clip.frames[0].height
+        ) { index, out in
+            let prediction = WholePixelCompensation.predict(from: clip.frames[index], fields[index])
+            clip.frames[index + 1].pixels.withUnsafeBufferPointer { frame in
+                prediction.pixels.withUnsafeBufferPointer { prediction in
+                    guard let frame = frame.baseAddress, let prediction = prediction.baseAddress else { return }
+                    pframe_subtract(out, frame, prediction, values)
+                }
+            }
+        }
+    }
+}

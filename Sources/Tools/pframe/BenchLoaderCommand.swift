@@ -1,0 +1,150 @@
+import ArgumentParser
+import Dataset
+import SystemPackage
+
+/// `pframe bench-loader`.
+struct BenchLoaderCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench-loader",
+        abstract: "Measure how fast a data set is read, beside cat.",
+        discussion: """
+            Reads epochs of the data set as training does, checksums included, and prints samples and bytes a second. \
+            For a folder it then has cat read the same shards, and prints how the two compare.
+
+            EXAMPLES:
+              pframe bench-loader DATASET
+              pframe bench-loader DATASET --members mv.npy --batch-size 64 --json
+              pframe bench-loader http://host/DATASET --threads 8
+              pframe bench-loader DATASET --list-keys --no-shuffle
+            """)
+
+    @OptionGroup var loading: LoaderArguments
+
+    @Option(help: "Epochs to read; default: as many as take two seconds.")
+    var epochs: Int?
+
+    @Option(help: "The epoch to begin with.")
+    var epoch = 0
+
+    @Option(help: "The position in the first epoch to begin at, in samples of all ranks.")
+    var position = 0
+
+    @Flag(help: "Print position and key of the samples in order, a line each, instead of measuring.")
+    var listKeys = false
+
+    @OptionGroup var report: ReportOptions
+
+    private struct Result: Encodable {
+        let samplesPerSecond: Double
+        let bytesPerSecond: Double
+        let firstSampleMs: Double
+        let catBytesPerSecond: Double?
+        let ratio: Double?
+        let samples: Int
+        let damaged: Int
+    }
+
+    func validate() throws {
+        if let epochs, epochs < 1 { throw ValidationError("--epochs takes 1 or more") }
+        if epoch < 0 || position < 0 { throw ValidationError("--epoch and --position take 0 or more") }
+    }
+
+    func run() throws {
+        let damaged: [DamagedSample]
+        do throws(DatasetError) {
+            var options = loading.options
+            options.start = LoaderPosition(epoch: epoch, samples: position)
+            let start = Progress.now()
+            let loader = try Loader(loading.source, options: options)
+            if listKeys { try list(loader) } else { try measure(loader, since: start) }
+            damaged = loader.damaged
+        } catch {
+            throw DataProblem(message: "error: \(error)")
+        }
+        for sample in damaged { Console.error("damaged: \(sample)") }
+        if Interruption.isRequested { throw DataProblem(message: "interrupted") }
+        if !damaged.isEmpty { throw DataProblem() }
+    }
+
+    /// Runs through epochs.
+    private func read(
+        _ loader: Loader, enough: () -> Bool, _ body: (Batch) -> Void
+    ) throws(DatasetError) {
+        var number = epoch
+        while true {
+            while let batch = try loader.next() {
+                body(batch)
+                if Interruption.isRequested { return }
+            }
+            number += 1
+            if number - epoch >= epochs ?? Int.max || epochs == nil && enough() { return }
+            try loader.startEpoch(number)
+        }
+    }
+
+    private func list(_ loader: Loader) throws(DatasetError) {
+        try read(loader, enough: { true }) { batch in
+            for (position, row) in zip(batch.positions, batch.rows) { Console.output("\(position) \(row.key)") }
+        }
+    }
+
+    private func measure(_ loader: Loader, since start: Double) throws(DatasetError) {
+        var first: Double?
+        try read(loader, enough: { Progress.now() - start >= 2 || loader.dataset.samples == 0 }) { batch in
+            if first == nil, batch.count > 0 { first = Progress.now() - start }
+        }
+        let (elapsed, statistics) = (Progress.now() - start, loader.statistics)
+        let bytesPerSecond = Double(statistics.bytes) / elapsed
+        let cat = try catSpeed(loader.dataset)
+        let result = Result(
+            samplesPerSecond: Double(statistics.samples) / elapsed, bytesPerSecond: bytesPerSecond,
+            firstSampleMs: (first ?? 0) * 1000, catBytesPerSecond: cat, ratio: cat.map { bytesPerSecond / $0 },
+            samples: statistics.samples, damaged: statistics.damaged)
+        if report.json {
+            do { try Console.json(result) } catch { throw DatasetError(path: nil, "\(error)") }
+        } else {
+            show(result)
+        }
+    }
+
+    /// Bytes a second of `cat` over the set's shards, the best of three times; nil where they are not in a folder.
+    private func catSpeed(_ dataset: DatasetDescription) throws(DatasetError) -> Double? {
+        guard case .folder(let folder) = try loading.source, dataset.bytes > 0 else { return nil }
+        var (paths, bytes): ([String], Int) = ([], 0)
+        // Enough to measure, also of a set that is larger than the memory.
+        for shard in dataset.shards where bytes < 4_000_000_000 {
+            paths.append(folder.appending(shard.tarName).string)
+            bytes += shard.bytes
+        }
+        do {
+            let nowhere = try FileDescriptor.open("/dev/null", .writeOnly)
+            return try nowhere.closeAfter {
+                var best = 0.0
+                for _ in 0..<3 where !Interruption.isRequested {
+                    let start = Progress.now()
+                    let cat = try ChildProcess(["cat", "--"] + paths, output: nowhere, errors: nowhere)
+                    guard cat.exitCode(wait: true) == 0 else { return nil }
+                    best = max(best, Double(bytes) / (Progress.now() - start))
+                }
+                return best
+            }
+        } catch {
+            throw error as? DatasetError ?? DatasetError(path: "/dev/null", "\(error)")
+        }
+    }
+
+    private func show(_ result: Result) {
+        func rate(_ bytes: Double) -> String { "\(Format.fixed(bytes / 1e9, 2)) GB/s" }
+        var rows = [
+            ["loader", "\(Format.count(Int(result.samplesPerSecond))) samples/s", rate(result.bytesPerSecond)]
+        ]
+        if let cat = result.catBytesPerSecond, let ratio = result.ratio {
+            rows.append(["cat", "", rate(cat)])
+            rows.append(["loader / cat", "", Format.fixed(ratio, 2)])
+        }
+        rows.append(["first batch", "", "\(Format.fixed(result.firstSampleMs, 1)) ms"])
+        rows.append(["samples read", "", Format.count(result.samples)])
+        rows.append(["damaged", "", Format.count(result.damaged)])
+        Console.output(Format.table(rows))
+    }
+}
