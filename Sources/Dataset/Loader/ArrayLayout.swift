@@ -1,0 +1,70 @@
+public import MotionVectors
+
+/// An array that every sample of a data set has, with the same type and shape.
+public struct ArrayMember: Sendable, Equatable {
+    /// The name behind the key: `residual.npy`.
+    public let name: String
+    /// The type of every element.
+    public let type: NPYType
+    /// The dimensions of one sample's array.
+    public let shape: [Int]
+    /// The header as it stands in most samples.
+    let header: [UInt8]
+
+    /// Bytes of one sample's elements.
+    public var size: Int { shape.reduce(type.size, *) }
+
+    /// `int16 [15, 128, 128, 3]`.
+    var summary: String { Self.summary(type, shape) }
+
+    static func summary(_ type: NPYType, _ shape: [Int]) -> String { "\(type) \(shape)" }
+}
+
+/// The arrays that batches deliver, taken from the first sound sample: all others must agree.
+struct ArrayLayout: Sendable {
+    /// The arrays in the order in which they were asked for, or lie in the sample.
+    let members: [ArrayMember]
+    /// The key of the sample that they were taken from.
+    let key: String
+
+    /// The number of a member, nil where it is not delivered.
+    func index(of name: String) -> Int? { members.firstIndex { $0.name == name } }
+
+    /// Takes the arrays of a sample.
+    ///
+    /// - Parameters:
+    ///   - record: the sample's bytes, checked.
+    ///   - names: the members to deliver; empty for all that are `.npy`.
+    /// - Throws: `DatasetError` where one is missing, or is no array that can be delivered.
+    init(_ record: UnsafeRawBufferPointer, of row: ShardRow, in shard: OpenShard, names: [String]) throws(DatasetError)
+    {
+        let names = names.isEmpty ? row.members.map(\.name).filter { Self.isArray($0) } : names
+        var members: [ArrayMember] = []
+        for name in names {
+            guard let member = row.member(name) else {
+                let others = row.members.map(\.name).joined(separator: ", ")
+                throw shard.error(at: row.offset, "sample \(row.key) has no member \(name); it has \(others)")
+            }
+            let start = member.offset - row.offset
+            let bytes = UnsafeRawBufferPointer(rebasing: record[start..<(start + member.length)])
+            do throws(NPYHeader.Problem) {
+                let header = try NPYHeader(bytes)
+                members.append(
+                    ArrayMember(
+                        name: name, type: header.type, shape: header.shape, header: Array(bytes.prefix(header.size))))
+            } catch {
+                throw shard.error(at: member.offset, "sample \(row.key): \(name) \(error)")
+            }
+            let expected = members[members.count - 1].header.count + members[members.count - 1].size
+            guard expected == bytes.count else {
+                throw shard.error(
+                    at: member.offset,
+                    "sample \(row.key): \(name) has \(bytes.count) bytes, its header says \(expected)")
+            }
+        }
+        (self.members, key) = (members, row.key)
+    }
+
+    /// Whether a member is an array by its name.
+    static func isArray(_ name: String) -> Bool { name == "npy" || name.hasSuffix(".npy") }
+}
