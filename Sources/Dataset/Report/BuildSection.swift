@@ -1,0 +1,101 @@
+/// How a data set was made: its options in words, and what became of the videos.
+struct BuildSection: Sendable {
+    let description: DatasetDescription
+    let facts: ReportFacts
+
+    var html: HTML {
+        """
+        <section id="build"><h2>How it was built</h2>
+        <div class="columns"><div>\(sentences)\(rejects)</div><div>\(account)</div></div>
+        </section>
+
+        """
+    }
+
+    /// The options in words, or as they are where they are not those of a build.
+    private var sentences: HTML {
+        let options = description.options
+        guard let frames = options["frames"]?.int, let width = options["width"]?.int,
+            let height = options["height"]?.int
+        else { return table(of: options.members ?? [:]) }
+        let rate =
+            options["stride"]?.int.map { "every \(NumberText.count($0, "frame"))" }
+            ?? options["fps"]?.double.map { "\(NumberText.short($0)) frames a second" } ?? "its own rate"
+        let fit = ["crop": ", cropped to fill", "pad": ", with black bars", "stretch": ", stretched"]
+        var text =
+            "Clips of \(NumberText.count(frames, "frame")) at \(rate), \(width) × \(height) pixels"
+            + (options["fit"]?.string.flatMap { fit[$0] } ?? "") + "."
+        if let hop = options["hop"]?.int {
+            text += hop == frames ? " Each begins where the one before ends" : " One begins every \(hop) frames"
+            text += options["clips_per_video"]?.int.map { ", at most \(NumberText.count($0)) of a video." } ?? "."
+        }
+        text +=
+            options["cut_threshold"]?.double.map {
+                " Shots are cut where the content value reaches \(NumberText.short($0))"
+                    + (options["content_rule"]?.string.map { ", pictures shrunk by rule \($0)." } ?? ".")
+            } ?? " Clips may run across cuts."
+        let names = options["represent"]?.array?.compactMap(\.string) ?? []
+        let words = names.map {
+            $0 == "motion-residual" ? "motion vectors and residual" : $0 == "difference" ? "differences" : $0
+        }
+        if !names.isEmpty { text += " Samples hold \(words.joined(separator: ", "))" }
+        if names.contains(Representation.motionResidual.rawValue), let source = options["motion_source"]?.string {
+            let methods = ["h264": "re-encoding as H.264", "search": "block search"]
+            text += ", motion found by \(methods[source] ?? source)"
+            text += options["radius"]?.int.map { " within \(NumberText.count($0, "pixel"))" } ?? ""
+        }
+        if !names.isEmpty { text += "." }
+        return "<p>\(text)</p>"
+    }
+
+    private func table(of members: [String: JSONValue]) -> HTML {
+        guard !members.isEmpty else { return "" }
+        let rows = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map { name, value -> HTML in
+            "<tr><th scope=\"row\">\(name)</th><td>\(value.string ?? value.json())</td></tr>"
+        }
+        return "<table class=\"list\"><tbody>\(rows)</tbody></table>"
+    }
+
+    /// The names of totals in the order of the work, with what they count.
+    private static let totals = [
+        ("videos", "videos read"), ("rejected_videos", "of these, gave no clip"),
+        ("listed_rejects", "named in the list, not read"), ("frames", "frames decoded"), ("shots", "shots"),
+        ("short_shots", "of these, too short for a clip"), ("tails", "of these, with a tail left over"),
+        ("damaged_frames", "damaged frames"), ("clips", "clips"),
+    ]
+
+    private var account: HTML {
+        let known = Self.totals.compactMap { name, words in description.totals[name].map { (words, $0) } }
+        // What a filter kept and dropped has a section of its own.
+        let told = Set(Self.totals.map(\.0) + ["kept", "dropped"])
+        let others = description.totals.filter { !told.contains($0.key) }
+            .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map { ($0.key, $0.value) }
+        guard !(known + others).isEmpty else { return "" }
+        let rows = (known + others).map { words, count -> HTML in
+            "<tr><th scope=\"row\">\(words)</th><td>\(NumberText.count(count))</td></tr>"
+        }
+        return "<table class=\"numbers\"><tbody>\(rows)</tbody></table>"
+    }
+
+    private var rejects: HTML {
+        guard !facts.rejects.isEmpty else { return "<h3>Rejects</h3><p class=\"soft\">No video was rejected.</p>" }
+        let groups = facts.rejects.map { group -> HTML in
+            let items = group.examples.map { reject -> HTML in
+                let taken: HTML =
+                    reject.clips > 0
+                    ? " <span class=\"soft\">(\(NumberText.count(reject.clips, "clip")) taken)</span>" : ""
+                return
+                    "<li><code dir=\"auto\">\(reject.video)</code> <span dir=\"auto\">\(reject.reason)</span>\(taken)</li>"
+            }
+            let more: HTML =
+                group.count > group.examples.count
+                ? "<li class=\"soft\">and \(NumberText.count(group.count - group.examples.count)) more in rejects.jsonl</li>"
+                : ""
+            return """
+                <details><summary><strong>\(NumberText.count(group.count)) \(group.kind.rawValue)</strong> \
+                \(group.kind.words)</summary><ul>\(items)\(more)</ul></details>
+                """
+        }
+        return "<h3>Rejects</h3>\(groups)"
+    }
+}

@@ -1,0 +1,121 @@
+import Glibc
+public import SystemPackage
+
+/// A page that shows a data set: what is in it, how it was built and filtered, how its scores are distributed, and clips to
+/// look at. One HTML file that needs nothing beside it; the same set gives the same bytes.
+///
+/// Ten million clips are no more than one column of their scores in memory.
+public struct DatasetReport: Sendable {
+    /// What the page shows.
+    public struct Options: Sendable {
+        /// The heading; the name of the data set's folder unless set.
+        public var title: String?
+        /// Clips of the contact sheet.
+        public var examples = 48
+        /// Whether to stop.
+        public var isCancelled: @Sendable () -> Bool = { false }
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What a report came to.
+    public struct Summary: Sendable {
+        /// Clips in the set.
+        public let clips: Int
+        /// Histograms of scores.
+        public let scores: Int
+        /// Clips whose pictures were read.
+        public let pictures: Int
+        /// Bytes of the page.
+        public let bytes: Int
+        /// What is wrong with the set; the page names it.
+        public let problems: [DatasetError]
+    }
+
+    /// The file's name beside the shards.
+    public static let fileName = "report.html"
+
+    private let folder: DatasetFolder
+    private let options: Options
+
+    /// Plans the report of the set in `folder`.
+    public init(_ folder: DatasetFolder, options: Options = Options()) {
+        precondition(options.examples >= 0, "no fewer examples than none")
+        (self.folder, self.options) = (folder, options)
+    }
+
+    /// Writes the page; what stood there before is replaced when it is complete.
+    ///
+    /// - Throws: `DatasetError` where there is no finished data set or no index, or the page cannot be written. Damaged
+    ///   samples are no error: they are in the summary's `problems`, and on the page.
+    public func write(to path: FilePath) throws(DatasetError) -> Summary {
+        let description = try folder.description()
+        let index = try DatasetIndex(folder)
+        let facts = try ReportFacts(index)
+        guard facts.clips == description.samples else {
+            throw DatasetError(
+                path: index.path,
+                "\(facts.clips) clips where dataset.json says \(description.samples): run `pframe index`")
+        }
+        let filter = try filterRecord(index)
+        let dropped = filter == nil ? nil : try DroppedClips(folder, scores: index.scores, progress: checkCancelled)
+        let scores = try ScoreSection(index, filter: filter, dropped: dropped, progress: checkCancelled)
+        let captions = try CaptionSection(index, facts: facts)
+        try checkCancelled()
+        let sheet = try ContactSheet(index, total: facts.clips, count: options.examples)
+        let duplicates = try DuplicatesSection(index, facts: facts)
+        let extremes = try ExtremesSection(index, progress: checkCancelled)
+        let pictures = try ClipPictures(
+            sheet.clips + duplicates.clips + extremes.clips, in: folder, description, progress: checkCancelled)
+        let motions = pictures.pictures.sorted { $0.key < $1.key }.compactMap(\.value.motion)
+        let card = ClipCard(pictures: pictures, arrows: MotionArrows(fitting: motions))
+
+        let sections: [(id: String, heading: String, html: HTML)] = [
+            ("build", "Build", BuildSection(description: description, facts: facts).html),
+            ("filter", "Filter", filter.map { FilterSection(filter: $0).html } ?? ""),
+            ("scores", "Scores", scores.count > 0 ? scores.html : ""),
+            ("captions", "Captions and labels", captions.html),
+            ("clips", "Clips", sheet.html(card, score: index.scores.first)),
+            ("extremes", "Lowest and highest", extremes.html(card)),
+            ("duplicates", "Duplicates", duplicates.html(card)),
+        ].filter { $0.2 != "" }
+        let page = ReportPage(
+            title: options.title ?? name, description: description, facts: facts, problems: pictures.problems,
+            contents: sections.map { ($0.id, $0.heading) }, body: HTML(sections.map(\.html)))
+        let text = page.html.text
+        do throws(DatasetError) { try replaceFile(path, with: text) } catch {
+            throw DatasetError(path: path, error.message)
+        }
+        return Summary(
+            clips: facts.clips, scores: scores.count, pictures: pictures.pictures.count, bytes: text.utf8.count,
+            problems: pictures.problems)
+    }
+
+    /// The filter that the set went through; a rule for the greatest values cuts at the least that is left.
+    private func filterRecord(_ index: DatasetIndex) throws(DatasetError) -> FilterRecord? {
+        guard var filter = try FilterRecord(folder) else { return nil }
+        for place in filter.rules.indices {
+            let rule = filter.rules[place]
+            guard rule.name == "top", rule.low == nil, let column = rule.column, index.scores.contains(column) else {
+                continue
+            }
+            filter.rules[place].low = try index.rows(
+                [column], where: "\(quoted(column)) IS NOT NULL", order: quoted(column), limit: 1
+            ).first?[0].double
+        }
+        return filter
+    }
+
+    /// The folder's own name, however it was given.
+    private var name: String {
+        let resolved = folder.path.withPlatformString { realpath($0, nil) }
+        defer { free(resolved) }
+        let path = resolved.map { FilePath(platformString: $0) } ?? folder.path
+        return path.lastComponent?.string ?? path.string
+    }
+
+    private func checkCancelled() throws(DatasetError) {
+        if options.isCancelled() { throw DatasetError(path: folder.path, "interrupted; no report was written") }
+    }
+}
