@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measures pframe beside ffmpeg, PyAV and motion-vector-extractor on one core, and prints what was measured.
+"""Measures pframe beside ffmpeg, PyAV, motion-vector-extractor and webdataset, and prints what was measured.
 
 Needs ffmpeg with libx264 and a release build (`swift build -c release`). The Python peers are installed with pip into
-a virtual environment of the work folder; without a network they are skipped. The numbers decide nothing: the exit
+virtual environments of the work folder; without a network they are skipped. The numbers decide nothing: the exit
 status is 1 only where a program fails.
 """
 
@@ -10,25 +10,22 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from clips import Clips, capture
-from measure import BenchmarkError, Program, run, run_pair
+from clips import Clips
+from data import DataBenchmark
+from environment import Environment
+from measure import BenchmarkError, Program, announce, capture, run, run_pair
 from report import Report, Row, machine, speed_row
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "Benchmarks" / "peers"
 PACKAGES = ("av", "numpy", "motion-vector-extractor")
 MODULES = "import av, numpy; from mvextractor.videocap import VideoCap"
-VERSIONS = (
-    "from importlib.metadata import version as v; import av; "
-    "print(', '.join(f'{n} {v(n)}' for n in ('av', 'numpy', 'motion-vector-extractor')) "
-    "+ '; libavcodec of av ' + '.'.join(map(str, av.library_versions['libavcodec'])))"
-)
+PARTS = ("extract", "search", "memory", "kernels", "build", "loader")
 # Long enough for start-up to count little, short enough to wait for.
 SPEED_SECONDS = 60
 MEMORY_SECONDS = 20 * 60
@@ -38,7 +35,7 @@ RESIDUAL_FRAMES = 1500
 
 @dataclass
 class Benchmark:
-    """The parts of a run; each adds its lines to the report."""
+    """The parts of a run that concern videos; each adds its lines to the report."""
 
     options: argparse.Namespace
     report: Report
@@ -47,11 +44,18 @@ class Benchmark:
     def clips(self) -> Clips:
         return Clips(self.options.work, self.options.clips, self.options.check)
 
+    @cached_property
+    def python(self) -> Path | None:
+        environment = Environment(self.options.work / "venv", PACKAGES, MODULES)
+        python = environment.python()
+        self.report.conditions.append(("Python peers", environment.versions(python) if python else "skipped"))
+        return python
+
     @property
     def output(self) -> Path:
         return self.options.work / "output"
 
-    def extract(self, clip: Path, *flags: str, name: str = "pframe") -> Program:
+    def extraction(self, clip: Path, *flags: str, name: str = "pframe") -> Program:
         """`pframe extract`, writing below the work folder unless it discards."""
         target = [] if "--discard" in flags else ["--output", self.output, "--force"]
         return Program(name, [self.options.pframe, "extract", clip, *flags, *target], self.clear)
@@ -67,6 +71,18 @@ class Benchmark:
     def minute(self, clip: Path) -> Path:
         return clip if self.options.check else self.clips.looped(clip, SPEED_SECONDS)
 
+    def extract(self) -> None:
+        self.report.conditions += [
+            ("pframe commands", "`pframe extract CLIP --output DIR --force`, `… --residual --discard`"),
+            ("ffmpeg command", "`ffmpeg -v error -threads 1 -i CLIP -map 0:v:0 -f null -`"),
+            ("Python commands", "`Benchmarks/peers/pyav_vectors.py`, `mv_extractor_vectors.py`: `CLIP OUT.npy`"),
+        ]
+        self.against_ffmpeg()
+        if self.python:
+            self.against_python(self.python)
+        else:
+            self.report.skipped.append("PyAV and motion-vector-extractor, which need pip and a network")
+
     def against_ffmpeg(self) -> None:
         announce("preparing clips")
         one = self.minute(self.clips.one_reference())
@@ -78,7 +94,7 @@ class Benchmark:
             ("vectors + residual, B-frames and 4 references, ffmpeg decoding", four, residual, 0.35),
         ]
         for name, clip, flags, target in parts:
-            self.compare(name, self.extract(clip, *flags), decoding(clip), "user", target)
+            self.compare(name, self.extraction(clip, *flags), decoding(clip), "user", target)
 
     def against_python(self, python: Path) -> None:
         clip = self.minute(self.clips.one_reference())
@@ -90,10 +106,13 @@ class Benchmark:
         ]
         for name, (script, *flags) in peers:
             peer = Program(name, [python, PEERS / script, clip, table, *flags], lambda: table.unlink(missing_ok=True))
-            self.compare(f"vectors, {name}", self.extract(clip), peer, "cpu", 2)
+            self.compare(f"vectors, {name}", self.extraction(clip), peer, "cpu", 2)
 
-    def search_loss(self, python: Path) -> None:
+    def search(self) -> None:
         """Mean SAD of the estimated motion against full search."""
+        if not self.python:
+            self.report.skipped.append("the search loss, which needs pip and a network")
+            return
         clips = [(self.clips.one_reference(), 8)]
         if small := self.clips.small():
             clips.insert(0, (small, 40))
@@ -101,11 +120,11 @@ class Benchmark:
             for source in ("search", "h264"):
                 name = f"SAD of {source}, {size_of(clip)}"
                 announce(name)
-                run(Program("pframe", [*self.extract(clip, "--motion-source", source).command]))
+                run(Program("pframe", [*self.extraction(clip, "--motion-source", source).command]))
                 script = ROOT / "Tests" / "Peers" / "search_sad.py"
-                judged = ["--frames", str(2 if self.options.check else frames)]
+                judged = [clip, self.output / clip.stem, "--frames", str(2 if self.options.check else frames)]
                 # Status 1 says that the motion is poor: a number, not a failure.
-                answer = run(Program("search_sad.py", [python, script, clip, self.output / clip.stem, *judged]), (0, 1))
+                answer = run(Program("search_sad.py", [self.python, script, *judged]), (0, 1))
                 sums = json.loads(answer.output)
                 loss, gain = sums["sad"] / sums["full"], sums["zero"] / sums["sad"]
                 text = f"{sums['sad']:.3f}: {loss:.3f}x full search, zero motion {gain:.2f}x this"
@@ -114,6 +133,9 @@ class Benchmark:
 
     def memory(self) -> None:
         """Peak resident memory on a long file, also where it writes residuals."""
+        if self.options.check:
+            self.report.skipped.append("peak memory on a long file (--check)")
+            return
         announce("preparing a file of 20 minutes")
         clip = self.clips.looped(self.clips.one_reference(), MEMORY_SECONDS)
         frames = ("--frames", str(RESIDUAL_FRAMES))
@@ -124,7 +146,7 @@ class Benchmark:
         ]
         for name, flags in parts:
             announce(name)
-            usage = run(self.extract(clip, *flags))
+            usage = run(self.extraction(clip, *flags))
             details = {"peak_mb": usage.peak, "cpu": usage.cpu, "wall": usage.wall}
             row = Row(name, f"{usage.peak:.0f} MB", f"< {MEMORY_TARGET} MB", usage.peak < MEMORY_TARGET, details)
             self.report.others.append(row)
@@ -150,40 +172,17 @@ def size_of(clip: Path) -> str:
     return capture(["ffprobe", "-v", "error", *entries, str(clip)]).split()[0]
 
 
-def announce(text: str) -> None:
-    print(f"{text} …", file=sys.stderr, flush=True)
-
-
 def is_stale(program: Path) -> bool:
     """Whether a source file of the package is newer than the program that is measured."""
     built = program.stat().st_mtime
     return any(path.stat().st_mtime > built for path in (ROOT / "Sources").rglob("*") if path.is_file())
 
 
-def peers_python(work: Path) -> Path | None:
-    """The interpreter of a virtual environment that holds the peers, made on first use; None without a network."""
-    folder = work / "venv"
-    python = folder / "bin" / "python"
-    if python.is_file() and imports_peers(python):
-        return python
-    announce("installing the Python peers")
-    shutil.rmtree(folder, ignore_errors=True)
-    install = [python, "-m", "pip", "install", "--quiet", "--retries", "1", "--disable-pip-version-check", *PACKAGES]
-    for command in ([sys.executable, "-m", "venv", folder], install):
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if result.returncode:
-            print("\n".join((result.stderr or result.stdout).strip().splitlines()[-3:]), file=sys.stderr)
-            return None
-    return python if imports_peers(python) else None
-
-
-def imports_peers(python: Path) -> bool:
-    return subprocess.run([python, "-c", MODULES], capture_output=True, check=False).returncode == 0
-
-
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="run each part once, quickly: shows that all of it works")
+    parser.add_argument("--only", choices=PARTS, metavar="PART",
+                        help=f"one part alone, and no --output: {', '.join(PARTS)}")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="counted runs of every program (%(default)s)")
     parser.add_argument("--clips", type=Path, default=ROOT.parent / "shared" / "clips", metavar="DIR",
                         help="folder of real clips; a clip is generated where it has none (../shared/clips)")
@@ -210,9 +209,9 @@ def measure_all(options: argparse.Namespace) -> Report:
     if stale:
         print(f"warning: {options.pframe} is older than Sources; build again: swift build -c release", file=sys.stderr)
     options.work.mkdir(parents=True, exist_ok=True)
-    python = peers_python(options.work)
     report = Report(machine())
     benchmark = Benchmark(options, report)
+    data = DataBenchmark(options, report, benchmark.clips)
     clip = "a real clip, 1280x720, 25 frames/s" if benchmark.clips.is_real else "a generated clip, 1280x720"
     length = "as it is" if options.check else f"repeated to {SPEED_SECONDS} s by copying packets"
     report.conditions += [
@@ -220,22 +219,9 @@ def measure_all(options: argparse.Namespace) -> Report:
         ("runs", "1, without warm-up (--check)" if options.check else f"{options.runs} of each program"),
         ("pframe", capture([str(options.pframe), "--version"]).strip() + stale),
         ("ffmpeg", capture(["ffmpeg", "-version"]).split()[2]),
-        ("Python peers", capture([str(python), "-c", VERSIONS]).strip() if python else "skipped"),
-        ("pframe commands", "`pframe extract CLIP --output DIR --force`, `pframe extract CLIP --residual --discard`"),
-        ("ffmpeg command", "`ffmpeg -v error -threads 1 -i CLIP -map 0:v:0 -f null -`"),
-        ("Python commands", "`Benchmarks/peers/pyav_vectors.py`, `mv_extractor_vectors.py`: `CLIP OUT.npy`"),
     ]
-    benchmark.against_ffmpeg()
-    if python:
-        benchmark.against_python(python)
-        benchmark.search_loss(python)
-    else:
-        report.skipped.append("PyAV, motion-vector-extractor and the search loss, which need pip and a network")
-    if options.check:
-        report.skipped.append("peak memory on a long file (--check)")
-    else:
-        benchmark.memory()
-    benchmark.kernels()
+    for part in [options.only] if options.only else PARTS:
+        getattr(data if part in ("build", "loader") else benchmark, part)()
     return report
 
 
@@ -247,6 +233,9 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(report.markdown(), end="")
+    if options.only and options.output:
+        print(f"{options.output} is not written: it holds all parts, this is --only {options.only}", file=sys.stderr)
+        options.output = None
     for path, text in ((options.output, report.markdown()), (options.json, report.json() + "\n")):
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,13 @@
 """The videos that are measured: a 720p clip and what ffmpeg makes of it, each made once and kept in a work folder."""
 
 import hashlib
-import subprocess
+import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import BenchmarkError
+from measure import capture
 
 REAL_CLIP = "mvx_vid_h264.mp4"
 SMALL_CLIP = "mma_demo.mp4"
@@ -56,6 +57,21 @@ class Clips:
         repeats = ["-stream_loop", str(int(seconds / length))]
         return self._make(f"looped-{seconds:g}", clip, ["-map", "0:v:0", "-c", "copy", "-t", f"{seconds:g}"], repeats)
 
+    def copies(self, clip: Path, count: int) -> list[Path]:
+        """The same clip under several names; hard links where the file system has them."""
+        folder = self.folder / f"copies-of-{clip.stem}"
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"video-{index}.mp4" for index in range(count)]
+        for path in paths:
+            if path.is_file() and path.stat().st_size == clip.stat().st_size:
+                continue
+            path.unlink(missing_ok=True)
+            try:
+                os.link(clip, path)
+            except OSError:
+                shutil.copyfile(clip, path)
+        return paths
+
     def _make(self, name: str, source: Path | None, options: Sequence[str], input_options: Sequence[str] = ()) -> Path:
         inputs = [*input_options, "-i", str(source)] if source else []
         identity = [*inputs, *options, str(source.stat().st_size if source else 0)]
@@ -77,13 +93,3 @@ def duration(clip: Path) -> float:
     """Seconds of the first video stream, as the container says."""
     entries = ["-select_streams", "v:0", "-show_entries", "stream=duration", "-of", "csv=p=0"]
     return float(capture(["ffprobe", "-v", "error", *entries, str(clip)]).strip())
-
-
-def capture(command: Sequence[str]) -> str:
-    """The standard output of a command that must succeed."""
-    try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True).stdout
-    except OSError as error:
-        raise BenchmarkError(f"{command[0]} cannot be started: {error.strerror}") from error
-    except subprocess.CalledProcessError as error:
-        raise BenchmarkError(f"{' '.join(command)}: exit status {error.returncode}\n{error.stderr.strip()}") from error

@@ -1,15 +1,17 @@
-"""Measures whole processes on one core: CPU time and peak memory as the kernel accounts them (wait4)."""
+"""Measures whole processes on chosen cores: CPU time and peak memory as the kernel accounts them (wait4)."""
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-CORE = max(os.sched_getaffinity(0))
+# The last ones first: the first core serves interrupts on many machines.
+CORES = sorted(os.sched_getaffinity(0), reverse=True)
 MEGABYTE = 1e6
 
 
@@ -19,7 +21,8 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Usage:
-    """What one process took: seconds, and its peak resident memory in MB (10^6 bytes)."""
+    """What one process, and the processes it waited for, took: seconds, and the peak resident memory of the largest
+    of them in MB (10^6 bytes)."""
 
     user: float
     system: float
@@ -52,11 +55,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class Program:
-    """A command, the name to print for it, and what tidies up behind it, outside the measured time."""
+    """A command, the name to print for it, what tidies up behind it, outside the measured time, and how many cores it
+    is pinned to."""
 
     name: str
     command: Sequence[str | Path]
     tidy: Callable[[], None] = field(default=lambda: None)
+    cores: int = 1
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,12 @@ class Pair:
 
 
 def run(program: Program, allowed: Sequence[int] = (0,)) -> Usage:
-    """Runs a program on one core, stdin closed, and returns what it took.
+    """Runs a program on its cores, stdin closed, and returns what it took.
 
     Raises BenchmarkError, with the end of its stderr, for an exit status that is not allowed.
     """
+    if program.cores > len(CORES):
+        raise BenchmarkError(f"{program.name}: {program.cores} cores wanted, {len(CORES)} there")
     command = [str(part) for part in program.command]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
@@ -85,7 +92,7 @@ def run(program: Program, allowed: Sequence[int] = (0,)) -> Usage:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
-                preexec_fn=lambda: os.sched_setaffinity(0, {CORE}),
+                preexec_fn=lambda: os.sched_setaffinity(0, CORES[: program.cores]),
             )
         except OSError as error:
             raise BenchmarkError(f"{program.name}: {command[0]} cannot be started: {error.strerror}") from error
@@ -103,13 +110,32 @@ def run(program: Program, allowed: Sequence[int] = (0,)) -> Usage:
     return Usage(resources.ru_utime, resources.ru_stime, wall, resources.ru_maxrss * 1024 / MEGABYTE, text)
 
 
-def run_pair(ours: Program, peer: Program, runs: int, warm_up: bool) -> Pair:
-    """Runs two programs in turn, `runs` times each, after one uncounted run of each."""
+def run_in_turn(programs: Mapping[str, Program], runs: int, warm_up: bool) -> dict[str, list[Usage]]:
+    """Runs programs in turn, `runs` times each, after one uncounted run of each."""
     if warm_up:
-        run(ours)
-        run(peer)
-    pair = Pair([], [])
+        for program in programs.values():
+            run(program)
+    usages: dict[str, list[Usage]] = {name: [] for name in programs}
     for _ in range(runs):
-        pair.ours.append(run(ours))
-        pair.peer.append(run(peer))
-    return pair
+        for name, program in programs.items():
+            usages[name].append(run(program))
+    return usages
+
+
+def run_pair(ours: Program, peer: Program, runs: int, warm_up: bool) -> Pair:
+    """Runs two programs in turn."""
+    return Pair(**run_in_turn({"ours": ours, "peer": peer}, runs, warm_up))
+
+
+def capture(command: Sequence[str]) -> str:
+    """The standard output of a command that must succeed."""
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True).stdout
+    except OSError as error:
+        raise BenchmarkError(f"{command[0]} cannot be started: {error.strerror}") from error
+    except subprocess.CalledProcessError as error:
+        raise BenchmarkError(f"{' '.join(command)}: exit status {error.returncode}\n{error.stderr.strip()}") from error
+
+
+def announce(text: str) -> None:
+    print(f"{text} …", file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 """Lays the results out as text, markdown and JSON."""
 
 import json
+import os
 import platform
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -32,15 +33,21 @@ class Report:
     conditions: list[tuple[str, str]]
     speeds: list[Row] = field(default_factory=list)
     others: list[Row] = field(default_factory=list)
+    builds: list[Row] = field(default_factory=list)
+    data: list[Row] = field(default_factory=list)
     kernels: str = ""
     skipped: list[str] = field(default_factory=list)
 
     @property
+    def rows(self) -> list[Row]:
+        return self.speeds + self.others + self.builds + self.data
+
+    @property
     def missed(self) -> list[Row]:
-        return [row for row in self.speeds + self.others if row.met is False]
+        return [row for row in self.rows if row.met is False]
 
     def summary(self) -> str:
-        judged = [row for row in self.speeds + self.others if row.met is not None]
+        judged = [row for row in self.rows if row.met is not None]
         if not self.missed:
             return f"All {len(judged)} targets met."
         return f"{len(self.missed)} of {len(judged)} targets missed: {', '.join(row.name for row in self.missed)}."
@@ -48,12 +55,16 @@ class Report:
     def markdown(self) -> str:
         lines = ["# Benchmarks", "", "Written by `make bench`; run it to measure your own machine.", ""]
         lines += table(("condition", "value"), self.conditions)
-        lines += ["", "## Speed", "", *SPEED_NOTES, ""]
-        speeds = [(row.name, *row.times, row.result, row.target, row.verdict) for row in self.speeds]
-        lines += table(SPEED_COLUMNS, speeds)
+        if self.speeds:
+            lines += ["", "## Speed", "", *SPEED_NOTES, "", *speed_table(self.speeds)]
         if self.others:
-            lines += ["", "## Search and memory", "", *OTHER_NOTES, ""]
-            lines += table(OTHER_COLUMNS, [(row.name, row.result, row.target, row.verdict) for row in self.others])
+            lines += ["", "## Search and memory", "", *OTHER_NOTES, "", *other_table(self.others)]
+        if self.builds or self.data:
+            lines += ["", "## Data sets"]
+        if self.builds:
+            lines += ["", *BUILD_NOTES, "", *speed_table(self.builds)]
+        if self.data:
+            lines += ["", *LOAD_NOTES, "", *other_table(self.data)]
         if self.kernels:
             lines += ["", "## Kernels", "", *KERNEL_NOTES, "", "```text", self.kernels.rstrip(), "```"]
         lines += ["", self.summary()]
@@ -61,7 +72,7 @@ class Report:
         return "\n".join(lines) + "\n"
 
     def json(self) -> str:
-        rows = [asdict(row) | {"verdict": row.verdict} for row in self.speeds + self.others]
+        rows = [asdict(row) | {"verdict": row.verdict} for row in self.rows]
         return json.dumps(
             {"conditions": dict(self.conditions), "rows": rows, "kernels": self.kernels, "skipped": self.skipped},
             indent=1,
@@ -82,22 +93,37 @@ OTHER_NOTES = [
     "SAD is the mean luma difference a pixel of 16×16 blocks, over evenly spaced frames. Peak memory is the largest",
     "resident set of one process.",
 ]
+BUILD_NOTES = [
+    "`pframe build` beside a Python pipeline that makes the same of the same videos (PyAV, OpenCV, numpy, webdataset:",
+    "`Benchmarks/peers/build_pipeline.py`) and beside ffmpeg decoding them, one process a video, on as many cores as",
+    "there are jobs. Whole processes, in turn, up to three runs; seconds are wall time, which a target is met by, and",
+    "include what pframe waits for the disk. `without decoding` takes from pframe's time that of ffmpeg decoding and",
+    "from the pipeline's that of its own decoding alone; a rest below 1 % counts as 1 %. In the last lines the peer is",
+    "the same program with one job.",
+]
+LOAD_NOTES = [
+    "The clips of one video are rebuilt by plain numpy from the first frame, motion and residual that both programs",
+    "wrote. Loading: shards of noise with the shapes of a built data set (`Benchmarks/peers/webdataset_loader.py`),",
+    "read once from the page cache on two cores, in turn: pframe shuffled, checked and in batches of 8; webdataset in",
+    "the order of the files, `raw` and `decode` without batches. Seconds are those inside the programs, without their",
+    "start; figures are medians, and a ratio is taken run by run.",
+]
 KERNEL_NOTES = [
     "C against a plain Swift loop over pointers, which the compiler vectorises for baseline x86-64, and against the",
     "one-pixel-at-a-time reference that the tests compare with.",
 ]
 
 
-def speed_row(name: str, pair: Pair, judged_by: str, target: float) -> Row:
-    """The line of a pair of programs; `judged_by` is user or cpu."""
+def speed_row(name: str, pair: Pair, judged_by: str, target: float | None) -> Row:
+    """The line of a pair of programs; `judged_by` is user, cpu or wall."""
     ratios = {measure: pair.ratio(measure) for measure in ("user", "cpu", "wall")}
     judged = ratios[judged_by]
     seconds = [Spread.of([getattr(usage, judged_by) for usage in runs]).text() for runs in (pair.ours, pair.peer)]
     return Row(
         name,
         f"{judged.middle:.2f}x {judged_by}",
-        f">= {target:.2f}x",
-        judged.middle >= target,
+        "" if target is None else f">= {target:.2f}x",
+        None if target is None else judged.middle >= target,
         {
             "ours": [plain(usage) for usage in pair.ours],
             "peer": [plain(usage) for usage in pair.peer],
@@ -110,6 +136,14 @@ def speed_row(name: str, pair: Pair, judged_by: str, target: float) -> Row:
 def plain(usage: Usage) -> dict[str, float]:
     """A measurement without what the program printed."""
     return {"user": usage.user, "system": usage.system, "wall": usage.wall, "peak_mb": usage.peak}
+
+
+def speed_table(rows: list[Row]) -> list[str]:
+    return table(SPEED_COLUMNS, [(row.name, *row.times, row.result, row.target, row.verdict) for row in rows])
+
+
+def other_table(rows: list[Row]) -> list[str]:
+    return table(OTHER_COLUMNS, [(row.name, row.result, row.target, row.verdict) for row in rows])
 
 
 def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
@@ -135,6 +169,7 @@ def machine() -> list[tuple[str, str]]:
         ("date", date.today().isoformat()),
         ("machine", f"{processor}, {cores} cores, {memory / 1048576:.0f} GiB"),
         ("system", f"{system}, {platform.machine()}"),
+        ("load before", f"{os.getloadavg()[0]:.2f}: what else ran in the minute before; 0 is best"),
     ]
 
 

@@ -1,0 +1,46 @@
+"""Virtual environments for the Python peers, made on first use."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from measure import announce, capture
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment in `folder` with the packages that pip gives, and the imports that must work in it."""
+
+    folder: Path
+    packages: tuple[str, ...]
+    modules: str
+
+    def python(self) -> Path | None:
+        """Its interpreter; None where pip cannot install, as without a network."""
+        python = self.folder / "bin" / "python"
+        if python.is_file() and imports(python, self.modules):
+            return python
+        announce(f"installing {', '.join(self.packages)}")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        pip = [python, "-m", "pip", "install", "--quiet", "--retries", "1", "--disable-pip-version-check"]
+        for command in ([sys.executable, "-m", "venv", self.folder], [*pip, *self.packages]):
+            result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+            if result.returncode:
+                print("\n".join((result.stderr or result.stdout).strip().splitlines()[-3:]), file=sys.stderr)
+                return None
+        return python if imports(python, self.modules) else None
+
+    def versions(self, python: Path) -> str:
+        """The versions of its packages, and of the libavcodec inside PyAV."""
+        script = (
+            "import av, sys; from importlib.metadata import version as v; "
+            "print(', '.join(f'{n} {v(n)}' for n in sys.argv[1:]) "
+            "+ '; libavcodec of av ' + '.'.join(map(str, av.library_versions['libavcodec'])))"
+        )
+        return capture([str(python), "-c", script, *self.packages]).strip()
+
+
+def imports(python: Path, modules: str) -> bool:
+    return subprocess.run([python, "-c", modules], capture_output=True, check=False).returncode == 0
