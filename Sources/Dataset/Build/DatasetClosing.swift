@@ -6,6 +6,7 @@ public import SystemPackage
 public enum DatasetClosing: Sendable {
     /// Whether a folder holds receipts of a build.
     public static func holdsReceipts(_ folder: FilePath) -> Bool {
+        // A folder without a readable list of receipts holds none that count.
         guard let names = try? fileNames(in: folder.appending(ShardReceipt.folderName)) else { return false }
         return names.contains { number(of: $0) != nil }
     }

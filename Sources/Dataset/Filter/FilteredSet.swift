@@ -77,7 +77,7 @@ public struct FilteredSet: Sendable {
     }
 
     /// Makes the folder, or finds a filtered set in it, and locks it.
-    private func openFolder() throws(DatasetError) -> FolderLock {
+    private func openFolder() throws(DatasetError) -> KernelLock {
         try carrying { () throws(CodecError) in try createFolder(output) }
         guard !isSameFile(output, source.path) else {
             throw DatasetError(path: output, "is the data set itself: name a new folder")
@@ -89,7 +89,10 @@ public struct FilteredSet: Sendable {
             throw DatasetError(path: output, "holds files, but no filtered set: name a new folder")
         }
         try carrying { () throws(CodecError) in try createFolder(receipts) }
-        return try FolderLock(receipts.appending("lock"))
+        guard let lock = try KernelLock(receipts.appending("lock")) else {
+            throw DatasetError(path: output, "another process is writing this folder: wait for it, or choose another")
+        }
+        return lock
     }
 
     /// Takes away what other rules, or another source, left in the folder, and says what will be in it.
@@ -118,30 +121,4 @@ private func isSameFile(_ first: FilePath, _ second: FilePath) -> Bool {
         second.withPlatformString({ stat($0, &facts.1) }) == 0
     else { return false }
     return facts.0.st_dev == facts.1.st_dev && facts.0.st_ino == facts.1.st_ino
-}
-
-/// A kernel lock on a file; the kernel takes it back however the process ends.
-private final class FolderLock {
-    private let descriptor: FileDescriptor
-
-    init(_ path: FilePath) throws(DatasetError) {
-        do {
-            descriptor = try FileDescriptor.open(
-                path, .readWrite, options: [.create, .closeOnExec], permissions: [.ownerReadWrite, .groupRead])
-        } catch {
-            throw DatasetError(path: path, "cannot lock: \(error)")
-        }
-        guard flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 else {
-            let code = errno
-            _ = try? descriptor.close()
-            throw DatasetError(
-                path: path,
-                code == EWOULDBLOCK ? "another filter is writing this folder" : "cannot lock: \(Errno(rawValue: code))")
-        }
-    }
-
-    deinit {
-        // Closing gives the lock back; there is nothing to lose.
-        _ = try? descriptor.close()
-    }
 }

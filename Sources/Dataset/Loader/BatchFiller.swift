@@ -132,6 +132,7 @@ struct BatchFiller: Sendable {
         var place = step.items[index].place
         for item in step.items[(index + 1)...] {
             place.sample += 1
+            // A damaged row ends the run; its own sample tells of it.
             guard item.place == place, let extent = try? shard.rows.extent(place.sample), extent.lowerBound == end,
                 extent.upperBound <= shard.end
             else { break }

@@ -97,6 +97,7 @@ final class OpenShard: Sendable {
     /// The first sample that a file of `size` bytes does not hold whole.
     private func firstLost(_ size: Int) -> DamagedSample? {
         for index in 0..<rows.count {
+            // A damaged row is told by its own sample.
             guard let row = try? rows.row(index), row.offset + row.size > size else { continue }
             return DamagedSample(
                 shard: facts.name, key: row.key, offset: row.offset,

@@ -17,6 +17,7 @@ package struct MeanMotion: Sendable, Equatable {
     package init?(npy bytes: some Collection<UInt8>) {
         let bytes = Array(bytes)
         let parsed = bytes.withUnsafeBytes { raw -> (NPYHeader, [Int16])? in
+            // What is no such array draws no arrows.
             guard let header = try? NPYHeader(raw), header.type == .int16, header.shape.count == 4,
                 header.shape[3] == 2, header.payload == raw.count - header.size, header.payload > 0
             else { return nil }

@@ -83,6 +83,7 @@ public struct ForeignIndexing: Sendable {
         if fileSize(rowsPath) ?? 0 > 0 {
             let text = try readFile(rowsPath)
             let first = JSONLines(text).first { _ in true }
+            // What is no JSON is no row either.
             guard let first, (try? JSONValue(first.text, path: rowsPath))?["crc32c"] != nil else {
                 throw DatasetError(
                     path: rowsPath, "stands where the rows of \(name).tar belong, and holds none: move it away")
