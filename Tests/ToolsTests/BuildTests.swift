@@ -82,6 +82,26 @@ import Testing
         #expect(try Self.files(scratch.path("ranks")) == expected)
     }
 
+    /// While a long video is at the head of a shard, the clips of those behind it wait: more than memory may hold of them.
+    @Test func clipsThatWaitForALongVideoKeepTheirOrder() throws {
+        let scratch = try Scratch()
+        try FileManager.default.createDirectory(atPath: scratch.path("in"), withIntermediateDirectories: false)
+        for (name, seconds) in [("a", 60)] + (0..<10).map({ ("b\($0)", 6) }) {
+            try Programs.ffmpeg(
+                ["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=8:d=\(seconds)", "-pix_fmt", "yuv420p"]
+                    + ["-preset", "ultrafast", scratch.path("in/\(name).mp4")])
+        }
+        for jobs in ["1", "2"] {
+            let outcome = try Self.build(
+                [scratch.path("in"), "--no-captions", "--size", "256", "--no-cuts", "--jobs", jobs],
+                output: scratch.path(jobs))
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+        #expect(try Self.rows(scratch.path("1")).count == 60)
+        #expect(try Self.files(scratch.path("1")) == Self.files(scratch.path("2")))
+        #expect(try scratch.names(in: "2/.shards").allSatisfy { !$0.hasPrefix("spool") })
+    }
+
     /// Killed at several moments and started again, damaged in between: the same bytes.
     @Test func resumesAfterKillsAndDamage() throws {
         let kills = ProcessInfo.processInfo.environment["PFRAME_SOAK"] == nil ? 3 : 10
