@@ -137,10 +137,7 @@ public final class DatasetBuild: Sendable {
             let isOurs = receipt.options == options.json && receipt.sourceHash == list.sourceHash
             guard isOurs, receipt.shards == shards else { return false }
             guard let shard = receipt.shard else { return true }
-            let (tar, rows) = (folder.appending(shard.tarName), folder.appending(shard.rowsName))
-            guard fileSize(tar) == shard.bytes else { return false }
-            guard try FileDigest.sha256(tar) == shard.sha256 else { return false }
-            return try FileDigest.sha256(rows) == shard.rowsSHA256
+            return try DatasetFolder(folder).isIntact(shard)
         } catch {
             return false
         }

@@ -58,10 +58,7 @@ struct ShardCopies: Sendable {
             receipt.rejects == (number == 0 ? rejects : [])
         else { return false }
         guard let shard = receipt.shard else { return true }
-        let (tar, rows) = (output.appending(shard.tarName), output.appending(shard.rowsName))
-        guard fileSize(tar) == shard.bytes, fileSize(rows) != nil else { return false }
-        guard try FileDigest.sha256(tar) == shard.sha256 else { return false }
-        return try FileDigest.sha256(rows) == shard.rowsSHA256
+        return try DatasetFolder(output).isIntact(shard)
     }
 
     private func copy(

@@ -21,6 +21,7 @@ public struct InputVideo: Sendable, Equatable {
     /// What is missing stands as `""` in columns of text, and as null in others.
     public var metadata: [String: JSONValue] {
         var text = values
+        // A mistake in what this type wrote ends below, by its own words.
         let parsed = text.withUTF8 { try? JSONParser.parse($0) }
         guard let list = parsed?.array, list.count == columns.count else {
             preconditionFailure("values that this type wrote itself are readable")

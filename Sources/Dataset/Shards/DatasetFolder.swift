@@ -33,6 +33,16 @@ public struct DatasetFolder: Sendable, Equatable {
     /// Where a shard's archive is.
     public func tar(_ shard: DatasetDescription.Shard) -> FilePath { path.appending(shard.tarName) }
 
+    /// Whether a shard's archive and rows are there with the sizes and hashes that they must have.
+    ///
+    /// - Throws: `DatasetError` where one of them cannot be read.
+    func isIntact(_ shard: DatasetDescription.Shard) throws(DatasetError) -> Bool {
+        let rows = path.appending(shard.rowsName)
+        guard fileSize(tar(shard)) == shard.bytes, fileSize(rows) != nil else { return false }
+        guard try FileDigest.sha256(tar(shard)) == shard.sha256 else { return false }
+        return try FileDigest.sha256(rows) == shard.rowsSHA256
+    }
+
     /// Reads the rows of a shard.
     ///
     /// - Throws: `DatasetError` where they are missing, damaged, or not as many as `dataset.json` says.
