@@ -2,6 +2,10 @@
 
 import PackageDescription
 
+/// The folder of libtorch (`include/`, `lib/`): what `make deps` fetched, or `LIBTORCH=DIR`; `LIBTORCH=none` leaves out
+/// everything that trains. Nothing here looks at the file system, because SwiftPM keeps the answer.
+let libtorch = Context.environment["LIBTORCH"] ?? "\(Context.packageDirectory)/.libtorch/torch"
+
 let package = Package(
     name: "PFrame",
     products: [
@@ -42,10 +46,18 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
+        .target(
+            name: "ToolOptions",
+            dependencies: [
+                "Dataset", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Sources/Tools/ToolOptions"
+        ),
         .executableTarget(
             name: "pframe",
             dependencies: [
-                "Codec", "MotionVectors", "Dataset",
+                "Codec", "MotionVectors", "Dataset", "ToolOptions",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -85,8 +97,63 @@ let package = Package(
                 "pframe", "MotionVectors", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
-    ]
+    ],
+    cxxLanguageStandard: .cxx20
 )
+
+if libtorch != "none" {
+    package.products += [
+        .executable(name: "pframe-train", targets: ["pframe-train"]),
+        .executable(name: "pframe-sample", targets: ["pframe-sample"]),
+        .library(name: "Train", targets: ["Train"]),
+    ]
+    package.targets += [
+        .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+        .target(
+            name: "CTorch",
+            // libtorch has neither a pkg-config file nor a place where a compiler would look for it.
+            cxxSettings: [.unsafeFlags(["-isystem", "\(libtorch)/include"])],
+            linkerSettings: [
+                .unsafeFlags([
+                    "\(libtorch)/lib/libtorch_cpu.so", "\(libtorch)/lib/libc10.so", "-Xlinker", "-rpath", "-Xlinker",
+                    "\(libtorch)/lib",
+                ])
+            ]
+        ),
+        .target(
+            name: "Train",
+            dependencies: [
+                "CMPI", "COpenBLAS", "CTorch", "Codec", "Dataset", "MotionVectors",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .executableTarget(
+            name: "pframe-train",
+            dependencies: [
+                "Train", "Dataset", "MotionVectors", "Codec", "ToolOptions",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Sources/Tools/pframe-train"
+        ),
+        .executableTarget(
+            name: "pframe-sample",
+            dependencies: [
+                "Train", "Dataset", "MotionVectors", "Codec", "ToolOptions",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Sources/Tools/pframe-sample"
+        ),
+        .testTarget(
+            name: "TrainTests",
+            dependencies: [
+                "Train", "CTorch", "Dataset", "MotionVectors", "Codec", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+    ]
+}
 
 for target in package.targets where [.executable, .regular, .test].contains(target.type) {
     target.swiftSettings = [

@@ -109,7 +109,8 @@ public final class DatasetBuild: Sendable {
         }
     }
 
-    private static func differences(_ old: JSONValue, _ new: JSONValue) -> String {
+    /// The members that differ, in words.
+    static func differences(_ old: JSONValue, _ new: JSONValue) -> String {
         let (old, new) = (old.members ?? [:], new.members ?? [:])
         return Set(old.keys).union(new.keys).sorted().filter { old[$0] != new[$0] }.map {
             "\($0) \(old[$0]?.json() ?? "not set"), now \(new[$0]?.json() ?? "not set")"

@@ -38,6 +38,9 @@ enum Remedy {
     /// What brings a damaged shard back.
     static func shard(_ description: DatasetDescription) -> String {
         if description.options["filter"] != nil { return "remove the shard and run `pframe filter` again" }
+        if let command = description.options["derived"]?["command"]?.string {
+            return "remove the shard and run `\(command)` again"
+        }
         if description.sourceHash.isEmpty { return "copy the shard anew from its origin and run `pframe index`" }
         return "remove the shard and run `pframe build` again"
     }

@@ -1,6 +1,5 @@
 public import Codec
 import Crypto
-import Glibc
 public import SystemPackage
 
 /// Writes what a plan keeps of a data set as a data set of its own: shards of the same names with the same samples, copied
@@ -112,13 +111,4 @@ public struct FilteredSet: Sendable {
         }
         try replaceFile(file, with: text)
     }
-}
-
-/// Whether two paths lead to one file or folder.
-private func isSameFile(_ first: FilePath, _ second: FilePath) -> Bool {
-    var facts = (stat(), stat())
-    guard first.withPlatformString({ stat($0, &facts.0) }) == 0,
-        second.withPlatformString({ stat($0, &facts.1) }) == 0
-    else { return false }
-    return facts.0.st_dev == facts.1.st_dev && facts.0.st_ino == facts.1.st_ino
 }

@@ -1,4 +1,3 @@
-import Glibc
 public import SystemPackage
 
 /// A page that shows a data set: what is in it, how it was built and filtered, how its scores are distributed, and clips to
@@ -81,7 +80,7 @@ public struct DatasetReport: Sendable {
             ("duplicates", "Duplicates", duplicates.html(card)),
         ].filter { $0.2 != "" }
         let page = ReportPage(
-            title: options.title ?? name, description: description, facts: facts, problems: pictures.problems,
+            title: options.title ?? folder.name, description: description, facts: facts, problems: pictures.problems,
             contents: sections.map { ($0.id, $0.heading) }, body: HTML(sections.map(\.html)))
         let text = page.html.text
         do throws(DatasetError) { try replaceFile(path, with: text) } catch {
@@ -105,14 +104,6 @@ public struct DatasetReport: Sendable {
             ).first?[0].double
         }
         return filter
-    }
-
-    /// The folder's own name, however it was given.
-    private var name: String {
-        let resolved = folder.path.withPlatformString { realpath($0, nil) }
-        defer { free(resolved) }
-        let path = resolved.map { FilePath(platformString: $0) } ?? folder.path
-        return path.lastComponent?.string ?? path.string
     }
 
     private func checkCancelled() throws(DatasetError) {

@@ -1,11 +1,11 @@
 import Codec
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// The whole of a file.
 ///
 /// - Throws: `DatasetError` where it cannot be read.
-func readFile(_ path: FilePath) throws(DatasetError) -> [UInt8] {
+package func readFile(_ path: FilePath) throws(DatasetError) -> [UInt8] {
     do {
         let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
         return try descriptor.closeAfter {
@@ -47,7 +47,7 @@ func writeFile(_ bytes: [UInt8], to path: FilePath) throws(DatasetError) {
 /// Writes a file under a hidden name and renames it: readers see the old file or the new one.
 ///
 /// - Throws: `DatasetError`, a full disk included.
-func replaceFile(_ path: FilePath, with text: String) throws(DatasetError) {
+package func replaceFile(_ path: FilePath, with text: String) throws(DatasetError) {
     try replaceFile(path, with: Array(text.utf8))
 }
 
@@ -74,8 +74,17 @@ func rename(_ from: FilePath, to target: FilePath) throws(DatasetError) {
 }
 
 /// The size of a file in bytes, nil where there is none.
-func fileSize(_ path: FilePath) -> Int? {
+package func fileSize(_ path: FilePath) -> Int? {
     var facts = stat()
     guard path.withPlatformString({ stat($0, &facts) }) == 0, facts.st_mode & S_IFMT == S_IFREG else { return nil }
     return Int(facts.st_size)
+}
+
+/// Whether two paths lead to one file or folder.
+func isSameFile(_ first: FilePath, _ second: FilePath) -> Bool {
+    var facts = (stat(), stat())
+    guard first.withPlatformString({ stat($0, &facts.0) }) == 0,
+        second.withPlatformString({ stat($0, &facts.1) }) == 0
+    else { return false }
+    return facts.0.st_dev == facts.1.st_dev && facts.0.st_ino == facts.1.st_ino
 }

@@ -1,10 +1,10 @@
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// The names of all entries of a folder, sorted by their bytes; names that are no UTF-8 are passed over.
 ///
 /// - Throws: `DatasetError` where it cannot be listed.
-func fileNames(in folder: FilePath) throws(DatasetError) -> [String] {
+package func fileNames(in folder: FilePath) throws(DatasetError) -> [String] {
     guard let stream = folder.withPlatformString({ opendir($0) }) else {
         throw DatasetError(path: folder, "cannot list the folder: \(Errno(rawValue: errno))")
     }

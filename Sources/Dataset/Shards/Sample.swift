@@ -1,8 +1,8 @@
 /// One clip on its way into a shard: the files of a WebDataset sample, and what its row says beyond them.
 ///
-/// The key is given by the shard's writer; `json` is completed with it there.
+/// The key is given by the shard's writer; `json` is written there from key and columns.
 public struct Sample: Sendable {
-    /// Extension (`mv.npy`) and bytes, without `json`.
+    /// Extension (`mv.npy`) and bytes; `json` is among them only where it says other things than the columns.
     public var members: [(name: String, bytes: [UInt8])]
     /// The columns of the sample's row, and of its `json` member.
     public var columns: SampleColumns
@@ -51,6 +51,13 @@ public struct SampleColumns: Sendable, Equatable {
         members["hash"] = .text(Self.hexadecimal(hash))
         members["key"] = .text(key)
         return JSONValue.object(members).json()
+    }
+
+    /// Whether a `json` member is one that PFrame wrote from columns; that of a sample made elsewhere says other things.
+    static func wrote(_ json: [UInt8], key: String) -> Bool {
+        // What is no JSON was not written here.
+        guard let value = try? JSONValue(json, path: nil) else { return false }
+        return value["key"]?.string == key && value["hash"] != nil
     }
 
     /// Sixteen hexadecimal digits.

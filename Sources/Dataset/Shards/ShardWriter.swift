@@ -56,13 +56,16 @@ final class ShardWriter {
     /// The file name of a shard without an ending.
     static func name(of shard: Int) -> String { "clips-" + key(shard: shard, sample: 0).prefix { $0 != "_" } }
 
-    /// Appends a sample under the next key.
+    /// Appends a sample.
     ///
+    /// - Parameter given: its key; the next one of the shard unless given.
     /// - Throws: `DatasetError`, a full disk included.
-    func append(_ sample: borrowing Sample) throws(DatasetError) {
-        let key = Self.key(shard: number, sample: samples)
+    func append(_ sample: borrowing Sample, key given: String? = nil) throws(DatasetError) {
+        let key = given ?? Self.key(shard: number, sample: samples)
         var files = sample.members
-        files.append(("json", Array(sample.columns.json(key: key).utf8)))
+        if !files.contains(where: { $0.name == "json" }) {
+            files.append(("json", Array(sample.columns.json(key: key).utf8)))
+        }
         files.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         record.removeAll(keepingCapacity: true)
         var members: [ShardRow.Member] = []

@@ -5,6 +5,9 @@ public struct TarHeader: Sendable, Equatable {
     /// Bytes of zeros that end an archive.
     public static let endSize = 2 * blockSize
 
+    /// The most bytes of a name that ``block`` can write.
+    static let longestName = 100
+
     /// What a header announces.
     public enum Kind: Sendable, Equatable {
         /// A file.
@@ -28,7 +31,7 @@ public struct TarHeader: Sendable, Equatable {
     ///
     /// - Parameter name: at most 100 bytes of UTF-8.
     public init(file name: String, size: Int) {
-        precondition(name.utf8.count <= 100, "tar names have at most 100 bytes")
+        precondition(name.utf8.count <= Self.longestName, "tar names have at most 100 bytes")
         (self.name, self.size, kind) = (name, size, .file)
     }
 

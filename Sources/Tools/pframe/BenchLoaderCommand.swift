@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dataset
 import SystemPackage
+import ToolOptions
 
 /// `pframe bench-loader`.
 struct BenchLoaderCommand: ParsableCommand {

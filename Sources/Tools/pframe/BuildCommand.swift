@@ -3,6 +3,7 @@ import Codec
 public import Dataset
 import MotionVectors
 import SystemPackage
+import ToolOptions
 
 extension InputLayout: ExpressibleByArgument {}
 extension ClipOptions.Fit: ExpressibleByArgument {}

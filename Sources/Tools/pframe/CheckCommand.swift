@@ -2,6 +2,7 @@ import ArgumentParser
 import Codec
 import Dataset
 import SystemPackage
+import ToolOptions
 
 /// `pframe check`.
 struct CheckCommand: ParsableCommand {

@@ -3,6 +3,7 @@ import Codec
 public import MotionVectors
 import Synchronization
 import SystemPackage
+import ToolOptions
 
 extension ResidualFormat: ExpressibleByArgument {}
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Codec
 import Dataset
 import SystemPackage
+import ToolOptions
 
 /// `1...20`, `1...` or `...20`.
 struct ScoreRange: ExpressibleByArgument {

@@ -1,4 +1,5 @@
 import Dataset
+import ToolOptions
 
 /// The lines of `pframe motion --frames` for one video: `frame content hue saturation lightness vector`, or JSON.
 struct FrameLines {

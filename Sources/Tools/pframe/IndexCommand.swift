@@ -2,6 +2,7 @@ public import ArgumentParser
 import Codec
 public import Dataset
 import SystemPackage
+import ToolOptions
 
 extension LoaderFiles: ExpressibleByArgument {}
 

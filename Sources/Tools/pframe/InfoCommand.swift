@@ -2,6 +2,7 @@ import ArgumentParser
 import Codec
 import MotionVectors
 import SystemPackage
+import ToolOptions
 
 /// `pframe info`.
 struct InfoCommand: ParsableCommand {

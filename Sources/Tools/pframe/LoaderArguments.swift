@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dataset
 import SystemPackage
+import ToolOptions
 
 /// Which samples a loader reads, in what order and how.
 struct LoaderArguments: ParsableArguments {

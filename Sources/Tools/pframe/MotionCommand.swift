@@ -3,6 +3,7 @@ import Codec
 public import Dataset
 import Synchronization
 import SystemPackage
+import ToolOptions
 
 extension ShrinkRule: ExpressibleByArgument {}
 

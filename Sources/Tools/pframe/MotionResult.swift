@@ -1,4 +1,5 @@
 import Dataset
+import ToolOptions
 
 /// The motion scores of one video: a line of JSON, a row of the table.
 struct MotionResult: Encodable, Sendable {

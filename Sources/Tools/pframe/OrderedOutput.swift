@@ -1,4 +1,5 @@
 import Synchronization
+import ToolOptions
 
 /// Lines of several videos on stdout in the order of the videos, though they are worked on at the same time.
 ///

@@ -1,5 +1,10 @@
 import ArgumentParser
-import Glibc
+import ToolOptions
+
+/// Starts `pframe`.
+@main enum Main {
+    static func main() { Program.run(PFrame.self) }
+}
 
 /// `pframe`: the root of the command line.
 struct PFrame: ParsableCommand {
@@ -37,32 +42,4 @@ struct PFrame: ParsableCommand {
                     ReportCommand.self, BenchLoaderCommand.self,
                 ]),
         ])
-}
-
-/// Starts `pframe` and turns whatever ends it into a message and an exit code.
-@main
-enum Main {
-    static func main() {
-        Interruption.install()
-        do {
-            var command = try PFrame.parseAsRoot(RawArguments.escaped())
-            try command.run()
-        } catch let failure as DataProblem {
-            if !failure.message.isEmpty { Console.error(failure.message) }
-            exit(1)
-        } catch {
-            let message = PFrame.fullMessage(for: error)
-            if PFrame.exitCode(for: error) == .success {
-                print(message)
-                exit(0)
-            }
-            Console.error(message)
-            exit(2)
-        }
-    }
-}
-
-/// Ends a command with exit code 1: the data has problems, which were printed or are in `message`.
-struct DataProblem: Error {
-    var message = ""
 }

@@ -2,17 +2,6 @@ public import ArgumentParser
 import Codec
 public import MotionVectors
 
-/// How every command reports.
-struct ReportOptions: ParsableArguments {
-    @Flag(help: "Print one line of JSON a result on stdout; everything else goes to stderr.")
-    var json = false
-
-    @Option(help: "Messages and progress on stderr as text, or as json: an object a line.")
-    var logFormat = LogFormat.text
-
-    mutating func validate() throws { Console.logFormat = logFormat }
-}
-
 /// How a command works on many things.
 struct RunOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: "Videos at the same time; default: one a processor.")

@@ -3,6 +3,7 @@ import Codec
 import Dataset
 import Synchronization
 import SystemPackage
+import ToolOptions
 
 /// `pframe synth`.
 struct SynthCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dataset
 import SystemPackage
+import ToolOptions
 
 /// The videos that a command works on.
 struct VideoInputs: ParsableArguments {

@@ -1,4 +1,5 @@
 import MotionVectors
+import ToolOptions
 
 /// What became of one video: a line of JSON, a row of the summary.
 struct VideoResult: Encodable, Sendable {

@@ -2,6 +2,7 @@ public import ArgumentParser
 import Codec
 public import MotionVectors
 import SystemPackage
+import ToolOptions
 
 extension MotionFigure.Arrangement: ExpressibleByArgument {
     /// `auto`, `row` or `column`.

@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 
 /// Progress of several videos at once, on stderr: one redrawn line on a terminal, lines every ten seconds elsewhere.
-final class Progress: Sendable {
+package final class Progress: Sendable {
     private struct State {
         var shares: [Double]
         var counts: [Int]
@@ -19,7 +19,7 @@ final class Progress: Sendable {
     private let counted: String
 
     /// Work of the given sizes; `unit` names one piece of it, such as `video`, and `counted` what it gives, such as `frames`.
-    init(weights: [Int], unit: String, counted: String = "frames") {
+    package init(weights: [Int], unit: String, counted: String = "frames") {
         let total = max(1, weights.reduce(0, +))
         self.weights = weights.map { Double($0) / Double(total) }
         self.unit = unit
@@ -28,10 +28,10 @@ final class Progress: Sendable {
     }
 
     /// Seconds since the start.
-    var elapsed: Double { Self.now() - start }
+    package var elapsed: Double { Self.now() - start }
 
     /// Notes how far a piece is: what it gave so far and its share, 0…1.
-    func update(_ index: Int, count: Int, share: Double) {
+    package func update(_ index: Int, count: Int, share: Double) {
         state.withLock { state in
             state.counts[index] = count
             state.shares[index] = share
@@ -43,7 +43,7 @@ final class Progress: Sendable {
     }
 
     /// Notes that a piece is done, with a line to keep, and whether nothing came of it.
-    func finish(_ index: Int, message: String?, isRejected: Bool = false) {
+    package func finish(_ index: Int, message: String?, isRejected: Bool = false) {
         state.withLock { state in
             state.shares[index] = 1
             state.finished += 1
@@ -57,7 +57,7 @@ final class Progress: Sendable {
     }
 
     /// Clears the redrawn line.
-    func close() {
+    package func close() {
         if Console.redraws { Console.draw("\r\u{1B}[K") }
     }
 
@@ -81,7 +81,7 @@ final class Progress: Sendable {
     }
 
     /// Seconds since some moment before the process began.
-    static func now() -> Double {
+    package static func now() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9

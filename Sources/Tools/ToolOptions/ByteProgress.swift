@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 
 /// Progress in bytes, on stderr: one redrawn line on a terminal, plain lines every ten seconds elsewhere.
-final class ByteProgress: Sendable {
+package final class ByteProgress: Sendable {
     private struct State {
         var total = 0
         var done = 0
@@ -13,16 +13,16 @@ final class ByteProgress: Sendable {
     private let start = ContinuousClock.now
 
     /// Seconds since the start.
-    var elapsed: Double { (ContinuousClock.now - start) / .seconds(1) }
+    package var elapsed: Double { (ContinuousClock.now - start) / .seconds(1) }
 
     /// Bytes done so far.
-    var done: Int { state.withLock(\.done) }
+    package var done: Int { state.withLock(\.done) }
 
     /// Says how many bytes there are.
-    func begin(_ total: Int) { state.withLock { $0.total = total } }
+    package func begin(_ total: Int) { state.withLock { $0.total = total } }
 
     /// Notes that bytes were done.
-    func add(_ bytes: Int) {
+    package func add(_ bytes: Int) {
         state.withLock { state in
             state.done += bytes
             let now = elapsed
@@ -37,12 +37,12 @@ final class ByteProgress: Sendable {
     }
 
     /// Clears the redrawn line.
-    func close() {
+    package func close() {
         if Console.isTerminal { Console.draw("\r\u{1B}[K") }
     }
 
     /// `1.23 GB/s`.
-    static func rate(_ bytes: Int, _ seconds: Double) -> String {
+    package static func rate(_ bytes: Int, _ seconds: Double) -> String {
         "\(Format.fixed(Double(bytes) / max(seconds, 0.001) / 1e9, 2)) GB/s"
     }
 }

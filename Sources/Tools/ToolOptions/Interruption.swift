@@ -2,14 +2,14 @@ import Glibc
 import Synchronization
 
 /// Ctrl-C: the first asks the work to stop cleanly, the second ends the process.
-enum Interruption {
+package enum Interruption {
     private static let requested = Atomic<Bool>(false)
 
     /// Whether the user asked to stop.
-    static var isRequested: Bool { requested.load(ordering: .relaxed) }
+    package static var isRequested: Bool { requested.load(ordering: .relaxed) }
 
     /// Takes over SIGINT and SIGTERM; a broken pipe is an error of the write, not the end of the process.
-    static func install() {
+    package static func install() {
         signal(SIGPIPE, SIG_IGN)
         var taken = sigset_t()
         sigemptyset(&taken)

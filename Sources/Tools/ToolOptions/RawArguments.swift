@@ -5,11 +5,11 @@ public import SystemPackage
 ///
 /// A file name is bytes, a `String` is not: a byte that is no UTF-8 travels as the private-use scalar U+10FE00 + byte,
 /// and turns back into itself where a path is made of the argument.
-enum RawArguments {
+package enum RawArguments {
     private static let base: UInt32 = 0x10FE00
 
     /// The arguments of the process without its name.
-    static func escaped() -> [String] {
+    package static func escaped() -> [String] {
         (1..<max(1, Int(CommandLine.argc))).compactMap { index in
             CommandLine.unsafeArgv[index].map { escape(UnsafeRawBufferPointer(start: $0, count: length($0))) }
         }
@@ -41,7 +41,7 @@ enum RawArguments {
     }
 
     /// The path that an argument names, byte for byte.
-    static func path(_ argument: String) -> FilePath {
+    package static func path(_ argument: String) -> FilePath {
         guard argument.unicodeScalars.contains(where: { $0.value >= base }) else { return FilePath(argument) }
         var bytes: [CChar] = []
         for scalar in argument.unicodeScalars {

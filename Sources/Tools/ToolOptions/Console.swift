@@ -1,11 +1,11 @@
 import ArgumentParser
-import Dataset
+package import Dataset
 import FoundationEssentials
 import Glibc
 import Synchronization
 
 /// How messages and progress stand on stderr.
-enum LogFormat: String, ExpressibleByArgument, CaseIterable {
+package enum LogFormat: String, ExpressibleByArgument, CaseIterable {
     /// Lines to read.
     case text
     /// One JSON object a line.
@@ -13,23 +13,23 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
 }
 
 /// What a person reads goes to stderr, results to stdout.
-enum Console {
+package enum Console {
     /// Whether stderr is a terminal that redraws lines.
-    static let isTerminal = isatty(STDERR_FILENO) == 1
+    package static let isTerminal = isatty(STDERR_FILENO) == 1
 
     private static let logsJSON = Atomic<Bool>(false)
 
     /// How messages and progress stand on stderr; set once, before anything is written.
-    static var logFormat: LogFormat {
+    package static var logFormat: LogFormat {
         get { logsJSON.load(ordering: .relaxed) ? .json : .text }
         set { logsJSON.store(newValue == .json, ordering: .relaxed) }
     }
 
     /// Whether progress is a line that is drawn again and again.
-    static var redraws: Bool { isTerminal && logFormat == .text }
+    package static var redraws: Bool { isTerminal && logFormat == .text }
 
     /// One line on stderr.
-    static func error(_ text: String) {
+    package static func error(_ text: String) {
         guard logFormat == .json else { return write(text + "\n", to: STDERR_FILENO) }
         let level = ["error", "warning"].first { text.hasPrefix($0 + ": ") }
         let message = level.map { String(text.dropFirst($0.count + 2)) } ?? text
@@ -37,32 +37,32 @@ enum Console {
     }
 
     /// One JSON object on stderr.
-    static func log(_ members: [String: JSONValue]) {
+    package static func log(_ members: [String: JSONValue]) {
         write(JSONValue.object(members).json() + "\n", to: STDERR_FILENO)
     }
 
     /// Raw text on stderr, for lines that are drawn again.
-    static func draw(_ text: String) {
+    package static func draw(_ text: String) {
         write(text, to: STDERR_FILENO)
     }
 
     /// One line on stdout.
-    static func output(_ text: String) {
+    package static func output(_ text: String) {
         write(text + "\n", to: STDOUT_FILENO)
     }
 
     /// Lines on stdout that end by themselves.
-    static func outputLines(_ text: String) {
+    package static func outputLines(_ text: String) {
         write(text, to: STDOUT_FILENO)
     }
 
     /// One JSON object on one line of stdout, keys sorted.
-    static func json(_ value: some Encodable) throws {
+    package static func json(_ value: some Encodable) throws {
         output(try jsonLine(value))
     }
 
     /// One JSON object as one line of text, keys sorted.
-    static func jsonLine(_ value: some Encodable) throws -> String {
+    package static func jsonLine(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -84,9 +84,9 @@ enum Console {
 }
 
 /// Numbers as people read them.
-enum Format {
+package enum Format {
     /// `1,234,567`.
-    static func count(_ value: Int) -> String {
+    package static func count(_ value: Int) -> String {
         let digits = String(abs(value))
         var groups: [Substring] = []
         var end = digits.endIndex
@@ -99,10 +99,10 @@ enum Format {
     }
 
     /// `1 clip`, `1,234 clips`.
-    static func quantity(_ value: Int, _ noun: String) -> String { "\(count(value)) \(noun)\(value == 1 ? "" : "s")" }
+    package static func quantity(_ value: Int, _ noun: String) -> String { "\(count(value)) \(noun)\(value == 1 ? "" : "s")" }
 
     /// `3.2 MB`.
-    static func bytes(_ value: Int) -> String {
+    package static func bytes(_ value: Int) -> String {
         let units = ["bytes", "kB", "MB", "GB", "TB"]
         var scaled = Double(value)
         var unit = 0
@@ -114,7 +114,7 @@ enum Format {
     }
 
     /// `1:02:03` or `2:03`.
-    static func duration(_ seconds: Double) -> String {
+    package static func duration(_ seconds: Double) -> String {
         let total = Int(max(0, seconds.isFinite ? seconds : 0).rounded())
         func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
         let (hours, minutes) = (total / 3600, total / 60 % 60)
@@ -122,7 +122,7 @@ enum Format {
     }
 
     /// A number with a fixed count of decimals.
-    static func fixed(_ value: Double, _ decimals: Int) -> String {
+    package static func fixed(_ value: Double, _ decimals: Int) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
         let scale = (0..<decimals).reduce(1) { result, _ in result * 10 }
         let scaled = Int((value * Double(scale)).rounded())
@@ -133,14 +133,14 @@ enum Format {
     }
 
     /// `3 videos, 1,234 frames in 5.6 s (220 frames/s), 1 failed`: the last line of a summary.
-    static func total(videos: Int, frames: Int, seconds: Double, failed: Int) -> String {
+    package static func total(videos: Int, frames: Int, seconds: Double, failed: Int) -> String {
         "\(videos) \(videos == 1 ? "video" : "videos"), \(count(frames)) frames in \(fixed(seconds, 1)) s "
             + "(\(count(Int(Double(frames) / max(seconds, 0.001)))) frames/s)"
             + (failed > 0 ? ", \(failed) failed" : "")
     }
 
     /// Columns aligned, the first to the left, the others to the right.
-    static func table(_ rows: [[String]]) -> String {
+    package static func table(_ rows: [[String]]) -> String {
         guard let columns = rows.first?.count else { return "" }
         let widths = (0..<columns).map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in

@@ -1,0 +1,125 @@
+// AdamW, the moving average and the copies in lower precision, in one pass over the memory.
+#include "internal.h"
+#include "kernels.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/linalg_vector_norm.h>
+
+#include <cmath>
+
+namespace {
+
+struct Step {
+    float rate, decay, beta1, beta2, epsilon, correction1, correction2, scale, average;
+};
+
+template <typename T, typename L>
+CT_INLINE void step(
+    float *weight, L *low, const T *gradient, float *first, float *second, float *average, int64_t count, const Step &s) {
+    for (int64_t i = 0; i < count; ++i) {
+        float g = ct::load(gradient[i]) * s.scale;
+        float m = first[i] + (g - first[i]) * (1 - s.beta1);
+        float v = second[i] * s.beta2 + g * g * (1 - s.beta2);
+        float w = weight[i] * s.decay - s.rate * (m * s.correction1) / (std::sqrt(v * s.correction2) + s.epsilon);
+        first[i] = m;
+        second[i] = v;
+        weight[i] = w;
+        if (low) ct::store(low[i], w);
+        if (average) average[i] += (w - average[i]) * s.average;
+    }
+}
+
+#define CT_INSTANCE(T, L)                                                                                              \
+    CT_CLONES void stepRange(                                                                                          \
+        float *weight, L *low, const T *gradient, float *first, float *second, float *average, int64_t count,          \
+        const Step &s) {                                                                                               \
+        if (low && average) step(weight, low, gradient, first, second, average, count, s);                             \
+        else if (low) step<T, L>(weight, low, gradient, first, second, nullptr, count, s);                             \
+        else if (average) step<T, L>(weight, nullptr, gradient, first, second, average, count, s);                     \
+        else step<T, L>(weight, nullptr, gradient, first, second, nullptr, count, s);                                  \
+    }
+CT_INSTANCE(float, ct::BFloat16)
+CT_INSTANCE(ct::BFloat16, ct::BFloat16)
+
+void stepOnCPU(const ct_parameter &p, const Step &s) {
+    const auto &weight = p.weight->value;
+    auto count = weight.numel();
+    // Moments have the order of memory of the weight, gradients need not.
+    auto gradient = p.gradient->value;
+    if (gradient.strides() != weight.strides()) gradient = at::empty_like(weight, gradient.options()).copy_(gradient);
+    auto *w = weight.mutable_data_ptr<float>();
+    auto *low = p.low ? static_cast<ct::BFloat16 *>(p.low->value.mutable_data_ptr()) : nullptr;
+    auto *first = p.first_moment->value.mutable_data_ptr<float>();
+    auto *second = p.second_moment->value.mutable_data_ptr<float>();
+    auto *average = p.average ? p.average->value.mutable_data_ptr<float>() : nullptr;
+    const void *g = gradient.const_data_ptr();
+    bool isFloat = gradient.scalar_type() == at::kFloat;
+    at::parallel_for(0, count, 32768, [&](int64_t begin, int64_t end) {
+        auto n = end - begin;
+        auto *l = low ? low + begin : nullptr;
+        auto *a = average ? average + begin : nullptr;
+        if (isFloat) {
+            stepRange(w + begin, l, static_cast<const float *>(g) + begin, first + begin, second + begin, a, n, s);
+        } else {
+            stepRange(w + begin, l, static_cast<const ct::BFloat16 *>(g) + begin, first + begin, second + begin, a, n, s);
+        }
+    });
+}
+
+// The same of libtorch's own operations, for other devices.
+void stepElsewhere(const ct_parameter &p, const Step &s) {
+    auto &weight = p.weight->value;
+    auto &first = p.first_moment->value;
+    auto &second = p.second_moment->value;
+    auto gradient = p.gradient->value.to(at::kFloat).mul(s.scale);
+    first.lerp_(gradient, 1 - s.beta1);
+    second.mul_(s.beta2).addcmul_(gradient, gradient, 1 - s.beta2);
+    auto denominator = second.mul(s.correction2).sqrt_().add_(s.epsilon);
+    weight.mul_(s.decay).addcdiv_(first, denominator, -s.rate * s.correction1);
+    if (p.low) p.low->value.copy_(weight);
+    if (p.average) p.average->value.lerp_(weight, s.average);
+}
+
+} // namespace
+
+ct_status ct_adamw_step(const ct_parameter *parameters, int32_t count, ct_adamw options) {
+    return ct::guarded([&] {
+        at::NoGradGuard unrecorded;
+        for (int32_t index = 0; index < count; ++index) {
+            const auto &p = parameters[index];
+            Step s{};
+            s.rate = float(options.rate);
+            s.decay = float(1 - options.rate * p.decay);
+            s.beta1 = float(options.beta1);
+            s.beta2 = float(options.beta2);
+            s.epsilon = float(options.epsilon);
+            s.correction1 = float(1 / (1 - std::pow(options.beta1, double(options.step))));
+            s.correction2 = float(1 / (1 - std::pow(options.beta2, double(options.step))));
+            s.scale = float(options.gradient_scale);
+            s.average = float(1 - options.average_decay);
+            auto type = p.gradient->value.scalar_type();
+            TORCH_CHECK(p.gradient->value.sizes() == p.weight->value.sizes(), "a gradient of another shape than its weight");
+            bool isKnown = p.weight->value.is_cpu() && (type == at::kFloat || type == at::kBFloat16)
+                && p.weight->value.is_non_overlapping_and_dense()
+                && p.weight->value.strides() == p.first_moment->value.strides()
+                && p.weight->value.strides() == p.second_moment->value.strides()
+                && (!p.low || p.low->value.strides() == p.weight->value.strides())
+                && (!p.average || p.average->value.strides() == p.weight->value.strides());
+            if (isKnown) stepOnCPU(p, s);
+            else stepElsewhere(p, s);
+        }
+    });
+}
+
+ct_status ct_squared_norm(const ct_tensor *const *tensors, int32_t count, double *out) {
+    return ct::guarded([&] {
+        at::NoGradGuard unrecorded;
+        at::Tensor total;
+        for (int32_t index = 0; index < count; ++index) {
+            auto norm = at::linalg_vector_norm(tensors[index]->value, 2, std::nullopt, false, at::kFloat).to(at::kDouble).square();
+            total = total.defined() ? total.add(norm) : norm;
+        }
+        *out = total.defined() ? total.item<double>() : 0;
+    });
+}

@@ -1,0 +1,114 @@
+// Versions, threads, devices, errors, and the count of operations.
+#include "internal.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <c10/util/Exception.h>
+#include <cpuinfo.h>
+#include <dlfcn.h>
+
+namespace ct {
+
+namespace {
+thread_local std::string message;
+thread_local ct_flops flops{};
+
+std::string firstLine(const char *text) {
+    std::string line(text);
+    auto end = line.find('\n');
+    return end == std::string::npos ? line : line.substr(0, end);
+}
+} // namespace
+
+ct_status failed() noexcept {
+    try {
+        try {
+            throw;
+        } catch (const c10::OutOfMemoryError &error) {
+            message = firstLine(error.what_without_backtrace());
+            return CT_OUT_OF_MEMORY;
+        } catch (const c10::Error &error) {
+            message = firstLine(error.what_without_backtrace());
+            // The allocator of the CPU has no exception type of its own.
+            return message.find("DefaultCPUAllocator") == std::string::npos ? CT_FAILED : CT_OUT_OF_MEMORY;
+        } catch (const std::bad_alloc &) {
+            message = "out of memory";
+            return CT_OUT_OF_MEMORY;
+        } catch (const std::exception &error) {
+            message = firstLine(error.what());
+            return CT_FAILED;
+        } catch (...) {
+            message = "libtorch failed without a message";
+            return CT_FAILED;
+        }
+    } catch (...) {
+        // There was no memory for the message.
+        return CT_OUT_OF_MEMORY;
+    }
+}
+
+void count(double operations, int gradients) noexcept {
+    flops.forward += operations;
+    flops.backward += operations * gradients;
+}
+
+at::ScalarType scalarType(ct_type type) {
+    switch (type) {
+    case CT_FLOAT32: return at::kFloat;
+    case CT_FLOAT16: return at::kHalf;
+    case CT_BFLOAT16: return at::kBFloat16;
+    case CT_FLOAT64: return at::kDouble;
+    case CT_INT64: return at::kLong;
+    case CT_INT32: return at::kInt;
+    case CT_INT16: return at::kShort;
+    case CT_INT8: return at::kChar;
+    case CT_UINT8: return at::kByte;
+    case CT_BOOL: return at::kBool;
+    }
+    TORCH_CHECK(false, "no such element type: ", int(type));
+}
+
+at::Device device(ct_device device) {
+    switch (device) {
+    case CT_CPU: return at::Device(at::kCPU);
+    case CT_CUDA: return at::Device(at::kCUDA, 0);
+    case CT_META: return at::Device(at::kMeta);
+    }
+    TORCH_CHECK(false, "no such device: ", int(device));
+}
+
+} // namespace ct
+
+const char *ct_message(void) { return ct::message.c_str(); }
+
+#define CT_TEXT_OF(x) #x
+#define CT_TEXT(x) CT_TEXT_OF(x)
+const char *ct_version(void) {
+    return CT_TEXT(TORCH_VERSION_MAJOR) "." CT_TEXT(TORCH_VERSION_MINOR) "." CT_TEXT(TORCH_VERSION_PATCH);
+}
+
+void ct_set_threads(int32_t count) { at::set_num_threads(count); }
+int32_t ct_threads(void) { return at::get_num_threads(); }
+
+ct_status ct_open_device(ct_device device) {
+    return ct::guarded([&] {
+        if (device != CT_CUDA) return;
+        // The CPU build has no such file, so this cannot be linked.
+        bool loaded = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr;
+        TORCH_CHECK(loaded && c10::impl::hasDeviceGuardImpl(at::kCUDA), "this libtorch was built without CUDA");
+        TORCH_CHECK(c10::impl::getDeviceGuardImpl(at::kCUDA)->deviceCount() > 0, "no CUDA device was found");
+    });
+}
+
+ct_status ct_synchronize(ct_device device) {
+    return ct::guarded([&] {
+        if (device == CT_CUDA) c10::impl::getDeviceGuardImpl(at::kCUDA)->synchronizeDevice(0);
+    });
+}
+
+bool ct_has_bfloat16(ct_device device) {
+    if (device != CT_CPU) return true;
+    return cpuinfo_initialize() && (cpuinfo_has_x86_avx512bf16() || cpuinfo_has_arm_bf16());
+}
+
+ct_flops ct_flops_so_far(void) { return ct::flops; }

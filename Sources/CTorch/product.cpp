@@ -1,0 +1,82 @@
+// Matrix products, convolutions, resampling and layer normalisation.
+#include "internal.h"
+
+#include <ATen/ops/_upsample_bilinear2d_aa.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/conv_transpose2d.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/upsample_bilinear2d.h>
+#include <ATen/ops/upsample_nearest2d.h>
+
+ct_status ct_matmul(const ct_tensor *left, const ct_tensor *right, ct_tensor **out) {
+    return ct::making(out, [&] {
+        auto result = at::matmul(left->value, right->value);
+        ct::count(2.0 * double(result.numel()) * double(left->value.size(-1)), ct::gradients(left->value, right->value));
+        return result;
+    });
+}
+
+ct_status ct_linear(const ct_tensor *input, const ct_tensor *weight, const ct_tensor *bias, ct_tensor **out) {
+    return ct::making(out, [&] {
+        auto result = at::linear(input->value, weight->value, ct::optional(bias));
+        ct::count(2.0 * double(result.numel()) * double(input->value.size(-1)), ct::gradients(input->value, weight->value));
+        return result;
+    });
+}
+
+// (N, H, W, C) as the (N, C, H, W) of libtorch, with channels last in memory: no element moves.
+static at::Tensor channelsSecond(const at::Tensor &x) { return x.permute({0, 3, 1, 2}); }
+static at::Tensor channelsLast(const at::Tensor &x) { return x.permute({0, 2, 3, 1}).contiguous(); }
+
+ct_status ct_convolution(
+    const ct_tensor *input, const ct_tensor *weight, const ct_tensor *bias, int64_t stride, int64_t padding, ct_tensor **out) {
+    return ct::making(out, [&] {
+        const auto &w = weight->value;
+        auto result = channelsLast(at::conv2d(channelsSecond(input->value), w, ct::optional(bias), stride, padding));
+        ct::count(
+            2.0 * double(result.numel()) * double(w.size(1) * w.size(2) * w.size(3)), ct::gradients(input->value, w));
+        return result;
+    });
+}
+
+ct_status ct_transposed_convolution(
+    const ct_tensor *input, const ct_tensor *weight, const ct_tensor *bias, int64_t stride, int64_t padding, ct_tensor **out) {
+    return ct::making(out, [&] {
+        const auto &w = weight->value;
+        auto x = channelsSecond(input->value);
+        auto result = channelsLast(at::conv_transpose2d(x, w, ct::optional(bias), stride, padding));
+        ct::count(2.0 * double(x.numel()) * double(w.size(1) * w.size(2) * w.size(3)), ct::gradients(x, w));
+        return result;
+    });
+}
+
+ct_status ct_embedding(const ct_tensor *table, const ct_tensor *indices, ct_tensor **out) {
+    return ct::making(out, [&] { return at::embedding(table->value, indices->value); });
+}
+
+ct_status ct_upsample_nearest(const ct_tensor *input, int64_t factor, ct_tensor **out) {
+    return ct::making(out, [&] {
+        auto x = channelsSecond(input->value);
+        return channelsLast(at::upsample_nearest2d(x, {x.size(2) * factor, x.size(3) * factor}));
+    });
+}
+
+ct_status ct_resize_bilinear(const ct_tensor *input, int64_t height, int64_t width, bool antialias, ct_tensor **out) {
+    return ct::making(out, [&] {
+        auto x = channelsSecond(input->value);
+        return channelsLast(
+            antialias ? at::_upsample_bilinear2d_aa(x, {height, width}, false)
+                      : at::upsample_bilinear2d(x, {height, width}, false));
+    });
+}
+
+ct_status ct_layer_norm(
+    const ct_tensor *input, const ct_tensor *weight, const ct_tensor *bias, double epsilon, ct_tensor **out) {
+    return ct::making(out, [&] {
+        const auto &x = input->value;
+        return at::layer_norm(x, {x.size(-1)}, ct::optional(weight), ct::optional(bias), epsilon);
+    });
+}

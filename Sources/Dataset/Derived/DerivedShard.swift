@@ -1,0 +1,93 @@
+import Synchronization
+import SystemPackage
+
+/// A shard in the making, of the same name as the one that it is derived from.
+///
+/// Samples may be read from any thread at any time; results are appended in the order of the samples. One that goes away
+/// unfinished leaves nothing.
+public final class DerivedShard: Sendable {
+    private struct State {
+        var writer: ShardWriter?
+        /// The first sample that may come next.
+        var next = 0
+        var samples = 0
+        var lock: KernelLock?
+    }
+
+    /// The name without an ending: `clips-000000`.
+    public let name: String
+    private let source: SourceShard
+    private let folder: FilePath
+    private let number: Int
+    private let receipt: ShardReceipt
+    private let state: Mutex<State>
+
+    /// Begins the shard.
+    ///
+    /// - Parameters:
+    ///   - receipt: of a shard without samples.
+    ///   - lock: held until the shard is finished or given up.
+    init(
+        name: String, number: Int, source: SourceShard, folder: FilePath, receipt: ShardReceipt, lock: KernelLock
+    ) {
+        (self.name, self.number, self.source, self.folder, self.receipt) = (name, number, source, folder, receipt)
+        state = Mutex(State(lock: lock))
+    }
+
+    /// The rows of the source's samples in order, scores of side files included.
+    public var rows: [ShardRow] { source.rows }
+
+    /// Reads a sample of the source; any thread may at any time.
+    ///
+    /// - Parameter index: its place among ``rows``.
+    /// - Throws: `DatasetError` that names shard, sample and place where it is damaged or cannot be read.
+    public func sample(_ index: Int) throws(DatasetError) -> SourceSample { try source.sample(index) }
+
+    /// Appends what was made of a sample, under the same key and with the same columns.
+    ///
+    /// The row, and a `json` member that PFrame wrote, tell of the scores too; that of a sample made elsewhere stays as
+    /// it was.
+    ///
+    /// - Parameters:
+    ///   - sample: of this shard, behind those that were appended before; one that is passed over is left out.
+    ///   - names: the members that are copied where it has them; `json` always is.
+    ///   - members: files beside these, or instead of those of the same name: `latent.npy` and its bytes.
+    ///   - scores: columns beside its own, or instead of those of the same name; NaN where one could not be computed.
+    /// - Throws: `DatasetError`, a full disk included.
+    public func append(
+        _ sample: SourceSample, keeping names: [String], adding members: [(name: String, bytes: [UInt8])] = [],
+        scores: [String: Double] = [:]
+    ) throws(DatasetError) {
+        precondition(
+            members.allSatisfy { SampleName("key." + $0.name)?.member == $0.name },
+            "names of members are in small letters and lead to no folder")
+        precondition(Set(members.map(\.name)).count == members.count, "each member is added once")
+        let made = try sample.derived(keeping: names, adding: members, scores: scores)
+        try state.withLock { state throws(DatasetError) in
+            precondition(state.lock != nil, "the shard is finished")
+            precondition(rows[sample.index].key == sample.row.key, "the sample is of another shard")
+            precondition(sample.index >= state.next, "samples are appended in order")
+            if state.writer == nil { state.writer = try ShardWriter(folder: folder, name: name, number: number) }
+            try state.writer?.append(made, key: sample.row.key)
+            state.next = sample.index + 1
+            state.samples += 1
+        }
+    }
+
+    /// Completes the shard and leaves its receipt; without samples there is a receipt alone.
+    ///
+    /// - Parameter totals: counts that add up over all shards to those of `dataset.json`, beside `clips`, the samples
+    ///   that were appended, and `left_out`, those that were not.
+    /// - Throws: `DatasetError`, a full disk included.
+    public func finish(totals: [String: Int] = [:]) throws(DatasetError) {
+        try state.withLock { state throws(DatasetError) in
+            precondition(state.lock != nil, "the shard is finished")
+            var receipt = receipt
+            receipt.shard = try state.writer?.finish()
+            receipt.totals = ["clips": state.samples, "left_out": rows.count - state.samples]
+            receipt.totals.merge(totals) { $1 }
+            try replaceFile(ShardReceipt.path(in: folder, number: number), with: receipt.json)
+            (state.writer, state.lock) = (nil, nil)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+package import ArgumentParser
+import Glibc
+
+/// Starts a command and turns whatever ends it into a message and an exit code: 0 done, 1 data problems, 2 wrong use.
+package enum Program {
+    /// Runs the command that the process's arguments name, and ends the process.
+    package static func run(_ root: any ParsableCommand.Type) -> Never {
+        Interruption.install()
+        do {
+            var command = try root.parseAsRoot(RawArguments.escaped())
+            try command.run()
+        } catch let failure as DataProblem {
+            if !failure.message.isEmpty { Console.error(failure.message) }
+            exit(1)
+        } catch {
+            let message = root.fullMessage(for: error)
+            if root.exitCode(for: error) == .success {
+                print(message)
+                exit(0)
+            }
+            Console.error(message)
+            exit(2)
+        }
+        exit(0)
+    }
+}
+
+/// Ends a command with exit code 1: the data has problems, which were printed or are in `message`.
+package struct DataProblem: Error {
+    package var message: String
+
+    package init(message: String = "") { self.message = message }
+}

@@ -1,0 +1,96 @@
+/// What attention layers share: heads of 32 channels, normalisation before, the input added after.
+public enum AttentionAxis: Sendable {
+    /// Among the frames of a clip, at each position.
+    case time
+    /// Among the positions of a frame.
+    case space
+}
+
+/// Softmax attention (Vaswani et al. 2017) among the frames of a clip or the positions of a frame.
+public struct Attention {
+    static let headWidth = 32
+    let norm: ChannelNorm
+    let projection: Linear
+    let output: Linear
+    let heads: Int
+    let axis: AttentionAxis
+
+    /// Attention over images of `channels` channels.
+    public init(_ scope: ParameterScope, _ channels: Int, axis: AttentionAxis, heads: Int = 8) throws(TrainError) {
+        norm = try ChannelNorm(scope["norm"], channels)
+        projection = try Linear(scope["qkv"], channels, 3 * heads * Self.headWidth, bias: false)
+        output = try Linear(scope["output"], heads * Self.headWidth, channels, bias: false)
+        (self.heads, self.axis) = (heads, axis)
+    }
+
+    /// `(B·T, H, W, C)` to the same shape.
+    ///
+    /// - Parameter bias: `(heads, T, T)`, added to the scores.
+    public func callAsFunction(_ x: Tensor, frames: Int, bias: Tensor? = nil) throws(TrainError) -> Tensor {
+        let shape = x.shape
+        let (positions, images) = (shape[1] * shape[2], shape[0])
+        let qkv = try projection(norm(x))
+        let width = 3 * heads * Self.headWidth
+        let sequences =
+            switch axis {
+            case .time: try qkv.reshaped([images / frames, frames, positions, width])
+            case .space: try qkv.reshaped([images, positions, 1, width])
+            }
+        let attended = try sequences.sequenceAttention(heads: heads, bias: bias)
+        return try x + output(attended.reshaped([images, shape[1], shape[2], width / 3]))
+    }
+}
+
+/// Linear attention among the positions of a frame, whose cost does not grow with their square.
+public struct LinearAttention {
+    let norm: ChannelNorm
+    let projection: Linear
+    let output: Linear
+    let heads: Int
+
+    /// Attention over images of `channels` channels.
+    public init(_ scope: ParameterScope, _ channels: Int, heads: Int = 8) throws(TrainError) {
+        norm = try ChannelNorm(scope["norm"], channels)
+        projection = try Linear(scope["qkv"], channels, 3 * heads * Attention.headWidth, bias: false)
+        output = try Linear(scope["output"], heads * Attention.headWidth, channels)
+        self.heads = heads
+    }
+
+    /// `(N, H, W, C)` to the same shape.
+    public func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor {
+        let shape = x.shape
+        let qkv = try projection(norm(x)).reshaped([shape[0], shape[1] * shape[2], 3 * heads * Attention.headWidth])
+        let attended = try qkv.linearAttention(heads: heads)
+        return try x + output(attended.reshaped([shape[0], shape[1], shape[2], heads * Attention.headWidth]))
+    }
+}
+
+/// A learned bias for every distance between two frames, one for each head, shared by all layers.
+public struct RelativePositionBias {
+    /// `(2 · frames − 1, heads)`: row `i − j + frames − 1` is of query i and key j.
+    public let table: Tensor
+    let frames: Int
+    let indices: Tensor
+
+    /// Biases for clips of up to `frames` frames.
+    public init(_ scope: ParameterScope, frames: Int, heads: Int = 8) throws(TrainError) {
+        table = try scope.parameter("table", [2 * frames - 1, heads], .normal(0.02), keepsFloat: true)
+        self.frames = frames
+        let distances = (0..<frames).flatMap { i in (0..<frames).map { Int64(i - $0 + frames - 1) } }
+        indices = try Tensor(distances, device: scope.device)
+    }
+
+    /// `(heads, frames, frames)`.
+    public func callAsFunction() throws(TrainError) -> Tensor {
+        try table.selected(indices).reshaped([frames, frames, -1]).permuted([2, 0, 1]).contiguous()
+    }
+}
+
+@available(*, unavailable)
+extension Attention: Sendable {}
+
+@available(*, unavailable)
+extension LinearAttention: Sendable {}
+
+@available(*, unavailable)
+extension RelativePositionBias: Sendable {}

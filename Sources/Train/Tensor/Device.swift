@@ -1,0 +1,48 @@
+import CTorch
+
+/// Where tensors live and operations run.
+public enum Device: String, Sendable, CaseIterable {
+    /// The processor's memory.
+    case cpu
+    /// The first CUDA device, where libtorch was built with CUDA.
+    case cuda
+    /// Nowhere: shapes without elements, for counting what a model would take.
+    case meta
+
+    /// Makes the device ready for use.
+    ///
+    /// - Throws: `TrainError` where libtorch or the machine has none such.
+    public func open() throws(TrainError) {
+        try check(ct_open_device(code), "cannot use the device \(rawValue)")
+    }
+
+    /// Waits until the device has done what it was given.
+    public func synchronize() throws(TrainError) { try check(ct_synchronize(code), "waiting for \(rawValue)") }
+
+    /// Whether it multiplies bfloat16 without emulating it.
+    public var hasBFloat16: Bool { ct_has_bfloat16(code) }
+
+    /// Threads of operations on the CPU.
+    public static var threads: Int {
+        get { Int(ct_threads()) }
+        set { ct_set_threads(Int32(newValue)) }
+    }
+
+    var code: ct_device {
+        switch self {
+        case .cpu: CT_CPU
+        case .cuda: CT_CUDA
+        case .meta: CT_META
+        }
+    }
+}
+
+/// The one place where a status of libtorch becomes an error.
+func check(_ status: ct_status, _ what: @autoclosure () -> String) throws(TrainError) {
+    guard status != CT_OK else { return }
+    let message = String(cString: ct_message())
+    if status == CT_OUT_OF_MEMORY {
+        throw TrainError("\(what()): out of memory (\(message)): take a smaller batch")
+    }
+    throw TrainError("\(what()): \(message)")
+}

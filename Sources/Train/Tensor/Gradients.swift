@@ -1,0 +1,37 @@
+import CTorch
+
+/// Automatic differentiation.
+extension Tensor {
+    /// Whether operations on it are recorded.
+    public var requiresGradient: Bool { ct_requires_gradient(handle) }
+
+    /// Makes it a leaf whose gradient `backward` computes.
+    public func requireGradient() throws(TrainError) {
+        try check(ct_set_requires_gradient(handle, true), "asking for a gradient of \(shape)")
+    }
+
+    /// The same elements, unrecorded.
+    public func detached() throws(TrainError) -> Tensor { try Self.made("detaching \(shape)") { ct_detach(handle, $0) } }
+
+    /// Adds the gradient of this one number to every leaf that it depends on.
+    public func backward() throws(TrainError) { try check(ct_backward(handle), "computing gradients") }
+
+    /// The gradient of a leaf, nil before the first `backward`.
+    public func gradient() throws(TrainError) -> Tensor? {
+        var result: OpaquePointer?
+        try check(ct_gradient(handle, &result), "reading a gradient of \(shape)")
+        return result.map { Tensor(owning: $0) }
+    }
+
+    /// Forgets the gradient of a leaf.
+    public func clearGradient() { ct_clear_gradient(handle) }
+}
+
+/// Runs work whose operations are not recorded.
+public func withoutGradients<Result: ~Copyable>(
+    _ body: () throws(TrainError) -> Result
+) throws(TrainError) -> Result {
+    let before = ct_record_gradients(false)
+    defer { _ = ct_record_gradients(before) }
+    return try body()
+}

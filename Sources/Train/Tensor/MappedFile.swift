@@ -1,0 +1,45 @@
+import Glibc
+import SystemPackage
+
+/// A file's bytes as they lie on the disk, mapped read-only; pages are read when they are first touched.
+struct MappedFile: ~Copyable, Sendable {
+    // Nothing writes through it, and it is unmapped when nobody holds the file any more.
+    nonisolated(unsafe) private let bytes: UnsafeRawBufferPointer
+
+    /// `open`, `fstat`, `mmap`.
+    ///
+    /// - Throws: `TrainError` where the file cannot be read.
+    init(_ path: FilePath) throws(TrainError) {
+        let bytes: UnsafeRawBufferPointer
+        do {
+            let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+            bytes = try descriptor.closeAfter {
+                var facts = stat()
+                guard fstat(descriptor.rawValue, &facts) == 0 else { throw Errno(rawValue: errno) }
+                guard facts.st_mode & S_IFMT == S_IFREG else { throw TrainError(path: path, "is no file") }
+                let size = Int(facts.st_size)
+                // Nothing at all cannot be mapped.
+                guard size > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+                guard let start = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor.rawValue, 0), start != MAP_FAILED
+                else { throw Errno(rawValue: errno) }
+                return UnsafeRawBufferPointer(start: start, count: size)
+            }
+        } catch let error as TrainError {
+            throw error
+        } catch {
+            throw TrainError(path: path, "cannot read: \(error)")
+        }
+        self.bytes = bytes
+    }
+
+    deinit {
+        if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
+    }
+
+    /// Lends the bytes; they must not be kept.
+    borrowing func withBytes<Result>(
+        _ body: (UnsafeRawBufferPointer) throws(TrainError) -> Result
+    ) throws(TrainError) -> Result {
+        try body(bytes)
+    }
+}

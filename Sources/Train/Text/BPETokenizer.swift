@@ -1,0 +1,223 @@
+import Dataset
+// Canonical composition, which the standard library keeps for Foundation; FoundationEssentials has no other.
+@_spi(_Unicode) import Swift
+public import SystemPackage
+
+/// CLIP's tokenizer: byte-pair encoding (Sennrich, Haddow and Birch, 2016) of lower-case words, over bytes.
+///
+/// A word begins as the symbols of its UTF-8 bytes, the last one marked as a word's end; then, again and again, the pair of
+/// neighbours that comes first in the list of merges becomes one symbol. Numbers: 256 bytes, 256 bytes that end a word,
+/// the merges in their order, `<|startoftext|>`, `<|endoftext|>` (Radford et al., 2021), or as a `vocab.json` has them.
+/// The same as Hugging Face's `CLIPTokenizer`; OpenAI's first repairs mis-decoded text and HTML entities.
+public struct BPETokenizer: Sendable {
+    /// What follows the end of a text.
+    public enum Padding: Sendable, CaseIterable {
+        /// The end token, again and again, as Hugging Face's tokenizer has it.
+        case end
+        /// Zeros, as OpenAI's has it.
+        case zero
+    }
+
+    /// Stands before every text.
+    public let startToken: Int32
+    /// Stands behind every text.
+    public let endToken: Int32
+    /// Numbers of bytes, then of bytes that end a word.
+    private let bytes: [Int32]
+    private let merges: [Pair: (rank: Int, result: Int32)]
+
+    private struct Pair: Hashable {
+        let left: Int32
+        let right: Int32
+    }
+
+    private static let start = "<|startoftext|>"
+    private static let end = "<|endoftext|>"
+    private static let ending = "</w>"
+    /// CLIP's vocabulary has 49,408 numbers; OpenAI's file lists more merges than those have room for.
+    private static let mergeLimit = 49_408 - 512 - 2
+
+    /// Reads a list of merges.
+    ///
+    /// - Parameters:
+    ///   - merges: Hugging Face's `merges.txt` or OpenAI's `bpe_simple_vocab_16e6.txt`, unpacked.
+    ///   - vocabulary: Hugging Face's `vocab.json`; nil to number as OpenAI does, which is the same for CLIP's own.
+    /// - Throws: `TrainError` where a file cannot be read, or is none of these.
+    public init(merges path: FilePath, vocabulary: FilePath? = nil) throws(TrainError) {
+        let pairs = try Self.pairs(path)
+        let symbols = Self.byteSymbols
+        let alphabet = symbols + symbols.map { $0 + Self.ending }
+        let numbers: [String: Int32]
+        if let vocabulary {
+            numbers = try Self.numbers(vocabulary)
+        } else {
+            let all = alphabet + pairs.map { $0.left + $0.right } + [Self.start, Self.end]
+            // Two merges may make the same symbol: the later has the number.
+            numbers = Dictionary(zip(all, 0...), uniquingKeysWith: { $1 })
+        }
+        func number(_ symbol: String, line: Int? = nil) throws(TrainError) -> Int32 {
+            if let number = numbers[symbol] { return number }
+            if vocabulary == nil, let line {
+                throw TrainError(path: path, "line \(line): no merge before it makes '\(symbol)'")
+            }
+            throw TrainError(path: vocabulary ?? path, "has no number for '\(symbol)', which \(path) needs")
+        }
+        startToken = try number(Self.start)
+        endToken = try number(Self.end)
+        var bytes = [Int32](repeating: 0, count: 512)
+        for (symbol, place) in zip(alphabet, Self.byteOrder + Self.byteOrder.map { $0 + 256 }) {
+            bytes[place] = try number(symbol)
+        }
+        self.bytes = bytes
+        var merges: [Pair: (rank: Int, result: Int32)] = [:]
+        for (rank, pair) in pairs.enumerated() {
+            let parts = try Pair(left: number(pair.left, line: rank + 2), right: number(pair.right, line: rank + 2))
+            merges[parts] = (rank, try number(pair.left + pair.right, line: rank + 2))
+        }
+        self.merges = merges
+    }
+
+    /// The numbers of a text: start, words, end, padding; a text that is too long keeps its beginning.
+    ///
+    /// - Parameters:
+    ///   - length: numbers in all, at least 2; CLIP takes 77.
+    ///   - padding: what follows the end.
+    public func tokens(_ text: String, length: Int = 77, padding: Padding = .end) -> [Int32] {
+        precondition(length >= 2, "no room for start and end")
+        var tokens = [startToken]
+        var rest = text.unicodeScalars[...]
+        while !rest.isEmpty, tokens.count < length {
+            let special = [(Self.start, startToken), (Self.end, endToken)].compactMap { name, token in
+                rest.firstRange(of: name.unicodeScalars).map { (range: $0, token: token) }
+            }.min { $0.range.lowerBound < $1.range.lowerBound }
+            for word in CLIPWords(rest[..<(special?.range.lowerBound ?? rest.endIndex)]) where tokens.count < length {
+                tokens += encode(word)
+            }
+            if let special { tokens.append(special.token) }
+            rest = rest[(special?.range.upperBound ?? rest.endIndex)...]
+        }
+        tokens = tokens.prefix(length - 1) + [endToken]
+        return tokens + repeatElement(padding == .end ? endToken : 0, count: length - tokens.count)
+    }
+
+    /// The numbers of a word.
+    private func encode(_ word: [UInt8]) -> [Int32] {
+        var symbols = word.map { bytes[Int($0)] }
+        symbols[symbols.count - 1] = bytes[256 + Int(word[word.count - 1])]
+        while true {
+            var best: (pair: Pair, rank: Int, result: Int32)?
+            for (left, right) in zip(symbols, symbols.dropFirst()) {
+                let pair = Pair(left: left, right: right)
+                guard let merge = merges[pair], merge.rank < best?.rank ?? .max else { continue }
+                best = (pair, merge.rank, merge.result)
+            }
+            guard let best else { return symbols }
+            var merged: [Int32] = []
+            var index = 0
+            while index < symbols.count {
+                let isPair =
+                    index + 1 < symbols.count
+                    && Pair(left: symbols[index], right: symbols[index + 1]) == best.pair
+                merged.append(isPair ? best.result : symbols[index])
+                index += isPair ? 2 : 1
+            }
+            symbols = merged
+        }
+    }
+
+    /// Bytes in the order of their numbers: first those that are printable in Latin-1, then the others.
+    private static let byteOrder: [Int] = {
+        let printable = Array(0x21...0x7E) + Array(0xA1...0xAC) + Array(0xAE...0xFF)
+        return printable + (0...0xFF).filter { !printable.contains($0) }
+    }()
+
+    /// How the files write the bytes, in the same order: printable ones as themselves, the others from U+0100 on.
+    private static var byteSymbols: [String] {
+        byteOrder.enumerated().map { place, byte in
+            let value = place < 188 ? byte : 0x100 + place - 188
+            return Unicode.Scalar(UInt32(value)).map { String($0) } ?? ""
+        }
+    }
+
+    /// The merges of a file, without its first line.
+    private static func pairs(_ path: FilePath) throws(TrainError) -> [(left: String, right: String)] {
+        let file = try MappedFile(path)
+        return try file.withBytes { bytes throws(TrainError) in
+            if bytes.starts(with: [0x1F, 0x8B]) {
+                throw TrainError(path: path, "is packed: unpack it with gunzip, and name the unpacked file")
+            }
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                throw TrainError(path: path, "is no text in UTF-8: a list of merges is expected")
+            }
+            let lines = text.unicodeScalars.split(omittingEmptySubsequences: false) { $0 == "\n" }
+            guard lines[0].firstRange(of: "#version".unicodeScalars) != nil else {
+                throw TrainError(path: path, "is no list of merges: its first line has no '#version'")
+            }
+            var pairs: [(left: String, right: String)] = []
+            for (index, line) in lines.dropFirst().prefix(mergeLimit).enumerated() {
+                let parts = line.split(omittingEmptySubsequences: false) { $0 == " " }
+                // The file ends with a line feed, or with several.
+                if line.isEmpty, lines.dropFirst(index + 1).allSatisfy(\.isEmpty) { break }
+                guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+                    throw TrainError(path: path, "line \(index + 2): two symbols and a space between are expected")
+                }
+                pairs.append((String(parts[0]), String(parts[1])))
+            }
+            return pairs
+        }
+    }
+
+    /// The numbers that a `vocab.json` gives to symbols.
+    private static func numbers(_ path: FilePath) throws(TrainError) -> [String: Int32] {
+        let file = try MappedFile(path)
+        return try file.withBytes { bytes throws(TrainError) in
+            let json: JSONValue
+            do throws(DatasetError) { json = try JSONValue(bytes, path: path) } catch {
+                throw TrainError(path: path, "at byte \(error.offset ?? 0): \(error.message)")
+            }
+            let numbers = json.members?.compactMapValues { $0.int.flatMap { Int32(exactly: $0) } }
+            guard let numbers, numbers.count == json.members?.count, numbers.values.allSatisfy({ $0 >= 0 }) else {
+                throw TrainError(path: path, "is no vocabulary: an object of symbols and their numbers is expected")
+            }
+            return numbers
+        }
+    }
+}
+
+/// The words of a text as CLIP splits it: composed (NFC), in lower case, as UTF-8.
+///
+/// Contractions (`'s 't 're 've 'm 'll 'd`), runs of letters, single digits, and runs of what is neither nor white space.
+private struct CLIPWords: Sequence, IteratorProtocol {
+    private enum Kind { case space, letter, digit, other }
+
+    private static let contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].map { Array($0.unicodeScalars) }
+    private let scalars: [Unicode.Scalar]
+    private var position = 0
+
+    init(_ text: Substring.UnicodeScalarView) {
+        scalars = String(text)._nfc.flatMap(\.properties.lowercaseMapping.unicodeScalars)
+    }
+
+    mutating func next() -> [UInt8]? {
+        while position < scalars.count, Self.kind(scalars[position]) == .space { position += 1 }
+        guard position < scalars.count else { return nil }
+        let start = position
+        let kind = Self.kind(scalars[start])
+        position += 1
+        if let contraction = Self.contractions.first(where: { scalars[start...].starts(with: $0) }) {
+            position = start + contraction.count
+        } else if kind != .digit {
+            while position < scalars.count, Self.kind(scalars[position]) == kind { position += 1 }
+        }
+        return scalars[start..<position].flatMap { UTF8.encode($0) ?? UTF8.encodedReplacementCharacter }
+    }
+
+    private static func kind(_ scalar: Unicode.Scalar) -> Kind {
+        if scalar.properties.isWhitespace { return .space }
+        switch scalar.properties.generalCategory {
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: return .letter
+        case .decimalNumber, .letterNumber, .otherNumber: return .digit
+        default: return .other
+        }
+    }
+}

@@ -1,0 +1,75 @@
+public import Dataset
+public import SystemPackage
+
+/// The words of a data set's captions, and their numbers.
+///
+/// A word is a run of letters and digits of any script, with the marks on them, in lower case; everything else separates.
+public struct Vocabulary: Sendable, Equatable {
+    /// What captions are filled up with.
+    public static let padding: Int32 = 0
+    /// Stands for every word that is not in the vocabulary.
+    public static let unknown: Int32 = 1
+    private static let firstWord: Int32 = 2
+
+    /// The words, the most frequent first, equally frequent ones in alphabetical order; the first has number 2.
+    public let words: [String]
+    private let numbers: [String: Int32]
+
+    /// Numbers in use, padding and unknown words included.
+    public var count: Int { words.count + Int(Self.firstWord) }
+
+    /// Counts the words of all captions.
+    ///
+    /// - Parameters:
+    ///   - limit: the most words to keep.
+    ///   - minimumCount: how often a word must occur to be kept.
+    public init(captions: some Sequence<String>, limit: Int = 10_000, minimumCount: Int = 1) {
+        precondition(limit >= 0, "a limit below zero")
+        var counts: [String: Int] = [:]
+        for caption in captions { for word in Self.split(caption) { counts[word, default: 0] += 1 } }
+        let kept = counts.filter { $0.value >= minimumCount }.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        self.init(words: kept.prefix(limit).map(\.key))
+    }
+
+    private init(words: [String]) {
+        self.words = words
+        numbers = Dictionary(uniqueKeysWithValues: zip(words, Self.firstWord...))
+    }
+
+    /// Reads what `json` made.
+    ///
+    /// - Throws: `TrainError` about `path` where the value is no vocabulary.
+    public init(_ json: JSONValue, path: FilePath?) throws(TrainError) {
+        self.init(words: try json.distinctTexts("words", path: path))
+    }
+
+    /// `{"words": […]}`.
+    public var json: JSONValue { .object(["words": .list(words.map { .text($0) })]) }
+
+    /// The numbers of a caption's words, cut off or padded to `length`.
+    public func tokens(_ caption: String, length: Int) -> [Int32] {
+        let tokens = Self.split(caption).prefix(length).map { numbers[$0] ?? Self.unknown }
+        return tokens + repeatElement(Self.padding, count: length - tokens.count)
+    }
+
+    /// The words of a caption that are not in the vocabulary, each once, in the order of the caption.
+    public func unknownWords(in caption: String) -> [String] {
+        var seen: Set<String> = []
+        return Self.split(caption).filter { numbers[$0] == nil && seen.insert($0).inserted }
+    }
+
+    /// The words of a caption.
+    private static func split(_ caption: String) -> [String] {
+        caption.lowercased().unicodeScalars.split { !isPartOfWord($0) }.map { String($0) }
+    }
+
+    private static func isPartOfWord(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: true
+        case .decimalNumber, .letterNumber, .otherNumber: true
+        // Accents of decomposed letters, vowels of Indic scripts.
+        case .nonspacingMark, .spacingMark, .enclosingMark: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,18 @@
+public import SystemPackage
+
+/// What went wrong while training, sampling or evaluating: where, what was expected, and what was found.
+public struct TrainError: Error, Sendable, CustomStringConvertible {
+    /// The file or folder; nil where the error is about none.
+    public let path: FilePath?
+    /// One line: what was expected, what was found, and where there is one, the remedy.
+    public let message: String
+
+    /// Creates an error, about `path` where there is one.
+    public init(path: FilePath? = nil, _ message: String) {
+        self.path = path
+        self.message = message
+    }
+
+    /// `path: message`.
+    public var description: String { (path.map { "\($0): " } ?? "") + message }
+}
