@@ -2,8 +2,9 @@
 
 SHELL := /bin/bash
 CONFIG ?= release
+LIBTORCH ?= .libtorch/torch
 PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-dev libopenblas-dev libsqlite3-dev \
-  openmpi-bin pkg-config ffmpeg python3-venv chromium
+  libopenmpi-dev openmpi-bin pkg-config ffmpeg python3-venv chromium
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PFRAME := .build/$(CONFIG)/pframe
 FUZZ_FILES ?= 2000
@@ -17,6 +18,12 @@ deps:  ## install what apt has; nothing to do when all is there
 	if [ -n "$$missing" ]; then \
 	  echo "installing:$$missing"; \
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
+	fi
+
+	@if [ "$(LIBTORCH)" = .libtorch/torch ] && [ ! -e $(LIBTORCH)/lib/libtorch_cpu.so ]; then \
+	  echo "fetching libtorch, 200 MB"; rm -rf .libtorch .libtorch.tmp; \
+	  python3 -m venv .libtorch.tmp && .libtorch.tmp/bin/pip install -q --disable-pip-version-check --no-deps \
+	    --target .libtorch 'torch==2.13.*' && rm -rf .libtorch.tmp; \
 	fi
 
 build: deps  ## build everything, optimised

@@ -145,10 +145,17 @@ if libtorch != "none" {
             ],
             path: "Sources/Tools/pframe-sample"
         ),
+        .executableTarget(
+            name: "ExchangeProgram",
+            dependencies: [
+                "CMPI", "Dataset", "Train", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/ExchangeProgram"
+        ),
         .testTarget(
             name: "TrainTests",
             dependencies: [
-                "Train", "CTorch", "Dataset", "MotionVectors", "Codec", "TestSupport",
+                "ExchangeProgram", "Train", "CTorch", "Dataset", "MotionVectors", "Codec", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

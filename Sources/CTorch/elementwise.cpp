@@ -65,15 +65,15 @@ at::Tensor reduce(ct_reduction operation, const at::Tensor &x, at::IntArrayRef d
 } // namespace
 
 ct_status ct_apply(ct_unary operation, const ct_tensor *tensor, ct_tensor **out) {
-    return ct::making(out, [&] { return apply(operation, tensor->value); });
+    return ct::computing(out, [&] { return apply(operation, tensor->value); });
 }
 
 ct_status ct_combine(ct_binary operation, const ct_tensor *left, const ct_tensor *right, ct_tensor **out) {
-    return ct::making(out, [&] { return combine(operation, left->value, right->value); });
+    return ct::computing(out, [&] { return combine(operation, left->value, right->value); });
 }
 
 ct_status ct_affine(const ct_tensor *tensor, double scale, double offset, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         if (offset == 0) return tensor->value.mul(scale);
         if (scale == 1) return tensor->value.add(offset);
         return tensor->value.mul(scale).add(offset);
@@ -81,7 +81,7 @@ ct_status ct_affine(const ct_tensor *tensor, double scale, double offset, ct_ten
 }
 
 ct_status ct_clamp(const ct_tensor *tensor, double low, double high, ct_tensor **out) {
-    return ct::making(out, [&] { return tensor->value.clamp(low, high); });
+    return ct::computing(out, [&] { return tensor->value.clamp(low, high); });
 }
 
 ct_status ct_accumulate(ct_tensor *target, const ct_tensor *source, double scale) {
@@ -93,7 +93,7 @@ ct_status ct_accumulate(ct_tensor *target, const ct_tensor *source, double scale
 
 ct_status ct_reduce(
     ct_reduction operation, const ct_tensor *tensor, const int64_t *dimensions, int32_t count, bool keep, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         std::vector<int64_t> all;
         for (int64_t index = 0; count == 0 && index < tensor->value.dim(); ++index) all.push_back(index);
         auto chosen = count == 0 ? at::IntArrayRef(all) : at::IntArrayRef(dimensions, count);
@@ -102,9 +102,9 @@ ct_status ct_reduce(
 }
 
 ct_status ct_argmax(const ct_tensor *tensor, int64_t dimension, ct_tensor **out) {
-    return ct::making(out, [&] { return at::argmax(tensor->value, dimension); });
+    return ct::computing(out, [&] { return at::argmax(tensor->value, dimension); });
 }
 
 ct_status ct_softmax(const ct_tensor *tensor, int64_t dimension, ct_tensor **out) {
-    return ct::making(out, [&] { return at::softmax(tensor->value, dimension); });
+    return ct::computing(out, [&] { return at::softmax(tensor->value, dimension); });
 }

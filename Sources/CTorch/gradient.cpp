@@ -50,6 +50,7 @@ void ct_clear_gradient(ct_tensor *tensor) { tensor->value.mutable_grad().reset()
 
 ct_status ct_on_gradient(ct_tensor *leaf, void (*ready)(void *, int64_t), void *context, int64_t index) {
     return ct::guarded([&] {
-        torch::autograd::impl::set_post_acc_grad_hooks(leaf->value, std::make_unique<Ready>(ready, context, index));
+        auto hook = ready ? std::make_unique<Ready>(ready, context, index) : nullptr;
+        torch::autograd::impl::set_post_acc_grad_hooks(leaf->value, std::move(hook));
     });
 }

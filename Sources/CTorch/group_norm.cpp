@@ -273,8 +273,9 @@ at::Tensor asFloat(const at::Tensor &tensor) {
 struct GroupNorm : torch::autograd::Function<GroupNorm> {
     static at::Tensor forward(
         torch::autograd::AutogradContext *context, const at::Tensor &input, int64_t groups, const at::Tensor &weight,
-        const at::Tensor &bias, const at::Tensor &modulation, bool silu, double epsilon) {
+        const at::Tensor &bias, const std::optional<at::Tensor> &given, bool silu, double epsilon) {
         auto x = input.contiguous();
+        auto modulation = given.value_or(at::Tensor());
         auto w = asFloat(weight), b = asFloat(bias), m = asFloat(modulation);
         Pieces pieces(x);
         bool isFloat = x.scalar_type() == at::kFloat;
@@ -322,13 +323,14 @@ at::Tensor composed(
 ct_status ct_group_norm(
     const ct_tensor *input, int64_t groups, const ct_tensor *weight, const ct_tensor *bias, const ct_tensor *modulation,
     bool silu, double epsilon, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         const auto &x = input->value;
         TORCH_CHECK(x.dim() == 3 && groups > 0 && x.size(2) % groups == 0, "group norm of ", x.sizes(), " in ", groups, " groups");
         auto m = ct::orUndefined(modulation);
         TORCH_CHECK(!m.defined() || (m.size(0) == x.size(0) && m.size(1) == 2 * x.size(2)), "modulation ", m.sizes());
+        if (x.is_meta()) return ct::shapeOnly(x.sizes(), x, ct::gradients(x, weight->value) > 0);
         bool isKnown = x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
         if (!isKnown || x.numel() == 0) return composed(x, groups, weight->value, bias->value, m, silu, epsilon);
-        return GroupNorm::apply(x, groups, weight->value, bias->value, m, silu, epsilon);
+        return GroupNorm::apply(x, groups, weight->value, bias->value, ct::optional(modulation), silu, epsilon);
     });
 }

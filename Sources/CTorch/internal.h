@@ -40,6 +40,21 @@ template <typename Body> ct_status making(ct_tensor **out, Body &&body) noexcept
     return guarded([&] { give(out, body()); });
 }
 
+// Counts the memory of a result, which gradients will need, where they are recorded.
+void keep(const at::Tensor &result) noexcept;
+
+// Runs a call that computes a tensor.
+template <typename Body> ct_status computing(ct_tensor **out, Body &&body) noexcept {
+    return guarded([&] {
+        auto result = body();
+        keep(result);
+        give(out, std::move(result));
+    });
+}
+
+// A result that has a shape and no elements, where libtorch itself has nothing for the meta device.
+at::Tensor shapeOnly(at::IntArrayRef sizes, const at::Tensor &like, bool needsGradient);
+
 inline std::optional<at::Tensor> optional(const ct_tensor *tensor) {
     return tensor ? std::optional<at::Tensor>(tensor->value) : std::nullopt;
 }

@@ -208,11 +208,12 @@ at::Tensor composed(const at::Tensor &qkv, int64_t heads) {
 } // namespace
 
 ct_status ct_linear_attention(const ct_tensor *qkv, int64_t heads, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         const auto &x = qkv->value;
         TORCH_CHECK(x.dim() == 3 && heads > 0 && x.size(2) % (3 * heads) == 0, "attention of ", x.sizes(), ", ", heads, " heads");
         int64_t width = x.size(2) / 3 / heads;
         ct::count(2.0 * 2.0 * double(x.numel() / 3) * double(width), ct::gradients(x, x));
+        if (x.is_meta()) return ct::shapeOnly({x.size(0), x.size(1), x.size(2) / 3}, x, ct::gradients(x, x) > 0);
         bool isKnown = x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
         if (!isKnown || width > widest || x.numel() == 0) return composed(x, heads);
         return LinearAttention::apply(x, heads);

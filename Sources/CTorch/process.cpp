@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <c10/util/Exception.h>
 #include <cpuinfo.h>
@@ -50,6 +51,15 @@ ct_status failed() noexcept {
 void count(double operations, int gradients) noexcept {
     flops.forward += operations;
     flops.backward += operations * gradients;
+}
+
+void keep(const at::Tensor &result) noexcept {
+    if (at::GradMode::is_enabled()) flops.bytes += double(result.nbytes());
+}
+
+at::Tensor shapeOnly(at::IntArrayRef sizes, const at::Tensor &like, bool needsGradient) {
+    auto result = at::empty(sizes, like.options().requires_grad(false));
+    return needsGradient ? result.set_requires_grad(true) : result;
 }
 
 at::ScalarType scalarType(ct_type type) {

@@ -1,6 +1,7 @@
 // Matrix products, convolutions, resampling and layer normalisation.
 #include "internal.h"
 
+#include <ATen/ops/_upsample_bicubic2d_aa.h>
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv_transpose2d.h>
@@ -12,7 +13,7 @@
 #include <ATen/ops/upsample_nearest2d.h>
 
 ct_status ct_matmul(const ct_tensor *left, const ct_tensor *right, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         auto result = at::matmul(left->value, right->value);
         ct::count(2.0 * double(result.numel()) * double(left->value.size(-1)), ct::gradients(left->value, right->value));
         return result;
@@ -20,7 +21,7 @@ ct_status ct_matmul(const ct_tensor *left, const ct_tensor *right, ct_tensor **o
 }
 
 ct_status ct_linear(const ct_tensor *input, const ct_tensor *weight, const ct_tensor *bias, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         auto result = at::linear(input->value, weight->value, ct::optional(bias));
         ct::count(2.0 * double(result.numel()) * double(input->value.size(-1)), ct::gradients(input->value, weight->value));
         return result;
@@ -33,9 +34,13 @@ static at::Tensor channelsLast(const at::Tensor &x) { return x.permute({0, 2, 3,
 
 ct_status ct_convolution(
     const ct_tensor *input, const ct_tensor *weight, const ct_tensor *bias, int64_t stride, int64_t padding, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         const auto &w = weight->value;
-        auto result = channelsLast(at::conv2d(channelsSecond(input->value), w, ct::optional(bias), stride, padding));
+        auto x = channelsSecond(input->value);
+        int64_t rows = (x.size(2) + 2 * padding - w.size(2)) / stride + 1;
+        int64_t columns = (x.size(3) + 2 * padding - w.size(3)) / stride + 1;
+        auto result = x.is_meta() ? ct::shapeOnly({x.size(0), rows, columns, w.size(0)}, x, ct::gradients(x, w) > 0)
+                                  : channelsLast(at::conv2d(x, w, ct::optional(bias), stride, padding));
         ct::count(
             2.0 * double(result.numel()) * double(w.size(1) * w.size(2) * w.size(3)), ct::gradients(input->value, w));
         return result;
@@ -44,28 +49,31 @@ ct_status ct_convolution(
 
 ct_status ct_transposed_convolution(
     const ct_tensor *input, const ct_tensor *weight, const ct_tensor *bias, int64_t stride, int64_t padding, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         const auto &w = weight->value;
         auto x = channelsSecond(input->value);
-        auto result = channelsLast(at::conv_transpose2d(x, w, ct::optional(bias), stride, padding));
+        int64_t rows = (x.size(2) - 1) * stride - 2 * padding + w.size(2);
+        int64_t columns = (x.size(3) - 1) * stride - 2 * padding + w.size(3);
+        auto result = x.is_meta() ? ct::shapeOnly({x.size(0), rows, columns, w.size(1)}, x, ct::gradients(x, w) > 0)
+                                  : channelsLast(at::conv_transpose2d(x, w, ct::optional(bias), stride, padding));
         ct::count(2.0 * double(x.numel()) * double(w.size(1) * w.size(2) * w.size(3)), ct::gradients(x, w));
         return result;
     });
 }
 
 ct_status ct_embedding(const ct_tensor *table, const ct_tensor *indices, ct_tensor **out) {
-    return ct::making(out, [&] { return at::embedding(table->value, indices->value); });
+    return ct::computing(out, [&] { return at::embedding(table->value, indices->value); });
 }
 
 ct_status ct_upsample_nearest(const ct_tensor *input, int64_t factor, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         auto x = channelsSecond(input->value);
         return channelsLast(at::upsample_nearest2d(x, {x.size(2) * factor, x.size(3) * factor}));
     });
 }
 
 ct_status ct_resize_bilinear(const ct_tensor *input, int64_t height, int64_t width, bool antialias, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         auto x = channelsSecond(input->value);
         return channelsLast(
             antialias ? at::_upsample_bilinear2d_aa(x, {height, width}, false)
@@ -73,10 +81,17 @@ ct_status ct_resize_bilinear(const ct_tensor *input, int64_t height, int64_t wid
     });
 }
 
+ct_status ct_resize_bicubic(const ct_tensor *input, int64_t height, int64_t width, ct_tensor **out) {
+    return ct::computing(out, [&] {
+        return channelsLast(at::_upsample_bicubic2d_aa(channelsSecond(input->value), {height, width}, false));
+    });
+}
+
 ct_status ct_layer_norm(
     const ct_tensor *input, const ct_tensor *weight, const ct_tensor *bias, double epsilon, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         const auto &x = input->value;
+        if (x.is_meta()) return ct::shapeOnly(x.sizes(), x, ct::gradients(x, x) > 0);
         return at::layer_norm(x, {x.size(-1)}, ct::optional(weight), ct::optional(bias), epsilon);
     });
 }

@@ -29,11 +29,24 @@ ct_status ct_script_load(const char *path, ct_device device, ct_script **out) {
 
 void ct_script_free(ct_script *script) { delete script; }
 
-ct_status ct_script_run(ct_script *script, const ct_tensor *const *inputs, int32_t count, ct_tensor **out) {
+bool ct_script_has_argument(const ct_script *script, const char *name) {
+    try {
+        auto forward = script->module.find_method("forward");
+        return forward && forward->function().getSchema().argumentIndexWithName(name).has_value();
+    } catch (...) {
+        return false;
+    }
+}
+
+ct_status ct_script_run(
+    ct_script *script, const ct_tensor *const *inputs, int32_t count, const char *const *names, const bool *flags,
+    int32_t flagCount, ct_tensor **out) {
     return ct::making(out, [&] {
         std::vector<c10::IValue> arguments;
         for (int32_t index = 0; index < count; ++index) arguments.emplace_back(inputs[index]->value);
-        return firstTensor(script->module.forward(std::move(arguments)));
+        torch::jit::Kwargs named;
+        for (int32_t index = 0; index < flagCount; ++index) named.emplace(names[index], c10::IValue(flags[index]));
+        return firstTensor(script->module.forward(std::move(arguments), named));
     });
 }
 

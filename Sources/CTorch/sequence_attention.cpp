@@ -222,12 +222,13 @@ std::pair<at::Tensor, at::Tensor> backward(
 
 struct SequenceAttention : torch::autograd::Function<SequenceAttention> {
     static at::Tensor forward(
-        torch::autograd::AutogradContext *context, const at::Tensor &input, const at::Tensor &bias, int64_t heads) {
+        torch::autograd::AutogradContext *context, const at::Tensor &input, const std::optional<at::Tensor> &bias,
+        int64_t heads) {
         auto qkv = input.contiguous();
-        auto b = bias.defined() ? bias.to(at::kFloat).contiguous() : bias;
+        auto b = bias ? bias->to(at::kFloat).contiguous() : at::Tensor();
         context->save_for_backward({qkv, b});
         context->saved_data["heads"] = heads;
-        context->saved_data["type"] = bias.defined() ? bias.scalar_type() : at::kFloat;
+        context->saved_data["type"] = bias ? bias->scalar_type() : at::kFloat;
         return qkv.scalar_type() == at::kFloat ? ::forward<float>(qkv, b, heads) : ::forward<BFloat16>(qkv, b, heads);
     }
 
@@ -257,15 +258,18 @@ at::Tensor composed(const at::Tensor &qkv, const at::Tensor &bias, int64_t heads
 } // namespace
 
 ct_status ct_sequence_attention(const ct_tensor *qkv, const ct_tensor *bias, int64_t heads, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         const auto &x = qkv->value;
         TORCH_CHECK(x.dim() == 4 && heads > 0 && x.size(3) % (3 * heads) == 0, "attention of ", x.sizes(), ", ", heads, " heads");
         auto b = ct::orUndefined(bias);
         double products = 2.0 * 2.0 * double(x.size(0) * x.size(2) * x.size(1) * x.size(1) * x.size(3) / 3);
         ct::count(products, ct::gradients(x, x));
+        if (x.is_meta()) {
+            return ct::shapeOnly({x.size(0), x.size(1), x.size(2), x.size(3) / 3}, x, ct::gradients(x, x) > 0);
+        }
         bool isKnown = x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
         bool isShort = x.size(1) <= longest && x.size(3) / (3 * heads) <= widest;
         if (!isKnown || !isShort || x.numel() == 0) return composed(x, b, heads);
-        return SequenceAttention::apply(x, b, heads);
+        return SequenceAttention::apply(x, ct::optional(bias), heads);
     });
 }

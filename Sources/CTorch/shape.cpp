@@ -23,7 +23,7 @@ ct_status ct_narrow(const ct_tensor *tensor, int64_t dimension, int64_t start, i
 }
 
 ct_status ct_concatenate(const ct_tensor *const *tensors, int32_t count, int64_t dimension, ct_tensor **out) {
-    return ct::making(out, [&] {
+    return ct::computing(out, [&] {
         std::vector<at::Tensor> list;
         for (int32_t index = 0; index < count; ++index) list.push_back(tensors[index]->value);
         return at::cat(list, dimension);
@@ -37,7 +37,13 @@ ct_status ct_contiguous(const ct_tensor *tensor, bool channels_last, ct_tensor *
 }
 
 ct_status ct_index_select(const ct_tensor *tensor, int64_t dimension, const ct_tensor *indices, ct_tensor **out) {
-    return ct::making(out, [&] { return at::index_select(tensor->value, dimension, indices->value); });
+    return ct::making(out, [&] {
+        const auto &x = tensor->value;
+        if (!x.is_meta()) return at::index_select(x, dimension, indices->value);
+        auto sizes = x.sizes().vec();
+        sizes.at(size_t(dimension)) = indices->value.numel();
+        return ct::shapeOnly(sizes, x, ct::gradients(x, x) > 0);
+    });
 }
 
 ct_status ct_flip(const ct_tensor *tensor, int64_t dimension, ct_tensor **out) {

@@ -1,3 +1,5 @@
+public import Codec
+public import Dataset
 public import SystemPackage
 
 /// What went wrong while training, sampling or evaluating: where, what was expected, and what was found.
@@ -11,6 +13,14 @@ public struct TrainError: Error, Sendable, CustomStringConvertible {
     public init(path: FilePath? = nil, _ message: String) {
         self.path = path
         self.message = message
+    }
+
+    /// Carries an error of a video or a file over.
+    public init(_ error: CodecError) { self.init(path: error.path, error.message) }
+
+    /// Carries an error of a data set over.
+    public init(_ error: DatasetError) {
+        self.init(path: error.path, (error.offset.map { "at byte \($0): " } ?? "") + error.message)
     }
 
     /// `path: message`.

@@ -42,9 +42,9 @@ ct_status ct_synchronize(ct_device device);
 bool ct_has_bfloat16(ct_device device);
 
 // Floating-point operations of convolutions and products since the thread began (2 a multiply-add), as called, and as
-// their gradients will take.
+// their gradients will take; and the bytes of all results that were recorded, most of which gradients need.
 typedef struct ct_flops {
-    double forward, backward;
+    double forward, backward, bytes;
 } ct_flops;
 ct_flops ct_flops_so_far(void);
 
@@ -122,6 +122,8 @@ ct_status ct_embedding(const ct_tensor *table, const ct_tensor *indices, ct_tens
 ct_status ct_upsample_nearest(const ct_tensor *input, int64_t factor, ct_tensor *_Nullable *_Nonnull out);
 // Bilinear, pixel centres at halves, with antialiasing where it shrinks.
 ct_status ct_resize_bilinear(const ct_tensor *input, int64_t height, int64_t width, bool antialias, ct_tensor *_Nullable *_Nonnull out);
+// Bicubic (a = -1/2) with antialiasing where it shrinks.
+ct_status ct_resize_bicubic(const ct_tensor *input, int64_t height, int64_t width, ct_tensor *_Nullable *_Nonnull out);
 
 // Normalisation
 
@@ -150,8 +152,8 @@ ct_status ct_backward(const ct_tensor *loss);
 // The gradient of a leaf; NULL where it has none.
 ct_status ct_gradient(const ct_tensor *tensor, ct_tensor *_Nullable *_Nonnull out);
 void ct_clear_gradient(ct_tensor *tensor);
-// Calls `ready(context, index)` during ct_backward, on its thread, once the leaf's gradient is complete.
-ct_status ct_on_gradient(ct_tensor *leaf, void (*ready)(void *context, int64_t index), void *context, int64_t index);
+// Calls `ready(context, index)` during ct_backward, on its thread, once the leaf's gradient is complete; NULL ends that.
+ct_status ct_on_gradient(ct_tensor *leaf, void (*_Nullable ready)(void *context, int64_t index), void *context, int64_t index);
 
 // Optimisation
 
@@ -181,8 +183,10 @@ ct_status ct_squared_norm(const ct_tensor *_Nullable const *_Nonnull tensors, in
 
 ct_status ct_script_load(const char *path, ct_device device, ct_script *_Nullable *_Nonnull out);
 void ct_script_free(ct_script *script);
-// Runs forward; the first tensor of what it returns.
-ct_status ct_script_run(ct_script *script, const ct_tensor *_Nullable const *_Nonnull inputs, int32_t count, ct_tensor *_Nullable *_Nonnull out);
+// Whether forward takes an argument of that name.
+bool ct_script_has_argument(const ct_script *script, const char *name);
+// Runs forward with tensors by position, then booleans by name; the first tensor of what it returns.
+ct_status ct_script_run(ct_script *script, const ct_tensor *_Nullable const *_Nullable inputs, int32_t count, const char *_Nullable const *_Nullable names, const bool *_Nullable flags, int32_t flag_count, ct_tensor *_Nullable *_Nonnull out);
 // Parameters and buffers by name: calls `visit` with each.
 ct_status ct_script_parameters(ct_script *script, void (*visit)(void *context, const char *name, ct_tensor *tensor), void *context);
 

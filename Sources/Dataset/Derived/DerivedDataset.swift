@@ -135,7 +135,7 @@ public final class DerivedDataset: Sendable {
         let earlier = ["derived", "filter"].compactMap { name in all.removeValue(forKey: name).map { (name, $0) } }
         if !earlier.isEmpty { derived["before"] = .object(Dictionary(uniqueKeysWithValues: earlier)) }
         derived["command"] = .text(command)
-        derived["source"] = .text(source.name)
+        derived["source"] = .text(ownName(of: source.path))
         all["derived"] = .object(derived)
         return .object(all)
     }

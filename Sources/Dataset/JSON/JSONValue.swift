@@ -44,6 +44,12 @@ public enum JSONValue: Sendable, Equatable {
         }
     }
 
+    /// The truth value, nil for other values.
+    public var bool: Bool? {
+        guard case .bool(let value) = self else { return nil }
+        return value
+    }
+
     /// The elements, nil for other values.
     public var array: [JSONValue]? {
         guard case .list(let values) = self else { return nil }

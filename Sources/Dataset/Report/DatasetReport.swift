@@ -80,7 +80,8 @@ public struct DatasetReport: Sendable {
             ("duplicates", "Duplicates", duplicates.html(card)),
         ].filter { $0.2 != "" }
         let page = ReportPage(
-            title: options.title ?? folder.name, description: description, facts: facts, problems: pictures.problems,
+            title: options.title ?? ownName(of: folder.path), description: description, facts: facts,
+            problems: pictures.problems,
             contents: sections.map { ($0.id, $0.heading) }, body: HTML(sections.map(\.html)))
         let text = page.html.text
         do throws(DatasetError) { try replaceFile(path, with: text) } catch {

@@ -10,13 +10,13 @@ package struct HTML: Sendable, Equatable, ExpressibleByStringInterpolation {
     package init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
 
     /// Pieces one after the other.
-    init(_ pieces: some Sequence<HTML>, separator: HTML = "") {
+    package init(_ pieces: some Sequence<HTML>, separator: HTML = "") {
         text = pieces.map(\.text).joined(separator: separator.text)
     }
 
-    static func += (left: inout HTML, right: HTML) { left.text += right.text }
+    package static func += (left: inout HTML, right: HTML) { left.text += right.text }
 
-    static func + (left: HTML, right: HTML) -> HTML { HTML([left, right]) }
+    package static func + (left: HTML, right: HTML) -> HTML { HTML([left, right]) }
 
     /// What a literal and its insertions come to.
     package struct StringInterpolation: StringInterpolationProtocol {

@@ -3,7 +3,7 @@ import Glibc
 /// Numbers as the report shows them, the same on every machine.
 package enum NumberText {
     /// `1,234,567`.
-    static func count(_ value: Int) -> String {
+    package static func count(_ value: Int) -> String {
         let digits = Array(String(value.magnitude))
         var text = value < 0 ? "−" : ""
         for (index, digit) in digits.enumerated() {
@@ -14,7 +14,9 @@ package enum NumberText {
     }
 
     /// `1 clip`, `1,234 clips`.
-    static func count(_ value: Int, _ noun: String) -> String { "\(count(value)) \(noun)\(value == 1 ? "" : "s")" }
+    package static func count(_ value: Int, _ noun: String) -> String {
+        "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
+    }
 
     /// Decimals that do not end in zeros: three significant digits, `0.0123`, `27`, `12,300`, `1.2e-6`.
     package static func short(_ value: Double, digits: Int = 3) -> String {
@@ -29,7 +31,7 @@ package enum NumberText {
     }
 
     /// A number with so many decimals, its whole part in groups of three.
-    static func fixed(_ value: Double, _ decimals: Int) -> String {
+    package static func fixed(_ value: Double, _ decimals: Int) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return value.description }
         let scale = (0..<decimals).reduce(1) { scale, _ in scale * 10 }
         let (whole, fraction) = abs(value).splitWhole(scale)

@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// The frame of the page: head, title, facts, table of contents, problems and foot.
+/// The page of a data set: title, facts, table of contents, problems and foot.
 struct ReportPage: Sendable {
     let title: String
     let description: DatasetDescription
@@ -11,51 +11,28 @@ struct ReportPage: Sendable {
     let contents: [(id: String, heading: String)]
     let body: HTML
 
-    /// Nothing is loaded and nothing runs, whatever a caption says.
-    private static let policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-
     var html: HTML {
-        """
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta http-equiv="Content-Security-Policy" content="\(Self.policy)">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <meta name="generator" content="\(description.tool)">
-        <link rel="icon" href="data:,">
-        <title>\(title)</title>
-        <style>
-        \(ReportStyle.css)</style>
-        </head>
-        <body>
-        <header>
-        <p class="soft">Data set</p>
-        <h1 dir="auto">\(title)</h1>
-        \(tiles)
-        <nav aria-label="Contents">\(contents.map { "<a href=\"#\($0.id)\">\($0.heading)</a>" as HTML })</nav>
-        </header>
-        <main>
-        \(warnings)\(body)</main>
-        <footer><p>Written by \(description.tool.isEmpty ? "pframe" : description.tool) from \
-        <code>\(DatasetDescription.fileName)</code>, <code>\(DatasetIndex.fileName)</code> and the shards; nothing in this \
-        page is loaded from elsewhere.</p></footer>
-        </body>
-        </html>
-
-        """
+        var page = PageFrame(kind: "Data set", title: title, generator: description.tool)
+        page.tiles = tiles
+        page.contents = contents
+        page.body = warnings + body
+        page.foot = """
+            Written by \(description.tool.isEmpty ? "pframe" : description.tool) from \
+            <code>\(DatasetDescription.fileName)</code>, <code>\(DatasetIndex.fileName)</code> and the shards; nothing in \
+            this page is loaded from elsewhere.
+            """
+        return page.html
     }
 
-    private var tiles: HTML {
-        var tiles: [(String, String)] = [("clips", NumberText.count(facts.clips))]
+    private var tiles: [(words: String, value: String)] {
+        var tiles: [(words: String, value: String)] = [("clips", NumberText.count(facts.clips))]
         if facts.videos > 0 { tiles.append((facts.videos == 1 ? "video" : "videos", NumberText.count(facts.videos))) }
         if let seconds = facts.seconds { tiles.append(("of clips", NumberText.duration(seconds))) }
         tiles.append(("in shards", NumberText.bytes(description.bytes)))
         tiles.append((description.shards.count == 1 ? "shard" : "shards", NumberText.count(description.shards.count)))
         let rejects = facts.rejects.reduce(0) { $0 + $1.count }
         if rejects > 0 { tiles.append((rejects == 1 ? "reject" : "rejects", NumberText.count(rejects))) }
-        return "<dl class=\"tiles\">\(tiles.map { "<div><dt>\($0.0)</dt><dd>\($0.1)</dd></div>" as HTML })</dl>"
+        return tiles
     }
 
     private var warnings: HTML {

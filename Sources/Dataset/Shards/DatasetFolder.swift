@@ -1,4 +1,3 @@
-import Glibc
 public import SystemPackage
 
 /// The folder of a data set: `dataset.json`, shards and their rows.
@@ -8,14 +7,6 @@ public struct DatasetFolder: Sendable, Equatable {
 
     /// Names a folder; nothing is read yet.
     public init(_ path: FilePath) { self.path = path }
-
-    /// The folder's own name, however it was given.
-    var name: String {
-        let resolved = path.withPlatformString { realpath($0, nil) }
-        defer { free(resolved) }
-        let path = resolved.map { FilePath(platformString: $0) } ?? path
-        return path.lastComponent?.string ?? path.string
-    }
 
     /// Reads `dataset.json`.
     ///

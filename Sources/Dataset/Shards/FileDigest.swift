@@ -1,13 +1,13 @@
 import Crypto
-import SystemPackage
+package import SystemPackage
 
 /// The SHA-256 of a file, read in pieces.
-enum FileDigest {
+package enum FileDigest {
     /// The hexadecimal digest.
     ///
     /// - Parameter progress: told the bytes of each piece.
     /// - Throws: `DatasetError` where the file cannot be read.
-    static func sha256(_ path: FilePath, progress: (Int) -> Void = { _ in }) throws(DatasetError) -> String {
+    package static func sha256(_ path: FilePath, progress: (Int) -> Void = { _ in }) throws(DatasetError) -> String {
         var hash = SHA256()
         do {
             let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)

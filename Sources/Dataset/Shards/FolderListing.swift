@@ -19,6 +19,14 @@ package func fileNames(in folder: FilePath) throws(DatasetError) -> [String] {
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
 }
 
+/// A folder's own name, however its path was given.
+package func ownName(of folder: FilePath) -> String {
+    let resolved = folder.withPlatformString { realpath($0, nil) }
+    defer { free(resolved) }
+    let path = resolved.map { FilePath(platformString: $0) } ?? folder
+    return path.lastComponent?.string ?? path.string
+}
+
 /// `unlink`; a file that is not there is no error.
 ///
 /// - Throws: `DatasetError`.

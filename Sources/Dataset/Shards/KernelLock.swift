@@ -1,10 +1,10 @@
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// A lock that the kernel holds for this process (`flock`): SIGKILL frees it.
 ///
 /// The file stays behind empty; only the lock on it means anything.
-final class KernelLock: Sendable {
+package final class KernelLock: Sendable {
     private let descriptor: Int32
 
     /// Takes the lock.
@@ -12,7 +12,7 @@ final class KernelLock: Sendable {
     /// - Parameter shared: several may hold it so at once.
     /// - Returns: nil where another process holds it.
     /// - Throws: `DatasetError` where the file cannot be made, or the file system has no locks.
-    init?(_ path: FilePath, shared: Bool = false) throws(DatasetError) {
+    package init?(_ path: FilePath, shared: Bool = false) throws(DatasetError) {
         let descriptor = path.withPlatformString { open($0, O_RDWR | O_CREAT | O_CLOEXEC, 0o666) }
         guard descriptor >= 0 else {
             throw DatasetError(path: path, "cannot create the lock: \(Errno(rawValue: errno))")

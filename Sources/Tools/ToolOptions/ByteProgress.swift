@@ -12,6 +12,8 @@ package final class ByteProgress: Sendable {
     private let state = Mutex(State())
     private let start = ContinuousClock.now
 
+    package init() {}
+
     /// Seconds since the start.
     package var elapsed: Double { (ContinuousClock.now - start) / .seconds(1) }
 

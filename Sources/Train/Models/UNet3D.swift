@@ -4,14 +4,18 @@ public struct UNetOptions: Sendable, Equatable {
     public var width = 64
     /// Channels of each level, in multiples of `width`; each level but the first has half the height and width.
     public var multiples = [1, 2, 4, 8]
-    /// Channels of what comes in: noisy clip and condition.
+    /// Channels of the noisy clip.
     public var inputs = 3
+    /// Channels of what all frames are conditioned on; 0 without.
+    public var conditions = 0
     /// Channels of what goes out.
     public var outputs = 3
     /// Frames of a clip.
     public var frames = 16
     /// The width of the text embedding; 0 without text.
     public var text = 0
+    /// Heads of attention, of 32 channels each.
+    public var heads = 8
 
     /// A shape with its defaults.
     public init() {}
@@ -28,11 +32,13 @@ public struct UNet3D {
         let space: LinearAttention
         let time: Attention
 
-        init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, condition: Int) throws(TrainError) {
+        init(
+            _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, condition: Int, heads: Int
+        ) throws(TrainError) {
             first = try ResidualBlock(scope["first"], inputs, outputs, condition: condition)
             second = try ResidualBlock(scope["second"], outputs, outputs, condition: condition)
-            space = try LinearAttention(scope["space"], outputs)
-            time = try Attention(scope["time"], outputs, axis: .time)
+            space = try LinearAttention(scope["space"], outputs, heads: heads)
+            time = try Attention(scope["time"], outputs, axis: .time, heads: heads)
         }
 
         func callAsFunction(_ x: Tensor, frames: Int, embedding: Tensor, bias: Tensor) throws(TrainError) -> Tensor {
@@ -44,6 +50,7 @@ public struct UNet3D {
     /// Its shape.
     public let options: UNetOptions
     private let input: Convolution
+    private let inputCondition: Convolution?
     private let inputTime: Attention
     private let bias: RelativePositionBias
     private let embedding: TimeEmbedding
@@ -63,13 +70,18 @@ public struct UNet3D {
         let widths = options.multiples.map { $0 * width }
         let condition = 4 * width + options.text
         input = try Convolution(scope["input"], options.inputs, width, kernel: 7)
-        inputTime = try Attention(scope["input_time"], width, axis: .time)
-        bias = try RelativePositionBias(scope["bias"], frames: options.frames)
+        inputCondition =
+            options.conditions == 0
+            ? nil : try Convolution(scope["input_condition"], options.conditions, width, kernel: 7)
+        let heads = options.heads
+        inputTime = try Attention(scope["input_time"], width, axis: .time, heads: heads)
+        bias = try RelativePositionBias(scope["bias"], frames: options.frames, heads: heads)
         embedding = try TimeEmbedding(scope["embedding"], width: width)
         var downs: [(level: Level, shrink: Convolution?)] = []
         for (index, outputs) in widths.enumerated() {
             let place = scope["downs"][index]
-            let level = try Level(place, index == 0 ? width : widths[index - 1], outputs, condition: condition)
+            let inputs = index == 0 ? width : widths[index - 1]
+            let level = try Level(place, inputs, outputs, condition: condition, heads: heads)
             let isLast = index == widths.count - 1
             let shrink =
                 isLast ? nil : try Convolution(place["shrink"], outputs, outputs, kernel: 4, stride: 2, padding: 1)
@@ -78,14 +90,14 @@ public struct UNet3D {
         self.downs = downs
         let deepest = widths.last ?? width
         middleFirst = try ResidualBlock(scope["middle"]["first"], deepest, deepest, condition: condition)
-        middleSpace = try Attention(scope["middle"]["space"], deepest, axis: .space)
-        middleTime = try Attention(scope["middle"]["time"], deepest, axis: .time)
+        middleSpace = try Attention(scope["middle"]["space"], deepest, axis: .space, heads: heads)
+        middleTime = try Attention(scope["middle"]["time"], deepest, axis: .time, heads: heads)
         middleSecond = try ResidualBlock(scope["middle"]["second"], deepest, deepest, condition: condition)
         var ups: [(level: Level, grow: Upsampling?)] = []
         for (index, inputs) in widths.enumerated().reversed() {
             let place = scope["ups"][widths.count - 1 - index]
             let outputs = index == 0 ? width : widths[index - 1]
-            let level = try Level(place, 2 * inputs, outputs, condition: condition)
+            let level = try Level(place, 2 * inputs, outputs, condition: condition, heads: heads)
             ups.append((level, index == 0 ? nil : try Upsampling(place["grow"], outputs, outputs)))
         }
         self.ups = ups
@@ -97,16 +109,27 @@ public struct UNet3D {
     ///
     /// - Parameters:
     ///   - x: `(B·T, H, W, inputs)`.
+    ///   - frame: `(B, H, W, conditions)`, what all frames are conditioned on. A convolution of it beside the noisy clip
+    ///     is the sum of two, of which this one is the same for all frames and computed once.
     ///   - steps: the diffusion step of each clip.
     ///   - text: `(B, text)`, nil where the model has no text.
     /// - Returns: `(B·T, H, W, outputs)`.
-    public func callAsFunction(_ x: Tensor, steps: [Float], text: Tensor?) throws(TrainError) -> Tensor {
+    public func callAsFunction(
+        _ x: Tensor, frame: Tensor? = nil, steps: [Float], text: Tensor?
+    ) throws(TrainError) -> Tensor {
         let frames = options.frames
         let bias = try bias()
         var condition = try embedding(steps)
         if let text { condition = try .concatenated([condition, text], along: 1) }
         condition = try condition.silu()
-        let start = try inputTime(input(x), frames: frames, bias: bias)
+        var entered = try input(x)
+        if let inputCondition, let frame {
+            let shape = entered.shape
+            let clips = try entered.reshaped([shape[0] / frames, frames] + shape.dropFirst())
+            let same = try inputCondition(frame).reshaped([shape[0] / frames, 1] + shape.dropFirst())
+            entered = try (clips + same).reshaped(shape)
+        }
+        let start = try inputTime(entered, frames: frames, bias: bias)
         var h = start
         var skips: [Tensor] = []
         for (level, shrink) in downs {

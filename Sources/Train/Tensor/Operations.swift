@@ -228,6 +228,11 @@ extension Tensor {
         try Self.made("resizing \(shape)") { ct_resize_bilinear(handle, Int64(height), Int64(width), antialias, $0) }
     }
 
+    /// `(N, H, W, C)` resized bicubically (a = −½), with antialiasing where it shrinks.
+    public func resizedBicubically(height: Int, width: Int) throws(TrainError) -> Tensor {
+        try Self.made("resizing \(shape)") { ct_resize_bicubic(handle, Int64(height), Int64(width), $0) }
+    }
+
     /// Layer normalisation over the last dimension.
     public func layerNorm(_ weight: Tensor?, _ bias: Tensor?, epsilon: Double = 1e-5) throws(TrainError) -> Tensor {
         try Self.made("layer norm of \(shape)") { ct_layer_norm(handle, weight?.handle, bias?.handle, epsilon, $0) }

@@ -59,8 +59,9 @@ public final class Tensor {
         try self.init(elements: values, type: .int64, shape: shape ?? [values.count], device: device)
     }
 
-    private convenience init<Element>(
-        elements: [Element], type: ElementType, shape: [Int], device: Device
+    /// Copies elements in C order that are of `type` in memory.
+    public convenience init<Element: BitwiseCopyable>(
+        elements: [Element], type: ElementType, shape: [Int], device: Device = .cpu
     ) throws(TrainError) {
         let sizes = shape.map(Int64.init)
         var result: OpaquePointer?

@@ -1,0 +1,97 @@
+public import ArgumentParser
+import Dataset
+import SystemPackage
+import ToolOptions
+public import Train
+
+extension CodingLoop: ExpressibleByArgument {}
+
+/// `pframe encode`.
+struct EncodeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "encode",
+        abstract: "Turn the residuals of a data set into latents.",
+        discussion: """
+            Writes a data set with latent.npy, float16 (T−1, H/16, W/16, 16), and mv.npy in place of residual.npy. In the \
+            closed loop motion is searched against the frames as they will be rebuilt. The scores psnr_coding and \
+            ssim_coding say how near each clip comes: the upper bound of any model trained on the latents.
+
+            EXAMPLES:
+              pframe encode clips --vae vae --output latents
+              pframe encode clips --vae vae --output latents --part 3/16
+              mpirun -n 4 pframe-train encode clips --vae vae --output latents
+
+            A run that was stopped goes on where it was. Under srun, mpirun or torchrun each process codes its part.
+            """)
+
+    @Argument(help: "The folder of the data set.", completion: .directory)
+    var dataset: FilePath
+
+    @Option(name: .customLong("vae"), help: "The run of `pframe train vae`.", completion: .directory)
+    var autoencoder: FilePath
+
+    @Option(name: .shortAndLong, help: "The folder of the latents.", completion: .directory)
+    var output: FilePath
+
+    @Option(help: "closed: predict from rebuilt frames; open: the data set's own motion and residuals.")
+    var loop = CodingLoop.closed
+
+    @Option(help: "Code part I of N, I from 0; default: as the launcher says, else everything.")
+    var part: String?
+
+    @OptionGroup(title: "Engine") var engine: EngineOptions
+    @OptionGroup(title: "Reporting") var report: ReportOptions
+
+    private struct Result: Encodable {
+        let dataset: String
+        let loop: String
+        let clips: Int
+        let total: Int?
+        let psnr: Double
+        let ssim: Double
+        let seconds: Double
+    }
+
+    func validate() throws {
+        if let part, BuildPart(part) == nil { throw ValidationError("--part takes I/N with I from 0, such as 3/64") }
+    }
+
+    func run() throws {
+        do throws(TrainError) {
+            try engine.open()
+            let run = autoencoder.isAbsolute ? autoencoder : FilePath(WorkingFolder.path).appending(autoencoder.components)
+            let model = try ResidualAutoencoder(run: run, precision: engine.precision, device: engine.device)
+            let set = try LatentDataset(
+                source: dataset, output: output, autoencoder: run, model: model, loop: loop, tool: "pframe 0.1.0",
+                part: part.flatMap { BuildPart($0) } ?? BuildPart.ofLauncher ?? .whole)
+            let pending = set.pending
+            let progress = Progress(weights: [max(1, pending)], unit: "data set", counted: "clips")
+            let summary = try set.run(shouldStop: { Interruption.isRequested }) { done in
+                progress.update(0, count: done, share: Double(done) / Double(max(1, pending)))
+            }
+            progress.close()
+            guard let summary else { throw TrainError("interrupted; run the same command again to go on") }
+            try show(summary, seconds: progress.elapsed)
+        } catch {
+            throw DataProblem(message: "error: \(error)")
+        }
+    }
+
+    private func show(_ summary: LatentDataset.Summary, seconds: Double) throws(TrainError) {
+        guard report.json else {
+            if summary.clips > 0 {
+                Console.output(
+                    "\(output): \(Format.quantity(summary.clips, "clip")) in \(Format.duration(seconds)), \(loop.rawValue) "
+                        + "loop: PSNR \(Format.fixed(summary.psnr, 2)) dB, SSIM \(Format.fixed(summary.ssim, 4))")
+            }
+            Console.output(
+                summary.total.map { "\(output): complete, \(Format.quantity($0, "clip"))" }
+                    ?? "\(output): this part is complete, others are missing")
+            return
+        }
+        let result = Result(
+            dataset: output.string, loop: loop.rawValue, clips: summary.clips, total: summary.total,
+            psnr: summary.psnr, ssim: summary.ssim, seconds: seconds)
+        do { try Console.json(result) } catch { throw TrainError("cannot write the result: \(error)") }
+    }
+}

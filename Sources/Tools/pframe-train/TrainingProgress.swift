@@ -1,0 +1,98 @@
+import Dataset
+import Glibc
+import SystemPackage
+import ToolOptions
+import Train
+
+/// The progress line of training: step, loss, samples/s, GFLOP/s and their share of the machine's peak, time left, memory.
+final class TrainingProgress {
+    private let steps: Int
+    private let start: Int
+    private let peak: Double
+    private let isShown: Bool
+    private let folder: FilePath
+    private let began = Progress.now()
+    private var drawn = 0.0
+    private(set) var last: TrainingStep?
+    private var smoothed: Double?
+
+    init(steps: Int, start: Int, peak: Double, isShown: Bool, folder: FilePath) {
+        (self.steps, self.start, self.peak, self.isShown, self.folder) = (steps, start, peak, isShown, folder)
+    }
+
+    func begin(_ run: RunFolder, samples: Int) {
+        guard isShown else { return }
+        let model = run.kind.rawValue
+        let parameters = run.configuration["parameters"]?.int ?? 0
+        let from = start > 0 ? ", from step \(Format.count(start))" : ""
+        Console.error(
+            "\(model): \(Format.count(parameters)) parameters, \(Format.quantity(samples, "clip")), "
+                + "\(Format.quantity(steps, "step"))\(from)")
+    }
+
+    func update(_ step: TrainingStep) {
+        last = step
+        smoothed = smoothed.map { $0 + (step.loss - $0) * 0.05 } ?? step.loss
+        let now = Progress.now()
+        guard isShown, now - drawn >= (Console.redraws ? 0.2 : 10) else { return }
+        drawn = now
+        let left = (now - began) / Double(step.step - start) * Double(steps - step.step)
+        let share = peak > 0 ? step.flopsPerSecond / peak : 0
+        if Console.logFormat == .json {
+            return Console.log([
+                "level": .text("progress"), "step": .integer(step.step), "of": .integer(steps),
+                "loss": .number(step.loss), "samples_per_second": .number(step.samplesPerSecond),
+                "gflop_per_second": .number(step.flopsPerSecond / 1e9), "share_of_peak": .number(share),
+                "seconds_left": .number(left), "memory_bytes": .integer(Self.memory()),
+            ])
+        }
+        let line =
+            "\(Format.count(step.step))/\(Format.count(steps))  loss \(Format.fixed(smoothed ?? step.loss, 4))  "
+            + "\(Format.fixed(step.samplesPerSecond, 1)) clips/s  \(Format.fixed(step.flopsPerSecond / 1e9, 0)) GFLOP/s "
+            + "(\(Int(share * 100)) % of peak)  \(Format.duration(left)) left  \(Format.bytes(Self.memory()))"
+        if Console.redraws { Console.draw("\r\u{1B}[K" + line) } else { Console.error(line) }
+    }
+
+    func close() {
+        if Console.redraws { Console.draw("\r\u{1B}[K") }
+    }
+
+    private struct Result: Encodable {
+        let run: String
+        let steps: Int
+        let loss: Double?
+        let seconds: Double
+        let samplesPerSecond: Double?
+        let gflopPerSecond: Double?
+        let shareOfPeak: Double?
+    }
+
+    func finish(json: Bool) throws(TrainError) {
+        let seconds = Progress.now() - began
+        guard json else {
+            let loss = smoothed.map { ", loss \(Format.fixed($0, 4))" } ?? ""
+            Console.output(
+                "\(folder): step \(Format.count(last?.step ?? start))\(loss), \(Format.duration(seconds)); "
+                    + "see \(folder.appending("report.html"))")
+            return
+        }
+        let result = Result(
+            run: folder.string, steps: last?.step ?? start, loss: last?.loss, seconds: seconds,
+            samplesPerSecond: last?.samplesPerSecond, gflopPerSecond: last.map { $0.flopsPerSecond / 1e9 },
+            shareOfPeak: last.map { peak > 0 ? $0.flopsPerSecond / peak : 0 })
+        do { try Console.json(result) } catch { throw TrainError("cannot write the result: \(error)") }
+    }
+
+    /// Bytes of memory that the process holds.
+    private static func memory() -> Int {
+        guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+        defer { fclose(file) }
+        var (size, resident) = (0, 0)
+        guard withUnsafeMutablePointer(to: &size, { size in
+            withUnsafeMutablePointer(to: &resident) { resident in
+                withVaList([size, resident]) { vfscanf(file, "%ld %ld", $0) }
+            }
+        }) == 2 else { return 0 }
+        return resident * Int(sysconf(Int32(_SC_PAGESIZE)))
+    }
+}

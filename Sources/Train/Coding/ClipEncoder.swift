@@ -1,0 +1,119 @@
+public import Codec
+public import MotionVectors
+
+/// A clip as motion and latents, and the video that those give.
+public struct CodedClip {
+    /// Float16 `(T−1, H/16, W/16, channels)` in C order.
+    public let latents: [Float16]
+    /// The motion of frames 1…: whole pixels in quarter-pel units.
+    public let motion: [MotionField]
+    /// All frames as they are rebuilt; the first is the given one.
+    public let frames: [RGBImage]
+}
+
+/// Codes clips as decoding will meet them.
+///
+/// In the closed loop every frame is predicted from the rebuilt frame before it, so that errors are seen and corrected;
+/// in the open loop motion and residual are those of the source frames, and errors add up.
+public struct ClipEncoder {
+    private let coder: any ResidualCoder
+    private let size: Size
+    private let search: BlockSearch
+    private let toLuma: Scaler
+
+    /// An encoder for frames of one size.
+    public init(_ coder: any ResidualCoder, size: Size, radius: Int) throws(TrainError) {
+        (self.coder, self.size) = (coder, size)
+        var search = BlockSearch()
+        search.radius = radius
+        self.search = search
+        do throws(CodecError) { toLuma = try Scaler(from: size, .rgb24, to: size, .yuv420p) } catch {
+            throw TrainError(error)
+        }
+    }
+
+    /// Codes clips in the closed loop, all of them frame by frame together: `(T, H, W, 3)` each, of one length.
+    ///
+    /// `mvₙ` is searched against `x̂ₙ₋₁`; `zₙ = E(vₙ − P(x̂ₙ₋₁, mvₙ))`; `x̂ₙ = clamp(P(x̂ₙ₋₁, mvₙ) + round(D(zₙ)))`.
+    public func closed(_ clips: [[RGBImage]]) throws(TrainError) -> [CodedClip] {
+        try code(clips) { (source, rebuilt, before, _, _) throws(TrainError) in
+            let luma = (try self.luma(source), try self.luma(rebuilt))
+            let field = withExtendedLifetime(luma) {
+                search.field(of: luma.0.plane(0), against: luma.1.plane(0), previous: before)
+            }
+            return (field, WholePixelCompensation.residual(
+                of: source, from: WholePixelCompensation.predict(from: rebuilt, field)))
+        }
+    }
+
+    /// Codes clips in the open loop: with the motion given, or searched between source frames.
+    public func open(_ clips: [[RGBImage]], motion: [[MotionField]]? = nil) throws(TrainError) -> [CodedClip] {
+        try code(clips) { (source, _, before, clip, frame) throws(TrainError) in
+            let previous = clips[clip][frame - 1]
+            let field: MotionField
+            if let motion {
+                field = motion[clip][frame - 1]
+            } else {
+                let luma = (try self.luma(source), try self.luma(previous))
+                field = withExtendedLifetime(luma) {
+                    search.field(of: luma.0.plane(0), against: luma.1.plane(0), previous: before)
+                }
+            }
+            return (field, WholePixelCompensation.residual(
+                of: source, from: WholePixelCompensation.predict(from: previous, field)))
+        }
+    }
+
+    private func luma(_ image: RGBImage) throws(TrainError) -> Picture {
+        do throws(CodecError) { return try image.converted(by: toLuma, to: .yuv420p) } catch { throw TrainError(error) }
+    }
+
+    /// Codes frame after frame; `step` gives motion and residual of (source frame, rebuilt frame before, field before,
+    /// clip, frame).
+    private func code(
+        _ clips: [[RGBImage]],
+        _ step: (RGBImage, RGBImage, MotionField?, Int, Int) throws(TrainError) -> (MotionField, [Int16])
+    ) throws(TrainError) -> [CodedClip] {
+        guard let length = clips.first?.count else { return [] }
+        precondition(clips.allSatisfy { $0.count == length }, "clips of different length")
+        var rebuilt = clips.map { [$0[0]] }
+        var motion = clips.map { _ in [MotionField]() }
+        var latents = clips.map { _ in [Float16]() }
+        let values = size.width * size.height * 3
+        for frame in 1..<length {
+            var residuals: [Int16] = []
+            residuals.reserveCapacity(values * clips.count)
+            for clip in clips.indices {
+                let (field, residual) = try step(
+                    clips[clip][frame], rebuilt[clip][frame - 1], motion[clip].last, clip, frame)
+                motion[clip].append(field)
+                residuals += residual
+            }
+            let shape = [clips.count, size.height, size.width, 3]
+            let input = try Tensor(elements: residuals, type: .int16, shape: shape).to(.float32)
+            // What is decoded is what is stored.
+            let stored = try coder.encode(input).to(.float16)
+            let decoded = try coder.decode(stored.to(.float32)).to(.cpu).rounded().clamped(-255, 255).to(.int16).bytes()
+            let bytes = try stored.bytes()
+            for clip in clips.indices {
+                let count = bytes.count / clips.count / 2
+                bytes.withUnsafeBytes {
+                    latents[clip] += $0.bindMemory(to: Float16.self)[(clip * count)..<((clip + 1) * count)]
+                }
+                let residual = decoded.withUnsafeBytes {
+                    Array($0.bindMemory(to: Int16.self)[(clip * values)..<((clip + 1) * values)])
+                }
+                let prediction = WholePixelCompensation.predict(
+                    from: rebuilt[clip][frame - 1], motion[clip][frame - 1])
+                rebuilt[clip].append(WholePixelCompensation.rebuild(prediction, residual))
+            }
+        }
+        return clips.indices.map { CodedClip(latents: latents[$0], motion: motion[$0], frames: rebuilt[$0]) }
+    }
+}
+
+@available(*, unavailable)
+extension ClipEncoder: Sendable {}
+
+@available(*, unavailable)
+extension CodedClip: Sendable {}

@@ -1,0 +1,127 @@
+/// What noise does to clips, and what a network that undoes it is asked for.
+///
+/// Clips are `(B·T, H, W, C)` with the frames folded into the batch; every clip has its own step. What is computed is
+/// float32 whatever the type of what it is computed from.
+public struct DiffusionProcess: Sendable, Equatable {
+    /// How much noise there is at every step.
+    public let schedule: NoiseSchedule
+    /// What the network predicts.
+    public let target: PredictionTarget
+    /// γ: the signal-to-noise ratio above which the loss in terms of x₀ no longer grows (Hang et al. 2023, whose γ is
+    /// 5); nil weights all steps alike.
+    public let minSNR: Double?
+
+    /// Noises with `schedule`, and has `target` predicted.
+    ///
+    /// - Throws: `TrainError` where the target is the noise although the last step has nothing but noise, and where
+    ///   `minSNR` is not above 0.
+    public init(
+        _ schedule: NoiseSchedule = NoiseSchedule(.cosine), target: PredictionTarget = .velocity, minSNR: Double? = nil
+    ) throws(TrainError) {
+        guard target != .noise || !schedule.zeroTerminalSNR else {
+            throw TrainError("zero terminal SNR wants the target v or x0")
+        }
+        if let minSNR, !(minSNR > 0 && minSNR.isFinite) {
+            throw TrainError("min-SNR weights want γ above 0, usually 5, not \(minSNR)")
+        }
+        self.schedule = schedule
+        self.target = target
+        self.minSNR = minSNR
+    }
+
+    /// A step in `0..<T`, each as likely as another, that depends on the seed alone.
+    public func step(_ seed: RandomSeed) -> Int { Int(seed.unit * Double(schedule.steps)) }
+
+    /// x_t = α_t x₀ + σ_t ε.
+    ///
+    /// - Parameters:
+    ///   - x0: Clips `(B·T, H, W, C)`.
+    ///   - noise: ε, as many.
+    ///   - steps: The step of every clip, B in all.
+    ///   - frames: The frames T of a clip.
+    /// - Throws: `TrainError` where the shapes do not fit.
+    public func noised(_ x0: Tensor, noise: Tensor, steps: [Int], frames: Int) throws(TrainError) -> Tensor {
+        try mixed(x0, noise, steps, frames) { ($0, $1) }
+    }
+
+    /// What the network should predict for x_t: ε, α_t ε − σ_t x₀, or x₀. Parameters as of `noised`.
+    public func target(_ x0: Tensor, noise: Tensor, steps: [Int], frames: Int) throws(TrainError) -> Tensor {
+        switch target {
+        case .noise: try noise.to(.float32)
+        case .velocity: try mixed(x0, noise, steps, frames) { (-$1, $0) }
+        case .clean: try x0.to(.float32)
+        }
+    }
+
+    /// The x₀ that a prediction for x_t stands for. Parameters as of `noised`.
+    public func clean(_ prediction: Tensor, x: Tensor, steps: [Int], frames: Int) throws(TrainError) -> Tensor {
+        try mixed(x, prediction, steps, frames, by: cleanWeights)
+    }
+
+    /// The x₀ that a prediction for x_t stands for, where all clips are at the same step.
+    public func clean(_ prediction: Tensor, x: Tensor, step: Int) throws(TrainError) -> Tensor {
+        try mixed(x, prediction, [step], x.shape.first ?? 1, by: cleanWeights)
+    }
+
+    /// The ε that a prediction for x_t stands for. Parameters as of `noised`.
+    public func noise(_ prediction: Tensor, x: Tensor, steps: [Int], frames: Int) throws(TrainError) -> Tensor {
+        try mixed(x, prediction, steps, frames, by: noiseWeights)
+    }
+
+    /// The ε that a prediction for x_t stands for, where all clips are at the same step.
+    public func noise(_ prediction: Tensor, x: Tensor, step: Int) throws(TrainError) -> Tensor {
+        try mixed(x, prediction, [step], x.shape.first ?? 1, by: noiseWeights)
+    }
+
+    /// The weight of the squared error of a clip at each step: 1, or with `minSNR` γ that of Hang et al. (2023), section
+    /// 3.4: min(SNR, γ) for x₀, divided by SNR for ε and by SNR + 1 for v.
+    ///
+    /// With zero terminal SNR and γ the last step weighs nothing, as the paper's formula has it.
+    public func lossWeights(_ steps: [Int]) -> [Double] {
+        guard let minSNR else { return steps.map { _ in 1 } }
+        return steps.map { step in
+            let ratio = schedule.signalToNoise(step)
+            return switch target {
+            case .noise: min(1, minSNR / ratio)
+            case .velocity: min(ratio, minSNR) / (ratio + 1)
+            case .clean: min(ratio, minSNR)
+            }
+        }
+    }
+
+    /// Weights of x_t and of the prediction in x₀.
+    private func cleanWeights(_ alpha: Double, _ sigma: Double) -> (Double, Double) {
+        switch target {
+        case .noise: (1 / alpha, -sigma / alpha)
+        case .velocity: (alpha, -sigma)
+        case .clean: (0, 1)
+        }
+    }
+
+    /// Weights of x_t and of the prediction in ε.
+    private func noiseWeights(_ alpha: Double, _ sigma: Double) -> (Double, Double) {
+        switch target {
+        case .noise: (0, 1)
+        case .velocity: (sigma, alpha)
+        case .clean: (1 / sigma, -alpha / sigma)
+        }
+    }
+
+    /// A sum of two with the weights that a clip's α and σ give.
+    private func mixed(
+        _ first: Tensor, _ second: Tensor, _ steps: [Int], _ frames: Int,
+        by weights: (Double, Double) -> (Double, Double)
+    ) throws(TrainError) -> Tensor {
+        let shape = first.shape
+        guard second.shape == shape, shape.first == steps.count * frames else {
+            throw TrainError(
+                "clips \(shape) and \(second.shape) where \(steps.count) of \(frames) frames were expected")
+        }
+        let pairs = steps.map { weights(schedule.alphas[$0], schedule.sigmas[$0]) }
+        func weighted(_ clips: Tensor, _ weights: [Double]) throws(TrainError) -> Tensor {
+            let weights = try Tensor(weights.map(Float.init), shape: [steps.count, 1], device: clips.device)
+            return try clips.to(.float32).reshaped([steps.count, -1]) * weights
+        }
+        return try (weighted(first, pairs.map(\.0)) + weighted(second, pairs.map(\.1))).reshaped(shape)
+    }
+}

@@ -1,0 +1,102 @@
+/// Makes clips of noise with a trained network.
+///
+/// The network is asked at `times`, from the last step of the schedule down (Lin et al. 2024, "trailing"), and the last
+/// step gives its x₀. Weights are computed in double, tensors in float32, and the noise of a step depends on the seed and
+/// its time alone: the same seed gives the same bytes.
+public struct Sampler: Sendable {
+    /// The process that the network was trained for.
+    public let process: DiffusionProcess
+    /// How it samples.
+    public let options: SamplerOptions
+    private let plan: [SamplerStep]
+
+    /// Steps of the schedule at which the network is asked, in that order.
+    public var times: [Int] { plan.map(\.time) }
+
+    /// Plans the steps.
+    ///
+    /// - Throws: `TrainError` where the options do not fit the process or one another.
+    public init(_ process: DiffusionProcess, _ options: SamplerOptions = SamplerOptions()) throws(TrainError) {
+        let most = process.schedule.steps
+        guard (1...most).contains(options.steps) else {
+            throw TrainError("\(options.steps) sampling steps: take 1 to \(most), those that the model was trained on")
+        }
+        guard (0...1).contains(options.eta) else { throw TrainError("η is \(options.eta): take 0 to 1") }
+        guard options.eta == 0 || options.kind == .ddim else {
+            throw TrainError("η is for the sampler ddim: \(options.kind.rawValue) has none")
+        }
+        if let range = options.clipping, !(range > 0 && range.isFinite) {
+            throw TrainError("x0 cannot be clamped to ±\(range): take a range above 0")
+        }
+        self.process = process
+        self.options = options
+        plan = Self.plan(process.schedule, options)
+    }
+
+    /// Turns noise into clips.
+    ///
+    /// - Parameters:
+    ///   - noise: x_T, standard normal numbers `(B·T, H, W, C)`.
+    ///   - seed: Of the noise that DDPM and DDIM with η above 0 add.
+    ///   - progress: Called after every step with the number of those done.
+    ///   - predict: What the network gives for x_t, a float32 tensor, at step t of the schedule; guidance belongs here.
+    ///     No gradients are recorded.
+    /// - Returns: x₀, float32 of the shape of `noise`.
+    /// - Throws: `TrainError` where the network gives no finite numbers or another shape, and what `predict` throws.
+    public func sample(
+        noise: Tensor, seed: RandomSeed, progress: ((Int) -> Void)? = nil,
+        _ predict: (Tensor, Int) throws(TrainError) -> Tensor
+    ) throws(TrainError) -> Tensor {
+        try withoutGradients { () throws(TrainError) -> Tensor in
+            var x = try noise.to(.float32)
+            var previous: Tensor?
+            for (index, step) in plan.enumerated() {
+                let clean = try self.clean(predict(x, step.time), x: x, step: step.time)
+                let next = try clean * step.clean
+                if step.sample != 0 { try next.accumulate(x, scale: step.sample) }
+                if let previous, step.previousClean != 0 {
+                    try next.accumulate(previous, scale: step.previousClean)
+                }
+                if step.noise != 0 {
+                    let drawn = try Tensor.normal(x.shape, seed: seed.mixed("step").mixed(step.time).value)
+                    try next.accumulate(drawn.to(x.device), scale: step.noise)
+                }
+                (x, previous) = (next, clean)
+                progress?(index + 1)
+            }
+            return x
+        }
+    }
+
+    /// The x₀ of a checked prediction, clamped where that is asked for.
+    private func clean(_ prediction: Tensor, x: Tensor, step: Int) throws(TrainError) -> Tensor {
+        guard prediction.shape == x.shape else {
+            throw TrainError("the model gives \(prediction.shape) for \(x.shape)")
+        }
+        guard try prediction.isFinite() else {
+            throw TrainError(
+                "the model gives infinity or NaN at step \(step): weights are damaged or training diverged")
+        }
+        let clean = try process.clean(prediction, x: x, step: step)
+        guard let range = options.clipping else { return clean }
+        return try clean.clamped(-range, range)
+    }
+
+    private static func plan(_ schedule: NoiseSchedule, _ options: SamplerOptions) -> [SamplerStep] {
+        let stride = Double(schedule.steps) / Double(options.steps)
+        let times = (0..<options.steps).map { index in
+            Int((Double(schedule.steps) - Double(index) * stride).rounded(.toNearestOrEven)) - 1
+        }
+        let levels = times.map { SamplerStep.Level(schedule, $0) }
+        return times.indices.map { index in
+            let time = times[index]
+            guard index + 1 < times.count else { return SamplerStep(last: time) }
+            let (t, s) = (levels[index], levels[index + 1])
+            return switch options.kind {
+            case .ddpm: SamplerStep(ddpm: time, from: t, to: s)
+            case .ddim: SamplerStep(ddim: time, from: t, to: s, eta: options.eta)
+            case .dpm: SamplerStep(dpm: time, from: t, to: s, previous: index > 0 ? levels[index - 1] : nil)
+            }
+        }
+    }
+}

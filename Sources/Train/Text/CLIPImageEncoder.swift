@@ -1,0 +1,107 @@
+public import Codec
+
+/// CLIP's image encoder (Radford et al. 2021), frozen, in float32: a vision transformer (Dosovitskiy et al. 2021).
+public struct CLIPImageEncoder {
+    /// Pixels of the side of the square it looks at.
+    public let imageSize: Int
+    /// P, features of an image.
+    public let projection: Int
+    private let device: Device
+    private let patchSize: Int
+    private let patches: Tensor
+    private let classToken: Tensor
+    private let positions: Tensor
+    private let before: (weight: Tensor, bias: Tensor)
+    private let norm: (weight: Tensor, bias: Tensor)
+    private let projector: Tensor
+    private let blocks: [TransformerBlock]
+    private let mean: Tensor
+    private let deviation: Tensor
+
+    /// Images that go through it at once, so that long clips need no more memory than short ones.
+    private static let batch = 16
+
+    /// The encoder of a model.
+    ///
+    /// - Throws: `TrainError` where its weights cannot be read, or do not fit in memory.
+    public init(_ weights: CLIPWeights, device: Device = .cpu) throws(TrainError) {
+        func pair(_ name: String) throws(TrainError) -> (weight: Tensor, bias: Tensor) {
+            (try weights.tensor(name + ".weight").to(device), try weights.tensor(name + ".bias").to(device))
+        }
+        (imageSize, patchSize, projection) = (weights.imageSize, weights.patchSize, weights.projection)
+        self.device = device
+        patches = try weights.tensor("image.patches").to(device).channelsLastInMemory()
+        classToken = try weights.tensor("image.class").to(device).reshaped([1, 1, weights.image.width])
+        positions = try weights.tensor("image.positions").to(device)
+        (before, norm) = (try pair("image.before"), try pair("image.norm"))
+        projector = try weights.tensor("image.projection").to(device)
+        blocks = try weights.blocks(of: "image", weights.image, device: device)
+        mean = try Tensor([0.481_454_66, 0.457_827_5, 0.408_210_73] as [Float], device: device)
+        deviation = try Tensor([0.268_629_54, 0.261_302_58, 0.275_777_11] as [Float], device: device)
+    }
+
+    /// Features of images.
+    ///
+    /// - Parameter pixels: `(N, imageSize, imageSize, 3)` as `pixels(_:)` makes them.
+    /// - Returns: `(N, P)`, not of unit length.
+    public func callAsFunction(_ pixels: Tensor) throws(TrainError) -> Tensor {
+        try withoutGradients { () throws(TrainError) in
+            let count = pixels.shape[0]
+            let grid = try pixels.convolution(patches, nil, stride: patchSize, padding: 0)
+            let width = grid.shape[3]
+            let tokens = try Tensor.concatenated(
+                [classToken.expanded([count, 1, width]), grid.reshaped([count, -1, width])], along: 1)
+            var x = try (tokens + positions).layerNorm(before.weight, before.bias)
+            for block in blocks { x = try block(x) }
+            let pooled = try x.sliced(0..<1, along: 1).reshaped([count, width])
+            return try pooled.layerNorm(norm.weight, norm.bias).linear(projector, nil)
+        }
+    }
+
+    /// Features of frames as they are shown.
+    ///
+    /// - Parameters:
+    ///   - frames: uint8 RGB `(N, H, W, 3)`, contiguous.
+    ///   - size: W and H in pixels.
+    /// - Returns: float32 `(N, P)`, row by row, not of unit length.
+    /// - Throws: where these are no whole frames.
+    public func features(of frames: Span<UInt8>, size: Size) throws(TrainError) -> [Float] {
+        let images = try Tensor.frames(frames, size: size)
+        let count = images.shape[0]
+        var result: [Float] = []
+        for start in stride(from: 0, to: count, by: Self.batch) {
+            let piece = try images.sliced(start..<min(count, start + Self.batch), along: 0)
+            result += try callAsFunction(pixels(piece)).floats()
+        }
+        return result
+    }
+
+    /// What the encoder looks at: the frame with its shorter side resized to `imageSize`, cut to the square in its middle,
+    /// with CLIP's mean and deviation.
+    ///
+    /// Bicubic with antialiasing, along the rows and then along the columns, with a result of whole numbers 0…255 after
+    /// each, as Pillow does it on uint8. Pillow's fixed-point weights change up to 4 % of the levels by one or two of 255
+    /// (0.015 and 0.03 here); Pillow 13 takes the columns first where it shrinks frames more than twice as high as wide.
+    ///
+    /// - Parameter images: uint8 RGB `(N, H, W, 3)`.
+    /// - Returns: float32 `(N, imageSize, imageSize, 3)`.
+    public func pixels(_ images: Tensor) throws(TrainError) -> Tensor {
+        let shape = images.shape
+        precondition(shape.count == 4 && shape[3] == 3, "images of shape \(shape)")
+        return try withoutGradients { () throws(TrainError) in
+            let (height, width) = (shape[1], shape[2])
+            let shorter = min(height, width)
+            let (newHeight, newWidth) = (imageSize * height / shorter, imageSize * width / shorter)
+            var x = try images.to(device).to(.float32)
+            for (h, w) in [(height, newWidth), (newHeight, newWidth)] where x.shape[1] != h || x.shape[2] != w {
+                x = try x.resizedBicubically(height: h, width: w).rounded().clamped(0, 255)
+            }
+            let (top, left) = ((newHeight - imageSize) / 2, (newWidth - imageSize) / 2)
+            x = try x.sliced(top..<top + imageSize, along: 1).sliced(left..<left + imageSize, along: 2)
+            return try ((x * (1 / 255.0) - mean) / deviation).contiguous()
+        }
+    }
+}
+
+@available(*, unavailable)
+extension CLIPImageEncoder: Sendable {}

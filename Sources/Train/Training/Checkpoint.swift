@@ -1,0 +1,143 @@
+public import Dataset
+public import SystemPackage
+
+/// `checkpoint.safetensors` of a run: everything that goes on from a step. Replaced as a whole, so that a killed run
+/// leaves the last one or the one before, never half of one.
+///
+/// Float32 tensors: `weight.NAME`, `average.NAME` (the moving average, which is what sampling uses), `moment1.NAME`,
+/// `moment2.NAME`; metadata: `model`, `step`, `epoch`, `samples` (where the loader stands). All random numbers follow
+/// from seed, epoch and position, so there is no state of a generator.
+public struct Checkpoint {
+    /// The file's name in the run's folder.
+    public static let fileName = "checkpoint.safetensors"
+
+    /// Steps taken.
+    public let step: Int
+    /// Where the loader stood.
+    public let position: LoaderPosition
+    private let file: SafetensorsFile
+
+    /// Opens the checkpoint of a run.
+    ///
+    /// - Throws: `TrainError` where there is none, it is damaged, or of another model.
+    public init(run: FilePath, kind: ModelKind) throws(TrainError) {
+        let path = run.appending(Self.fileName)
+        guard fileSize(path) != nil else {
+            throw TrainError(path: path, "the run has no checkpoint yet: train it for longer")
+        }
+        file = try SafetensorsFile(path)
+        let model = file.metadata["model"] ?? "nothing that PFrame knows"
+        guard model == kind.rawValue else {
+            throw TrainError(path: path, "holds the model \(model), not \(kind.rawValue)")
+        }
+        guard let step = file.metadata["step"].flatMap({ Int($0) }),
+            let epoch = file.metadata["epoch"].flatMap({ Int($0) }),
+            let samples = file.metadata["samples"].flatMap({ Int($0) })
+        else { throw TrainError(path: path, "says no step: it is no checkpoint of a run") }
+        self.step = step
+        position = LoaderPosition(epoch: epoch, samples: samples)
+    }
+
+    /// The SHA-256 of the file, hexadecimal.
+    public func digest() throws(TrainError) -> String {
+        let path = file.path
+        return try reading { () throws(DatasetError) in try FileDigest.sha256(path) }
+    }
+
+    /// Copies the moving average into the parameters of a model: what sampling uses.
+    ///
+    /// - Throws: `TrainError` naming a tensor that is missing, has another shape, or holds NaN.
+    public func restoreAverage(_ store: ParameterStore) throws(TrainError) {
+        for parameter in store.parameters { try fill(parameter.master, "average." + parameter.name) }
+        try store.mastersChanged()
+    }
+
+    /// Copies everything back, so that training goes on as if it had not stopped.
+    ///
+    /// - Throws: `TrainError` naming a tensor that is missing, has another shape, or holds NaN.
+    public func restore(_ optimiser: AdamW) throws(TrainError) {
+        for (parameter, state) in zip(optimiser.store.parameters, optimiser.states) {
+            try fill(parameter.master, "weight." + parameter.name)
+            try fill(state.average, "average." + parameter.name)
+            try fill(state.first, "moment1." + parameter.name)
+            try fill(state.second, "moment2." + parameter.name)
+        }
+        try optimiser.store.mastersChanged()
+        optimiser.steps = step
+    }
+
+    private func fill(_ tensor: Tensor, _ name: String) throws(TrainError) {
+        guard let entry = file[name] else {
+            throw TrainError(path: file.path, "has no tensor \(name): it is of another model or version")
+        }
+        guard entry.type == .float32, entry.shape == tensor.shape else {
+            throw TrainError(
+                path: file.path,
+                "\(name) is \(entry.type.rawValue) \(entry.shape), but the model of config.json wants "
+                    + "F32 \(tensor.shape)")
+        }
+        let path = file.path
+        try file.withBytes(of: name) { (bytes) throws(TrainError) in
+            let finite = bytes.count % 4 == 0
+                && (0..<(bytes.count / 4)).allSatisfy {
+                    bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self).isFinite
+                }
+            guard finite else {
+                throw TrainError(path: path, "\(name) holds NaN or infinity: training diverged; take an older run")
+            }
+            try tensor.set(bytes)
+        }
+    }
+
+    /// Writes the checkpoint of a run.
+    ///
+    /// - Throws: `TrainError`, a full disk included; the checkpoint before it stays then.
+    public static func write(
+        run: FilePath, kind: ModelKind, optimiser: AdamW, position: LoaderPosition
+    ) throws(TrainError) {
+        var tensors: [(name: String, tensor: Tensor)] = []
+        for (parameter, state) in zip(optimiser.store.parameters, optimiser.states) {
+            tensors.append(("weight." + parameter.name, parameter.master))
+            tensors.append(("average." + parameter.name, state.average))
+            tensors.append(("moment1." + parameter.name, state.first))
+            tensors.append(("moment2." + parameter.name, state.second))
+        }
+        let metadata = [
+            "model": kind.rawValue, "step": String(optimiser.steps), "epoch": String(position.epoch),
+            "samples": String(position.samples),
+        ]
+        var writer = try SafetensorsWriter(
+            path: run.appending(fileName), entries: tensors.map { ($0.name, .float32, $0.tensor.shape) },
+            metadata: metadata)
+        for (_, tensor) in tensors {
+            let bytes = try tensor.bytes()
+            try bytes.span.bytes.withUnsafeBytes { (bytes) throws(TrainError) in try writer.append(bytes) }
+        }
+        try writer.finish()
+    }
+}
+
+@available(*, unavailable)
+extension Checkpoint: Sendable {}
+
+extension Checkpoint {
+    /// Writes the moving average alone into another run: what sampling from it needs.
+    ///
+    /// - Throws: `TrainError`, a full disk included.
+    public func writeAverage(to run: FilePath, kind: ModelKind) throws(TrainError) {
+        let names = file.names.filter { $0.hasPrefix("average.") }
+        var entries: [(name: String, type: ElementType, shape: [Int])] = []
+        for name in names {
+            guard let entry = file[name] else { continue }
+            entries.append((name, entry.type, entry.shape))
+        }
+        let metadata = file.metadata.merging(["model": kind.rawValue]) { $1 }
+        var writer = try SafetensorsWriter(
+            path: run.appending(Self.fileName), entries: entries, metadata: metadata)
+        for entry in entries {
+            let bytes = try file.withBytes(of: entry.name) { (bytes) throws(TrainError) in Array(bytes) }
+            try bytes.span.bytes.withUnsafeBytes { (bytes) throws(TrainError) in try writer.append(bytes) }
+        }
+        try writer.finish()
+    }
+}

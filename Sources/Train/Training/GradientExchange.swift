@@ -1,0 +1,203 @@
+internal import CTorch
+import Glibc
+
+/// Averages gradients over all ranks while `backward` still computes others.
+///
+/// Gradients of several parameters travel together in a bucket, a dense float32 array on the CPU. Since backward meets the
+/// parameters about in the reverse of the order in which they were made, so do the buckets; the sum of a bucket starts as
+/// soon as its last gradient is complete. Buckets and their order depend on the parameters alone: all ranks start the
+/// same sums in the same order, whatever each has computed.
+///
+/// What a rank computes counts with its weight w, the number of its clips: the result is Σ w·g / Σ w. So N ranks with B
+/// clips each are one rank with N·B clips, and a rank may have fewer or none. (Li et al., *PyTorch Distributed:
+/// Experiences on Accelerating Data Parallel Training*, 2020, section 3.2, describes buckets and overlapping.)
+///
+/// ```
+/// exchange.begin(weight: Double(clips))     // before the last micro-batch of a step
+/// if clips > 0 { try loss.backward() }
+/// let gradients = try exchange.finish()
+/// ```
+public final class GradientExchange {
+    /// What a bucket holds at most, unless one parameter alone is larger: small enough that the last is soon sent, large
+    /// enough that its sum is not mostly latency.
+    public static let bucketBytes = 8 << 20
+
+    /// Gradients that travel together.
+    private struct Bucket {
+        /// Float32, dense; the first bucket has the weight behind its gradients.
+        let flat: Tensor
+        /// Indices of its parameters, and their part of `flat` in the shape and order of memory of the parameter.
+        let views: [(parameter: Int, view: Tensor)]
+        var missing = 0
+    }
+
+    /// Σ w of the last step.
+    public private(set) var totalWeight = 0.0
+    private let parameters: [ParameterStore.Parameter]
+    private let communicator: Communicator
+    private var buckets: [Bucket] = []
+    /// For each parameter, its bucket and its place in there; nil where it is frozen.
+    private var places: [(bucket: Int, view: Int)?] = []
+    private var isDelivered: [Bool] = []
+    private var requests: [Communicator.Request] = []
+    private var weight: Double?
+    private var failure: TrainError?
+
+    /// Buckets for all parameters that have gradients, and what calls when they are complete.
+    ///
+    /// - Throws: `TrainError` where another rank has other parameters.
+    public init(
+        _ parameters: [ParameterStore.Parameter], _ communicator: Communicator, bucketBytes: Int = bucketBytes
+    ) throws(TrainError) {
+        (self.parameters, self.communicator) = (parameters, communicator)
+        places = parameters.map { _ in nil }
+        let taken = parameters.indices.reversed().filter { parameters[$0].tensor.requiresGradient }
+        let list = taken.map { "\(parameters[$0].name) \(parameters[$0].tensor.shape)" } + ["\(bucketBytes)"]
+        let mine = Array(list.joined(separator: "\n").utf8)
+        guard try communicator.broadcast(mine) == mine else {
+            throw TrainError("this rank has another model than rank 0: start all with the same configuration")
+        }
+        var (group, bytes): ([Int], Int) = ([], 0)
+        for index in taken {
+            let size = parameters[index].tensor.count * 4
+            if !group.isEmpty, bytes + size > bucketBytes {
+                try append(group)
+                (group, bytes) = ([], 0)
+            }
+            group.append(index)
+            bytes += size
+        }
+        try append(group)
+        isDelivered = parameters.map { _ in false }
+        for index in taken { try listen(to: index) }
+    }
+
+    deinit {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        for (index, place) in places.enumerated() where place != nil {
+            // It fails only where there is no memory for a message.
+            _ = ct_on_gradient(parameters[index].tensor.handle, nil, context, 0)
+        }
+    }
+
+    private func append(_ group: [Int]) throws(TrainError) {
+        let counts = group.map { parameters[$0].tensor.count }
+        let flat = try Tensor.zeros([counts.reduce(0, +) + (buckets.isEmpty ? 1 : 0)])
+        var views: [(parameter: Int, view: Tensor)] = []
+        var start = 0
+        for (index, count) in zip(group, counts) {
+            places[index] = (buckets.count, views.count)
+            let part = try flat.sliced(start..<start + count, along: 0)
+            views.append((index, try Self.shaped(part, parameters[index].tensor.shape)))
+            start += count
+        }
+        buckets.append(Bucket(flat: flat, views: views))
+    }
+
+    /// Weights of convolutions have their second dimension last in memory.
+    private static func shaped(_ part: Tensor, _ shape: [Int]) throws(TrainError) -> Tensor {
+        guard shape.count == 4 else { return try part.reshaped(shape) }
+        return try part.reshaped([shape[0], shape[2], shape[3], shape[1]]).permuted([0, 3, 1, 2])
+    }
+
+    private func listen(to index: Int) throws(TrainError) {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        let status = ct_on_gradient(
+            parameters[index].tensor.handle,
+            { Unmanaged<GradientExchange>.fromOpaque($0).takeUnretainedValue().gradientIsComplete(Int($1)) }, context,
+            Int64(index))
+        try check(status, "listening to \(parameters[index].name)")
+    }
+
+    /// Says that the next `backward` is the last of this step: its gradients are exchanged.
+    ///
+    /// Gradients that earlier micro-batches left in the leaves are part of it: then `weight` is that of all of them
+    /// together, and the loss of each was scaled with its share of it.
+    ///
+    /// - Parameter weight: the clips of this rank in this step, a whole number; with 0 there need be no `backward`.
+    public func begin(weight: Double) throws(TrainError) {
+        precondition(self.weight == nil, "begin without finish")
+        precondition(weight >= 0, "a negative weight")
+        self.weight = weight
+        for index in buckets.indices {
+            buckets[index].missing = buckets[index].views.count
+            // What no gradient comes for counts as zeros.
+            try buckets[index].flat.withMutableBytes { raw in
+                guard let base = raw.baseAddress else { return }
+                memset(base, 0, raw.count)
+                if index == 0 { raw.bindMemory(to: Float.self)[raw.count / 4 - 1] = Float(weight) }
+            }
+        }
+        isDelivered = parameters.map { _ in false }
+    }
+
+    /// Waits for all sums and gives the averaged gradients: of the parameters in their order, nil where one is frozen.
+    ///
+    /// They are float32 views of the buckets (copies on another device), to be used before the next `begin`. Where all
+    /// weights were 0, so are they. The gradients of the leaves are left as they are.
+    ///
+    /// - Throws: `TrainError` where a rank stays silent or MPI fails; then all ranks must end.
+    public func finish() throws(TrainError) -> [Tensor?] {
+        precondition(weight != nil, "finish without begin")
+        if let failure { throw failure }
+        for (index, place) in places.enumerated() {
+            // The last micro-batch may have done without a parameter that earlier ones used.
+            if let place, !isDelivered[index] { try deliver(index, place) }
+        }
+        try startComplete()
+        for (index, request) in requests.enumerated() {
+            try communicator.wait([request])
+            try divide(index)
+        }
+        requests.removeAll(keepingCapacity: true)
+        weight = nil
+        var gradients: [Tensor?] = []
+        for (parameter, place) in zip(parameters, places) {
+            gradients.append(
+                try place.map { place throws(TrainError) in
+                    try buckets[place.bucket].views[place.view].view.to(parameter.tensor.device)
+                })
+        }
+        return gradients
+    }
+
+    private func divide(_ index: Int) throws(TrainError) {
+        try buckets[index].flat.withMutableBytes { raw in
+            let values = raw.bindMemory(to: Float.self)
+            if index == 0 { totalWeight = Double(values[values.count - 1]) }
+            guard totalWeight > 0 else { return }
+            let divisor = Float(totalWeight)
+            for element in values.indices { values[element] /= divisor }
+        }
+    }
+
+    private func gradientIsComplete(_ index: Int) {
+        guard weight != nil, failure == nil, let place = places[index] else { return }
+        precondition(!isDelivered[index], "two backward passes after begin")
+        do {
+            try deliver(index, place)
+            try startComplete()
+            try communicator.proceed()
+        } catch {
+            // Nothing can be thrown through libtorch: finish does.
+            failure = error
+        }
+    }
+
+    private func deliver(_ index: Int, _ place: (bucket: Int, view: Int)) throws(TrainError) {
+        isDelivered[index] = true
+        buckets[place.bucket].missing -= 1
+        guard let weight, weight > 0, let gradient = try parameters[index].tensor.gradient() else { return }
+        try buckets[place.bucket].views[place.view].view.accumulate(gradient.to(.cpu), scale: weight)
+    }
+
+    /// Starts the sums of complete buckets, none before those in front of it.
+    private func startComplete() throws(TrainError) {
+        while requests.count < buckets.count, buckets[requests.count].missing == 0 {
+            requests.append(try communicator.startSum(of: buckets[requests.count].flat))
+        }
+    }
+}
+
+@available(*, unavailable)
+extension GradientExchange: Sendable {}

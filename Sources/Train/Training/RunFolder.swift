@@ -1,0 +1,72 @@
+import Codec
+public import Dataset
+public import SystemPackage
+
+/// The folder of a training run: `config.json`, `checkpoint.safetensors`, `metrics.jsonl`, TensorBoard events,
+/// `samples/` and `report.html`.
+public struct RunFolder: Sendable {
+    /// The folder.
+    public let path: FilePath
+    /// What `config.json` says.
+    public let configuration: JSONValue
+    /// The model in it.
+    public let kind: ModelKind
+
+    /// Opens a run.
+    ///
+    /// - Throws: `TrainError` where the folder holds none.
+    public init(_ path: FilePath) throws(TrainError) {
+        let file = path.appending(RunConfiguration.fileName)
+        guard fileSize(file) != nil else {
+            throw TrainError(path: path, "is no run: it has no config.json (`pframe train … --output RUN` makes one)")
+        }
+        let configuration = try reading { () throws(DatasetError) in try JSONValue(try readFile(file), path: file) }
+        guard let name = configuration["model"]?.string, let kind = ModelKind(rawValue: name) else {
+            throw TrainError(path: file, "names no model that this PFrame knows")
+        }
+        (self.path, self.configuration, self.kind) = (path, configuration, kind)
+    }
+
+    /// Begins a run, or goes on with one of the same configuration.
+    ///
+    /// - Parameter configuration: must have `model`; of a run that goes on, only `steps` may differ.
+    /// - Throws: `TrainError` naming what differs.
+    public init(making path: FilePath, _ configuration: JSONValue) throws(TrainError) {
+        let file = path.appending(RunConfiguration.fileName)
+        if fileSize(file) != nil {
+            let before = try RunFolder(path)
+            let names = Self.differences(before.configuration, configuration, "").filter { $0 != "steps" }
+            guard names.isEmpty else {
+                throw TrainError(
+                    path: path,
+                    "holds a run with another \(names.prefix(4).joined(separator: ", ")): take another --output, or the "
+                        + "options of that run to go on with it")
+            }
+        }
+        do throws(CodecError) {
+            try createFolder(path)
+            try createFolder(path.appending("samples"))
+        } catch { throw TrainError(error) }
+        try reading { () throws(DatasetError) in
+            try replaceFile(file, with: configuration.json(lines: 2) + "\n")
+        }
+        try self.init(path)
+    }
+
+    /// Names of members in which two configurations differ.
+    private static func differences(_ first: JSONValue, _ second: JSONValue, _ name: String) -> [String] {
+        guard let members = first.members, let others = second.members else { return first == second ? [] : [name] }
+        return Set(members.keys).union(others.keys).sorted().flatMap { key -> [String] in
+            let full = name.isEmpty ? key : "\(name).\(key)"
+            guard let left = members[key], let right = others[key] else { return [full] }
+            return differences(left, right, full)
+        }
+    }
+
+    /// A member of the configuration.
+    ///
+    /// - Throws: `TrainError` where it is missing.
+    public func member(_ name: String) throws(TrainError) -> JSONValue {
+        try ConfigurationReader(configuration).member(name)
+    }
+}

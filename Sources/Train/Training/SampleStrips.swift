@@ -1,0 +1,97 @@
+import Dataset
+import FoundationEssentials
+import SystemPackage
+
+/// The pictures in `samples/` of a run by step: what the model made at each checkpoint.
+struct SampleStrips: Sendable {
+    /// A picture.
+    private struct Strip: Sendable {
+        let path: FilePath
+        let step: Int
+        /// What its name says behind the step, numbers left out.
+        let words: String
+    }
+
+    /// The folder's name in that of the run.
+    static let folderName = "samples"
+    /// Pictures on the page: it must still open at once.
+    private static let most = 24
+
+    /// By step, the latest first.
+    private let groups: [[Strip]]
+
+    /// Finds the pictures of a run, `samples/STEP….png`: the first digits of a name are the step.
+    ///
+    /// - Throws: `TrainError` where the folder cannot be listed.
+    init(run: FilePath) throws(TrainError) {
+        let folder = run.appending(Self.folderName)
+        var names: [String] = []
+        if try reading({ () throws(DatasetError) in try fileNames(in: run) }).contains(Self.folderName) {
+            names = try reading { () throws(DatasetError) in try fileNames(in: folder) }
+        }
+        let strips = names.filter { $0.hasSuffix(".png") && !$0.hasPrefix(".") }.compactMap { name -> Strip? in
+            let stem = name.dropLast(".png".utf8.count)
+            guard let first = stem.firstIndex(where: { $0.isASCII && $0.isNumber }) else { return nil }
+            let digits = stem[first...].prefix { $0.isASCII && $0.isNumber }
+            guard let step = Int(digits) else { return nil }
+            let words = stem[digits.endIndex...].split { "-_. ".contains($0) }.filter { !$0.allSatisfy(\.isNumber) }
+                .joined(separator: " ")
+            return Strip(path: folder.appending(name), step: step, words: words)
+        }
+        groups = Dictionary(grouping: strips, by: \.step).sorted { $0.key > $1.key }.map(\.value)
+    }
+
+    /// The section; empty without pictures.
+    ///
+    /// - Throws: `TrainError` where a picture cannot be read.
+    func html() throws(TrainError) -> HTML {
+        guard let widest = groups.map(\.count).max() else { return "" }
+        let count = min(groups.count, max(1, Self.most / widest))
+        // Spread over the run, the latest always among them.
+        let shown = (0..<count).map { groups[count == 1 ? 0 : $0 * (groups.count - 1) / (count - 1)] }
+        var articles: [HTML] = []
+        for group in shown {
+            var strips: HTML = ""
+            for strip in group.prefix(Self.most) { strips += try Self.figure(strip) }
+            let step = NumberText.count(group.first?.step ?? 0)
+            articles.append("<article class=\"strips\"><h3>Step \(step)</h3>\(strips)</article>\n")
+        }
+        let all =
+            count < groups.count ? "\(count) of \(NumberText.count(groups.count)) steps, spread over the run. " : ""
+        return """
+            <section id="samples"><h2>Samples</h2>
+            <p>\(all)The latest first; one clip a row, its frames from left to right.</p>
+            \(articles)</section>
+
+            """
+    }
+
+    private static func figure(_ strip: Strip) throws(TrainError) -> HTML {
+        let bytes = try reading { () throws(DatasetError) in try readFile(strip.path) }
+        guard let (width, height) = size(bytes) else {
+            return "<p class=\"soft\">\(strip.path.lastComponent?.string ?? "") is no complete PNG file.</p>"
+        }
+        let uri = "data:image/png;base64,\(Data(bytes).base64EncodedString())"
+        let words: HTML = strip.words.isEmpty ? "" : "<p class=\"soft\">\(strip.words)</p>"
+        let kinds = [width < 3 * height ? "single" : nil, width < 720 ? "small" : nil].compactMap(\.self)
+        return """
+            \(words)<div class="strip"><img class="\(kinds.joined(separator: " "))" src="\(uri)" width="\(width)" \
+            height="\(height)" alt="Samples at step \(NumberText.count(strip.step))"></div>
+            """
+    }
+
+    /// Pixels a row and rows by the header of a PNG (its specification, 11.2.1); nil where it is none.
+    private static func size(_ bytes: [UInt8]) -> (width: Int, height: Int)? {
+        let end: [UInt8] = Array("IEND".utf8) + [0xAE, 0x42, 0x60, 0x82]
+        guard bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]), bytes.count > 24, bytes.suffix(8).elementsEqual(end) else {
+            return nil
+        }
+        func number(_ place: Int) -> Int { bytes[place..<(place + 4)].reduce(0) { $0 << 8 | Int($1) } }
+        return (number(16), number(20))
+    }
+}
+
+/// Runs work that throws `DatasetError` where `TrainError` is expected.
+func reading<Result>(_ body: () throws(DatasetError) -> Result) throws(TrainError) -> Result {
+    do throws(DatasetError) { return try body() } catch { throw TrainError(path: error.path, error.message) }
+}

@@ -1,0 +1,240 @@
+import Codec
+public import Dataset
+import Glibc
+import SystemPackage
+
+/// What is known after a step.
+public struct TrainingStep: Sendable {
+    /// The step, from 1.
+    public var step: Int
+    /// The mean loss of the step over all ranks.
+    public var loss: Double
+    /// Further numbers by name.
+    public var notes: [(name: String, value: Double)]
+    /// The norm of the gradients before clipping.
+    public var norm: Double
+    /// The learning rate.
+    public var rate: Double
+    /// Samples a second over all ranks, over the last steps.
+    public var samplesPerSecond: Double
+    /// Floating-point operations a second of this rank's convolutions and products.
+    public var flopsPerSecond: Double
+}
+
+/// Trains a model into a run's folder; a run that was stopped or killed goes on at its last checkpoint, and gives the
+/// same losses as one that was not.
+public final class TrainingLoop {
+    private let trainee: any Trainee
+    private let options: TrainingOptions
+    private let run: RunFolder
+    private let optimiser: AdamW
+    private let exchange: GradientExchange?
+    private let communicator: Communicator?
+    private let loader: Loader
+    private let rate: LearningRate
+    /// The step that it begins after.
+    public let start: Int
+    /// Operations a second of the machine's best matrix product, for the share of it that training reaches.
+    private let peak: Double
+    // The process holds it as long as it trains.
+    private let lock: KernelLock?
+
+    /// Prepares a run, from its checkpoint where it has one.
+    ///
+    /// - Parameter communicator: the other ranks; nil for one process alone.
+    /// - Throws: `TrainError` where the data set or the run cannot be read, or another process trains into the folder.
+    public init(
+        _ trainee: any Trainee, source: ShardSource, run: RunFolder, options: TrainingOptions, peak: Double,
+        communicator: Communicator? = nil
+    ) throws(TrainError) {
+        try options.validate()
+        (self.trainee, self.options, self.run, self.peak) = (trainee, options, run, peak)
+        self.communicator = communicator
+        let isMain = (communicator?.rank ?? 0) == 0
+        if isMain {
+            lock = try reading { () throws(DatasetError) in try KernelLock(run.path.appending(".lock")) }
+            guard lock != nil else { throw TrainError(path: run.path, "another process trains into this folder") }
+        } else {
+            lock = nil
+        }
+        optimiser = try AdamW(trainee.store, options.optimiser)
+        var position = LoaderPosition()
+        if fileSize(run.path.appending(Checkpoint.fileName)) != nil {
+            let checkpoint = try Checkpoint(run: run.path, kind: trainee.kind)
+            try checkpoint.restore(optimiser)
+            position = checkpoint.position
+        }
+        start = optimiser.steps
+        exchange = try communicator.map { communicator throws(TrainError) in
+            try GradientExchange(trainee.store.parameters, communicator)
+        }
+        var reading = LoaderOptions()
+        reading.members = trainee.kind.members
+        (reading.batchSize, reading.seed, reading.start) = (options.batchSize, options.seed, position)
+        (reading.rank, reading.ranks) = (communicator?.rank ?? 0, communicator?.ranks ?? 1)
+        (reading.damage, reading.threads) = (options.damage, 1)
+        loader = try Train.reading { () throws(DatasetError) in try Loader(source, options: reading) }
+        guard loader.dataset.samples > 0 else { throw TrainError("the data set holds no samples") }
+        rate = LearningRate(
+            highest: options.learningRate, warmUp: options.warmUp, course: options.course, steps: options.steps)
+    }
+
+    /// Trains to the last step, or until it should stop.
+    ///
+    /// - Parameters:
+    ///   - shouldStop: asked after each step; a checkpoint is written before it stops.
+    ///   - report: told of each step.
+    /// - Returns: whether all steps were taken.
+    /// - Throws: `TrainError`; the last checkpoint stays whole.
+    public func run(shouldStop: () -> Bool, report: (TrainingStep) -> Void) throws(TrainError) -> Bool {
+        let isMain = (communicator?.rank ?? 0) == 0
+        let log = isMain ? try MetricsLog(run: run.path, resumingAt: start == 0 ? nil : start) : nil
+        let events = isMain ? try TensorBoardEvents(folder: run.path, resumingAt: start == 0 ? nil : start) : nil
+        var pace = Pace()
+        var shown: Batch?
+        for step in (start + 1)..<(max(start, options.steps) + 1) {
+            var done = try take(step, keeping: &shown)
+            pace.add(samples: done.samples, flops: done.flops)
+            (done.step.samplesPerSecond, done.step.flopsPerSecond) = (pace.samples, pace.flops)
+            report(done.step)
+            if let log, let events {
+                try write(done.step, log, events)
+            }
+            let stops = try communicator?.agreeToStop(shouldStop()) ?? shouldStop()
+            let isLast = step == options.steps
+            if isMain, step % options.checkpointEvery == 0 || isLast || stops {
+                try Checkpoint.write(run: run.path, kind: trainee.kind, optimiser: optimiser, position: loader.position)
+            }
+            if isMain, options.pictureEvery > 0, step % options.pictureEvery == 0 || isLast, let shown {
+                try picture(shown, step)
+            }
+            if isMain, isLast || stops || step % options.checkpointEvery == 0 {
+                try TrainingReport.write(run: run.path)
+            }
+            if stops, !isLast { return false }
+        }
+        return true
+    }
+
+    private func take(
+        _ step: Int, keeping shown: inout Batch?
+    ) throws(TrainError) -> (step: TrainingStep, samples: Int, flops: Double) {
+        let before = FlopCount.now.training
+        var batches: [Batch] = []
+        for _ in 0..<options.accumulation { batches.append(try nextBatch()) }
+        let own = batches.reduce(0) { $0 + $1.count }
+        var loss = 0.0
+        var notes: [(name: String, value: Double)] = []
+        for (index, batch) in batches.enumerated() {
+            let isLast = index == batches.count - 1
+            if isLast { try exchange?.begin(weight: Double(own)) }
+            guard batch.count > 0 else { continue }
+            // The share of this batch in the mean over all samples of this rank.
+            let share = Double(batch.count) / Double(own)
+            if shown == nil { shown = batch }
+            let seeds = batch.positions.map {
+                RandomSeed(options.seed).mixed("train").mixed(batch.epoch).mixed($0)
+            }
+            let result = try trainee.loss(batch, seeds: seeds)
+            try (result.loss * share).backward()
+            loss += try result.loss.item() * share
+            for (place, note) in result.notes.enumerated() {
+                let value = try note.value.item() * share
+                if place < notes.count { notes[place].value += value } else { notes.append((note.name, value)) }
+            }
+        }
+        var all = Double(own)
+        let gradients: [Tensor?]
+        if let exchange, let communicator {
+            communicator.step = step
+            gradients = try exchange.finish()
+            all = exchange.totalWeight
+            // A rank without clips has no notes.
+            let count = notes.isEmpty ? trainee.notes : notes.count
+            let sums = try communicator.sum([loss * Double(own)] + (0..<count).map { place in
+                place < notes.count ? notes[place].value * Double(own) : 0
+            })
+            loss = sums[0] / all
+            for place in notes.indices { notes[place].value = sums[place + 1] / all }
+        } else {
+            gradients = try optimiser.gradients()
+        }
+        guard loss.isFinite else { throw diverged(step, "the loss is \(loss)") }
+        let rate = rate[step]
+        var norm = 0.0
+        do throws(TrainError) {
+            norm = try optimiser.step(gradients, rate: rate)
+        } catch {
+            throw diverged(step, error.message)
+        }
+        let flops = FlopCount.now.training - before
+        let result = TrainingStep(
+            step: step, loss: loss, notes: notes, norm: norm, rate: rate, samplesPerSecond: 0, flopsPerSecond: 0)
+        return (result, Int(all), flops)
+    }
+
+    private func diverged(_ step: Int, _ what: String) -> TrainError {
+        TrainError(
+            path: run.path,
+            "training diverged at step \(step): \(what). The checkpoint before it is kept: go on from it with a lower "
+                + "--learning-rate in a new run, or with --precision float32")
+    }
+
+    private func nextBatch() throws(TrainError) -> Batch {
+        try reading { () throws(DatasetError) in
+            for _ in 0..<2 {
+                if let batch = try loader.next() { return batch }
+                try loader.startEpoch(loader.position.epoch + 1)
+            }
+            throw DatasetError(path: nil, "the data set gave no sample in a whole epoch")
+        }
+    }
+
+    private func write(_ step: TrainingStep, _ log: MetricsLog, _ events: TensorBoardEvents) throws(TrainError) {
+        var values = [(name: "loss", value: step.loss)] + step.notes
+        values += [
+            ("learning_rate", step.rate), ("gradient_norm", step.norm), ("samples_per_second", step.samplesPerSecond),
+        ]
+        if peak > 0 { values.append(("share_of_peak", step.flopsPerSecond / peak)) }
+        try log.append(step: step.step, values)
+        try events.append(step: step.step, values.map { (tag: $0.name, value: $0.value) })
+    }
+
+    private func picture(_ batch: Batch, _ step: Int) throws(TrainError) {
+        let image = try withoutGradients { () throws(TrainError) in
+            try trainee.picture(batch, seed: RandomSeed(options.seed).mixed("picture"))
+        }
+        let digits = String(step)
+        let name = String(repeating: "0", count: max(0, 7 - digits.count)) + digits + ".png"
+        do throws(CodecError) { try image.write(to: run.path.appending("samples").appending(name)) } catch {
+            throw TrainError(error)
+        }
+    }
+}
+
+@available(*, unavailable)
+extension TrainingLoop: Sendable {}
+
+/// How fast the last steps were.
+private struct Pace {
+    private var times: [(time: Double, samples: Int, flops: Double)] = []
+    private var last = Pace.clock()
+    private(set) var samples = 0.0
+    private(set) var flops = 0.0
+
+    mutating func add(samples count: Int, flops operations: Double) {
+        let now = Pace.clock()
+        times.append((now - last, count, operations))
+        last = now
+        if times.count > 20 { times.removeFirst() }
+        let time = max(times.reduce(0) { $0 + $1.time }, 1e-9)
+        samples = Double(times.reduce(0) { $0 + $1.samples }) / time
+        flops = times.reduce(0) { $0 + $1.flops } / time
+    }
+
+    private static func clock() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+}

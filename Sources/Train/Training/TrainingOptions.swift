@@ -1,0 +1,54 @@
+public import Dataset
+
+/// How a model is trained.
+public struct TrainingOptions: Sendable, Equatable {
+    /// Steps in all.
+    public var steps = 10_000
+    /// Samples of a step on each rank and in each accumulation.
+    public var batchSize = 8
+    /// Batches whose gradients make one step.
+    public var accumulation = 1
+    /// The highest learning rate.
+    public var learningRate = 2e-4
+    /// Steps until the highest learning rate.
+    public var warmUp = 100
+    /// What comes after the warm-up.
+    public var course = LearningRate.Course.cosine
+    /// The optimiser's settings.
+    public var optimiser = AdamW.Options()
+    /// Steps between checkpoints.
+    public var checkpointEvery = 500
+    /// Steps between pictures; 0 for none.
+    public var pictureEvery = 1000
+    /// The seed that everything follows from.
+    public var seed: UInt64 = 0
+    /// What the loader does with damaged samples.
+    public var damage = DamagePolicy.fail
+
+    /// The defaults.
+    public init() {}
+
+    /// Tells what makes no sense.
+    ///
+    /// - Throws: `TrainError`.
+    public func validate() throws(TrainError) {
+        func demand(_ holds: Bool, _ message: String) throws(TrainError) { if !holds { throw TrainError(message) } }
+        try demand(steps > 0, "training takes 1 step or more, not \(steps)")
+        try demand(batchSize > 0, "a batch has 1 sample or more, not \(batchSize)")
+        try demand(accumulation > 0, "a step takes 1 batch or more, not \(accumulation)")
+        try demand(learningRate > 0 && learningRate.isFinite, "the learning rate is above 0, not \(learningRate)")
+        try demand(checkpointEvery > 0, "checkpoints are 1 step or more apart, not \(checkpointEvery)")
+        try demand(pictureEvery >= 0 && warmUp >= 0, "steps are not counted below 0")
+    }
+
+    /// As `config.json` records them; without the number of steps, which may grow.
+    public var json: JSONValue {
+        .object([
+            "batch_size": .integer(batchSize), "accumulation": .integer(accumulation),
+            "learning_rate": .number(learningRate), "warm_up": .integer(warmUp), "course": .text(course.rawValue),
+            "weight_decay": .number(optimiser.weightDecay), "beta1": .number(optimiser.beta1),
+            "beta2": .number(optimiser.beta2), "average_decay": .number(optimiser.averageDecay),
+            "largest_norm": optimiser.largestNorm.map { .number($0) } ?? .null, "seed": .integer(Int(truncatingIfNeeded: seed)),
+        ])
+    }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import Testing
+
+/// Several processes under `mpirun` train what one trains alone; a rank that fails ends all of them.
+@Suite(.serialized) struct GradientExchangeTests {
+    private static let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        .appending(path: "ExchangeProgram").path
+    private static let mpirun = "/usr/bin/mpirun"
+    private static let hasMPI = FileManager.default.isExecutableFile(atPath: mpirun)
+
+    private struct Answer: Decodable {
+        let losses, squares: [Double]
+        let ranksThatDiffer: Int
+        let usesMPI: Bool
+    }
+
+    private struct Outcome {
+        let status: Int32
+        let output, errors: String
+        let seconds: Double
+
+        func answer() throws -> Answer { try JSONDecoder().decode(Answer.self, from: Data(output.utf8)) }
+    }
+
+    /// Runs the program, alone or as so many ranks, with the tests' variables less those of a launcher.
+    private static func run(_ ranks: Int, _ arguments: [String], variables: [String: String] = [:]) throws -> Outcome {
+        let process = Process()
+        let launcher = ["--bind-to", "none", "--oversubscribe", "-n", "\(ranks)", program]
+        process.executableURL = URL(filePath: ranks == 1 ? program : mpirun)
+        process.arguments = (ranks == 1 ? [] : launcher) + arguments
+        let inherited = ProcessInfo.processInfo.environment.filter { name, _ in
+            !["OMPI_", "PMI", "SLURM_", "RANK", "WORLD_SIZE"].contains { name.hasPrefix($0) }
+        }
+        let root = ["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1"]
+        process.environment = inherited.merging(root) { $1 }.merging(variables) { $1 }
+        let folder = FileManager.default.temporaryDirectory.appending(path: "pframe-exchange-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let files = ["out", "err"].map { folder.appending(path: $0) }
+        for file in files { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: files[0])
+        process.standardError = try FileHandle(forWritingTo: files[1])
+        let start = Date()
+        try process.run()
+        while process.isRunning, Date().timeIntervalSince(start) < 120 { usleep(10_000) }
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+        let texts = try files.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
+        return Outcome(
+            status: process.terminationStatus, output: texts[0], errors: texts[1],
+            seconds: Date().timeIntervalSince(start))
+    }
+
+    private static func isNear(_ left: [Double], _ right: [Double], _ tolerance: Double = 1e-5) -> Bool {
+        left.count == right.count && zip(left, right).allSatisfy { abs($0 - $1) <= tolerance * max(abs($0), abs($1)) }
+    }
+
+    @Test(arguments: [
+        (2, []), (3, []), (2, ["--uneven"]), (3, ["--uneven"]), (2, ["--accumulate"]),
+        (3, ["--uneven", "--accumulate", "--bucket", "600"]), (2, ["--bucket", "10000000"]),
+    ])
+    func ranksTrainWhatOneDoes(ranks: Int, options: [String]) throws {
+        guard Self.hasMPI else { return print("skipped: no mpirun here") }
+        let alone = try Self.run(1, ["--batch", "\(4 * ranks)"] + options.filter { $0 != "--accumulate" })
+        let together = try Self.run(ranks, ["--batch", "4"] + options)
+        #expect(alone.status == 0 && together.status == 0, "\(alone.errors)\(together.errors)")
+        let (one, several) = (try alone.answer(), try together.answer())
+        #expect(one.losses.count == 20 && one.losses[19] != one.losses[0])
+        #expect(Self.isNear(one.losses, several.losses), "\(one.losses) \(several.losses)")
+        #expect(Self.isNear(one.squares, several.squares), "\(one.squares) \(several.squares)")
+        #expect(several.ranksThatDiffer == 0 && several.usesMPI)
+        #expect(try Self.run(ranks, ["--batch", "4"] + options).output == together.output, "another time, other bits")
+    }
+
+    /// Each rank rounds its own gradients to bfloat16, so the sums differ by its 8 bits.
+    @Test func bfloat16Gradients() throws {
+        guard Self.hasMPI else { return print("skipped: no mpirun here") }
+        let one = try Self.run(1, ["--batch", "8", "--bfloat16"]).answer()
+        let two = try Self.run(2, ["--batch", "4", "--bfloat16"]).answer()
+        #expect(Self.isNear(one.losses, two.losses, 0.01), "\(one.losses) \(two.losses)")
+        #expect(two.ranksThatDiffer == 0)
+    }
+
+    @Test func noLauncherNoMPI() throws {
+        let outcome = try Self.run(1, ["--steps", "2"])
+        #expect(try outcome.status == 0 && !outcome.answer().usesMPI, "\(outcome.errors)")
+    }
+
+    @Test func aLauncherThatMPIDoesNotKnow() throws {
+        let outcome = try Self.run(1, ["--steps", "2"], variables: ["RANK": "0", "WORLD_SIZE": "2"])
+        #expect(outcome.status != 0 && outcome.errors.contains("RANK and WORLD_SIZE tell of 2"), "\(outcome.errors)")
+    }
+
+    /// What ends the others, what they print, and how soon.
+    @Test(arguments: [
+        (["--fault", "kill"], "process rank 1", 60.0),
+        (["--fault", "error"], "rank 1 of 3: the disk is full", 60),
+        (["--fault", "hang", "--patience", "6"], "rank 1 of 3 gave no answer for 6 s at step 5", 60),
+    ])
+    func aRankThatFailsEndsAll(options: [String], message: String, seconds: Double) throws {
+        guard Self.hasMPI else { return print("skipped: no mpirun here") }
+        let outcome = try Self.run(3, options)
+        #expect(outcome.status != 0 && outcome.output.isEmpty && outcome.seconds < seconds, "\(outcome.seconds)")
+        #expect(outcome.errors.contains(message), "\(outcome.errors)")
+    }
+
+    @Test func allStopAtTheSameStep() throws {
+        guard Self.hasMPI else { return print("skipped: no mpirun here") }
+        let outcome = try Self.run(3, ["--fault", "stop"])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let answer = try outcome.answer()
+        #expect(answer.losses.count == 5 && answer.ranksThatDiffer == 0)
+    }
+}
