@@ -146,6 +146,13 @@ if libtorch != "none" {
             path: "Sources/Tools/pframe-sample"
         ),
         .executableTarget(
+            name: "ModelBenchmark",
+            dependencies: [
+                "ToolOptions", "Train", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/ModelBenchmark"
+        ),
+        .executableTarget(
             name: "ExchangeProgram",
             dependencies: [
                 "CMPI", "Dataset", "Train", .product(name: "ArgumentParser", package: "swift-argument-parser"),

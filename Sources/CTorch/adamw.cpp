@@ -1,8 +1,8 @@
 // AdamW, the moving average and the copies in lower precision, in one pass over the memory.
 #include "internal.h"
 #include "kernels.h"
+#include "parallel.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 
@@ -42,6 +42,21 @@ CT_INLINE void step(
 CT_INSTANCE(float, ct::BFloat16)
 CT_INSTANCE(ct::BFloat16, ct::BFloat16)
 
+// Whether all lie on the CPU in the order of memory of the weight, with the types that the kernel has.
+bool isKnown(const ct_parameter &p) {
+    const auto &weight = p.weight->value;
+    auto lies = [&](const ct_tensor *tensor, at::ScalarType type) {
+        if (!tensor) return true;
+        const auto &x = tensor->value;
+        return x.is_cpu() && x.scalar_type() == type && x.strides() == weight.strides();
+    };
+    const auto &gradient = p.gradient->value;
+    bool isKnown = gradient.scalar_type() == at::kFloat || gradient.scalar_type() == at::kBFloat16;
+    return weight.is_non_overlapping_and_dense() && gradient.is_cpu() && isKnown
+        && lies(p.weight, at::kFloat) && lies(p.first_moment, at::kFloat) && lies(p.second_moment, at::kFloat)
+        && lies(p.average, at::kFloat) && lies(p.low, at::kBFloat16);
+}
+
 void stepOnCPU(const ct_parameter &p, const Step &s) {
     const auto &weight = p.weight->value;
     auto count = weight.numel();
@@ -55,7 +70,7 @@ void stepOnCPU(const ct_parameter &p, const Step &s) {
     auto *average = p.average ? p.average->value.mutable_data_ptr<float>() : nullptr;
     const void *g = gradient.const_data_ptr();
     bool isFloat = gradient.scalar_type() == at::kFloat;
-    at::parallel_for(0, count, 32768, [&](int64_t begin, int64_t end) {
+    ct::parallel(count, 32768, [&](int64_t begin, int64_t end) {
         auto n = end - begin;
         auto *l = low ? low + begin : nullptr;
         auto *a = average ? average + begin : nullptr;
@@ -98,15 +113,13 @@ ct_status ct_adamw_step(const ct_parameter *parameters, int32_t count, ct_adamw 
             s.correction2 = float(1 / (1 - std::pow(options.beta2, double(options.step))));
             s.scale = float(options.gradient_scale);
             s.average = float(1 - options.average_decay);
-            auto type = p.gradient->value.scalar_type();
-            TORCH_CHECK(p.gradient->value.sizes() == p.weight->value.sizes(), "a gradient of another shape than its weight");
-            bool isKnown = p.weight->value.is_cpu() && (type == at::kFloat || type == at::kBFloat16)
-                && p.weight->value.is_non_overlapping_and_dense()
-                && p.weight->value.strides() == p.first_moment->value.strides()
-                && p.weight->value.strides() == p.second_moment->value.strides()
-                && (!p.low || p.low->value.strides() == p.weight->value.strides())
-                && (!p.average || p.average->value.strides() == p.weight->value.strides());
-            if (isKnown) stepOnCPU(p, s);
+            for (const ct_tensor *tensor : {p.gradient, p.first_moment, p.second_moment, p.low, p.average}) {
+                if (!tensor) continue;
+                const auto &x = tensor->value;
+                bool fits = x.sizes() == p.weight->value.sizes() && x.is_floating_point();
+                TORCH_CHECK(fits, "a weight ", p.weight->value.sizes(), " with ", x.sizes(), " of ", x.scalar_type());
+            }
+            if (isKnown(p)) stepOnCPU(p, s);
             else stepElsewhere(p, s);
         }
     });

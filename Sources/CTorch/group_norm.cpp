@@ -1,8 +1,8 @@
 // Group normalisation, modulation and SiLU in one pass each way.
 #include "internal.h"
 #include "kernels.h"
+#include "parallel.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/group_norm.h>
@@ -16,14 +16,18 @@ using ct::BFloat16;
 using ct::load;
 using ct::store;
 
-// Sums of (x - origin) and its square for each channel.
+// The mean of each channel and the sum of squares around it.
 template <typename T>
-CT_INLINE void sum(const T *x, int64_t rows, int64_t channels, const float *origin, float *sums, float *squares) {
-    for (int64_t row = 0; row < rows; ++row, x += channels) {
+CT_INLINE void summarise(const T *x, int64_t rows, int64_t channels, float *means, float *squares) {
+    // Around the first row, so that a mean far from 0 costs no precision.
+    for (int64_t row = 1; row < rows; ++row) {
+        for (int64_t c = 0; c < channels; ++c) means[c] += load(x[row * channels + c]) - load(x[c]);
+    }
+    for (int64_t c = 0; c < channels; ++c) means[c] = load(x[c]) + means[c] / float(rows);
+    for (int64_t row = 0; row < rows; ++row) {
         for (int64_t c = 0; c < channels; ++c) {
-            float value = load(x[c]) - origin[c];
-            sums[c] += value;
-            squares[c] += value * value;
+            float away = load(x[row * channels + c]) - means[c];
+            squares[c] += away * away;
         }
     }
 }
@@ -81,8 +85,8 @@ CT_INLINE void applyGradient(
 
 // Clang clones functions, not templates.
 #define CT_INSTANCES(T)                                                                                                \
-    CT_CLONES void sumRows(const T *x, int64_t rows, int64_t channels, const float *origin, float *sums, float *squares) {  \
-        sum(x, rows, channels, origin, sums, squares);                                                                 \
+    CT_CLONES void summariseRows(const T *x, int64_t rows, int64_t channels, float *means, float *squares) {           \
+        summarise(x, rows, channels, means, squares);                                                                  \
     }                                                                                                                  \
     CT_CLONES void transformRows(                                                                                      \
         const T *x, T *y, int64_t rows, int64_t channels, const float *scale, const float *shift, bool silu) {         \
@@ -113,11 +117,15 @@ struct Pieces {
         perSample = (positions + rows - 1) / rows;
     }
 
+    // How many rows the piece of that number has, counted within its sample.
+    int64_t rowsOf(int64_t piece) const { return std::min(rows, positions - piece * rows); }
+
+    // Calls body(piece, sample, offset, rows).
     template <typename Body> void run(Body &&body) const {
-        at::parallel_for(0, samples * perSample, 1, [&](int64_t begin, int64_t end) {
+        ct::parallel(samples * perSample, 1, [&](int64_t begin, int64_t end) {
             for (int64_t piece = begin; piece < end; ++piece) {
-                int64_t sample = piece / perSample, first = piece % perSample * rows;
-                body(piece, sample, (sample * positions + first) * channels, std::min(rows, positions - first));
+                int64_t sample = piece / perSample, place = piece % perSample;
+                body(piece, sample, (sample * positions + place * rows) * channels, rowsOf(place));
             }
         });
     }
@@ -135,30 +143,31 @@ Lines lines(
     const T *x, const Pieces &pieces, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
     const at::Tensor &modulation, double epsilon) {
     int64_t samples = pieces.samples, channels = pieces.channels, width = channels / groups;
-    std::vector<float> origins(samples * channels), partial(samples * pieces.perSample * channels * 2, 0.0f);
-    for (int64_t n = 0; n < samples; ++n) {
-        for (int64_t c = 0; c < channels; ++c) origins[n * channels + c] = load(x[n * pieces.positions * channels + c]);
-    }
-    pieces.run([&](int64_t piece, int64_t sample, int64_t offset, int64_t rows) {
-        float *sums = partial.data() + piece * channels * 2;
-        sumRows(x + offset, rows, channels, origins.data() + sample * channels, sums, sums + channels);
+    std::vector<float> partial(samples * pieces.perSample * channels * 2, 0.0f);
+    pieces.run([&](int64_t piece, int64_t, int64_t offset, int64_t rows) {
+        float *means = partial.data() + piece * channels * 2;
+        summariseRows(x + offset, rows, channels, means, means + channels);
     });
     Lines result;
     result.scale = at::empty({samples, channels}, weight.options().dtype(at::kFloat));
     result.shift = at::empty_like(result.scale);
     result.mean = at::empty({samples, groups}, result.scale.options());
     result.deviation = at::empty_like(result.mean);
-    std::vector<double> means(channels), variances(channels);
     for (int64_t n = 0; n < samples; ++n) {
-        for (int64_t c = 0; c < channels; ++c) {
-            double total = 0, squares = 0;
-            for (int64_t piece = n * pieces.perSample; piece < (n + 1) * pieces.perSample; ++piece) {
-                total += partial[piece * channels * 2 + c];
-                squares += partial[piece * channels * 2 + channels + c];
+        // What pieces add to the whole (Chan et al. 1983).
+        std::vector<double> means(channels, 0.0), variances(channels, 0.0);
+        const float *parts = partial.data() + n * pieces.perSample * channels * 2;
+        for (int64_t piece = 0; piece < pieces.perSample; ++piece) {
+            double share = double(pieces.rowsOf(piece)) / double(pieces.positions);
+            for (int64_t c = 0; c < channels; ++c) means[c] += share * parts[piece * channels * 2 + c];
+        }
+        for (int64_t piece = 0; piece < pieces.perSample; ++piece) {
+            double share = double(pieces.rowsOf(piece)) / double(pieces.positions);
+            const float *part = parts + piece * channels * 2;
+            for (int64_t c = 0; c < channels; ++c) {
+                double away = part[c] - means[c];
+                variances[c] += part[channels + c] / double(pieces.positions) + share * away * away;
             }
-            double shifted = total / double(pieces.positions);
-            means[c] = origins[n * channels + c] + shifted;
-            variances[c] = squares / double(pieces.positions) - shifted * shifted;
         }
         for (int64_t g = 0; g < groups; ++g) {
             double mean = 0, variance = 0;
@@ -327,7 +336,10 @@ ct_status ct_group_norm(
         const auto &x = input->value;
         TORCH_CHECK(x.dim() == 3 && groups > 0 && x.size(2) % groups == 0, "group norm of ", x.sizes(), " in ", groups, " groups");
         auto m = ct::orUndefined(modulation);
-        TORCH_CHECK(!m.defined() || (m.size(0) == x.size(0) && m.size(1) == 2 * x.size(2)), "modulation ", m.sizes());
+        std::vector<int64_t> channels{x.size(2)}, both{x.size(0), 2 * x.size(2)};
+        TORCH_CHECK(weight->value.sizes() == channels, "weight ", weight->value.sizes(), " for ", x.sizes());
+        TORCH_CHECK(bias->value.sizes() == channels, "bias ", bias->value.sizes(), " for ", x.sizes());
+        TORCH_CHECK(!m.defined() || m.sizes() == both, "modulation ", m.sizes(), " for ", x.sizes());
         if (x.is_meta()) return ct::shapeOnly(x.sizes(), x, ct::gradients(x, weight->value) > 0);
         bool isKnown = x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
         if (!isKnown || x.numel() == 0) return composed(x, groups, weight->value, bias->value, m, silu, epsilon);

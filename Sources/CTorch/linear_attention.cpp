@@ -1,8 +1,8 @@
 // Linear attention over positions (Shen et al. 2021, "Efficient Attention").
 #include "internal.h"
 #include "kernels.h"
+#include "parallel.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/matmul.h>
@@ -15,112 +15,125 @@ namespace {
 
 using ct::BFloat16;
 using ct::load;
-using ct::store;
 
 constexpr int64_t widest = 64;
+// Positions whose queries, keys and values are taken together.
+constexpr int64_t most = 64;
 
 // What the forward pass of one head leaves for the backward pass: the context (d, d) = softmax_P(k)ᵀ v, and the
-// highest key and the reciprocal of the sum of exponentials for each of the d channels.
-CT_INLINE int64_t keptSize(int64_t width) { return width * width + 2 * width; }
+// highest key and the reciprocal of the sum of exponentials for each of the d channels. Rows are padded.
+CT_INLINE int64_t keptSize(int64_t width) { return (ct::quads(width) + 2) * ct::padded(width); }
 
 struct Shape {
     int64_t positions, inner, width;
 };
 
-// softmax(q) / √d of one position.
+using Block = float[most * widest];
+
+// softmax(q) / √d of some positions.
 template <typename T>
-CT_INLINE void query(const T *q, int64_t width, float *result) {
-    float high = -INFINITY, total = 0;
-    for (int64_t c = 0; c < width; ++c) result[c] = load(q[c]);
-    for (int64_t c = 0; c < width; ++c) high = std::max(high, result[c]);
-    for (int64_t c = 0; c < width; ++c) result[c] = ct::exponential(result[c] - high);
-    for (int64_t c = 0; c < width; ++c) total += result[c];
-    float factor = 1 / (total * std::sqrt(float(width)));
-    for (int64_t c = 0; c < width; ++c) result[c] *= factor;
+CT_INLINE void queries(const T *q, int64_t stride, int64_t count, int64_t width, float *result) {
+    int64_t columns = ct::padded(width);
+    ct::gather(q, stride, count, width, result);
+    for (int64_t p = 0; p < count; ++p) {
+        float *row = result + p * columns;
+        for (int64_t c = width; c < columns; ++c) row[c] = -INFINITY;
+        ct::softmax(row, columns, 1 / std::sqrt(float(width)));
+    }
+}
+
+// exp(k - high) of some positions.
+template <typename T>
+CT_INLINE void keys(const T *k, int64_t stride, int64_t count, int64_t width, const float *high, float *result) {
+    int64_t columns = ct::padded(width);
+    ct::gather(k, stride, count, width, result);
+    for (int64_t p = 0; p < count; ++p) {
+        float *row = result + p * columns;
+        for (int64_t c = 0; c < columns; ++c) row[c] = ct::exponential(row[c] - high[c]);
+    }
 }
 
 template <typename T>
 CT_INLINE void attend(const T *qkv, T *out, const Shape &shape, float *kept, int64_t width) {
-    float *context = kept, *high = kept + width * width, *sums = high + width;
-    int64_t stride = 3 * shape.inner;
+    int64_t columns = ct::padded(width), stride = 3 * shape.inner;
+    float *context = kept, *high = kept + ct::quads(width) * columns, *sums = high + columns;
     const T *k = qkv + shape.inner, *v = qkv + 2 * shape.inner;
-    for (int64_t c = 0; c < width; ++c) high[c] = -INFINITY;
-    for (int64_t p = 0; p < shape.positions; ++p) {
+    for (int64_t c = 0; c < width; ++c) high[c] = load(k[c]);
+    for (int64_t p = 1; p < shape.positions; ++p) {
         for (int64_t c = 0; c < width; ++c) high[c] = std::max(high[c], load(k[p * stride + c]));
     }
-    for (int64_t i = 0; i < width * width; ++i) context[i] = 0;
-    for (int64_t c = 0; c < width; ++c) sums[c] = 0;
-    for (int64_t p = 0; p < shape.positions; ++p) {
-        float key[widest], value[widest];
-        for (int64_t c = 0; c < width; ++c) key[c] = ct::exponential(load(k[p * stride + c]) - high[c]);
-        for (int64_t c = 0; c < width; ++c) sums[c] += key[c];
-        for (int64_t e = 0; e < width; ++e) value[e] = load(v[p * stride + e]);
-        for (int64_t c = 0; c < width; ++c) {
-            float weight = key[c];
-            for (int64_t e = 0; e < width; ++e) context[c * width + e] += weight * value[e];
+    for (int64_t c = width; c < columns; ++c) high[c] = 0;
+    for (int64_t i = 0; i < ct::quads(width) * columns; ++i) context[i] = 0;
+    for (int64_t c = 0; c < columns; ++c) sums[c] = 0;
+    Block one, other;
+    for (int64_t p = 0; p < shape.positions; p += most) {
+        int64_t count = std::min(most, shape.positions - p);
+        keys(k + p * stride, stride, count, width, high, one);
+        ct::gather(v + p * stride, stride, count, width, other);
+        for (int64_t row = 0; row < count; ++row) {
+            for (int64_t c = 0; c < columns; ++c) sums[c] += one[row * columns + c];
         }
+        ct::multiply<true>(one, 1, columns, other, context, ct::quads(width), count, columns);
     }
     for (int64_t c = 0; c < width; ++c) {
         sums[c] = 1 / sums[c];
-        for (int64_t e = 0; e < width; ++e) context[c * width + e] *= sums[c];
+        for (int64_t e = 0; e < columns; ++e) context[c * columns + e] *= sums[c];
     }
-    for (int64_t p = 0; p < shape.positions; ++p) {
-        float q[widest], result[widest];
-        query(qkv + p * stride, width, q);
-        for (int64_t e = 0; e < width; ++e) result[e] = 0;
-        for (int64_t c = 0; c < width; ++c) {
-            for (int64_t e = 0; e < width; ++e) result[e] += q[c] * context[c * width + e];
-        }
-        for (int64_t e = 0; e < width; ++e) store(out[p * shape.inner + e], result[e]);
+    for (int64_t p = 0; p < shape.positions; p += most) {
+        int64_t count = std::min(most, shape.positions - p);
+        queries(qkv + p * stride, stride, count, width, one);
+        ct::multiply(one, columns, 1, context, other, ct::quads(count), width, columns);
+        ct::scatter(other, shape.inner, count, width, out + p * shape.inner);
     }
 }
 
 template <typename T>
 CT_INLINE void attendBackward(
     const T *qkv, const T *dy, T *dqkv, const Shape &shape, const float *kept, int64_t width) {
-    const float *context = kept, *high = kept + width * width, *sums = high + width;
-    int64_t stride = 3 * shape.inner;
+    int64_t columns = ct::padded(width), stride = 3 * shape.inner;
+    const float *context = kept, *high = kept + ct::quads(width) * columns, *sums = high + columns;
     const T *k = qkv + shape.inner, *v = qkv + 2 * shape.inner;
     float dcontext[widest * widest], contextT[widest * widest], dcontextT[widest * widest], mean[widest];
-    for (int64_t i = 0; i < width * width; ++i) dcontext[i] = 0;
-    for (int64_t c = 0; c < width; ++c) {
-        for (int64_t e = 0; e < width; ++e) contextT[e * width + c] = context[c * width + e];
-    }
-    for (int64_t p = 0; p < shape.positions; ++p) {
-        float q[widest], d[widest];
-        query(qkv + p * stride, width, q);
-        for (int64_t e = 0; e < width; ++e) d[e] = load(dy[p * shape.inner + e]);
-        for (int64_t c = 0; c < width; ++c) {
-            for (int64_t e = 0; e < width; ++e) dcontext[c * width + e] += q[c] * d[e];
-        }
+    Block q, key, value, d, result;
+    for (int64_t i = 0; i < ct::quads(width) * columns; ++i) dcontext[i] = 0;
+    for (int64_t p = 0; p < shape.positions; p += most) {
+        int64_t count = std::min(most, shape.positions - p);
+        queries(qkv + p * stride, stride, count, width, q);
+        ct::gather(dy + p * shape.inner, shape.inner, count, width, d);
+        ct::multiply<true>(q, 1, columns, d, dcontext, ct::quads(width), count, columns);
     }
     // Σ_p softmax(k) · d softmax(k) is Σ_e context · dcontext.
-    for (int64_t c = 0; c < width; ++c) {
-        mean[c] = 0;
-        for (int64_t e = 0; e < width; ++e) {
-            mean[c] += context[c * width + e] * dcontext[c * width + e];
-            dcontextT[e * width + c] = dcontext[c * width + e];
-        }
+    for (int64_t c = 0; c < columns; ++c) {
+        mean[c] = c < width ? ct::dot(context + c * columns, dcontext + c * columns, columns) : 0;
     }
+    ct::transpose(context, width, width, contextT);
+    ct::transpose(dcontext, width, width, dcontextT);
     float root = std::sqrt(float(width));
-    for (int64_t p = 0; p < shape.positions; ++p) {
-        float q[widest], key[widest], dq[widest], dk[widest], dv[widest], product = 0;
-        query(qkv + p * stride, width, q);
-        for (int64_t c = 0; c < width; ++c) key[c] = ct::exponential(load(k[p * stride + c]) - high[c]) * sums[c];
-        for (int64_t c = 0; c < width; ++c) dq[c] = dk[c] = dv[c] = 0;
-        for (int64_t e = 0; e < width; ++e) {
-            float d = load(dy[p * shape.inner + e]), value = load(v[p * stride + e]);
-            for (int64_t c = 0; c < width; ++c) dq[c] += d * contextT[e * width + c];
-            for (int64_t c = 0; c < width; ++c) dk[c] += value * dcontextT[e * width + c];
-        }
-        for (int64_t c = 0; c < width; ++c) {
-            for (int64_t e = 0; e < width; ++e) dv[e] += key[c] * dcontext[c * width + e];
-        }
-        for (int64_t c = 0; c < width; ++c) product += q[c] * dq[c];
+    for (int64_t p = 0; p < shape.positions; p += most) {
+        int64_t count = std::min(most, shape.positions - p), rows = ct::quads(count);
         T *target = dqkv + p * stride;
-        for (int64_t c = 0; c < width; ++c) store(target[c], q[c] * (dq[c] - root * product));
-        for (int64_t c = 0; c < width; ++c) store(target[shape.inner + c], key[c] * (dk[c] - mean[c]));
-        for (int64_t e = 0; e < width; ++e) store(target[2 * shape.inner + e], dv[e]);
+        queries(qkv + p * stride, stride, count, width, q);
+        keys(k + p * stride, stride, count, width, high, key);
+        ct::gather(v + p * stride, stride, count, width, value);
+        ct::gather(dy + p * shape.inner, shape.inner, count, width, d);
+        for (int64_t row = 0; row < count; ++row) {
+            for (int64_t c = 0; c < columns; ++c) key[row * columns + c] *= sums[c];
+        }
+        ct::multiply(d, columns, 1, contextT, result, rows, width, columns);
+        for (int64_t row = 0; row < count; ++row) {
+            float *dq = result + row * columns, *own = q + row * columns;
+            float product = root * ct::dot(own, dq, columns);
+            for (int64_t c = 0; c < columns; ++c) dq[c] = own[c] * (dq[c] - product);
+        }
+        ct::scatter(result, stride, count, width, target);
+        ct::multiply(value, columns, 1, dcontextT, result, rows, width, columns);
+        for (int64_t row = 0; row < count; ++row) {
+            float *dk = result + row * columns, *own = key + row * columns;
+            for (int64_t c = 0; c < columns; ++c) dk[c] = own[c] * (dk[c] - mean[c]);
+        }
+        ct::scatter(result, stride, count, width, target + shape.inner);
+        ct::multiply(key, columns, 1, dcontext, result, rows, width, columns);
+        ct::scatter(result, stride, count, width, target + 2 * shape.inner);
     }
 }
 
@@ -139,7 +152,7 @@ CT_INSTANCES(BFloat16)
 
 template <typename Body> void forEachHead(const at::Tensor &qkv, int64_t heads, Body &&body) {
     Shape shape{qkv.size(1), qkv.size(2) / 3, qkv.size(2) / 3 / heads};
-    at::parallel_for(0, qkv.size(0) * heads, 1, [&](int64_t begin, int64_t end) {
+    ct::parallel(qkv.size(0) * heads, 1, [&](int64_t begin, int64_t end) {
         for (int64_t index = begin; index < end; ++index) {
             int64_t row = index / heads * shape.positions, column = index % heads * shape.width;
             body(index, row * 3 * shape.inner + column, row * shape.inner + column, shape);

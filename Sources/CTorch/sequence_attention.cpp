@@ -2,8 +2,8 @@
 // that it copies and calls more than it multiplies.
 #include "internal.h"
 #include "kernels.h"
+#include "parallel.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/matmul.h>
@@ -12,24 +12,24 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <memory>
 
 namespace {
 
 using ct::BFloat16;
-using ct::load;
-using ct::store;
 
 constexpr int64_t longest = 64, widest = 128;
-// Positions that one piece of work takes.
-constexpr int64_t piece = 16;
+// Pieces of work; each has gradients of the bias of its own.
+constexpr int64_t mostPieces = 128;
 
-// One head at one position, as float rows; the transposed ones have rows of `longest`.
+// One head at one position: matrices with padded rows.
 struct Rows {
-    float q[longest * widest], k[longest * widest], v[longest * widest];
-    float kt[widest * longest], vt[widest * longest];
+    float q[longest * widest], k[longest * widest], v[longest * widest], y[longest * widest];
+    // Of keys or values: (width, padded length).
+    float transposed[widest * longest];
     float p[longest * longest];
     // Backward
-    float dy[longest * widest], dq[longest * widest], dk[longest * widest], dv[longest * widest], ds[longest * longest];
+    float dy[longest * widest], ds[longest * longest];
 };
 
 struct Shape {
@@ -37,130 +37,84 @@ struct Shape {
     float scale;
 };
 
-template <typename T>
-CT_INLINE void gather(const T *source, int64_t stride, int64_t length, int64_t width, float *rows) {
-    for (int64_t i = 0; i < length; ++i) {
-        for (int64_t c = 0; c < width; ++c) rows[i * width + c] = load(source[i * stride + c]);
-    }
-}
-
-CT_INLINE void transpose(const float *rows, int64_t length, int64_t width, float *result) {
-    for (int64_t c = 0; c < width; ++c) {
-        for (int64_t i = 0; i < length; ++i) result[c * longest + i] = rows[i * width + c];
-    }
-}
-
-// p = softmax(q kᵀ · scale + bias), row by row.
-CT_INLINE void weigh(Rows &rows, const Shape &shape, const float *bias) {
-    int64_t n = shape.length, width = shape.width;
+// p = softmax(q kᵀ · scale + bias), row by row; `columns` is padded(length).
+CT_INLINE void weigh(Rows &rows, const Shape &shape, const float *bias, int64_t width, int64_t columns) {
+    int64_t n = shape.length;
+    ct::transpose(rows.k, n, width, rows.transposed);
+    ct::multiply(rows.q, ct::padded(width), 1, rows.transposed, rows.p, ct::quads(n), width, columns);
     for (int64_t i = 0; i < n; ++i) {
-        float *p = rows.p + i * longest;
-        float scores[longest];
-        for (int64_t j = 0; j < n; ++j) scores[j] = 0;
-        for (int64_t c = 0; c < width; ++c) {
-            float q = rows.q[i * width + c];
-            for (int64_t j = 0; j < n; ++j) scores[j] += q * rows.kt[c * longest + j];
-        }
-        float high = -INFINITY, total = 0;
-        for (int64_t j = 0; j < n; ++j) {
-            scores[j] = scores[j] * shape.scale + (bias ? bias[i * n + j] : 0.0f);
-            high = std::max(high, scores[j]);
-        }
-        for (int64_t j = 0; j < n; ++j) scores[j] = ct::exponential(scores[j] - high);
-        for (int64_t j = 0; j < n; ++j) total += scores[j];
-        for (int64_t j = 0; j < n; ++j) p[j] = scores[j] / total;
+        float *p = rows.p + i * columns;
+        for (int64_t j = 0; j < columns; ++j) p[j] *= shape.scale;
+        for (int64_t j = 0; bias && j < n; ++j) p[j] += bias[i * n + j];
+        for (int64_t j = n; j < columns; ++j) p[j] = -INFINITY;
+        ct::softmax(p, columns);
     }
 }
 
 template <typename T>
-CT_INLINE void attend(const T *qkv, T *out, const Shape &shape, const float *bias, Rows &rows) {
-    int64_t n = shape.length, width = shape.width, inner = shape.heads * width;
-    gather(qkv, shape.stride, n, width, rows.q);
-    gather(qkv + inner, shape.stride, n, width, rows.k);
-    gather(qkv + 2 * inner, shape.stride, n, width, rows.v);
-    transpose(rows.k, n, width, rows.kt);
-    weigh(rows, shape, bias);
-    for (int64_t i = 0; i < n; ++i) {
-        float sum[widest];
-        for (int64_t c = 0; c < width; ++c) sum[c] = 0;
-        for (int64_t j = 0; j < n; ++j) {
-            float p = rows.p[i * longest + j];
-            for (int64_t c = 0; c < width; ++c) sum[c] += p * rows.v[j * width + c];
-        }
-        for (int64_t c = 0; c < width; ++c) store(out[i * shape.outStride + c], sum[c]);
-    }
+CT_INLINE void attend(
+    const T *qkv, T *out, const Shape &shape, const float *bias, Rows &rows, int64_t width, int64_t columns) {
+    int64_t n = shape.length, inner = shape.heads * width;
+    ct::gather(qkv, shape.stride, n, width, rows.q);
+    ct::gather(qkv + inner, shape.stride, n, width, rows.k);
+    ct::gather(qkv + 2 * inner, shape.stride, n, width, rows.v);
+    weigh(rows, shape, bias, width, columns);
+    ct::multiply(rows.p, columns, 1, rows.v, rows.y, ct::quads(n), n, ct::padded(width));
+    ct::scatter(rows.y, shape.outStride, n, width, out);
 }
 
 template <typename T>
 CT_INLINE void attendBackward(
-    const T *qkv, const T *dy, T *dqkv, const Shape &shape, const float *bias, float *dbias, Rows &rows) {
-    int64_t n = shape.length, width = shape.width, inner = shape.heads * width;
-    gather(qkv, shape.stride, n, width, rows.q);
-    gather(qkv + inner, shape.stride, n, width, rows.k);
-    gather(qkv + 2 * inner, shape.stride, n, width, rows.v);
-    gather(dy, shape.outStride, n, width, rows.dy);
-    transpose(rows.k, n, width, rows.kt);
-    transpose(rows.v, n, width, rows.vt);
-    weigh(rows, shape, bias);
-    for (int64_t i = 0; i < n * width; ++i) rows.dk[i] = rows.dv[i] = 0;
+    const T *qkv, const T *dy, T *dqkv, const Shape &shape, const float *bias, float *dbias, Rows &rows, int64_t width,
+    int64_t columns) {
+    int64_t n = shape.length, inner = shape.heads * width, wide = ct::padded(width), high = ct::quads(n);
+    ct::gather(qkv, shape.stride, n, width, rows.q);
+    ct::gather(qkv + inner, shape.stride, n, width, rows.k);
+    ct::gather(qkv + 2 * inner, shape.stride, n, width, rows.v);
+    ct::gather(dy, shape.outStride, n, width, rows.dy);
+    weigh(rows, shape, bias, width, columns);
+    // The gradient of p, then of the scores.
+    ct::transpose(rows.v, n, width, rows.transposed);
+    ct::multiply(rows.dy, wide, 1, rows.transposed, rows.ds, high, width, columns);
     for (int64_t i = 0; i < n; ++i) {
-        const float *p = rows.p + i * longest;
-        float dp[longest], dq[widest], mean = 0;
-        for (int64_t j = 0; j < n; ++j) dp[j] = 0;
-        for (int64_t c = 0; c < width; ++c) {
-            float d = rows.dy[i * width + c];
-            for (int64_t j = 0; j < n; ++j) dp[j] += d * rows.vt[c * longest + j];
-        }
-        for (int64_t j = 0; j < n; ++j) mean += p[j] * dp[j];
-        for (int64_t j = 0; j < n; ++j) dp[j] = p[j] * (dp[j] - mean);
-        if (dbias) {
-            for (int64_t j = 0; j < n; ++j) dbias[i * n + j] += dp[j];
-        }
-        for (int64_t c = 0; c < width; ++c) dq[c] = 0;
-        for (int64_t j = 0; j < n; ++j) {
-            float ds = dp[j] * shape.scale, weight = p[j];
-            for (int64_t c = 0; c < width; ++c) dq[c] += ds * rows.k[j * width + c];
-            for (int64_t c = 0; c < width; ++c) rows.dk[j * width + c] += ds * rows.q[i * width + c];
-            for (int64_t c = 0; c < width; ++c) rows.dv[j * width + c] += weight * rows.dy[i * width + c];
-        }
-        for (int64_t c = 0; c < width; ++c) store(dqkv[i * shape.stride + c], dq[c]);
+        float *p = rows.p + i * columns, *ds = rows.ds + i * columns;
+        float mean = ct::dot(p, ds, columns);
+        for (int64_t j = 0; j < columns; ++j) ds[j] = p[j] * (ds[j] - mean);
+        for (int64_t j = 0; dbias && j < n; ++j) dbias[i * n + j] += ds[j];
+        for (int64_t j = 0; j < columns; ++j) ds[j] *= shape.scale;
     }
-    for (int64_t i = 0; i < n; ++i) {
-        T *target = dqkv + i * shape.stride;
-        for (int64_t c = 0; c < width; ++c) store(target[inner + c], rows.dk[i * width + c]);
-        for (int64_t c = 0; c < width; ++c) store(target[2 * inner + c], rows.dv[i * width + c]);
-    }
+    ct::multiply(rows.ds, columns, 1, rows.k, rows.y, high, n, wide);
+    ct::scatter(rows.y, shape.stride, n, width, dqkv);
+    ct::multiply(rows.ds, 1, columns, rows.q, rows.y, high, n, wide);
+    ct::scatter(rows.y, shape.stride, n, width, dqkv + inner);
+    ct::multiply(rows.p, 1, columns, rows.dy, rows.y, high, n, wide);
+    ct::scatter(rows.y, shape.stride, n, width, dqkv + 2 * inner);
 }
 
-// The head width of every preset gets loops of a fixed length.
+// The head width of every preset, with clips of up to 16 frames, gets loops of a fixed length.
 #define CT_INSTANCES(T)                                                                                                \
-    CT_CLONES void forwardHead(const T *qkv, T *out, Shape shape, const float *bias, Rows &rows) {                     \
-        if (shape.width == 32) {                                                                                       \
-            shape.width = 32;                                                                                          \
-            attend(qkv, out, shape, bias, rows);                                                                       \
-        } else {                                                                                                       \
-            attend(qkv, out, shape, bias, rows);                                                                       \
-        }                                                                                                              \
+    CT_CLONES void forwardHead(const T *qkv, T *out, const Shape &shape, const float *bias, Rows &rows) {              \
+        int64_t columns = ct::padded(shape.length);                                                                    \
+        if (shape.width == 32 && columns == 16) attend(qkv, out, shape, bias, rows, 32, 16);                           \
+        else attend(qkv, out, shape, bias, rows, shape.width, columns);                                                \
     }                                                                                                                  \
     CT_CLONES void backwardHead(                                                                                       \
-        const T *qkv, const T *dy, T *dqkv, Shape shape, const float *bias, float *dbias, Rows &rows) {                \
-        if (shape.width == 32) {                                                                                       \
-            shape.width = 32;                                                                                          \
-            attendBackward(qkv, dy, dqkv, shape, bias, dbias, rows);                                                   \
-        } else {                                                                                                       \
-            attendBackward(qkv, dy, dqkv, shape, bias, dbias, rows);                                                   \
-        }                                                                                                              \
+        const T *qkv, const T *dy, T *dqkv, const Shape &shape, const float *bias, float *dbias, Rows &rows) {         \
+        int64_t columns = ct::padded(shape.length);                                                                    \
+        if (shape.width == 32 && columns == 16) attendBackward(qkv, dy, dqkv, shape, bias, dbias, rows, 32, 16);       \
+        else attendBackward(qkv, dy, dqkv, shape, bias, dbias, rows, shape.width, columns);                            \
     }
 CT_INSTANCES(float)
 CT_INSTANCES(BFloat16)
 
 // The heads of all positions, in pieces that are the same whatever the number of threads.
 struct Pieces {
-    int64_t batches, positions;
+    int64_t batches, positions, piece;
     Shape shape;
 
     Pieces(const at::Tensor &qkv, int64_t heads) : batches(qkv.size(0)), positions(qkv.size(2)) {
         int64_t inner = qkv.size(3) / 3, width = inner / heads;
+        piece = (batches * positions + mostPieces - 1) / mostPieces;
         shape = {qkv.size(1), heads, width, positions * 3 * inner, positions * inner, 1 / std::sqrt(float(width))};
     }
 
@@ -168,8 +122,9 @@ struct Pieces {
 
     // Calls body(piece, offset in qkv, offset in the output, head, scratch).
     template <typename Body> void run(Body &&body) const {
-        at::parallel_for(0, count(), 1, [&](int64_t begin, int64_t end) {
-            auto rows = std::make_unique<Rows>();
+        ct::parallel(count(), 1, [&](int64_t begin, int64_t end) {
+            thread_local std::unique_ptr<Rows> rows;
+            if (!rows) rows = std::make_unique_for_overwrite<Rows>();
             int64_t inner = shape.heads * shape.width;
             for (int64_t place = begin * piece; place < std::min(end * piece, batches * positions); ++place) {
                 int64_t row = place / positions * shape.length * positions + place % positions;
@@ -262,6 +217,8 @@ ct_status ct_sequence_attention(const ct_tensor *qkv, const ct_tensor *bias, int
         const auto &x = qkv->value;
         TORCH_CHECK(x.dim() == 4 && heads > 0 && x.size(3) % (3 * heads) == 0, "attention of ", x.sizes(), ", ", heads, " heads");
         auto b = ct::orUndefined(bias);
+        std::vector<int64_t> scores{heads, x.size(1), x.size(1)};
+        TORCH_CHECK(!b.defined() || b.sizes() == scores, "bias ", b.sizes(), " for ", heads, " heads of ", x.sizes());
         double products = 2.0 * 2.0 * double(x.size(0) * x.size(2) * x.size(1) * x.size(1) * x.size(3) / 3);
         ct::count(products, ct::gradients(x, x));
         if (x.is_meta()) {

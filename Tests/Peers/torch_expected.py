@@ -66,7 +66,9 @@ class Cases:
     def keep(self, name: str, value: torch.Tensor) -> None:
         self.results[name] = value.detach().float().contiguous()
 
-    def add(self, name: str, call: Callable[..., torch.Tensor], module: nn.Module | None = None, **inputs: tuple) -> None:
+    def add(
+        self, name: str, call: Callable[..., torch.Tensor], module: nn.Module | None = None, **inputs: tuple
+    ) -> None:
         """Calls with the module, where there is one, and inputs of (shape, scale, offset)."""
         leaves = {key: values(f"{name}/{key}", *how).requires_grad_() for key, how in inputs.items()}
         output = call(*([fill(module, name)] if module else []), *leaves.values())
@@ -173,8 +175,10 @@ def operation_cases() -> Cases:
     cases.add(
         "layer norm with weights",
         lambda x, weight, bias: F.layer_norm(x, (7,), weight, bias),
-        x=wide, weight=((7,), 0.5, 1), bias=((7,), 0.5),
-    )  # fmt: skip
+        x=wide,
+        weight=((7,), 0.5, 1),
+        bias=((7,), 0.5),
+    )
     for name, size in [("smaller", (4, 3)), ("larger", (14, 9)), ("both", (4, 15)), ("same", (9, 7))]:
         for antialias in (False, True):
 

@@ -6,9 +6,11 @@ public struct Linear {
     public let bias: Tensor?
 
     /// A map with PyTorch's initialisation.
-    public init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, bias: Bool = true) throws(TrainError) {
-        weight = try scope.parameter("weight", [outputs, inputs], .fan(inputs))
-        self.bias = bias ? try scope.parameter("bias", [outputs], .fan(inputs)) : nil
+    public init(
+        _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, bias: Bool = true, isFrozen: Bool = false
+    ) throws(TrainError) {
+        weight = try scope.parameter("weight", [outputs, inputs], .fan(inputs), isFrozen: isFrozen)
+        self.bias = bias ? try scope.parameter("bias", [outputs], .fan(inputs), isFrozen: isFrozen) : nil
     }
 
     /// `(…, inputs)` to `(…, outputs)`.

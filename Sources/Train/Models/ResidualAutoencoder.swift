@@ -1,8 +1,10 @@
 /// The residual autoencoder: `r` to a Gaussian over `z` and back (Kingma & Welling 2014; the shape of LDM's kl-f16).
 ///
 /// On residuals, most of which are zero, a plain autoencoder collapses to zero. Here linear maps of 16×16 blocks go around
-/// encoder and decoder, which begin as the principal components of the training set; the networks, which begin at zero,
-/// learn what those leave over.
+/// encoder and decoder: the principal components of the training set, fixed. The networks, which begin at zero, learn what
+/// those leave over. Both see what they are given at unit energy and give their answer at the energy it had: the energy of
+/// residuals spans orders of magnitude, from one clip to another and along the closed loop, and group normalisation
+/// would make networks blind to it.
 public final class ResidualAutoencoder {
     /// The shape.
     public let options: AutoencoderOptions
@@ -44,8 +46,9 @@ public final class ResidualAutoencoder {
         let (root, latent, widths) = (store.root, options.latentChannels, options.widths)
         let values = Self.block * Self.block * 3
         scale = try root.parameter("scale", [1], .constant(1.0 / 16), keepsFloat: true, isFrozen: true)
-        analysis = try Convolution(root["analysis"], 3, latent, kernel: Self.block, stride: Self.block, padding: 0)
-        synthesis = try Linear(root["synthesis"], latent, values)
+        analysis = try Convolution(root["analysis"], 3, latent, kernel: Self.block, stride: Self.block, padding: 0,
+            isFrozen: true)
+        synthesis = try Linear(root["synthesis"], latent, values, isFrozen: true)
         let encoder = root["encoder"]
         stem = try Convolution(
             encoder["stem"], 3, widths[0], kernel: options.patch == 1 ? 3 : options.patch, stride: options.patch,
@@ -88,11 +91,12 @@ public final class ResidualAutoencoder {
     /// - Returns: each `(N, H/16, W/16, latent)`, float32.
     public func encode(_ residual: Tensor) throws(TrainError) -> (mean: Tensor, logVariance: Tensor) {
         let x = try (residual.to(.float32) * scale).to(store.precision.type)
-        var h = try stem(x)
+        let energy = try Self.energy(x)
+        var h = try stem(x / energy)
         for level in downs { h = try level(h) }
         let latent = options.latentChannels
         let both = try moments(h).to(.float32)
-        let mean = try both.sliced(0..<latent, along: 3) + analysis(x).to(.float32)
+        let mean = try both.sliced(0..<latent, along: 3) * energy.to(.float32) + analysis(x).to(.float32)
         // A standard deviation of 0.1 to begin with; beyond the bounds there is nothing to learn.
         let logVariance = try (both.sliced(latent..<(2 * latent), along: 3) + -4.6).clamped(-20, 10)
         return (mean, logVariance)
@@ -101,11 +105,17 @@ public final class ResidualAutoencoder {
     /// Residuals of latents, in pixel values: `(N, H/16, W/16, latent)` to `(N, H, W, 3)`, float32.
     public func decode(_ latents: Tensor) throws(TrainError) -> Tensor {
         let z = try latents.to(store.precision.type)
-        var h = try entry(z)
+        let energy = try Self.energy(z)
+        var h = try entry(z / energy)
         for level in ups { h = try level(h) }
-        let fine = try Self.pixels(output(h), patch: options.patch)
+        let fine = try Self.pixels(output(h), patch: options.patch) * energy
         let coarse = try Self.pixels(synthesis(z), patch: Self.block)
         return try (fine + coarse).to(.float32) / scale
+    }
+
+    /// The root mean square of each image, `(N, 1, 1, 1)`.
+    private static func energy(_ x: Tensor) throws(TrainError) -> Tensor {
+        try (x.to(.float32).squared().mean([1, 2, 3], keep: true) + 1e-6).squareRoot().to(x.type)
     }
 
     /// `(N, h, w, p·p·3)` as `(N, h·p, w·p, 3)`.

@@ -1,0 +1,78 @@
+public import ArgumentParser
+import Glibc
+import ToolOptions
+public import Train
+
+extension ModelKind: ExpressibleByArgument {}
+extension Preset: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
+
+/// Times training steps and sampling steps of a diffusion model on random clips: one line of JSON.
+@main struct ModelBenchmark: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Time training and sampling steps of a model on random clips.")
+
+    @Argument var model: ModelKind
+    @Option var preset = Preset.compact
+    @Option var width: Int?
+    @Option(transform: { $0.split(separator: ",").compactMap { Int($0) } }) var multiples: [Int]?
+    @Option(help: "Pixels of a frame.") var size: Int?
+    @Option var frames = 16
+    @Option var batch = 8
+    @Option var precision = Precision.float32
+    @Option var threads = 2
+    @Option(help: "Counted steps, after one to warm up.") var runs = 5
+    @Flag(help: "Time evaluations of the network instead of training steps.") var sampling = false
+
+    private struct Result: Encodable {
+        let seconds: [Double]
+        let gflop: Double
+        let peak: Double
+        let memoryBytes: Int
+        let parameters: Int
+    }
+
+    func run() throws {
+        Device.threads = threads
+        var options = try DiffusionOptions(
+            kind: model, preset: preset, frames: frames, height: size, width: size, unetWidth: width,
+            multiples: multiples)
+        options.text = .none
+        let network = try VideoDiffusion(options, textEntries: 0, precision: precision)
+        let shape = options.clipShape
+        let clips = try Tensor.normal([batch * shape[0]] + shape.dropFirst(), seed: 1)
+        let first = try Tensor.zeros([batch, options.height, options.width, 3], type: .uint8)
+        let seeds = (0..<batch).map { RandomSeed(UInt64($0)) }
+        let optimiser = sampling ? nil : try AdamW(network.store)
+        var (seconds, gflop): ([Double], Double) = ([], 0)
+        for run in 0...runs {
+            let before = FlopCount.now
+            let start = Progress.now()
+            if let optimiser {
+                try network.loss(clean: clips, first: first, captions: nil, seeds: seeds).backward()
+                _ = try optimiser.step(optimiser.gradients(), rate: 1e-4)
+                gflop = (FlopCount.now.training - before.training) / 1e9
+            } else {
+                try withoutGradients { () throws(TrainError) in
+                    let condition = try network.condition(first: first)
+                    _ = try network.predict(
+                        clips, condition: condition, steps: [Int](repeating: 500, count: batch), text: nil)
+                }
+                gflop = (FlopCount.now.forward - before.forward) / 1e9
+            }
+            if run > 0 { seconds.append(Progress.now() - start) }
+        }
+        let peak = try GEMMPeak.measure(precision, device: .cpu, size: 4096) / 1e9
+        try Console.json(
+            Result(
+                seconds: seconds, gflop: gflop, peak: peak, memoryBytes: Self.highestMemory(),
+                parameters: network.store.count))
+    }
+
+    /// The most memory that the process ever held, in bytes.
+    private static func highestMemory() -> Int {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return usage.ru_maxrss * 1024
+    }
+}

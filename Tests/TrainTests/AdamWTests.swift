@@ -1,0 +1,108 @@
+import CTorch
+import Testing
+import Train
+
+/// `ct_adamw_step` against `torch.optim.AdamW` in float64 (`Tests/Peers/torch_expected.py`).
+@Suite struct AdamWTests {
+    /// What the optimiser keeps of one parameter.
+    private struct State {
+        let weight, gradient, first, second, average: Tensor
+        let low: Tensor?
+
+        init(_ weight: Tensor, gradient: Tensor, precision: Precision) throws {
+            (self.weight, self.gradient) = (weight, gradient)
+            (first, second, average) = (try weight.zerosLike(), try weight.zerosLike(), try weight.copy())
+            low = precision == .bfloat16 ? try weight.to(.bfloat16) : nil
+        }
+
+        func step(_ number: Int, decay: Double) throws {
+            var options = ct_adamw()
+            (options.rate, options.beta1, options.beta2, options.epsilon) = (0.01, 0.9, 0.99, 1e-8)
+            (options.average_decay, options.gradient_scale, options.step) = (0.8, 0.5, Int64(number))
+            let parameter = ct_parameter(
+                weight: weight.handle, low: low?.handle, gradient: gradient.handle, first_moment: first.handle,
+                second_moment: second.handle, average: average.handle, decay: decay)
+            let status = withUnsafePointer(to: parameter) { ct_adamw_step($0, 1, options) }
+            #expect(status == CT_OK, "\(String(cString: ct_message()))")
+        }
+    }
+
+    private static let shapes: [([Int], Double)] = [([1], 0.1), ([7], 0), ([33, 5], 0.1), ([4, 3, 3, 3], 0.1)]
+
+    private static func name(_ shape: [Int], _ decay: Double) -> String {
+        "\(shape.map(String.init).joined(separator: "x")) decay \(decay == 0 ? "0" : "\(decay)")"
+    }
+
+    /// A weight in the order of memory of a model's: convolutions with channels last.
+    private static func weight(_ name: String, _ shape: [Int]) throws -> Tensor {
+        let store = ParameterStore()
+        _ = try store.root.parameter("weight", shape, .constant(0), isFrozen: true)
+        try store.parameters[0].master.set(made("\(name)/weight", shape))
+        return store.parameters[0].master
+    }
+
+    @Test(arguments: shapes, [Precision.float32, .bfloat16])
+    func equalsPyTorch(_ of: (shape: [Int], decay: Double), precision: Precision) throws {
+        let (expected, name) = (try ExpectedValues("adamw"), Self.name(of.shape, of.decay))
+        let weight = try Self.weight(name, of.shape)
+        // The gradient in C order whatever the weight's order is, then in the weight's.
+        for gradient in [try Tensor.zeros(of.shape), try weight.zerosLike()] {
+            let state = try State(weight.copy(), gradient: gradient, precision: precision)
+            for step in 1...5 {
+                try gradient.set(made("\(name)/gradient \(step)", of.shape))
+                try state.step(step, decay: of.decay)
+                if let low = state.low { #expect(try low.bytes() == state.weight.to(.bfloat16).bytes()) }
+                guard step == 1 || step == 5 else { continue }
+                try expected.expect("\(name)/\(step).weight", state.weight, within: 1e-6)
+                try expected.expect("\(name)/\(step).first", state.first, within: 1e-6)
+                try expected.expect("\(name)/\(step).second", state.second, within: 1e-6)
+                try expected.expect("\(name)/\(step).average", state.average, within: 1e-6)
+            }
+        }
+    }
+
+    @Test func coversWhatIsExpected() throws {
+        #expect(try Set(Self.shapes.map { Self.name($0.0, $0.1) }) == ExpectedValues("adamw").cases)
+    }
+
+    /// Gradients of bfloat16 count as the numbers that they are.
+    @Test func takesGradientsOfLowerPrecision() throws {
+        let (shape, low) = ([33, 5], try made("low", [33, 5]).to(.bfloat16))
+        let states = try [low, low.to(.float32)].map {
+            try State(made("weight", shape), gradient: $0, precision: .bfloat16)
+        }
+        for state in states { try state.step(1, decay: 0.1) }
+        #expect(try states[0].weight.bytes() == states[1].weight.bytes())
+        #expect(try states[0].second.bytes() == states[1].second.bytes())
+    }
+
+    /// A gradient that is no number makes the weight and its copy none; its neighbours stay.
+    @Test(arguments: [UInt32(0x7FC0_0000), 0xFFC0_0000, 0x7FFF_FFFF, 0xFFFF_FFFF, 0x7F80_0000])
+    func keepsWhatIsNoNumber(bits: UInt32) throws {
+        var gradient = madeValues("gradient", 40)
+        gradient[21] = Float(bitPattern: bits)
+        let state = try State(made("weight", [40]), gradient: Tensor(gradient), precision: .bfloat16)
+        try state.step(1, decay: 0)
+        for tensor in [state.weight, state.average, try #require(state.low)] {
+            #expect(try tensor.floats().enumerated().allSatisfy { $1.isFinite == ($0 != 21) })
+        }
+    }
+
+    @Test func refusesWhatDoesNotFit() throws {
+        let weight = try made("weight", [8])
+        var parameter = ct_parameter(
+            weight: weight.handle, low: nil, gradient: weight.handle, first_moment: weight.handle,
+            second_moment: weight.handle, average: nil, decay: 0)
+        let (short, whole) = (try Tensor.zeros([4]), try Tensor([1, 2, 3, 4, 5, 6, 7, 8] as [Int64]))
+        var options = ct_adamw()
+        options.step = 1
+        for wrong in [short, whole] {
+            parameter.first_moment = wrong.handle
+            #expect(ct_adamw_step(&parameter, 1, options) != CT_OK)
+            parameter.first_moment = weight.handle
+            parameter.low = wrong.handle
+            #expect(ct_adamw_step(&parameter, 1, options) != CT_OK)
+            parameter.low = nil
+        }
+    }
+}
