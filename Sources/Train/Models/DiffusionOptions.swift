@@ -61,7 +61,7 @@ public struct DiffusionOptions: Sendable, Equatable {
         // Attention among the pixels of a whole picture is most of what a small model takes.
         heads = kind != .edVDM && preset == .compact ? 2 : 8
         switch (kind, preset) {
-        case (.edVDM, .compact): (self.unetWidth, self.multiples, firstFrameWidths) = (64, [1, 2], [16, 32, 64, 96])
+        case (.edVDM, .compact): (self.unetWidth, self.multiples, firstFrameWidths) = (32, [1, 2, 4], [16, 32, 64, 96])
         case (.edVDM, .paper): (self.unetWidth, self.multiples, firstFrameWidths) = (192, [1, 2, 4, 8], [32, 64, 128, 192])
         case (.edVDM, .paper64): (self.unetWidth, self.multiples, firstFrameWidths) = (192, [1, 2, 4], [32, 64, 128, 192])
         case (.dVDM, .compact): (self.unetWidth, self.multiples, firstFrameWidths, firstFrameChannels) = (16, [1, 2, 4], [16], 16)
