@@ -42,11 +42,9 @@ enum ModelCommands {
         let path = folder().appending(program)
         path.withPlatformString { name in
             "--help".withCString { help in
-                var list: [UnsafeMutablePointer<CChar>?] = [UnsafeMutablePointer(mutating: name)]
-                list += arguments.dropFirst(asksForHelp ? 2 : 1)
+                var list = [UnsafeMutablePointer(mutating: name)] + arguments.dropFirst(asksForHelp ? 2 : 1)
                 if asksForHelp { list.append(UnsafeMutablePointer(mutating: help)) }
-                list.append(nil)
-                _ = execv(name, list)
+                _ = execv(name, list + [nil])
             }
         }
         let code = errno
