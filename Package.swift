@@ -127,10 +127,15 @@ if libtorch != "none" {
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
+        .target(
+            name: "EngineOptions",
+            dependencies: ["Train", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Sources/Tools/EngineOptions"
+        ),
         .executableTarget(
             name: "pframe-train",
             dependencies: [
-                "Train", "Dataset", "MotionVectors", "Codec", "ToolOptions",
+                "Train", "Dataset", "MotionVectors", "Codec", "ToolOptions", "EngineOptions",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -139,7 +144,7 @@ if libtorch != "none" {
         .executableTarget(
             name: "pframe-sample",
             dependencies: [
-                "Train", "Dataset", "MotionVectors", "Codec", "ToolOptions",
+                "Train", "Dataset", "MotionVectors", "Codec", "ToolOptions", "EngineOptions",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -167,6 +172,9 @@ if libtorch != "none" {
             ]
         ),
     ]
+    for target in package.targets where target.name == "ToolsTests" {
+        target.dependencies += ["pframe-train", "pframe-sample"]
+    }
 }
 
 for target in package.targets where [.executable, .regular, .test].contains(target.type) {

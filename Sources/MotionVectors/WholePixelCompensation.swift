@@ -45,10 +45,10 @@ public enum WholePixelCompensation: Sendable {
         return zip(frame.pixels, prediction.pixels).map { Int16($0) - Int16($1) }
     }
 
-    /// `frame = clamp(p + r)`: exact for a residual of the same prediction; coded and generated ones are clamped to 0…255.
+    /// `frame = clamp(p + r)`: exact for a residual of the same prediction; of others, 0…255 at most.
     public static func rebuild(_ prediction: RGBImage, _ residual: [Int16]) -> RGBImage {
         precondition(residual.count == prediction.pixels.count, "residual and picture of different size")
-        let pixels = zip(prediction.pixels, residual).map { UInt8(clamping: Int32($0) + Int32($1)) }
+        let pixels = zip(prediction.pixels, residual).map { UInt8(clamping: Int($0) + Int($1)) }
         return RGBImage(width: prediction.width, height: prediction.height, pixels: pixels)
     }
 }

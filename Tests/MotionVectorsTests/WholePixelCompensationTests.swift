@@ -50,7 +50,9 @@ struct WholePixelCompensationTests {
         #expect(residual.contains { $0 != 0 })
     }
 
-    @Test("residuals of another prediction are clamped", arguments: [(250, 10, 255), (3, -4, 0), (0, 511, 255)])
+    @Test(
+        "residuals of another prediction stay within a pixel's range",
+        arguments: [(250, 10, 255), (3, -4, 0), (0, 511, 255), (255, .max, 255), (0, .min, 0), (7, -7, 0)])
     func clamping(prediction: UInt8, residual: Int16, expected: UInt8) {
         let image = RGBImage(width: 1, height: 1, pixels: [prediction, prediction, prediction])
         let rebuilt = WholePixelCompensation.rebuild(image, [residual, residual, residual])

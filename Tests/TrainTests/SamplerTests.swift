@@ -14,7 +14,7 @@ import Train
             clipping: wanted.clipping)
         var (path, times, done): ([Tensor], [Int], [Int]) = ([], [], [])
         let result = try Sampler(process, options).sample(
-            noise: inputs.clip(), seed: RandomSeed(inputs.seed), progress: { done.append($0) }
+            noise: inputs.clip(), seeds: [RandomSeed(inputs.seed)], progress: { done.append($0) }
         ) { x, step throws(TrainError) in
             path.append(x)
             times.append(step)
@@ -92,12 +92,28 @@ import Train
         #expect(try (first != gaussian.samples(options, noise: noise, seed: 2).bytes()) == draws)
     }
 
+    /// A clip has its own noise: it comes out the same alone and beside others.
+    @Test(arguments: [(SamplerKind.ddpm, 0.0), (.ddim, 0.5)])
+    func clipsDoNotDependOnThoseBesideThem(_ kind: SamplerKind, _ eta: Double) throws {
+        let sampler = try Sampler(DiffusionProcess(), SamplerOptions(kind: kind, steps: 5, eta: eta))
+        let noise = try Tensor.normal([6, 4, 4, 3], seed: 15)
+        let seeds = [7, 8, 9].map { RandomSeed($0) }
+        let together = try sampler.sample(noise: noise, seeds: seeds) { x, _ throws(TrainError) in try x * 0.5 }
+        for clip in seeds.indices {
+            let frames = 2 * clip..<2 * clip + 2
+            let alone = try sampler.sample(noise: noise.sliced(frames, along: 0), seeds: [seeds[clip]]) {
+                x, _ throws(TrainError) in try x * 0.5
+            }
+            #expect(try alone.floats() == together.sliced(frames, along: 0).contiguous().floats())
+        }
+    }
+
     @Test(arguments: SamplerKind.allCases) func oneStepGivesTheCleanClip(_ kind: SamplerKind) throws {
         let process = try DiffusionProcess(NoiseSchedule(.cosine, zeroTerminalSNR: true), target: .velocity)
         let noise = try Tensor.normal([2, 2, 2, 3], seed: 13)
         let velocity = try Tensor.normal([2, 2, 2, 3], seed: 14).to(.bfloat16)
         let result = try Sampler(process, SamplerOptions(kind: kind, steps: 1)).sample(
-            noise: noise, seed: RandomSeed(0)
+            noise: noise, seeds: [RandomSeed(0)]
         ) { _, step throws(TrainError) in
             #expect(step == 999)
             return velocity
@@ -118,7 +134,7 @@ import Train
         let sampler = try Sampler(DiffusionProcess(), SamplerOptions(steps: 10))
         for bad in [Double.nan, .infinity] {
             let error = #expect(throws: TrainError.self) {
-                try sampler.sample(noise: Tensor.zeros([2, 1, 1, 1]), seed: RandomSeed(0)) {
+                try sampler.sample(noise: Tensor.zeros([2, 1, 1, 1]), seeds: [RandomSeed(0)]) {
                     x, step throws(TrainError) in
                     try Tensor.full(x.shape, step == 699 ? bad : 0)
                 }
@@ -126,7 +142,7 @@ import Train
             #expect(error?.description.contains("NaN at step 699: weights are damaged") == true)
         }
         #expect(throws: TrainError.self) {
-            try sampler.sample(noise: Tensor.zeros([2, 1, 1, 1]), seed: RandomSeed(0)) { _, _ throws(TrainError) in
+            try sampler.sample(noise: Tensor.zeros([2, 1, 1, 1]), seeds: [RandomSeed(0)]) { _, _ throws(TrainError) in
                 try Tensor.zeros([1, 1, 1, 1])
             }
         }
@@ -156,7 +172,7 @@ private struct Gaussian {
     func samples(_ options: SamplerOptions, noise: Tensor, seed: UInt64 = 0) throws -> Tensor {
         let process = process
         let (mean, variance) = (mean, deviation * deviation)
-        return try Sampler(process, options).sample(noise: noise, seed: RandomSeed(seed)) {
+        return try Sampler(process, options).sample(noise: noise, seeds: [RandomSeed(seed)]) {
             x, step throws(TrainError) in
             let (alpha, sigma) = (process.schedule.alphas[step], process.schedule.sigmas[step])
             let gain = alpha * variance / (alpha * alpha * variance + sigma * sigma)

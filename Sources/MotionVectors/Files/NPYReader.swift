@@ -32,7 +32,7 @@ public final class NPYReader {
         do {
             let size = try owner.descriptor.seek(offset: 0, from: .end)
             guard size == expected else {
-                throw CodecError(path: path, "\(size) bytes where its header says \(expected): extract again")
+                throw CodecError(path: path, "\(size) bytes where its header says \(expected): write it again")
             }
             try owner.descriptor.seek(offset: Int64(start), from: .start)
         } catch let error as CodecError {

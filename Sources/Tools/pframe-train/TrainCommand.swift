@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Dataset
+import EngineOptions
 import SystemPackage
 import ToolOptions
 public import Train

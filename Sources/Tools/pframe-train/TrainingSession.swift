@@ -1,4 +1,5 @@
 import Dataset
+import EngineOptions
 import SystemPackage
 import ToolOptions
 import Train

@@ -3,7 +3,10 @@ import ToolOptions
 
 /// Starts `pframe`.
 @main enum Main {
-    static func main() { Program.run(PFrame.self) }
+    static func main() {
+        ModelCommands.startIfNamed()
+        Program.run(PFrame.self)
+    }
 }
 
 /// `pframe`: the root of the command line.
@@ -23,6 +26,7 @@ struct PFrame: ParsableCommand {
               pframe filter clips --motion 1...20 --output kept
               pframe report kept                                what is in it
               pframe check kept                                 whether it is whole
+              pframe train vae kept --output vae                a model of it: vae, encode, ed-vdm, sample
 
             Exit codes: 0 done, 1 problems with data (the rest is done), 2 wrong use of the command.
             """,
@@ -41,5 +45,6 @@ struct PFrame: ParsableCommand {
                     BuildCommand.self, IndexCommand.self, CheckCommand.self, ScoreCommand.self, FilterCommand.self,
                     ReportCommand.self, BenchLoaderCommand.self,
                 ]),
+            CommandGroup(name: "Models", subcommands: ModelCommands.all),
         ])
 }

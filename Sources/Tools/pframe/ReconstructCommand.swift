@@ -1,5 +1,6 @@
 import ArgumentParser
 import Codec
+import Dataset
 import MotionVectors
 import SystemPackage
 import ToolOptions
@@ -13,19 +14,30 @@ struct ReconstructCommand: ParsableCommand {
             Reads the folder that `pframe extract --residual` wrote, and nothing else. The pictures equal the decoded \
             video bit for bit; .yuv and .y4m store them as they are, .mp4 and .mkv encode them again with libx264.
 
+            Or reads first frame, motion and residual of a clip that `pframe sample` made with ed-vdm. The frames equal \
+            those of the model; .npy stores them as they are, uint8 (T, H, W, 3), and .mp4 equals that of the sample.
+
             EXAMPLES:
               pframe reconstruct out/clip --output clip.yuv
               pframe reconstruct out/clip --output clip.mp4 --crf 12
+              pframe reconstruct samples/000 --output again.mp4
             """)
 
-    @Argument(help: "A folder that extract wrote.", completion: .directory)
+    @Argument(
+        help: ArgumentHelp(
+            "A folder that extract wrote, or DIR/NNN of a sample.", valueName: "folder"), completion: .file())
     var folder: FilePath
 
-    @Option(name: .shortAndLong, help: "The video to write: .yuv, .y4m, .mp4 or .mkv.", completion: .file())
+    @Option(
+        name: .shortAndLong, help: "The video to write: .yuv, .y4m, .mp4 or .mkv; of a sample .npy, .mp4 or .mkv.",
+        completion: .file())
     var output: FilePath
 
     @Option(help: "Quality of .mp4 and .mkv: 0 (lossless) to 51.")
-    var crf = 12.0
+    var crf = SampleFiles.crf
+
+    @Option(help: "Frames a second of a sample's video; default: as samples.jsonl says, else 8.")
+    var fps: Double?
 
     @OptionGroup var report: ReportOptions
 
@@ -38,7 +50,10 @@ struct ReconstructCommand: ParsableCommand {
     }
 
     func validate() throws {
-        _ = try kind()
+        if sample == nil { _ = try kind() } else { _ = try sampleKind() }
+        if let fps, sample == nil || !ClipFile.rates.contains(fps) {
+            throw ValidationError(sample == nil ? "--fps is for samples" : "--fps takes 0.1 to 1000")
+        }
         if !(0...51).contains(crf) { throw ValidationError("--crf takes 0 to 51") }
     }
 
@@ -49,8 +64,32 @@ struct ReconstructCommand: ParsableCommand {
         return kind
     }
 
+    /// The sample that the argument names; nil where it names a folder.
+    private var sample: SampleFiles? {
+        guard let files = SampleFiles(folder) else { return nil }
+        return [files.motion, files.first].contains { fileSize($0) != nil } ? files : nil
+    }
+
+    private func sampleKind() throws -> RebuiltSample.Kind {
+        guard let kind = RebuiltSample.Kind(output) else {
+            throw ValidationError("\(output): the output of a sample must end in .npy, .mp4 or .mkv")
+        }
+        return kind
+    }
+
     func run() throws {
-        do throws(CodecError) {
+        if let sample {
+            let kind = try sampleKind()
+            return try reporting { () throws(CodecError) in
+                let rebuilt = try RebuiltSample(sample)
+                try rebuilt.write(to: output, as: kind, framesPerSecond: fps, crf: crf)
+                try show(
+                    Result(
+                        folder: folder.string, output: output.string, frames: rebuilt.frames.count,
+                        width: rebuilt.frames[0].width, height: rebuilt.frames[0].height))
+            }
+        }
+        try reporting { () throws(CodecError) in
             let reconstruction = try Reconstruction(folder: folder)
             let progress = Progress(weights: [1], unit: "video")
             let total = reconstruction.description.frames
@@ -68,9 +107,11 @@ struct ReconstructCommand: ParsableCommand {
             let result = Result(
                 folder: folder.string, output: output.string, frames: count, width: size.width, height: size.height)
             try show(result)
-        } catch {
-            throw DataProblem(message: "error: \(error)")
         }
+    }
+
+    private func reporting(_ body: () throws(CodecError) -> Void) throws {
+        do throws(CodecError) { try body() } catch { throw DataProblem(message: "error: \(error)") }
     }
 
     private func show(_ result: Result) throws(CodecError) {

@@ -37,17 +37,19 @@ public struct Sampler: Sendable {
     ///
     /// - Parameters:
     ///   - noise: x_T, standard normal numbers `(B·T, H, W, C)`.
-    ///   - seed: Of the noise that DDPM and DDIM with η above 0 add.
-    ///   - progress: Called after every step with the number of those done.
+    ///   - seeds: Of the noise that DDPM and DDIM with η above 0 add: one for each clip, so that a clip does not
+    ///     depend on those beside it.
+    ///   - progress: Called after every step with the number of those done; what it throws ends sampling.
     ///   - predict: What the network gives for x_t, a float32 tensor, at step t of the schedule; guidance belongs here.
     ///     No gradients are recorded.
     /// - Returns: x₀, float32 of the shape of `noise`.
     /// - Throws: `TrainError` where the network gives no finite numbers or another shape, and what `predict` throws.
     public func sample(
-        noise: Tensor, seed: RandomSeed, progress: ((Int) -> Void)? = nil,
+        noise: Tensor, seeds: [RandomSeed], progress: (Int) throws(TrainError) -> Void = { _ in },
         _ predict: (Tensor, Int) throws(TrainError) -> Tensor
     ) throws(TrainError) -> Tensor {
-        try withoutGradients { () throws(TrainError) -> Tensor in
+        precondition(noise.shape[0] % seeds.count == 0, "\(seeds.count) seeds for noise of \(noise.shape)")
+        return try withoutGradients { () throws(TrainError) -> Tensor in
             var x = try noise.to(.float32)
             var previous: Tensor?
             for (index, step) in plan.enumerated() {
@@ -58,14 +60,21 @@ public struct Sampler: Sendable {
                     try next.accumulate(previous, scale: step.previousClean)
                 }
                 if step.noise != 0 {
-                    let drawn = try Tensor.normal(x.shape, seed: seed.mixed("step").mixed(step.time).value)
+                    let drawn = try Self.noise(x.shape, seeds, time: step.time)
                     try next.accumulate(drawn.to(x.device), scale: step.noise)
                 }
                 (x, previous) = (next, clean)
-                progress?(index + 1)
+                try progress(index + 1)
             }
             return x
         }
+    }
+
+    private static func noise(_ shape: [Int], _ seeds: [RandomSeed], time: Int) throws(TrainError) -> Tensor {
+        let clip = [shape[0] / seeds.count] + shape.dropFirst()
+        var draws: [Tensor] = []
+        for seed in seeds { draws.append(try Tensor.normal(clip, seed: seed.mixed("step").mixed(time).value)) }
+        return try Tensor.concatenated(draws, along: 0)
     }
 
     /// The x₀ of a checked prediction, clamped where that is asked for.

@@ -7,12 +7,12 @@ extension VideoDiffusion {
     ///   - captions: nil for a model without text.
     ///   - seeds: one for each clip; the same seeds give the same bytes.
     ///   - guidance: the scale w of ε = ε_u + w (ε_c − ε_u); 1 for none (Ho & Salimans 2021).
-    ///   - progress: told after each step how many are done.
+    ///   - progress: told after each step how many are done; what it throws ends sampling.
     /// - Returns: float32 `(B·T, h, w, channels)`.
     /// - Throws: `TrainError`, NaN from the network included.
     public func sample(
         first: Tensor, captions: CaptionTokens?, seeds: [RandomSeed], options: SamplerOptions, guidance: Double,
-        progress: ((Int) -> Void)? = nil
+        progress: (Int) throws(TrainError) -> Void = { _ in }
     ) throws(TrainError) -> Tensor {
         try withoutGradients { () throws(TrainError) in
             let clips = seeds.count
@@ -33,8 +33,7 @@ extension VideoDiffusion {
             var options = options
             options.clipping = options.clipping ?? self.options.clipping
             let sampler = try Sampler(process, options)
-            let stream = seeds.reduce(RandomSeed(0)) { $0.mixed($1.value) }
-            return try sampler.sample(noise: noise, seed: stream, progress: progress) { x, step throws(TrainError) in
+            return try sampler.sample(noise: noise, seeds: seeds, progress: progress) { x, step throws(TrainError) in
                 let steps = [Int](repeating: step, count: guides ? 2 * clips : clips)
                 let input = guides ? try Tensor.concatenated([x, x], along: 0) : x
                 let both = try self.predict(input, condition: condition, steps: steps, text: text).to(.float32)

@@ -1,0 +1,66 @@
+public import Codec
+import Glibc
+import SystemPackage
+
+/// Rebuilds a clip that a model made from its first frame, motion and residual alone:
+/// `xₙ = clamp(P(xₙ₋₁, mvₙ) + rₙ)`, exactly the frames that the model gave.
+public struct SampleReconstruction: Sendable {
+    /// All frames, the given one first.
+    public let frames: [RGBImage]
+
+    /// Reads `NAME.first.png`, `NAME.motion.npy` and `NAME.residual.npy`.
+    ///
+    /// - Throws: `CodecError` where one is missing, damaged, does not fit the others, or holds what cannot be.
+    public init(_ files: SampleFiles) throws(CodecError) {
+        let first = try RGBImage(contentsOf: files.first)
+        guard Self.exists(files.motion) else {
+            throw CodecError(
+                path: files.motion,
+                "is not there: only ed-vdm makes motion and residual; of other models \(files.video) is all there is")
+        }
+        let motion = try NPYReader(path: files.motion, type: .int16)
+        let residual = try NPYReader(path: files.residual, type: .int16)
+        let size = Size(width: first.width, height: first.height)
+        var field = MotionField(size: size, cellSize: SampleFiles.cellSize)
+        for cell in field.mask.indices { field.mask[cell] = 1 }
+        let count = motion.shape.first ?? 0
+        try Self.check(motion.shape, [count, field.rows, field.columns, 2], files.motion, files.first, size)
+        try Self.check(residual.shape, [count, size.height, size.width, 3], files.residual, files.first, size)
+        var frames = [first]
+        var values = [Int16](repeating: 0, count: size.width * size.height * 3)
+        for number in 0..<count {
+            try field.vectors.withUnsafeMutableBufferPointer { vectors throws(CodecError) in
+                try motion.read(into: vectors)
+            }
+            try values.withUnsafeMutableBufferPointer { values throws(CodecError) in try residual.read(into: values) }
+            for (cell, vector) in field.vectors.enumerated() where vector.x % 4 != 0 || vector.y % 4 != 0 {
+                throw CodecError(
+                    path: files.motion,
+                    "[\(number), \(cell / field.columns), \(cell % field.columns)] is (\(vector.x), \(vector.y)): "
+                        + "whole pixels are multiples of 4")
+            }
+            if let place = values.firstIndex(where: { !(-255...255).contains($0) }) {
+                let (x, y) = (place / 3 % size.width, place / 3 / size.width)
+                throw CodecError(
+                    path: files.residual,
+                    "[\(number), \(y), \(x), \(place % 3)] is \(values[place]): residuals are -255 to 255")
+            }
+            let prediction = WholePixelCompensation.predict(from: frames[number], field)
+            frames.append(WholePixelCompensation.rebuild(prediction, values))
+        }
+        self.frames = frames
+    }
+
+    private static func check(
+        _ shape: [Int], _ wanted: [Int], _ path: FilePath, _ first: FilePath, _ size: Size
+    ) throws(CodecError) {
+        guard shape == wanted, shape[0] > 0 else {
+            throw CodecError(
+                path: path,
+                "has shape \(shape) where \(first.lastComponent?.string ?? "the first frame") of \(size) wants "
+                    + "\([max(1, wanted[0])] + wanted.dropFirst()): these files are not of one sample")
+        }
+    }
+
+    private static func exists(_ path: FilePath) -> Bool { path.withPlatformString { access($0, F_OK) } == 0 }
+}

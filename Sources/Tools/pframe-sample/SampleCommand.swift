@@ -1,0 +1,133 @@
+import ArgumentParser
+import Codec
+import Dataset
+import EngineOptions
+import SystemPackage
+import ToolOptions
+import Train
+
+/// `pframe sample`.
+struct SampleCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sample",
+        abstract: "Make videos of first frames and captions with a trained model.",
+        discussion: """
+            Writes for each clip NNN.mp4, NNN.png (all frames side by side) and NNN.first.png, of ed-vdm models also \
+            NNN.motion.npy, int16 (T−1, H/16, W/16, 2) in quarter pixels, and NNN.residual.npy, int16 (T−1, H, W, 3), \
+            and a row of samples.jsonl. The same seed gives the same clip, whatever is made beside it. What is there \
+            already, made in the same way, is not made again.
+
+            EXAMPLES:
+              pframe sample run --image first.png --prompt "a red circle moves left" --output out
+              pframe sample run --image a.png --image b.png --prompt wave --count 4 --seed 7 --output out
+              pframe sample run --dataset clips --first 64 --output out     first frames and captions of a data set
+              pframe reconstruct out/000 --output again.mp4                 of motion and residual (ed-vdm)
+            """)
+
+    @Argument(help: ArgumentHelp("The run of `pframe train`.", valueName: "run"), completion: .directory)
+    var folder: FilePath
+
+    @Option(help: ArgumentHelp("A first frame: PNG, JPEG or another; of a video its first.", valueName: "file"))
+    var image: [FilePath] = []
+
+    @Option(help: "What is to be seen: a caption, or a label where the model knows labels.")
+    var prompt: String?
+
+    @Option(help: "Clips of each image.")
+    var count = 1
+
+    @Option(help: "Take first frames and captions from a data set; clips are named by their keys.")
+    var dataset: String?
+
+    @Option(help: "The first so many samples of the data set; default: all.")
+    var first: Int?
+
+    @Option(name: .shortAndLong, help: "Folder for the clips.", completion: .directory)
+    var output: FilePath
+
+    @Option(help: "Frames a second of the videos.")
+    var fps = 8.0
+
+    @OptionGroup(title: "Sampling") var sampling: SampleOptions
+    @OptionGroup(title: "Engine") var engine: EngineOptions
+    @OptionGroup(title: "Reporting") var report: ReportOptions
+
+    func validate() throws {
+        if dataset == nil, image.isEmpty {
+            throw ValidationError("--image FILE says how the clip begins (or --dataset SET)")
+        }
+        if dataset != nil, !image.isEmpty || prompt != nil || count != 1 {
+            throw ValidationError("--dataset brings frames and captions: it excludes --image, --prompt and --count")
+        }
+        if dataset == nil, first != nil { throw ValidationError("--first is for --dataset") }
+        if count < 1 { throw ValidationError("--count takes 1 or more") }
+        if let first, first < 1 { throw ValidationError("--first takes 1 or more") }
+        if !ClipFile.rates.contains(fps) { throw ValidationError("--fps takes 0.1 to 1000") }
+    }
+
+    func run() throws {
+        do {
+            try engine.open()
+            let trained = try TrainedDiffusion(run: folder, precision: engine.precision, device: engine.device)
+            let sampler = try sampling.sampler(trained)
+            let requests = try requests(trained)
+            try sampler.check(requests)
+            warn(requests, trained)
+            var session = SamplingSession(
+                sampler: sampler,
+                folder: try SampleFolder(output, of: sampler, framesPerSecond: fps, facts: facts(trained)),
+                reportsJSON: report.json)
+            try session.run(requests)
+        } catch let error as TrainError {
+            throw DataProblem(message: "error: \(error)")
+        }
+    }
+
+    /// Says how a clip was made, beside what the sampler knows: clips that differ in it are different clips.
+    private func facts(_ trained: TrainedDiffusion) throws(TrainError) -> [String: JSONValue] {
+        let checkpoint = try Checkpoint(run: folder, kind: trained.model.options.kind)
+        return [
+            "run": .text(folder.string), "checkpoint": .text(try checkpoint.digest()),
+            "precision": .text(engine.precision.rawValue), "device": .text(engine.device.rawValue),
+        ]
+    }
+
+    private func requests(_ trained: TrainedDiffusion) throws -> [SampleRequest] {
+        if let dataset {
+            let source: ShardSource
+            do throws(DatasetError) { source = try ShardSource(dataset) } catch { throw TrainError(error) }
+            return try FirstFrames.requests(source, for: trained.model.options, limit: first, seed: sampling.seed)
+        }
+        if trained.captions == nil, prompt != nil {
+            throw ValidationError("this model was trained without text: it takes no --prompt")
+        }
+        if trained.captions != nil, prompt == nil {
+            throw ValidationError("--prompt says what is to be seen: this model was trained with captions")
+        }
+        var requests: [SampleRequest] = []
+        let digits = max(3, String(image.count * count - 1).count)
+        for path in image {
+            let picture: RGBImage
+            do throws(CodecError) { picture = try RGBImage(contentsOf: path) } catch { throw TrainError(error) }
+            for _ in 0..<count {
+                let number = String(requests.count)
+                requests.append(
+                    SampleRequest(
+                        name: String(repeating: "0", count: digits - number.count) + number, first: picture,
+                        caption: prompt ?? "", seed: sampling.seed &+ UInt64(requests.count), source: path))
+            }
+        }
+        return requests
+    }
+
+    private func warn(_ requests: [SampleRequest], _ trained: TrainedDiffusion) {
+        guard let captions = trained.captions else { return }
+        var words: [String] = []
+        for caption in Set(requests.map(\.caption)).sorted() {
+            for word in captions.unknownWords(in: caption) where !words.contains(word) { words.append(word) }
+        }
+        guard !words.isEmpty else { return }
+        let listed = words.prefix(8).map { "\"\($0)\"" }.joined(separator: ", ") + (words.count > 8 ? ", …" : "")
+        Console.error("warning: the model was trained without the \(words.count == 1 ? "word" : "words") \(listed)")
+    }
+}

@@ -1,0 +1,45 @@
+public import ArgumentParser
+public import Train
+
+extension SamplerKind: ExpressibleByArgument {}
+
+/// How clips are drawn from a model.
+struct SampleOptions: ParsableArguments {
+    @Option(help: "Calls of the network for each clip.")
+    var steps = 50
+
+    @Option(help: "How near samples keep to the caption; 1 for no guidance. Default: 2, without text 1.")
+    var guidance: Double?
+
+    @Option(help: "dpm-solver++, ddim or ddpm.")
+    var sampler = SamplerKind.dpm
+
+    @Option(help: "Share of DDPM's noise that ddim adds, 0 to 1.")
+    var eta = 0.0
+
+    @Option(help: "The seed of the first clip; each one after has the next.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Clips made together; more are faster and take more memory.")
+    var batch = 8
+
+    mutating func validate() throws {
+        if !(1...1000).contains(steps) { throw ValidationError("--steps takes 1 to 1000") }
+        if let guidance, !(guidance >= 0 && guidance.isFinite) { throw ValidationError("--guidance takes 0 or more") }
+        if !(0...1).contains(eta) { throw ValidationError("--eta takes 0 to 1") }
+        if eta > 0, sampler != .ddim { throw ValidationError("--eta is for --sampler ddim") }
+        if batch < 1 { throw ValidationError("--batch takes 1 or more") }
+    }
+
+    /// A sampler of a model.
+    ///
+    /// - Throws: `ValidationError` for guidance of a model without text.
+    func sampler(_ trained: TrainedDiffusion) throws -> VideoSampler {
+        if let guidance, guidance != 1, trained.captions == nil {
+            throw ValidationError("this model was trained without text: it takes no --guidance")
+        }
+        return try VideoSampler(
+            trained, options: SamplerOptions(kind: sampler, steps: steps, eta: eta), guidance: guidance,
+            batchSize: batch)
+    }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Glibc
+import SystemPackage
+import ToolOptions
+
+/// The commands on models. They are of programs of their own, which link libtorch; these here only list them.
+enum ModelCommands {
+    static let all: [any ParsableCommand.Type] = [
+        TrainEntry.self, EncodeEntry.self, SampleEntry.self, EvaluateEntry.self,
+    ]
+
+    private struct TrainEntry: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "train", abstract: "Train the residual autoencoder or a video diffusion model.")
+    }
+
+    private struct EncodeEntry: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "encode", abstract: "Turn the residuals of a data set into latents.")
+    }
+
+    private struct SampleEntry: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "sample", abstract: "Make videos of first frames and captions with a trained model.")
+    }
+
+    private struct EvaluateEntry: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "evaluate", abstract: "Measure how good the videos of a model are.")
+    }
+
+    /// Becomes the program that has the command which the arguments name, `pframe help` of it included; returns where
+    /// they name none.
+    ///
+    /// The program lies beside this one, as those of git do, and gets the arguments byte for byte; its exit code is
+    /// that of `pframe`.
+    static func startIfNamed() {
+        let arguments = (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0] }
+        let words = arguments.dropFirst().prefix(2).map { String(cString: $0) }
+        let asksForHelp = words.first == "help"
+        guard let command = asksForHelp ? words.last : words.first, let program = program(of: command) else { return }
+        let path = folder().appending(program)
+        path.withPlatformString { name in
+            "--help".withCString { help in
+                var list = [UnsafeMutablePointer(mutating: name)] + arguments.dropFirst(asksForHelp ? 2 : 1)
+                if asksForHelp { list.append(UnsafeMutablePointer(mutating: help)) }
+                _ = execv(name, list + [nil])
+            }
+        }
+        let code = errno
+        Console.error(
+            code == ENOENT
+                ? "error: \(program) is not installed beside pframe (\(path)): build it with `swift build -c release`; "
+                    + "LIBTORCH=none leaves it out"
+                : "error: cannot start \(path): \(Errno(rawValue: code))")
+        exit(2)
+    }
+
+    private static func program(of command: String) -> String? {
+        switch command {
+        case "train", "encode": "pframe-train"
+        case "sample", "evaluate": "pframe-sample"
+        default: nil
+        }
+    }
+
+    /// The folder of this program, links followed.
+    private static func folder() -> FilePath {
+        guard let path = realpath("/proc/self/exe", nil) else { return "." }
+        defer { free(path) }
+        return FilePath(platformString: path).removingLastComponent()
+    }
+}

@@ -1,0 +1,72 @@
+import Codec
+public import Dataset
+import MotionVectors
+import SystemPackage
+
+/// First frames and captions of a data set, in its stored order: requests for what a model makes of real beginnings.
+public enum FirstFrames: Sendable {
+    /// The requests of samples, each called by its key.
+    ///
+    /// - Parameters:
+    ///   - options: of the model that is to be asked.
+    ///   - limit: the most samples, the first ones; nil for all.
+    ///   - seed: of the first sample; each one after has the next.
+    /// - Throws: `TrainError` where the set cannot be read, holds no frames, or frames of another size.
+    public static func requests(
+        _ source: ShardSource, for options: DiffusionOptions, limit: Int? = nil, seed: UInt64 = 0
+    ) throws(TrainError) -> [SampleRequest] {
+        let path = FilePath(source.description)
+        let member = try self.member(source, path)
+        var loading = LoaderOptions()
+        (loading.members, loading.shuffle) = ([member], false)
+        let loader = try opened(source, loading)
+        var requests: [SampleRequest] = []
+        let size = options.width * options.height * 3
+        let next = { () throws(TrainError) in try reading { () throws(DatasetError) in try loader.next() } }
+        while requests.count < limit ?? .max, let batch = try next() {
+            for (sample, row) in batch.rows.enumerated() where requests.count < limit ?? .max {
+                let pixels = try batch.withArray(member) { (bytes, type, shape) throws(TrainError) -> [UInt8] in
+                    guard type == .uint8, shape.suffix(3) == [options.height, options.width, 3] else {
+                        throw TrainError(
+                            path: path,
+                            "\(member) is \(type) \(Array(shape.dropFirst())) where the model takes uint8 frames of "
+                                + "\(options.width)x\(options.height): build the set with "
+                                + "--size \(options.width)x\(options.height)")
+                    }
+                    let start = sample * (bytes.count / batch.count)
+                    return Array(bytes[start..<(start + size)])
+                }
+                requests.append(
+                    SampleRequest(
+                        name: row.key,
+                        first: RGBImage(width: options.width, height: options.height, pixels: pixels),
+                        caption: caption(of: row, options), seed: seed &+ UInt64(requests.count), source: path))
+            }
+        }
+        return requests
+    }
+
+    /// What the model reads of a sample.
+    private static func caption(of row: ShardRow, _ options: DiffusionOptions) -> String {
+        guard options.text == .labels else { return row.columns.caption }
+        return row.columns.metadata[CaptionReader.labelColumn]?.string ?? ""
+    }
+
+    /// The array whose first picture is the first frame.
+    private static func member(_ source: ShardSource, _ path: FilePath) throws(TrainError) -> String {
+        var loading = LoaderOptions()
+        (loading.batchSize, loading.shuffle, loading.prefetch, loading.threads) = (1, false, 1, 1)
+        let loader = try opened(source, loading)
+        let first = try reading { () throws(DatasetError) in try loader.next() }
+        guard let first else { throw TrainError(path: path, "holds no samples") }
+        guard let found = ["first.npy", "frames.npy"].first(where: { first.rows[0].member($0) != nil }) else {
+            throw TrainError(
+                path: path, "its samples have neither first.npy nor frames.npy: build the set with `pframe build`")
+        }
+        return found
+    }
+
+    private static func opened(_ source: ShardSource, _ options: LoaderOptions) throws(TrainError) -> Loader {
+        try reading { () throws(DatasetError) in try Loader(source, options: options) }
+    }
+}

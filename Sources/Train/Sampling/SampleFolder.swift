@@ -1,0 +1,150 @@
+import Codec
+public import Dataset
+public import MotionVectors
+public import SystemPackage
+
+/// A folder of clips that a model made: `samples.jsonl`, and for each row the files of ``SampleFiles``.
+///
+/// A sample's row appears after its files, and every file at once: whatever has a row is whole, and a killed run goes on
+/// where it was. Files without a row are of an earlier call or of one that was killed.
+public struct SampleFolder {
+    /// The name of the table.
+    public static let tableName = "samples.jsonl"
+
+    /// The folder.
+    public let path: FilePath
+    private let facts: [String: JSONValue]
+    private let framesPerSecond: Double
+    private let hasMotion: Bool
+    private var names: [String] = []
+    private var rows: [String: JSONValue] = [:]
+
+    /// Plans to write what a sampler makes.
+    ///
+    /// - Parameters:
+    ///   - facts: what every row tells of how it was made, beside what the sampler knows.
+    ///   - framesPerSecond: of the videos, within `ClipFile.rates`.
+    public init(
+        _ path: FilePath, of sampler: VideoSampler, framesPerSecond: Double, facts: [String: JSONValue]
+    ) throws(TrainError) {
+        (self.path, self.framesPerSecond) = (path, framesPerSecond)
+        hasMotion = sampler.trained.model.options.kind == .edVDM
+        var facts = facts
+        facts["model"] = .text(sampler.trained.model.options.kind.rawValue)
+        facts["trained_steps"] = .integer(sampler.trained.steps)
+        facts["guidance"] = .number(sampler.guidance)
+        facts["sampler"] = .text(sampler.options.kind.rawValue)
+        facts["steps"] = .integer(sampler.options.steps)
+        facts["eta"] = .number(sampler.options.eta)
+        facts["fps"] = .number(framesPerSecond)
+        self.facts = facts
+        do throws(CodecError) { try createFolder(path) } catch { throw TrainError(error) }
+    }
+
+    /// The files of a sample.
+    public func files(_ name: String) -> SampleFiles {
+        // Keys of foreign sets may name folders.
+        SampleFiles(folder: path, name: String(name.map { $0 == "/" ? "_" : $0 }))
+    }
+
+    /// Looks which requests are fulfilled: their rows are as this call would write them, and their files are there.
+    ///
+    /// - Returns: those that are not; `samples.jsonl` then lists the others alone.
+    /// - Throws: `TrainError` where two requests have one name, or the folder cannot be written.
+    public mutating func begin(_ requests: [SampleRequest]) throws(TrainError) -> [SampleRequest] {
+        names = requests.map { files($0.name).name }
+        guard Set(names).count == names.count else {
+            throw TrainError(path: path, "two samples would have one name: keys of the data set are not unique")
+        }
+        let found = try table()
+        rows = [:]
+        var pending: [SampleRequest] = []
+        for request in requests {
+            let (files, row) = (files(request.name), row(of: request))
+            if found[files.name] == row, try isThere(files, request.first) {
+                rows[files.name] = row
+            } else {
+                pending.append(request)
+            }
+        }
+        try writeTable()
+        return pending
+    }
+
+    /// Writes the files of a clip, then its row.
+    ///
+    /// - Throws: `TrainError`, a full disk included.
+    public mutating func write(_ clip: MadeClip, of request: SampleRequest) throws(TrainError) {
+        let files = files(request.name)
+        do throws(CodecError) {
+            try Self.write(request.first, to: files.first)
+            if hasMotion {
+                let cells = clip.motion.first.map { [$0.rows, $0.columns, 2] } ?? [0, 0, 2]
+                try Self.write(clip.motion.map(\.vectors), cells, to: files.motion)
+                try Self.write(clip.residuals, [request.first.height, request.first.width, 3], to: files.residual)
+            }
+            try Self.write(PictureStrip.of([clip.frames]), to: files.strip)
+            try ClipFile.write(clip.frames, to: files.video, framesPerSecond: framesPerSecond, crf: SampleFiles.crf)
+        } catch {
+            throw TrainError(error)
+        }
+        rows[files.name] = row(of: request)
+        try writeTable()
+    }
+
+    /// What `samples.jsonl` says of a request.
+    private func row(of request: SampleRequest) -> JSONValue {
+        var members = facts
+        members["name"] = .text(files(request.name).name)
+        members["prompt"] = .text(request.caption)
+        members["seed"] = Int(exactly: request.seed).map { .integer($0) } ?? .text(String(request.seed))
+        members["image"] = request.source.map { .text($0.string) } ?? .null
+        return .object(members)
+    }
+
+    private func isThere(_ files: SampleFiles, _ first: RGBImage) throws(TrainError) -> Bool {
+        let all = [files.first, files.strip, files.video] + (hasMotion ? [files.motion, files.residual] : [])
+        guard all.allSatisfy({ (fileSize($0) ?? 0) > 0 }) else { return false }
+        // The picture that the row names may be another by now.
+        let bytes = try reading { () throws(DatasetError) in try readFile(files.first) }
+        do throws(CodecError) { return try first.png() == bytes } catch { throw TrainError(error) }
+    }
+
+    /// The rows that are there, by name; a table that makes no sense counts as none.
+    private func table() throws(TrainError) -> [String: JSONValue] {
+        let file = path.appending(Self.tableName)
+        guard fileSize(file) != nil else { return [:] }
+        let bytes = try reading { () throws(DatasetError) in try readFile(file) }
+        var rows: [String: JSONValue] = [:]
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let row: JSONValue
+            do throws(DatasetError) { row = try JSONValue(line, path: file) } catch { return [:] }
+            if let name = row["name"]?.string { rows[name] = row }
+        }
+        return rows
+    }
+
+    private func writeTable() throws(TrainError) {
+        let lines = names.compactMap { rows[$0]?.json() }.map { $0 + "\n" }.joined()
+        try reading { () throws(DatasetError) in try replaceFile(path.appending(Self.tableName), with: lines) }
+    }
+
+    private static func write(_ image: RGBImage, to path: FilePath) throws(CodecError) {
+        var staged = StagedFile(path: path)
+        try image.write(to: staged.path)
+        try staged.commit()
+    }
+
+    private static func write<Element: BitwiseCopyable>(
+        _ items: [[Element]], _ shape: [Int], to path: FilePath
+    ) throws(CodecError) {
+        var staged = StagedFile(path: path)
+        let writer = try NPYWriter(path: staged.path, type: .int16, itemShape: shape)
+        for item in items { try writer.append(item) }
+        try writer.close()
+        try staged.commit()
+    }
+}
+
+@available(*, unavailable)
+extension SampleFolder: Sendable {}

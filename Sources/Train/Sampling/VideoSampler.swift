@@ -1,0 +1,114 @@
+public import Codec
+import SystemPackage
+
+/// Makes clips of first frames and captions with a trained model.
+///
+/// A clip depends on its own request alone, and not on those beside it in a batch: every clip has noise of its own, and
+/// no operation mixes clips.
+public struct VideoSampler {
+    /// The model.
+    public let trained: TrainedDiffusion
+    /// How it samples.
+    public let options: SamplerOptions
+    /// The scale of classifier-free guidance; 1 for none.
+    public let guidance: Double
+    /// Clips that are made together.
+    public let batchSize: Int
+
+    /// Prepares a model for sampling.
+    ///
+    /// - Parameter guidance: nil for 2 where the model reads text, and 1 where it does not.
+    /// - Throws: `TrainError` for guidance that makes no sense.
+    public init(
+        _ trained: TrainedDiffusion, options: SamplerOptions = SamplerOptions(), guidance: Double? = nil,
+        batchSize: Int = 8
+    ) throws(TrainError) {
+        precondition(batchSize > 0, "a batch of \(batchSize)")
+        let readsText = trained.captions != nil
+        let scale = guidance ?? (readsText ? 2 : 1)
+        guard scale.isFinite, scale >= 0 else { throw TrainError("guidance is 0 or more, not \(scale)") }
+        guard readsText || scale == 1 else {
+            throw TrainError("guidance \(scale) follows captions, and this model was trained without (--text none)")
+        }
+        (self.trained, self.options, self.guidance, self.batchSize) = (trained, options, scale, batchSize)
+        // Says what does not fit before anything is computed.
+        _ = try Sampler(trained.model.process, options)
+    }
+
+    /// The size of its frames.
+    public var size: Size { Size(width: trained.model.options.width, height: trained.model.options.height) }
+    /// Frames of a clip, the given one included.
+    public var frames: Int { trained.model.options.frames }
+
+    /// Tells which request the model cannot fulfil.
+    ///
+    /// - Throws: `TrainError` for a frame of another size, or a label that the model does not know.
+    public func check(_ requests: [SampleRequest]) throws(TrainError) {
+        for request in requests where request.first.width != size.width || request.first.height != size.height {
+            let found = Size(width: request.first.width, height: request.first.height)
+            let file = request.source?.lastComponent?.string ?? "IMAGE"
+            throw TrainError(
+                path: request.source,
+                "is \(found) where the model takes \(size): make it fit with `ffmpeg -i \(file) -vf "
+                    + "scale=\(size.width):\(size.height):force_original_aspect_ratio=increase,"
+                    + "crop=\(size.width):\(size.height) first.png`")
+        }
+        if trained.model.options.text == .labels {
+            for label in Set(requests.map(\.caption)).sorted() { _ = try trained.captions?.tokens(captions: [label]) }
+        }
+    }
+
+    /// Makes the clips, batch by batch, in order.
+    ///
+    /// - Parameters:
+    ///   - shouldStop: asked after every step of sampling.
+    ///   - progress: told clips done, those under way in parts.
+    ///   - made: given each clip as soon as its batch is there.
+    /// - Returns: false where it was stopped.
+    /// - Throws: `TrainError` for requests that the model cannot fulfil, weights that give NaN, and what `made` throws.
+    public func sample(
+        _ requests: [SampleRequest], shouldStop: () -> Bool = { false }, progress: (Double) -> Void = { _ in },
+        made: (SampleRequest, MadeClip) throws(TrainError) -> Void
+    ) throws(TrainError) -> Bool {
+        try check(requests)
+        var start = 0
+        while start < requests.count {
+            let batch = Array(requests[start..<min(start + batchSize, requests.count)])
+            let clips = try self.batch(batch, shouldStop: shouldStop) { share in
+                progress(Double(start) + share * Double(batch.count))
+            }
+            guard let clips else { return false }
+            for (request, clip) in zip(batch, clips) { try made(request, clip) }
+            start += batch.count
+        }
+        return true
+    }
+
+    /// The clips of one batch; nil where it was stopped.
+    private func batch(
+        _ requests: [SampleRequest], shouldStop: () -> Bool, progress: (Double) -> Void
+    ) throws(TrainError) -> [MadeClip]? {
+        let pixels = requests.flatMap(\.first.pixels)
+        let first = try Tensor.frames(pixels.span, size: size)
+        let captions = try trained.captions?.tokens(captions: requests.map(\.caption))
+        var isStopped = false
+        let diffused: Tensor
+        do throws(TrainError) {
+            diffused = try trained.model.sample(
+                first: first, captions: captions, seeds: requests.map { RandomSeed($0.seed) }, options: options,
+                guidance: guidance
+            ) { step throws(TrainError) in
+                progress(Double(step) / Double(options.steps))
+                isStopped = shouldStop()
+                if isStopped { throw TrainError("interrupted") }
+            }
+        } catch {
+            if isStopped { return nil }
+            throw error
+        }
+        return try trained.coder.rebuild(diffused, first: requests.map(\.first))
+    }
+}
+
+@available(*, unavailable)
+extension VideoSampler: Sendable {}
