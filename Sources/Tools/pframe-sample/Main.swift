@@ -8,5 +8,6 @@ import Train
 }
 
 struct PFrameTool: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "pframe-sample", abstract: "")
+    static let configuration = CommandConfiguration(
+        commandName: "pframe-sample", abstract: "", subcommands: [EvaluateCommand.self, ScoreCommand.self])
 }
