@@ -52,9 +52,8 @@ public struct CLIPCaptionScores {
                 let caption = clip.row.columns.caption
                 var score = Double.nan
                 if !caption.isEmpty {
-                    let text = try texts[caption] ?? model.features(of: caption)
-                    if texts.count < 10_000 { texts[caption] = text }
-                    score = Self.cosine(try model.features(of: chosen(clip.frames)), text)
+                    if texts[caption] == nil { texts[caption] = try model.features(of: caption) }
+                    score = Self.cosine(try model.features(of: chosen(clip.frames)), texts[caption] ?? [])
                 }
                 scores[clip.row.key] = score
                 if score.isFinite { summary.scored += 1 } else { summary.undefined += 1 }

@@ -74,7 +74,7 @@ public struct ReconstructionEvaluation {
         while meter.count < count, let batch = try clips.next() {
             let real = Array(batch.prefix(count - meter.count))
             let sources = real.map(\.frames)
-            let copies = real.map { GenerationEvaluation.copy($0.frames[0], frames: $0.frames.count) }
+            let copies = sources.map { MadeClip(frames: Array(repeating: $0[0], count: $0.count)) }
             var made = [(method: VideoMeter.Method(name: GenerationEvaluation.baseline), clips: copies)]
             for (name, encoder) in encoders {
                 let motion = clips.hasMotion ? real.map(\.motion) : nil
