@@ -68,8 +68,7 @@ public struct CaptionScores: Sendable {
             scores[numbers[row]] = score
             isGiven[numbers[row]] = true
         }
-        try write(scores, description, jobs)
-        try DatasetIndex.write(folder, description: description, jobs: jobs)
+        try folder.write(column: Self.column, jobs: jobs) { [scores] _, place in scores[place] }
         let missing = isGiven.indices.filter { !isGiven[$0] }
         let first = missing.prefix(5).map { "\($0)" }.joined(separator: ", ")
         let names = missing.isEmpty ? [] : try index.rows(["key"], where: "number IN (\(first))")
@@ -150,23 +149,5 @@ public struct CaptionScores: Sendable {
     private static func norm(_ vector: UnsafeBufferPointer<Double>) -> Double {
         let norm = cblas_dnrm2(Int32(vector.count), vector.baseAddress, 1)
         return norm > 0 && norm.isFinite ? norm : .nan
-    }
-
-    private func write(
-        _ scores: [Double], _ description: DatasetDescription, _ jobs: Int
-    ) throws(DatasetError) {
-        var start = 0
-        let starts = description.shards.map { shard in
-            defer { start += shard.samples }
-            return start
-        }
-        _ = try Parallel.map(description.shards.count, jobs: jobs) { index throws(DatasetError) in
-            let shard = description.shards[index]
-            let lines = try folder.rows(shard).enumerated().map { place, row in
-                ScoreFile.line(key: row.key, scores: [Self.column: scores[starts[index] + place]]) + "\n"
-            }
-            let name = ScoreFile.name(shard: shard.name, score: Self.column)
-            try replaceFile(folder.path.appending(name), with: lines.joined())
-        }
     }
 }

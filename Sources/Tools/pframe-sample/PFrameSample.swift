@@ -6,14 +6,16 @@ import ToolOptions
     static func main() { Program.run(PFrameSample.self) }
 }
 
-/// The commands that use what was trained; `pframe sample …` starts them.
+/// The commands that use what was trained; `pframe sample …` and so on start them.
 struct PFrameSample: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pframe",
-        abstract: "Make videos with trained models.",
+        abstract: "Make videos with trained models, and measure them.",
         discussion: """
             EXAMPLES:
               pframe sample run --image first.png --prompt "a red circle moves left" --output out
+              pframe evaluate run clips
+              pframe evaluate --reconstruction --vae vae clips
             """,
-        subcommands: [SampleCommand.self])
+        subcommands: [SampleCommand.self, EvaluateCommand.self, ScoreCommand.self])
 }

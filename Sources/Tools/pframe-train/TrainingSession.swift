@@ -58,7 +58,9 @@ struct TrainingSession {
             let trainee = AutoencoderTrainee(model)
             if fileSize(output.appending(Checkpoint.fileName)) == nil {
                 Console.error("finding the principal components of the residuals")
-                try trainee.begin(with: source)
+                let components = try trainee.begin(with: source)
+                // What `pframe evaluate --reconstruction` compares the autoencoder with.
+                if (communicator?.rank ?? 0) == 0 { try components.write(run: output) }
             }
             return (trainee, run)
         }

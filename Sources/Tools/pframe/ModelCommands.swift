@@ -38,7 +38,7 @@ enum ModelCommands {
         let arguments = (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0] }
         let words = arguments.dropFirst().prefix(2).map { String(cString: $0) }
         let asksForHelp = words.first == "help"
-        guard let command = asksForHelp ? words.last : words.first, let program = program(of: command) else { return }
+        guard let command = asksForHelp ? words.last : words.first, let program = program(of: command, arguments) else { return }
         let path = folder().appending(program)
         path.withPlatformString { name in
             "--help".withCString { help in
@@ -56,10 +56,16 @@ enum ModelCommands {
         exit(2)
     }
 
-    private static func program(of command: String) -> String? {
+    private static func program(of command: String, _ arguments: [UnsafeMutablePointer<CChar>]) -> String? {
         switch command {
         case "train", "encode": "pframe-train"
         case "sample", "evaluate": "pframe-sample"
+        // Scores from a file of embeddings need no network, those by CLIP do.
+        case "score":
+            arguments.contains { argument in
+                let word = String(cString: argument)
+                return word == "--clip" || word.hasPrefix("--clip=")
+            } ? "pframe-sample" : nil
         default: nil
         }
     }

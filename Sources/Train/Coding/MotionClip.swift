@@ -22,28 +22,45 @@ struct MotionClip {
                 "sample \(sample.row.key): frames are \(first.shape) where the vae takes "
                     + "[\(size.height), \(size.width), 3]: train a vae on this data set, or build it with its --size")
         }
-        var frames = [RGBImage(width: size.width, height: size.height, pixels: Array(first.bytes))]
-        var motion: [MotionField] = []
-        let values = size.width * size.height * 3
-        for frame in 0..<count {
-            var field = MotionField(size: size, cellSize: 16)
-            for cell in field.vectors.indices {
-                let place = (frame * field.vectors.count + cell) * 4
-                field.vectors[cell] = mv.bytes.withUnsafeBytes {
-                    SIMD2(
-                        $0.loadUnaligned(fromByteOffset: place, as: Int16.self),
-                        $0.loadUnaligned(fromByteOffset: place + 2, as: Int16.self))
-                }
-                field.mask[cell] = 1
-            }
-            let r = residual.bytes.withUnsafeBytes { bytes in
-                (0..<values).map { bytes.loadUnaligned(fromByteOffset: (frame * values + $0) * 2, as: Int16.self) }
-            }
-            frames.append(
-                WholePixelCompensation.rebuild(WholePixelCompensation.predict(from: frames[frame], field), r))
-            motion.append(field)
+        self.init(
+            first: RGBImage(width: size.width, height: size.height, pixels: Array(first.bytes)),
+            motion: mv.bytes.withUnsafeBytes { Self.fields($0, count, size) },
+            residuals: residual.bytes.withUnsafeBytes { Self.residuals($0, count) })
+    }
+
+    /// Rebuilds the frames.
+    ///
+    /// - Parameter residuals: `(H, W, 3)` for each field.
+    init(first: RGBImage, motion: [MotionField], residuals: [[Int16]]) {
+        var frames = [first]
+        for (field, r) in zip(motion, residuals) {
+            let prediction = WholePixelCompensation.predict(from: frames[frames.count - 1], field)
+            frames.append(WholePixelCompensation.rebuild(prediction, r))
         }
         (self.frames, self.motion) = (frames, motion)
+    }
+
+    /// The fields of `mv.npy`: int16 `(count, h, w, 2)`.
+    static func fields(_ bytes: UnsafeRawBufferPointer, _ count: Int, _ size: Size) -> [MotionField] {
+        var field = MotionField(size: size, cellSize: 16)
+        return (0..<count).map { frame in
+            for cell in field.vectors.indices {
+                let place = (frame * field.vectors.count + cell) * 4
+                field.vectors[cell] = SIMD2(
+                    bytes.loadUnaligned(fromByteOffset: place, as: Int16.self),
+                    bytes.loadUnaligned(fromByteOffset: place + 2, as: Int16.self))
+                field.mask[cell] = 1
+            }
+            return field
+        }
+    }
+
+    /// The parts of an array of int16, `count` of them.
+    static func residuals(_ bytes: UnsafeRawBufferPointer, _ count: Int) -> [[Int16]] {
+        let values = bytes.count / 2 / count
+        return (0..<count).map { frame in
+            (0..<values).map { bytes.loadUnaligned(fromByteOffset: (frame * values + $0) * 2, as: Int16.self) }
+        }
     }
 
     private static func array(

@@ -18,17 +18,31 @@ public struct GroupedFrechetDistance: Sendable, Equatable {
     public init(
         _ real: [String: FeatureStatistics], _ generated: [String: FeatureStatistics]
     ) throws(TrainError) {
+        try self.init(Set(real.keys).union(generated.keys)) { (real[$0], generated[$0]) }
+    }
+
+    /// Compares groups one after the other, so that there need be memory for the statistics of one alone.
+    ///
+    /// - Parameters:
+    ///   - names: of the groups.
+    ///   - statistics: of a group's real and generated clips, nil where there are none.
+    /// - Throws: where no group has two clips on both sides, or dimensions differ, naming the group.
+    public init(
+        _ names: Set<String>,
+        statistics: (String) throws(TrainError) -> (real: FeatureStatistics?, generated: FeatureStatistics?)
+    ) throws(TrainError) {
         var groups: [String: FrechetDistance] = [:]
         var leftOut: [String] = []
         var sum = 0.0
-        // Sorted, so that the sum does not depend on the order in which a dictionary lends its keys.
-        for name in Set(real.keys).union(generated.keys).sorted() {
-            guard let one = real[name], let other = generated[name], one.count >= 2, other.count >= 2 else {
+        // Sorted, so that the sum does not depend on the order in which a set lends its names.
+        for name in names.sorted() {
+            let (real, generated) = try statistics(name)
+            guard let real, let generated, real.count >= 2, generated.count >= 2 else {
                 leftOut.append(name)
                 continue
             }
             do throws(TrainError) {
-                let distance = try FrechetDistance(one, other)
+                let distance = try FrechetDistance(real, generated)
                 groups[name] = distance
                 sum += distance.value
             } catch {

@@ -22,8 +22,10 @@ public final class AutoencoderTrainee: Trainee {
 
     /// Finds the principal components of a data set's residuals, with which the linear maps begin.
     ///
+    /// - Returns: the components.
     /// - Throws: `TrainError` where the set cannot be read or every residual is zero.
-    public func begin(with source: ShardSource) throws(TrainError) {
+    @discardableResult
+    public func begin(with source: ShardSource) throws(TrainError) -> PrincipalComponents {
         var fit = PrincipalComponents.Fit()
         var seen = 0
         var problem: TrainError?
@@ -52,6 +54,7 @@ public final class AutoencoderTrainee: Trainee {
             throw TrainError("every residual of the data set is zero: there is nothing to learn")
         }
         try model.begin(with: basis)
+        return basis
     }
 
     /// The loss of some residuals of each clip, drawn by their energy.

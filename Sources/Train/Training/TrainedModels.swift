@@ -82,6 +82,7 @@ extension RunFolder {
         let folder = path.appending(TrainedDiffusion.autoencoderFolder)
         do throws(CodecError) { try createFolder(folder) } catch { throw TrainError(error) }
         try Checkpoint(run: source, kind: .autoencoder).writeAverage(to: folder, kind: .autoencoder)
+        if let components = try PrincipalComponents(run: source) { try components.write(run: folder) }
         try reading { () throws(DatasetError) in
             try replaceFile(
                 folder.appending(RunConfiguration.fileName), with: from.configuration.json(lines: 2) + "\n")

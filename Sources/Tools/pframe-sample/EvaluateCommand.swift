@@ -1,0 +1,181 @@
+import ArgumentParser
+import Dataset
+import EngineOptions
+import SystemPackage
+import ToolOptions
+import Train
+
+/// `pframe evaluate`.
+struct EvaluateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "Compare what a model samples, or an autoencoder rebuilds, with the real clips of a data set.",
+        discussion: """
+            Samples a clip for each clip of DATASET, of its first frame and caption, and prints PSNR, SSIM, the end-point \
+            error of motion and the Fréchet distance of motion statistics, beside those of repeating the first frame; with \
+            the field's own files also FVD, LPIPS, FID, IS and CLIP score. DATASET is one that `pframe build` made; for \
+            ED-VDM the one that `pframe encode` read.
+
+            motion        Fréchet distance of statistics of the motion found in the frames; no FVD
+            cFVD, sFVD    FVD within each value of --label-column or --subject-column, mean over the values
+            EPE own       the model's own vectors against the data set's
+
+            With --reconstruction: what is rebuilt of residuals by no residual at all (motion), 16 DCT coefficients, as \
+            many principal components (pca), and the vae, in the open and the closed loop.
+
+            EXAMPLES:
+              pframe evaluate run clips --clips 256 --json
+              pframe evaluate run clips --i3d i3d_torchscript.pt --label-column label --subject-column subject
+              pframe evaluate --reconstruction --vae vae clips
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "The run of a diffusion model, and a data set; with --reconstruction a data set alone.",
+            valueName: "RUN DATASET"), completion: .directory)
+    var places: [String]
+
+    @Flag(help: "Evaluate the coding of residuals.")
+    var reconstruction = false
+
+    @Option(
+        name: .customLong("vae"), help: "With --reconstruction: the run of `pframe train vae`.", completion: .directory)
+    var autoencoder: FilePath?
+
+    @Option(help: "Clips at most, drawn by the seed from a larger set.")
+    var clips = 2048
+
+    @Option(help: "Clips that go through the model together.")
+    var batch = 8
+
+    @Option(help: "Steps of sampling.")
+    var steps = 50
+
+    @Option(help: "Scale of classifier-free guidance; 1 for none.")
+    var guidance = 2.0
+
+    @Option(help: "dpm-solver++, ddim or ddpm.")
+    var sampler = SamplerKind.dpm
+
+    @Option(help: "The seed of the clips that are drawn, and of their noise.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Column of metadata with the class label, for distances within classes.")
+    var labelColumn: String?
+
+    @Option(help: "Column of metadata with the subject, for distances within subjects.")
+    var subjectColumn: String?
+
+    @OptionGroup(title: "Networks") var networks: NetworkOptions
+    @OptionGroup(title: "Engine") var engine: EngineOptions
+    @OptionGroup(title: "Reporting") var report: ReportOptions
+
+    mutating func validate() throws {
+        if reconstruction {
+            if places.count != 1 { throw ValidationError("--reconstruction takes one data set") }
+            if autoencoder == nil { throw ValidationError("--reconstruction wants --vae RUN, from `pframe train vae`") }
+            if networks.lpips != nil || networks.inception != nil || networks.clip != nil {
+                throw ValidationError("--reconstruction takes --i3d alone of the networks")
+            }
+            if labelColumn != nil || subjectColumn != nil {
+                throw ValidationError("--reconstruction takes no --label-column and no --subject-column")
+            }
+        } else {
+            if places.count != 2 { throw ValidationError("give a run and a data set: evaluate RUN DATASET") }
+            if autoencoder != nil { throw ValidationError("--vae is for --reconstruction: a run holds its own vae") }
+        }
+        if clips < 2 { throw ValidationError("--clips takes 2 or more") }
+        if batch < 1 { throw ValidationError("--batch takes 1 or more") }
+        if steps < 1 { throw ValidationError("--steps takes 1 or more") }
+    }
+
+    func run() throws {
+        do throws(TrainError) {
+            try engine.open()
+            let networks = try networks.open(engine.device)
+            let evaluation = try reconstruction ? rebuild(networks) : sample(networks)
+            try show(evaluation)
+        } catch {
+            throw DataProblem(message: "error: \(error)")
+        }
+    }
+
+    private var source: ShardSource {
+        get throws(TrainError) {
+            do throws(DatasetError) {
+                let place = places[places.count - 1]
+                let source = try ShardSource(place)
+                guard case .folder = source else { return source }
+                return .folder(RawArguments.path(place))
+            } catch { throw TrainError(error) }
+        }
+    }
+
+    private func sample(_ networks: EvaluationNetworks) throws(TrainError) -> EvaluationReport {
+        let model = try TrainedDiffusion(
+            run: RawArguments.path(places[0]), precision: engine.precision, device: engine.device)
+        var options = GenerationEvaluation.Options()
+        (options.clips, options.batch, options.seed, options.guidance) = (clips, batch, seed, guidance)
+        options.sampler = SamplerOptions(kind: sampler, steps: steps)
+        (options.labelColumn, options.subjectColumn) = (labelColumn, subjectColumn)
+        let evaluation = try GenerationEvaluation(model, source, options: options, networks: networks)
+        return try follow(evaluation.count) { progress throws(TrainError) in
+            try evaluation.run(shouldStop: { Interruption.isRequested }, progress: progress)
+        }
+    }
+
+    private func rebuild(_ networks: EvaluationNetworks) throws(TrainError) -> EvaluationReport {
+        guard let autoencoder else { throw TrainError("--reconstruction wants --vae RUN") }
+        let model = try ResidualAutoencoder(run: autoencoder, precision: engine.precision, device: engine.device)
+        var options = ReconstructionEvaluation.Options()
+        (options.clips, options.batch, options.seed) = (clips, batch, seed)
+        let evaluation = try ReconstructionEvaluation(
+            model, components: PrincipalComponents(run: autoencoder), source, options: options, networks: networks)
+        return try follow(evaluation.count) { progress throws(TrainError) in
+            try evaluation.run(shouldStop: { Interruption.isRequested }, progress: progress)
+        }
+    }
+
+    /// Runs with a line of progress.
+    private func follow(
+        _ count: Int, _ body: ((Double) -> Void) throws(TrainError) -> EvaluationReport?
+    ) throws(TrainError) -> EvaluationReport {
+        let progress = Progress(weights: [max(1, count)], unit: "evaluation", counted: "clips")
+        let result = try body { progress.update(0, count: Int($0), share: $0 / Double(max(1, count))) }
+        progress.close()
+        guard let result else { throw TrainError("interrupted; what was sampled is lost") }
+        return result
+    }
+
+    private func show(_ evaluation: EvaluationReport) throws(TrainError) {
+        if report.json { return Console.output(evaluation.json.json()) }
+        Console.output(Format.table(reconstruction ? byLoop(evaluation) : byMethod(evaluation)))
+        Console.output("")
+        for (name, value) in evaluation.facts {
+            let text = value.array.map { $0.map { $0.string ?? $0.json() }.joined(separator: "; ") }
+            Console.output("\(name): \(text ?? value.string ?? value.json())")
+        }
+        for note in evaluation.notes { Console.output("note: \(note)") }
+    }
+
+    private func text(_ value: Double?, _ metric: EvaluationMetric) -> String {
+        value.map { Format.fixed($0, metric.decimals) } ?? "-"
+    }
+
+    private func byMethod(_ evaluation: EvaluationReport) -> [[String]] {
+        let metrics = evaluation.metrics
+        return [[""] + metrics.map(\.title)]
+            + evaluation.rows.map { row in [row.name] + metrics.map { text(row.values[$0], $0) } }
+    }
+
+    private func byLoop(_ evaluation: EvaluationReport) -> [[String]] {
+        let columns = evaluation.metrics.flatMap { metric in CodingLoop.allCases.reversed().map { (metric, $0) } }
+        var names: [String] = []
+        for row in evaluation.rows where !names.contains(row.name) { names.append(row.name) }
+        return [[""] + columns.map { "\($0.title) \($1.rawValue)" }]
+            + names.map { name in
+                // What knows no loop is the same in both.
+                [name] + columns.map { text((evaluation[name, $1] ?? evaluation[name])?.values[$0], $0) }
+            }
+    }
+}

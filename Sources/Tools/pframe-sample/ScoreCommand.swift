@@ -1,0 +1,77 @@
+import ArgumentParser
+import Dataset
+import EngineOptions
+import SystemPackage
+import ToolOptions
+import Train
+
+/// `pframe score` with `--clip`.
+struct ScoreCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "score",
+        abstract: "Score how well captions fit their clips, with CLIP.",
+        discussion: """
+            Writes column caption_clip: the cosine of CLIP's features of a caption with the mean of those of some of its \
+            clip's frames. The scores stand beside the shards in NAME.caption_clip.jsonl and in index.sqlite; shards stay \
+            as they are.
+
+            EXAMPLES:
+              pframe score clips --clip ViT-B-32.pt --clip-vocabulary bpe_simple_vocab_16e6.txt
+            """)
+
+    @Argument(help: "The folder of the data set.", completion: .directory)
+    var dataset: FilePath
+
+    @Option(help: "ViT-B-32.pt or model.safetensors of CLIP.", completion: .file())
+    var clip: FilePath
+
+    @Option(help: "The merges of CLIP's tokenizer: merges.txt or bpe_simple_vocab_16e6.txt.", completion: .file())
+    var clipVocabulary: FilePath
+
+    @Option(help: "Frames of a clip that CLIP looks at, from the first to the last.")
+    var frames = 4
+
+    @OptionGroup(title: "Engine") var engine: EngineOptions
+    @OptionGroup(title: "Reporting") var report: ReportOptions
+
+    private struct Result: Encodable {
+        let dataset: String
+        let column: String
+        let scored: Int
+        let undefined: Int
+    }
+
+    func validate() throws {
+        if frames < 1 { throw ValidationError("--frames takes 1 or more") }
+    }
+
+    func run() throws {
+        let summary: CLIPCaptionScores.Summary
+        do throws(TrainError) {
+            try engine.open()
+            let model = try CLIPModel(clip, merges: clipVocabulary, device: engine.device)
+            let scores = try CLIPCaptionScores(DatasetFolder(dataset), model: model, frames: frames)
+            let count = scores.count
+            let progress = Progress(weights: [max(1, count)], unit: "data set", counted: "clips")
+            let result = try scores.run(shouldStop: { Interruption.isRequested }) { done in
+                progress.update(0, count: done, share: Double(done) / Double(max(1, count)))
+            }
+            progress.close()
+            guard let result else { throw TrainError("interrupted; nothing was written") }
+            summary = result
+        } catch {
+            throw DataProblem(message: "error: \(error)")
+        }
+        if summary.undefined > 0 {
+            Console.error("warning: \(Format.quantity(summary.undefined, "clip")) without a caption get no score")
+        }
+        if report.json {
+            try Console.json(
+                Result(
+                    dataset: dataset.string, column: CaptionScores.column, scored: summary.scored,
+                    undefined: summary.undefined))
+        } else {
+            Console.output("\(dataset): \(Format.count(summary.scored)) clips scored, column \(CaptionScores.column)")
+        }
+    }
+}

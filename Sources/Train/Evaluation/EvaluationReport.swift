@@ -1,0 +1,56 @@
+public import Dataset
+
+/// What an evaluation found: a table, what it was measured with, and what there is to say of it.
+public struct EvaluationReport: Sendable {
+    /// What was measured of one way to make clips.
+    public struct Row: Sendable {
+        /// The way: `ed-vdm`, `copy-first`, `dct`.
+        public let name: String
+        /// Of a way to code residuals, the loop.
+        public let loop: CodingLoop?
+        /// The columns that it has.
+        public let values: [EvaluationMetric: Double]
+    }
+
+    /// The table.
+    public let rows: [Row]
+    /// How it was measured, in the order in which it is told.
+    public let facts: [(name: String, value: JSONValue)]
+    /// What keeps numbers from being compared, and which could not be had.
+    public let notes: [String]
+
+    /// Clips below which Fréchet distances are too large to compare with papers', which take 2,048.
+    static let enough = 2048
+
+    /// The columns that some row has, in order.
+    public var metrics: [EvaluationMetric] {
+        EvaluationMetric.allCases.filter { metric in rows.contains { $0.values[metric] != nil } }
+    }
+
+    /// The row of that name and loop.
+    public subscript(name: String, loop: CodingLoop? = nil) -> Row? {
+        rows.first { $0.name == name && $0.loop == loop }
+    }
+
+    /// How the columns are measured, whatever was evaluated.
+    static func measuring(_ networks: EvaluationNetworks) -> [(name: String, value: JSONValue)] {
+        let counting = "8-bit RGB; frame 0 is given and counts only in FVD and motion statistics"
+        let resizing = networks.resizing.isEmpty ? ["none"] : networks.resizing
+        return [("frames_counted", .text(counting)), ("resize", .list(resizing.map { .text($0) }))]
+    }
+
+    /// One object: `rows`, `protocol` and `notes`.
+    public var json: JSONValue {
+        let rows = rows.map { row in
+            var members = Dictionary(uniqueKeysWithValues: row.values.map { ($0.rawValue, JSONValue.number($1)) })
+            members["name"] = .text(row.name)
+            members["loop"] = row.loop.map { .text($0.rawValue) }
+            return JSONValue.object(members)
+        }
+        return .object([
+            "rows": .list(rows),
+            "protocol": .object(Dictionary(uniqueKeysWithValues: facts.map { ($0.name, $0.value) })),
+            "notes": .list(notes.map { .text($0) }),
+        ])
+    }
+}

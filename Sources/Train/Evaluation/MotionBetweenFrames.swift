@@ -1,0 +1,48 @@
+public import Codec
+public import MotionVectors
+
+/// The motion of a clip as block search finds it in its frames, whatever made them: so that clips of all models, and real
+/// ones, are measured alike.
+public struct MotionBetweenFrames {
+    private let search: BlockSearch
+    private let toLuma: Scaler
+
+    /// A search over frames of one size.
+    ///
+    /// - Parameter radius: the largest motion, in pixels.
+    /// - Throws: `TrainError` where FFmpeg cannot convert such frames.
+    public init(size: Size, radius: Int) throws(TrainError) {
+        var search = BlockSearch()
+        search.radius = radius
+        self.search = search
+        do throws(CodecError) { toLuma = try Scaler(from: size, .rgb24, to: size, .yuv420p) } catch {
+            throw TrainError(error)
+        }
+    }
+
+    /// The field of each frame against the one before it, blocks of 16: T−1 fields.
+    public func callAsFunction(_ frames: [RGBImage]) throws(TrainError) -> [MotionField] {
+        var pictures: [Picture] = []
+        for frame in frames {
+            do throws(CodecError) { pictures.append(try frame.converted(by: toLuma, to: .yuv420p)) } catch {
+                throw TrainError(error)
+            }
+        }
+        var fields: [MotionField] = []
+        for (frame, before) in zip(pictures.dropFirst(), pictures) {
+            fields.append(
+                withExtendedLifetime((frame, before)) {
+                    search.field(of: frame.plane(0), against: before.plane(0), previous: fields.last)
+                })
+        }
+        return fields
+    }
+
+    /// The vectors of fields one behind the other: `(T−1, h, w, 2)`, quarter-pel.
+    static func values(_ fields: [MotionField]) -> [Int16] {
+        fields.flatMap { $0.vectors.flatMap { [$0.x, $0.y] } }
+    }
+}
+
+@available(*, unavailable)
+extension MotionBetweenFrames: Sendable {}

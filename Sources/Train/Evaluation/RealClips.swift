@@ -1,0 +1,158 @@
+public import Codec
+public import Dataset
+public import MotionVectors
+
+/// A clip of a data set, whole.
+public struct RealClip: Sendable {
+    /// Key, caption and metadata.
+    public let row: ShardRow
+    /// All frames, uint8 RGB.
+    public let frames: [RGBImage]
+    /// The set's own motion of frames 1…; empty where it has none.
+    public let motion: [MotionField]
+
+    /// A clip that is known.
+    public init(row: ShardRow, frames: [RGBImage], motion: [MotionField]) {
+        (self.row, self.frames, self.motion) = (row, frames, motion)
+    }
+}
+
+/// Streams the clips of a data set as frames, whichever arrays represent them, and rebuilt exactly.
+///
+/// Takes `frames.npy`; else `first.npy`, `mv.npy` and `residual.npy`; else `first.npy` and `difference.npy`.
+public final class RealClips {
+    private enum Source { case frames, motionAndResidual, difference }
+
+    /// Pixels of a frame.
+    public let size: Size
+    /// Frames of a clip.
+    public let frames: Int
+    /// Clips of the set.
+    public let count: Int
+    /// The largest motion, in pixels.
+    public let radius: Int
+    /// Whether the set has motion of its own.
+    public let hasMotion: Bool
+    private let loader: Loader
+    private let source: Source
+
+    /// Opens a data set.
+    ///
+    /// - Parameters:
+    ///   - batch: clips of a batch.
+    ///   - seed: of the order; nil for the order in which they are stored.
+    /// - Throws: `TrainError` where there is no data set, it is empty, or its samples do not give frames.
+    public init(_ source: ShardSource, batch: Int, seed: UInt64? = nil) throws(TrainError) {
+        let (description, arrays) = try Self.arrays(source)
+        let shapes = Dictionary(uniqueKeysWithValues: arrays.map { ($0.name, $0) })
+        var options = LoaderOptions()
+        (options.batchSize, options.shuffle, options.seed) = (batch, seed != nil, seed ?? 0)
+        if let array = shapes["frames.npy"] {
+            self.source = .frames
+            options.members = ["frames.npy"] + (shapes["mv.npy"] == nil ? [] : ["mv.npy"])
+            (frames, size) = try Self.shape(array, .uint8, more: 0)
+        } else if shapes["first.npy"] != nil, shapes["mv.npy"] != nil, let array = shapes["residual.npy"] {
+            self.source = .motionAndResidual
+            options.members = ["first.npy", "mv.npy", "residual.npy"]
+            (frames, size) = try Self.shape(array, .int16, more: 1)
+        } else if shapes["first.npy"] != nil, let array = shapes["difference.npy"] {
+            self.source = .difference
+            options.members = ["first.npy", "difference.npy"]
+            (frames, size) = try Self.shape(array, .int16, more: 1)
+        } else {
+            let found = arrays.map(\.name).joined(separator: ", ")
+            throw TrainError(
+                "the data set's samples hold \(found.isEmpty ? "no arrays" : found), which give no frames: take the set "
+                    + "that `pframe build` made (of latents: the one that `pframe encode` read)")
+        }
+        hasMotion = options.members.contains("mv.npy")
+        if let first = shapes["first.npy"], self.source != .frames {
+            guard first.type == .uint8, first.shape == [size.height, size.width, 3] else { throw Self.unfit(first) }
+        }
+        if hasMotion, let motion = shapes["mv.npy"] {
+            let cells = MotionField(size: size, cellSize: 16)
+            guard motion.type == .int16, motion.shape == [frames - 1, cells.rows, cells.columns, 2] else {
+                throw Self.unfit(motion)
+            }
+        }
+        count = description.samples
+        radius = description.options["radius"]?.int ?? 15
+        loader = try reading { () throws(DatasetError) in try Loader(source, options: options) }
+    }
+
+    /// The next few clips; nil at the end of the set.
+    ///
+    /// - Throws: `TrainError` where a sample is damaged or differs from the first.
+    public func next() throws(TrainError) -> [RealClip]? {
+        guard let batch = try reading({ () throws(DatasetError) in try loader.next() }) else { return nil }
+        return (0..<batch.count).map { clip($0, of: batch) }
+    }
+
+    private func clip(_ index: Int, of batch: Batch) -> RealClip {
+        let fields = frames - 1
+        let motion =
+            hasMotion ? Self.withSample(batch, "mv.npy", index) { MotionClip.fields($0, fields, size) } : []
+        let images: [RGBImage]
+        switch source {
+        case .frames:
+            images = Self.withSample(batch, "frames.npy", index) { bytes in
+                let area = size.width * size.height * 3
+                return (0..<frames).map { image(bytes[($0 * area)..<(($0 + 1) * area)]) }
+            }
+        case .motionAndResidual:
+            let first = Self.withSample(batch, "first.npy", index) { image($0[...]) }
+            let residuals = Self.withSample(batch, "residual.npy", index) { MotionClip.residuals($0, fields) }
+            images = MotionClip(first: first, motion: motion, residuals: residuals).frames
+        case .difference:
+            let first = Self.withSample(batch, "first.npy", index) { image($0[...]) }
+            let changes = Self.withSample(batch, "difference.npy", index) { MotionClip.residuals($0, fields) }
+            images = changes.reduce(into: [first]) { frames, change in
+                frames.append(WholePixelCompensation.rebuild(frames[frames.count - 1], change))
+            }
+        }
+        return RealClip(row: batch.rows[index], frames: images, motion: motion)
+    }
+
+    private func image(_ bytes: Slice<UnsafeRawBufferPointer>) -> RGBImage {
+        RGBImage(width: size.width, height: size.height, pixels: Array(bytes))
+    }
+
+    private static func withSample<Result>(
+        _ batch: Batch, _ member: String, _ index: Int, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        batch.withArray(member) { bytes, _, _ in
+            let count = bytes.count / batch.count
+            return body(UnsafeRawBufferPointer(rebasing: bytes[(index * count)..<((index + 1) * count)]))
+        }
+    }
+
+    /// What `dataset.json` says, and the arrays of a first sample.
+    private static func arrays(
+        _ source: ShardSource
+    ) throws(TrainError) -> (DatasetDescription, [ArrayMember]) {
+        var options = LoaderOptions()
+        (options.batchSize, options.shuffle, options.prefetch, options.threads) = (1, false, 1, 1)
+        return try reading { () throws(DatasetError) in
+            let loader = try Loader(source, options: options)
+            guard let batch = try loader.next() else { throw DatasetError(path: nil, "the data set holds no samples") }
+            return (loader.dataset, batch.arrays)
+        }
+    }
+
+    private static func shape(
+        _ array: ArrayMember, _ type: NPYType, more: Int
+    ) throws(TrainError) -> (frames: Int, size: Size) {
+        guard array.type == type, array.shape.count == 4, array.shape[3] == 3, array.shape[0] + more >= 2,
+            array.shape[1] > 0, array.shape[2] > 0
+        else { throw unfit(array) }
+        return (array.shape[0] + more, Size(width: array.shape[2], height: array.shape[1]))
+    }
+
+    private static func unfit(_ array: ArrayMember) -> TrainError {
+        TrainError(
+            "\(array.name) of the data set is \(array.type.rawValue) \(array.shape): build the set with `pframe build`")
+    }
+}
+
+@available(*, unavailable)
+extension RealClips: Sendable {}

@@ -1,0 +1,127 @@
+import Codec
+public import Dataset
+import MotionVectors
+
+/// Codes the clips of a data set with each residual coder, in the open and in the closed loop, and compares what is
+/// rebuilt.
+///
+/// Rows: `copy-first`, `motion` (no residual at all), `dct`, `pca` (where the run kept its components), `vae`.
+public struct ReconstructionEvaluation {
+    /// How to evaluate.
+    public struct Options: Sendable {
+        /// Clips at most; of a larger set these are drawn by the seed.
+        public var clips = 2048
+        /// Clips that are coded together.
+        public var batch = 8
+        /// What clips are drawn.
+        public var seed: UInt64 = 0
+
+        /// What is not set is as described.
+        public init() {}
+    }
+
+    private let clips: RealClips
+    private let options: Options
+    private let networks: EvaluationNetworks
+    private let coders: [any ResidualCoder]
+    private let notes: [String]
+
+    /// Opens the data set, and looks at whether the autoencoder fits it.
+    ///
+    /// - Parameters:
+    ///   - components: of the set that the autoencoder was trained on; nil where they are not known, and `pca` is left out.
+    ///   - networks: of which I3D alone is used.
+    /// - Throws: `TrainError` where the set holds no frames, or those of another size than the autoencoder's.
+    public init(
+        _ autoencoder: ResidualAutoencoder, components: PrincipalComponents?, _ source: ShardSource, options: Options,
+        networks: EvaluationNetworks = EvaluationNetworks()
+    ) throws(TrainError) {
+        precondition(options.clips > 0 && options.batch > 0, "\(options.clips) clips by \(options.batch)")
+        clips = try RealClips(source, batch: options.batch, seed: options.seed)
+        let size = Size(width: autoencoder.options.width, height: autoencoder.options.height)
+        guard clips.size == size else {
+            throw TrainError(
+                "the data set's frames are \(clips.size), the vae's \(size): build the set with --size \(size)")
+        }
+        var coders: [any ResidualCoder] = [MotionAlone(), try LinearResidualCoder(cosine: ())]
+        if let components { coders.append(try LinearResidualCoder(components)) }
+        coders.append(autoencoder)
+        var used = EvaluationNetworks()
+        used.i3d = networks.i3d
+        (self.coders, self.options, self.networks) = (coders, options, used)
+        notes =
+            components == nil
+            ? ["no row pca: the run has no \(PrincipalComponents.fileName); train the vae anew"] : []
+    }
+
+    /// Clips that are coded.
+    public var count: Int { min(options.clips, clips.count) }
+
+    /// Codes and compares.
+    ///
+    /// - Parameters:
+    ///   - shouldStop: asked after every batch.
+    ///   - progress: told how many clips are done.
+    /// - Returns: nil where it was stopped.
+    public func run(
+        shouldStop: () -> Bool = { false }, progress: (Double) -> Void = { _ in }
+    ) throws(TrainError) -> EvaluationReport? {
+        let meter = VideoMeter(networks, motion: nil)
+        var encoders: [(name: String, encoder: ClipEncoder)] = []
+        for coder in coders {
+            encoders.append((coder.name, try ClipEncoder(coder, size: clips.size, radius: clips.radius)))
+        }
+        while meter.count < count, let batch = try clips.next() {
+            let real = Array(batch.prefix(count - meter.count))
+            let sources = real.map(\.frames)
+            let copies = sources.map { MadeClip(frames: Array(repeating: $0[0], count: $0.count)) }
+            var made = [(method: VideoMeter.Method(name: GenerationEvaluation.baseline), clips: copies)]
+            for (name, encoder) in encoders {
+                let motion = clips.hasMotion ? real.map(\.motion) : nil
+                for (loop, coded) in [
+                    (CodingLoop.open, try encoder.open(sources, motion: motion)),
+                    (CodingLoop.closed, try encoder.closed(sources)),
+                ] {
+                    made.append(
+                        (VideoMeter.Method(name: name, loop: loop), coded.map { MadeClip(frames: $0.frames) }))
+                }
+            }
+            try meter.add(real, made)
+            progress(Double(meter.count))
+            if shouldStop(), meter.count < count { return nil }
+        }
+        let (rows, problems) = meter.results()
+        let few =
+            networks.i3d != nil && meter.count < EvaluationReport.enough
+            ? ["\(meter.count) clips: an FVD of fewer than 2,048 clips is too large"] : []
+        return EvaluationReport(rows: rows, facts: facts(clips: meter.count), notes: notes + few + problems)
+    }
+
+    private func facts(clips count: Int) -> [(name: String, value: JSONValue)] {
+        [
+            ("clips", .integer(count)), ("frames", .integer(clips.frames)), ("size", .text("\(clips.size)")),
+            ("numbers_per_block", .list(coders.map { .text("\($0.name) \($0.channels)") })),
+            ("open_motion", .text(clips.hasMotion ? "the data set's" : "searched between source frames")),
+            ("radius", .integer(clips.radius)), ("seed", .integer(Int(clamping: options.seed))),
+        ] + EvaluationReport.measuring(networks)
+    }
+}
+
+@available(*, unavailable)
+extension ReconstructionEvaluation: Sendable {}
+
+/// No residual: frames are what motion alone makes of the first one.
+private struct MotionAlone: ResidualCoder {
+    let name = "motion"
+    let channels = 0
+
+    func encode(_ residual: Tensor) throws(TrainError) -> Tensor {
+        let shape = residual.shape
+        return try .zeros([shape[0], shape[1] / 16, shape[2] / 16, 1])
+    }
+
+    func decode(_ latents: Tensor) throws(TrainError) -> Tensor {
+        let shape = latents.shape
+        return try .zeros([shape[0], shape[1] * 16, shape[2] * 16, 3])
+    }
+}
