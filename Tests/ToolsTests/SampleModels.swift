@@ -14,6 +14,8 @@ struct SampleModels {
     /// The residual autoencoder.
     let autoencoder: String
 
+    /// Tests run side by side: threads of many processes would wait for one another.
+    static let alone = ["--threads", "1"]
     static let sampler = Programs.pframe.deletingLastPathComponent().appending(path: "pframe-sample")
 
     private static let made = Result { try SampleModels(folder: Programs.root.appending(path: ".build/sample-models")) }
@@ -33,26 +35,26 @@ struct SampleModels {
         try files.createDirectory(at: folder, withIntermediateDirectories: true)
         func path(_ name: String) -> String { folder.appending(path: name).path }
         func run(_ arguments: String...) throws {
-            let outcome = try Programs.run(Programs.pframe.path, arguments, limit: 300)
+            let engine = ["train", "encode"].contains(arguments[0]) ? Self.alone : []
+            let outcome = try Programs.run(Programs.pframe.path, arguments + engine, limit: 300)
             try #require(outcome.status == 0, "\(arguments): \(outcome.errors)")
         }
         try run("synth", "--output", path("videos"), "--videos", "6", "--size", "64", "--seconds", "1")
         clips = path("clips")
         try run(
             "build", path("videos"), "--captions", path("videos/captions.csv"), "--output", clips, "--size", "64",
-            "--frames", "8", "--fps", "8", "--represent", "frames,difference,motion-residual")
+            "--frames", "8", "--fps", "8", "--no-cuts", "--represent", "frames,difference,motion-residual")
         (autoencoder, edVDM, dVDM, vdm) = (path("vae"), path("ed-vdm"), path("d-vdm"), path("vdm"))
-        let few = ["--steps", "2", "--batch", "2", "--warm-up", "1", "--picture-every", "0"]
-        func train(_ model: String, _ set: String, _ output: String, _ more: String...) throws {
-            let outcome = try Programs.run(
-                Programs.pframe.path, ["train", model, set, "--output", output] + few + more, limit: 300)
-            try #require(outcome.status == 0, "\(model): \(outcome.errors)")
+        func train(_ model: String, _ set: String, _ output: String, _ text: String = "vocabulary") throws {
+            try run(
+                "train", model, set, "--output", output, "--text", text, "--steps", "2", "--batch", "2", "--warm-up",
+                "1", "--picture-every", "0")
         }
         try train("vae", clips, autoencoder)
         try run("encode", clips, "--vae", autoencoder, "--output", path("latents"))
         try train("ed-vdm", path("latents"), edVDM)
-        try train("d-vdm", clips, dVDM, "--text", "none")
-        try train("vdm", clips, vdm, "--text", "labels")
+        try train("d-vdm", clips, dVDM, "none")
+        try train("vdm", clips, vdm, "labels")
     }
 
     /// A first frame of the models' size, whose every pixel is known.

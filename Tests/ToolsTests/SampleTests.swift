@@ -3,7 +3,7 @@ import Testing
 
 /// `pframe sample`, and `pframe reconstruct` of what it made.
 @Suite struct SampleTests {
-    private static let few = ["--steps", "3"]
+    private static let few = ["--steps", "3"] + SampleModels.alone
     private static let frames = 8
 
     private func sample(_ run: String, _ output: String, _ more: [String]) throws -> Outcome {
@@ -200,7 +200,7 @@ import Testing
         guard let models = try SampleModels.ready() else { return }
         let scratch = try Scratch()
         let image = try SampleModels.image(scratch)
-        let options = ["--image", image, "--prompt", "a circle", "--count", "24", "--batch", "1", "--steps", "4"]
+        let options = ["--image", image, "--prompt", "a circle", "--count", "24", "--batch", "1"] + Self.few
         for signal in [SIGINT, SIGKILL] {
             let process = Process()
             process.executableURL = Programs.pframe
