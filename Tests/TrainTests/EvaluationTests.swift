@@ -76,14 +76,14 @@ struct EvaluationTests {
             try set.write(["frames.npy", "mv.npy"], labels: labels, subjects: subjects)
             let model = try EvaluationSet.untrained(folder.appending("run"))
             var options = GenerationEvaluation.Options()
-            (options.batch, options.seed, options.guidance) = (1, 5, 1)
-            options.sampler = SamplerOptions(kind: .ddim, steps: 2)
+            options.seed = 5
+            let sampler = try VideoSampler(model, options: SamplerOptions(kind: .ddim, steps: 2), batchSize: 1)
             (options.labelColumn, options.subjectColumn) = ("label", "subject")
             let networks = try EvaluationNetworks(
                 i3d: Self.network, lpips: Self.network, inception: Self.network, clip: nil, clipMerges: nil,
                 device: .cpu)
             let evaluation = try GenerationEvaluation(
-                model, .folder(set.folder), options: options, networks: networks)
+                sampler, .folder(set.folder), options: options, networks: networks)
             #expect(evaluation.count == 6)
             var done: [Double] = []
             let report = try #require(try evaluation.run(progress: { done.append($0) }))
@@ -95,7 +95,7 @@ struct EvaluationTests {
                 let first = set.frame(clip, 0)
                 let x = try model.model.sample(
                     first: Tensor(elements: first, type: .uint8, shape: [1, 16, 16, 3]), captions: nil,
-                    seeds: [RandomSeed(5).mixed("evaluate").mixed(set.key(clip))], options: options.sampler, guidance: 1
+                    seeds: [RandomSeed(5).mixed("evaluate").mixed(set.key(clip))], options: sampler.options, guidance: 1
                 )
                 let image = RGBImage(width: 16, height: 16, pixels: first)
                 samples.append(try model.coder.rebuild(x, first: [image])[0].frames.flatMap(\.pixels))
@@ -133,7 +133,7 @@ struct EvaluationTests {
             #expect(report.notes.contains("1 values of label have one clip and are left out: c"))
             #expect(report.notes.contains { $0.hasPrefix("6 clips: ") })
             let json = report.json
-            #expect(json["protocol"]?["sampler"] == .text("ddim") && json["protocol"]?["real_clips"] == .integer(6))
+            #expect(json["protocol"]?["guidance"] == .number(1) && json["protocol"]?["real_clips"] == .integer(6))
             #expect(json["rows"]?.array?.map { $0["name"]?.string } == ["vdm", "copy-first"])
         }
     }
@@ -145,16 +145,16 @@ struct EvaluationTests {
             try set.write(["frames.npy"], labels: Array(repeating: "a", count: 6))
             let model = try EvaluationSet.untrained(folder.appending("run"))
             var options = GenerationEvaluation.Options()
-            options.sampler.steps = 1
+            let sampler = try VideoSampler(model, options: SamplerOptions(steps: 1))
             options.subjectColumn = "who"
             let none = EvaluationNetworks()
             let columns = #expect(throws: TrainError.self) {
-                try GenerationEvaluation(model, .folder(set.folder), options: options, networks: none).run()
+                try GenerationEvaluation(sampler, .folder(set.folder), options: options, networks: none).run()
             }
             #expect(columns?.message == "the data set has no column \"who\"; it has label")
             let large = try EvaluationSet.untrained(folder.appending("large"), side: 32)
             let size = #expect(throws: TrainError.self) {
-                try GenerationEvaluation(large, .folder(set.folder), options: options, networks: none)
+                try GenerationEvaluation(VideoSampler(large), .folder(set.folder), options: options, networks: none)
             }
             #expect(size?.message.contains("build the set with --size 32x32 --frames 3") == true)
             let bare = EvaluationSet.moving(folder.appending("bare"))

@@ -45,27 +45,13 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Clips at most, drawn by the seed from a larger set.")
     var clips = 2048
 
-    @Option(help: "Clips that go through the model together.")
-    var batch = 8
-
-    @Option(help: "Steps of sampling.")
-    var steps = 50
-
-    @Option(help: "Scale of classifier-free guidance; 1 for none.")
-    var guidance = 2.0
-
-    @Option(help: "dpm-solver++, ddim or ddpm.")
-    var sampler = SamplerKind.dpm
-
-    @Option(help: "The seed of the clips that are drawn, and of their noise.")
-    var seed: UInt64 = 0
-
     @Option(help: "Column of metadata with the class label, for distances within classes.")
     var labelColumn: String?
 
     @Option(help: "Column of metadata with the subject, for distances within subjects.")
     var subjectColumn: String?
 
+    @OptionGroup(title: "Sampling") var sampling: SampleOptions
     @OptionGroup(title: "Networks") var networks: NetworkOptions
     @OptionGroup(title: "Engine") var engine: EngineOptions
     @OptionGroup(title: "Reporting") var report: ReportOptions
@@ -85,17 +71,14 @@ struct EvaluateCommand: ParsableCommand {
             if autoencoder != nil { throw ValidationError("--vae is for --reconstruction: a run holds its own vae") }
         }
         if clips < 2 { throw ValidationError("--clips takes 2 or more") }
-        if batch < 1 { throw ValidationError("--batch takes 1 or more") }
-        if steps < 1 { throw ValidationError("--steps takes 1 or more") }
     }
 
     func run() throws {
-        do throws(TrainError) {
+        do {
             try engine.open()
             let networks = try networks.open(engine.device)
-            let evaluation = try reconstruction ? rebuild(networks) : sample(networks)
-            try show(evaluation)
-        } catch {
+            show(try reconstruction ? rebuild(networks) : sample(networks))
+        } catch let error as TrainError {
             throw DataProblem(message: "error: \(error)")
         }
     }
@@ -111,14 +94,14 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
-    private func sample(_ networks: EvaluationNetworks) throws(TrainError) -> EvaluationReport {
+    private func sample(_ networks: EvaluationNetworks) throws -> EvaluationReport {
         let model = try TrainedDiffusion(
             run: RawArguments.path(places[0]), precision: engine.precision, device: engine.device)
         var options = GenerationEvaluation.Options()
-        (options.clips, options.batch, options.seed, options.guidance) = (clips, batch, seed, guidance)
-        options.sampler = SamplerOptions(kind: sampler, steps: steps)
+        (options.clips, options.seed) = (clips, sampling.seed)
         (options.labelColumn, options.subjectColumn) = (labelColumn, subjectColumn)
-        let evaluation = try GenerationEvaluation(model, source, options: options, networks: networks)
+        let evaluation = try GenerationEvaluation(
+            sampling.sampler(model), source, options: options, networks: networks)
         return try follow(evaluation.count) { progress throws(TrainError) in
             try evaluation.run(shouldStop: { Interruption.isRequested }, progress: progress)
         }
@@ -128,7 +111,7 @@ struct EvaluateCommand: ParsableCommand {
         guard let autoencoder else { throw TrainError("--reconstruction wants --vae RUN") }
         let model = try ResidualAutoencoder(run: autoencoder, precision: engine.precision, device: engine.device)
         var options = ReconstructionEvaluation.Options()
-        (options.clips, options.batch, options.seed) = (clips, batch, seed)
+        (options.clips, options.batch, options.seed) = (clips, sampling.batch, sampling.seed)
         let evaluation = try ReconstructionEvaluation(
             model, components: PrincipalComponents(run: autoencoder), source, options: options, networks: networks)
         return try follow(evaluation.count) { progress throws(TrainError) in
@@ -147,7 +130,7 @@ struct EvaluateCommand: ParsableCommand {
         return result
     }
 
-    private func show(_ evaluation: EvaluationReport) throws(TrainError) {
+    private func show(_ evaluation: EvaluationReport) {
         if report.json { return Console.output(evaluation.json.json()) }
         Console.output(Format.table(reconstruction ? byLoop(evaluation) : byMethod(evaluation)))
         Console.output("")

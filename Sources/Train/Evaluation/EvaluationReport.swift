@@ -32,6 +32,11 @@ public struct EvaluationReport: Sendable {
         rows.first { $0.name == name && $0.loop == loop }
     }
 
+    /// A seed as JSON holds it: numbers that readers of JSON would round are texts.
+    static func number(_ seed: UInt64) -> JSONValue {
+        Int(exactly: seed).map { .integer($0) } ?? .text("\(seed)")
+    }
+
     /// How the columns are measured, whatever was evaluated.
     static func measuring(_ networks: EvaluationNetworks) -> [(name: String, value: JSONValue)] {
         let counting = "8-bit RGB; frame 0 is given and counts only in FVD and motion statistics"

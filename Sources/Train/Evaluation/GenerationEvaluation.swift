@@ -10,12 +10,6 @@ public struct GenerationEvaluation {
     public struct Options: Sendable {
         /// Clips at most; of a larger set these are drawn by the seed.
         public var clips = 2048
-        /// Clips that are sampled together.
-        public var batch = 8
-        /// How clips are sampled.
-        public var sampler = SamplerOptions()
-        /// The scale of classifier-free guidance; 1 for none.
-        public var guidance = 2.0
         /// What clips are drawn, and their noise.
         public var seed: UInt64 = 0
         /// The column of metadata with the class label, for cFVD.
@@ -30,30 +24,25 @@ public struct GenerationEvaluation {
     /// The name of the row that repeats the given frame.
     public static let baseline = "copy-first"
 
-    private let model: TrainedDiffusion
     private let clips: RealClips
     private let options: Options
     private let networks: EvaluationNetworks
-    private let sampler: Sampler
+    private let sampler: VideoSampler
 
     /// Opens the data set, and looks at whether the model fits it.
     ///
     /// - Throws: `TrainError` where the set holds no frames, or those of another size than the model's.
     public init(
-        _ model: TrainedDiffusion, _ source: ShardSource, options: Options, networks: EvaluationNetworks
+        _ sampler: VideoSampler, _ source: ShardSource, options: Options, networks: EvaluationNetworks
     ) throws(TrainError) {
-        precondition(options.clips > 0 && options.batch > 0, "\(options.clips) clips by \(options.batch)")
-        clips = try RealClips(source, batch: options.batch, seed: options.seed)
-        let shape = model.model.options
-        let size = Size(width: shape.width, height: shape.height)
-        guard clips.size == size, clips.frames == shape.frames else {
+        precondition(options.clips > 0, "\(options.clips) clips")
+        clips = try RealClips(source, batch: sampler.batchSize, seed: options.seed)
+        guard clips.size == sampler.size, clips.frames == sampler.frames else {
             throw TrainError(
-                "the data set's clips have \(clips.frames) frames of \(clips.size), the model's \(shape.frames) of "
-                    + "\(size): build the set with --size \(size) --frames \(shape.frames)")
+                "the data set's clips have \(clips.frames) frames of \(clips.size), the model's \(sampler.frames) of "
+                    + "\(sampler.size): build the set with --size \(sampler.size) --frames \(sampler.frames)")
         }
-        // Wrong options are said before anything is read.
-        sampler = try Sampler(model.model.process, options.sampler)
-        (self.model, self.options, self.networks) = (model, options, networks)
+        (self.sampler, self.options, self.networks) = (sampler, options, networks)
     }
 
     /// Clips that are sampled.
@@ -62,24 +51,27 @@ public struct GenerationEvaluation {
     /// Samples and compares.
     ///
     /// - Parameters:
-    ///   - shouldStop: asked after every batch.
+    ///   - shouldStop: asked after every step of sampling.
     ///   - progress: told how many clips are done, a fraction for one that is on its way.
     /// - Returns: nil where it was stopped.
     public func run(
         shouldStop: () -> Bool = { false }, progress: (Double) -> Void = { _ in }
     ) throws(TrainError) -> EvaluationReport? {
-        let kind = VideoMeter.Method(name: model.model.options.kind.rawValue)
+        let kind = VideoMeter.Method(name: sampler.trained.model.options.kind.rawValue)
         let meter = VideoMeter(
             networks, motion: try MotionBetweenFrames(size: clips.size, radius: clips.radius),
             labelColumn: options.labelColumn, subjectColumn: options.subjectColumn)
         while meter.count < count, let batch = try clips.next() {
             let real = Array(batch.prefix(count - meter.count))
             let done = Double(meter.count)
-            let made = try sample(real) { progress(done + $0 * Double(real.count)) }
+            var made: [MadeClip] = []
+            let isWhole = try sampler.sample(
+                requests(real), shouldStop: shouldStop, progress: { progress(done + $0) },
+                made: { _, clip in made.append(clip) })
+            guard isWhole else { return nil }
             let copies = real.map { Self.copy($0.frames[0], frames: $0.frames.count) }
             try meter.add(real, [(kind, made), (VideoMeter.Method(name: Self.baseline), copies)])
             progress(Double(meter.count))
-            if shouldStop(), meter.count < count { return nil }
         }
         let (rows, notes) = meter.results()
         let few =
@@ -91,22 +83,15 @@ public struct GenerationEvaluation {
         return EvaluationReport(rows: rows, facts: facts(clips: meter.count), notes: few + notes)
     }
 
-    private func sample(
-        _ real: [RealClip], progress: (Double) -> Void
-    ) throws(TrainError) -> [MadeClip] {
-        let first = real.map { $0.frames[0] }
-        let shape = [real.count, clips.size.height, clips.size.width, 3]
-        let images = try Tensor(elements: first.flatMap(\.pixels), type: .uint8, shape: shape)
-        let tokens = try model.captions.map { reader throws(TrainError) in try reader.tokens(real.map(\.row)) }
+    private func requests(_ real: [RealClip]) -> [SampleRequest] {
         // By key, so that a clip's noise does not depend on its batch.
         let seed = RandomSeed(options.seed).mixed("evaluate")
-        let made = try withoutActuallyEscaping(progress) { progress throws(TrainError) in
-            try model.model.sample(
-                first: images, captions: tokens, seeds: real.map { seed.mixed($0.row.key) }, options: options.sampler,
-                guidance: options.guidance
-            ) { progress(Double($0) / Double(options.sampler.steps + 1)) }
+        let options = sampler.trained.model.options
+        return real.map { clip in
+            SampleRequest(
+                name: clip.row.key, first: clip.frames[0], caption: FirstFrames.caption(of: clip.row, options),
+                seed: seed.mixed(clip.row.key).value)
         }
-        return try model.coder.rebuild(made, first: first)
     }
 
     /// A clip that shows one frame; its blocks stand still.
@@ -119,14 +104,14 @@ public struct GenerationEvaluation {
 
     private func facts(clips count: Int) -> [(name: String, value: JSONValue)] {
         var facts: [(name: String, value: JSONValue)] = [
-            ("model", .text(model.model.options.kind.rawValue)), ("step", .integer(model.steps)),
+            ("model", .text(sampler.trained.model.options.kind.rawValue)), ("step", .integer(sampler.trained.steps)),
             ("real_clips", .integer(count)), ("generated_clips", .integer(count)),
             ("frames", .integer(clips.frames)), ("size", .text("\(clips.size)")),
-            ("given", .text("first frame\(model.captions == nil ? "" : ", caption")")),
-            ("sampler", .text(options.sampler.kind.rawValue)), ("steps", .integer(options.sampler.steps)),
+            ("given", .text("first frame\(sampler.trained.captions == nil ? "" : ", caption")")),
+            ("sampler", .text(sampler.options.kind.rawValue)), ("steps", .integer(sampler.options.steps)),
         ]
-        if options.sampler.eta > 0 { facts.append(("eta", .number(options.sampler.eta))) }
-        facts += [("guidance", .number(options.guidance)), ("seed", .integer(Int(clamping: options.seed)))]
+        if sampler.options.eta > 0 { facts.append(("eta", .number(sampler.options.eta))) }
+        facts += [("guidance", .number(sampler.guidance)), ("seed", EvaluationReport.number(options.seed))]
         if let column = options.labelColumn { facts.append(("label_column", .text(column))) }
         if let column = options.subjectColumn { facts.append(("subject_column", .text(column))) }
         return facts + EvaluationReport.measuring(networks)

@@ -102,7 +102,7 @@ public struct ReconstructionEvaluation {
             ("clips", .integer(count)), ("frames", .integer(clips.frames)), ("size", .text("\(clips.size)")),
             ("numbers_per_block", .list(coders.map { .text("\($0.name) \($0.channels)") })),
             ("open_motion", .text(clips.hasMotion ? "the data set's" : "searched between source frames")),
-            ("radius", .integer(clips.radius)), ("seed", .integer(Int(clamping: options.seed))),
+            ("radius", .integer(clips.radius)), ("seed", EvaluationReport.number(options.seed)),
         ] + EvaluationReport.measuring(networks)
     }
 }

@@ -47,7 +47,7 @@ public enum FirstFrames: Sendable {
     }
 
     /// What the model reads of a sample.
-    private static func caption(of row: ShardRow, _ options: DiffusionOptions) -> String {
+    static func caption(of row: ShardRow, _ options: DiffusionOptions) -> String {
         guard options.text == .labels else { return row.columns.caption }
         return row.columns.metadata[CaptionReader.labelColumn]?.string ?? ""
     }
