@@ -38,7 +38,9 @@ enum ModelCommands {
         let arguments = (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0] }
         let words = arguments.dropFirst().prefix(2).map { String(cString: $0) }
         let asksForHelp = words.first == "help"
-        guard let command = asksForHelp ? words.last : words.first, let program = program(of: command, arguments) else { return }
+        guard let command = asksForHelp ? words.last : words.first, let program = program(of: command, arguments) else {
+            return
+        }
         let path = folder().appending(program)
         path.withPlatformString { name in
             "--help".withCString { help in
