@@ -99,7 +99,9 @@ package enum Format {
     }
 
     /// `1 clip`, `1,234 clips`.
-    package static func quantity(_ value: Int, _ noun: String) -> String { "\(count(value)) \(noun)\(value == 1 ? "" : "s")" }
+    package static func quantity(_ value: Int, _ noun: String) -> String {
+        "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
+    }
 
     /// `3.2 MB`.
     package static func bytes(_ value: Int) -> String {

@@ -60,7 +60,8 @@ struct EncodeCommand: ParsableCommand {
     func run() throws {
         do throws(TrainError) {
             try engine.open()
-            let run = autoencoder.isAbsolute ? autoencoder : FilePath(WorkingFolder.path).appending(autoencoder.components)
+            let run =
+                autoencoder.isAbsolute ? autoencoder : FilePath(WorkingFolder.path).appending(autoencoder.components)
             let model = try ResidualAutoencoder(run: run, precision: engine.precision, device: engine.device)
             let set = try LatentDataset(
                 source: dataset, output: output, autoencoder: run, model: model, loop: loop, tool: "pframe 0.1.0",

@@ -88,11 +88,15 @@ final class TrainingProgress {
         guard let file = fopen("/proc/self/statm", "r") else { return 0 }
         defer { fclose(file) }
         var (size, resident) = (0, 0)
-        guard withUnsafeMutablePointer(to: &size, { size in
-            withUnsafeMutablePointer(to: &resident) { resident in
-                withVaList([size, resident]) { vfscanf(file, "%ld %ld", $0) }
-            }
-        }) == 2 else { return 0 }
+        guard
+            withUnsafeMutablePointer(
+                to: &size,
+                { size in
+                    withUnsafeMutablePointer(to: &resident) { resident in
+                        withVaList([size, resident]) { vfscanf(file, "%ld %ld", $0) }
+                    }
+                }) == 2
+        else { return 0 }
         return resident * Int(sysconf(Int32(_SC_PAGESIZE)))
     }
 }

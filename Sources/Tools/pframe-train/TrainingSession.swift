@@ -38,7 +38,8 @@ struct TrainingSession {
         progress.close()
         guard isDone else {
             throw TrainError(
-                path: output, "stopped at step \(progress.last?.step ?? loop.start); the same command goes on from there")
+                path: output,
+                "stopped at step \(progress.last?.step ?? loop.start); the same command goes on from there")
         }
         try progress.finish(json: command.report.json)
     }

@@ -33,8 +33,9 @@ public struct ClipCoder {
         switch options.kind {
         case .edVDM:
             guard let statistics else { preconditionFailure("ED-VDM standardises by statistics") }
-            let motion = try tensor(batch, "mv.npy", channels: 2).clamped(
-                Double(-4 * statistics.radius), Double(4 * statistics.radius)) * 0.25
+            let motion =
+                try tensor(batch, "mv.npy", channels: 2).clamped(
+                    Double(-4 * statistics.radius), Double(4 * statistics.radius)) * 0.25
             let latents = try tensor(batch, "latent.npy", channels: options.latentChannels)
             let means = try Tensor(statistics.means.map(Float.init))
             let factors = try Tensor(statistics.deviations.map { Float(1 / $0) })
@@ -110,7 +111,8 @@ public struct ClipCoder {
         let means = try Tensor(statistics.means.map(Float.init))
         let values = try x.to(.cpu).to(.float32) * Tensor(statistics.deviations.map(Float.init)) + means
         let motion = try values.sliced(0..<2, along: 3).clamped(
-            Double(-statistics.radius), Double(statistics.radius)).rounded().contiguous().floats()
+            Double(-statistics.radius), Double(statistics.radius)
+        ).rounded().contiguous().floats()
         let latents = try values.sliced(2..<options.channels, along: 3).contiguous()
         let (frames, shape) = (options.diffusedFrames, options.clipShape)
         let size = Size(width: options.width, height: options.height)

@@ -41,8 +41,11 @@ public struct ClipEncoder {
             let field = withExtendedLifetime(luma) {
                 search.field(of: luma.0.plane(0), against: luma.1.plane(0), previous: before)
             }
-            return (field, WholePixelCompensation.residual(
-                of: source, from: WholePixelCompensation.predict(from: rebuilt, field)))
+            return (
+                field,
+                WholePixelCompensation.residual(
+                    of: source, from: WholePixelCompensation.predict(from: rebuilt, field))
+            )
         }
     }
 
@@ -59,8 +62,11 @@ public struct ClipEncoder {
                     search.field(of: luma.0.plane(0), against: luma.1.plane(0), previous: before)
                 }
             }
-            return (field, WholePixelCompensation.residual(
-                of: source, from: WholePixelCompensation.predict(from: previous, field)))
+            return (
+                field,
+                WholePixelCompensation.residual(
+                    of: source, from: WholePixelCompensation.predict(from: previous, field))
+            )
         }
     }
 

@@ -116,8 +116,11 @@ public struct LatentDataset {
             let fields = coded[index].motion
             let latent = NPYHeader(
                 type: .float16,
-                shape: [fields.count, fields[0].rows, fields[0].columns, coded[index].latents.count / fields.count
-                    / (fields[0].rows * fields[0].columns)])
+                shape: [
+                    fields.count, fields[0].rows, fields[0].columns,
+                    coded[index].latents.count / fields.count
+                        / (fields[0].rows * fields[0].columns),
+                ])
             let motion = NPYHeader(type: .int16, shape: [fields.count, fields[0].rows, fields[0].columns, 2])
             let adding: [(name: String, bytes: [UInt8])] = [
                 ("latent.npy", latent.bytes + coded[index].latents.withUnsafeBytes { Array($0) }),

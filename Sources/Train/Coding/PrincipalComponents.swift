@@ -85,7 +85,8 @@ public struct PrincipalComponents: Sendable, Equatable {
             func solve() {
                 var (job, half): (CChar, CChar) = (CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "L")))
                 dsyevd_(
-                    &job, &half, &order, &matrix, &order, &eigenvalues, &work, &workSize, &whole, &wholeSize, &status, 1,
+                    &job, &half, &order, &matrix, &order, &eigenvalues, &work, &workSize, &whole, &wholeSize, &status,
+                    1,
                     1)
             }
             solve()

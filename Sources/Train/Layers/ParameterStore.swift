@@ -73,7 +73,8 @@ public final class ParameterStore {
         return tensor
     }
 
-    private func initial(_ name: String, _ shape: [Int], _ initialisation: Initialisation) throws(TrainError) -> Tensor {
+    private func initial(_ name: String, _ shape: [Int], _ initialisation: Initialisation) throws(TrainError) -> Tensor
+    {
         if device == .meta { return try Tensor.zeros(shape, device: .meta) }
         let own = RandomSeed(seed).mixed(name).value
         switch initialisation {

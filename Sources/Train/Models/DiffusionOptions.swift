@@ -61,13 +61,20 @@ public struct DiffusionOptions: Sendable, Equatable {
         // Attention among the pixels of a whole picture is most of what a small model takes.
         heads = kind != .edVDM && preset == .compact ? 2 : 8
         switch (kind, preset) {
-        case (.edVDM, .compact): (self.unetWidth, self.multiples, firstFrameWidths) = (32, [1, 2, 4], [16, 32, 64, 96])
-        case (.edVDM, .paper): (self.unetWidth, self.multiples, firstFrameWidths) = (192, [1, 2, 4, 8], [32, 64, 128, 192])
-        case (.edVDM, .paper64): (self.unetWidth, self.multiples, firstFrameWidths) = (192, [1, 2, 4], [32, 64, 128, 192])
-        case (.dVDM, .compact): (self.unetWidth, self.multiples, firstFrameWidths, firstFrameChannels) = (16, [1, 2, 4], [16], 16)
-        case (.dVDM, _): (self.unetWidth, self.multiples, firstFrameWidths, firstFrameChannels) = (120, [1, 2, 4, 8], [128], 64)
-        case (_, .compact): (self.unetWidth, self.multiples, firstFrameWidths, firstFrameChannels) = (16, [1, 2, 4], [], 3)
-        case (_, _): (self.unetWidth, self.multiples, firstFrameWidths, firstFrameChannels) = (120, [1, 2, 4, 8], [], 3)
+        case (.edVDM, .compact):
+            (self.unetWidth, self.multiples, firstFrameWidths) = (32, [1, 2, 4], [16, 32, 64, 96])
+        case (.edVDM, .paper):
+            (self.unetWidth, self.multiples, firstFrameWidths) = (192, [1, 2, 4, 8], [32, 64, 128, 192])
+        case (.edVDM, .paper64):
+            (self.unetWidth, self.multiples, firstFrameWidths) = (192, [1, 2, 4], [32, 64, 128, 192])
+        case (.dVDM, .compact):
+            (self.unetWidth, self.multiples, firstFrameWidths, firstFrameChannels) = (16, [1, 2, 4], [16], 16)
+        case (.dVDM, _):
+            (self.unetWidth, self.multiples, firstFrameWidths, firstFrameChannels) = (120, [1, 2, 4, 8], [128], 64)
+        case (_, .compact):
+            (self.unetWidth, self.multiples, firstFrameWidths, firstFrameChannels) = (16, [1, 2, 4], [], 3)
+        case (_, _):
+            (self.unetWidth, self.multiples, firstFrameWidths, firstFrameChannels) = (120, [1, 2, 4, 8], [], 3)
         }
         if let unetWidth { self.unetWidth = unetWidth }
         if let multiples { self.multiples = multiples }
@@ -129,9 +136,11 @@ extension DiffusionOptions {
         .object([
             "kind": .text(kind.rawValue), "preset": .text(preset.rawValue), "frames": .integer(frames),
             "height": .integer(height), "width": .integer(width), "latent_channels": .integer(latentChannels),
-            "unet_width": .integer(unetWidth), "heads": .integer(heads), "multiples": .list(multiples.map { .integer($0) }),
+            "unet_width": .integer(unetWidth), "heads": .integer(heads),
+            "multiples": .list(multiples.map { .integer($0) }),
             "first_frame_widths": .list(firstFrameWidths.map { .integer($0) }),
-            "first_frame_channels": .integer(firstFrameChannels), "first_frame_blocks": .integer(firstFrameBlocks), "text": .text(text.rawValue),
+            "first_frame_channels": .integer(firstFrameChannels), "first_frame_blocks": .integer(firstFrameBlocks),
+            "text": .text(text.rawValue),
             "text_width": .integer(textWidth), "caption_drop": .number(captionDrop),
             "schedule": .text(schedule.rawValue), "zero_terminal_snr": .bool(zeroTerminalSNR),
             "target": .text(target.rawValue), "min_snr": minSNR.map { .number($0) } ?? .null,

@@ -46,7 +46,8 @@ public final class ResidualAutoencoder {
         let (root, latent, widths) = (store.root, options.latentChannels, options.widths)
         let values = Self.block * Self.block * 3
         scale = try root.parameter("scale", [1], .constant(1.0 / 16), keepsFloat: true, isFrozen: true)
-        analysis = try Convolution(root["analysis"], 3, latent, kernel: Self.block, stride: Self.block, padding: 0,
+        analysis = try Convolution(
+            root["analysis"], 3, latent, kernel: Self.block, stride: Self.block, padding: 0,
             isFrozen: true)
         synthesis = try Linear(root["synthesis"], latent, values, isFrozen: true)
         let encoder = root["encoder"]
@@ -133,7 +134,8 @@ public final class ResidualAutoencoder {
     ///   - residual: `(N, H, W, 3)` in pixel values.
     ///   - seeds: one for each residual, for the draw from the Gaussian.
     /// - Returns: the loss, and the reconstruction's squared error in pixel values for the log.
-    public func loss(_ residual: Tensor, seeds: [RandomSeed]) throws(TrainError) -> (loss: Tensor, squaredError: Tensor) {
+    public func loss(_ residual: Tensor, seeds: [RandomSeed]) throws(TrainError) -> (loss: Tensor, squaredError: Tensor)
+    {
         let (mean, logVariance) = try encode(residual)
         let shape = mean.shape
         var draws: [Tensor] = []

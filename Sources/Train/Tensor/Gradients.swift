@@ -11,7 +11,9 @@ extension Tensor {
     }
 
     /// The same elements, unrecorded.
-    public func detached() throws(TrainError) -> Tensor { try Self.made("detaching \(shape)") { ct_detach(handle, $0) } }
+    public func detached() throws(TrainError) -> Tensor {
+        try Self.made("detaching \(shape)") { ct_detach(handle, $0) }
+    }
 
     /// Adds the gradient of this one number to every leaf that it depends on.
     public func backward() throws(TrainError) { try check(ct_backward(handle), "computing gradients") }

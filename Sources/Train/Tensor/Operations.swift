@@ -4,18 +4,22 @@ import CTorch
 extension Tensor {
     /// The same elements as another type.
     public func to(_ type: ElementType) throws(TrainError) -> Tensor {
-        type == self.type ? self : try Self.made("converting \(shape)") { ct_convert(handle, type.code, device.code, $0) }
+        type == self.type
+            ? self : try Self.made("converting \(shape)") { ct_convert(handle, type.code, device.code, $0) }
     }
 
     /// The same elements on another device.
     public func to(_ device: Device) throws(TrainError) -> Tensor {
-        device == self.device ? self : try Self.made("moving \(shape)") { ct_convert(handle, type.code, device.code, $0) }
+        device == self.device
+            ? self : try Self.made("moving \(shape)") { ct_convert(handle, type.code, device.code, $0) }
     }
 
     /// The same elements in C order with another shape; one length may be −1.
     public func reshaped(_ shape: [Int]) throws(TrainError) -> Tensor {
         let sizes = shape.map(Int64.init)
-        return try Self.made("reshaping \(self.shape) to \(shape)") { ct_reshape(handle, sizes, Int32(sizes.count), $0) }
+        return try Self.made("reshaping \(self.shape) to \(shape)") {
+            ct_reshape(handle, sizes, Int32(sizes.count), $0)
+        }
     }
 
     /// Dimensions in another order.

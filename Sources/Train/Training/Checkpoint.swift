@@ -78,7 +78,8 @@ public struct Checkpoint {
         }
         let path = file.path
         try file.withBytes(of: name) { (bytes) throws(TrainError) in
-            let finite = bytes.count % 4 == 0
+            let finite =
+                bytes.count % 4 == 0
                 && (0..<(bytes.count / 4)).allSatisfy {
                     bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self).isFinite
                 }

@@ -50,7 +50,8 @@ public struct TrainedDiffusion {
             captions = nil
         } else {
             guard let words = run.configuration["captions"] else {
-                throw TrainError(path: config, "has no vocabulary (\"captions\"): it is damaged; take a copy of the run")
+                throw TrainError(
+                    path: config, "has no vocabulary (\"captions\"): it is damaged; take a copy of the run")
             }
             captions = try CaptionReader(options.text, words, path: config)
         }

@@ -151,9 +151,11 @@ public final class TrainingLoop {
             all = exchange.totalWeight
             // A rank without clips has no notes.
             let count = notes.isEmpty ? trainee.notes : notes.count
-            let sums = try communicator.sum([loss * Double(own)] + (0..<count).map { place in
-                place < notes.count ? notes[place].value * Double(own) : 0
-            })
+            let sums = try communicator.sum(
+                [loss * Double(own)]
+                    + (0..<count).map { place in
+                        place < notes.count ? notes[place].value * Double(own) : 0
+                    })
             loss = sums[0] / all
             for place in notes.indices { notes[place].value = sums[place + 1] / all }
         } else {

@@ -48,7 +48,8 @@ public struct TrainingOptions: Sendable, Equatable {
             "learning_rate": .number(learningRate), "warm_up": .integer(warmUp), "course": .text(course.rawValue),
             "weight_decay": .number(optimiser.weightDecay), "beta1": .number(optimiser.beta1),
             "beta2": .number(optimiser.beta2), "average_decay": .number(optimiser.averageDecay),
-            "largest_norm": optimiser.largestNorm.map { .number($0) } ?? .null, "seed": .integer(Int(truncatingIfNeeded: seed)),
+            "largest_norm": optimiser.largestNorm.map { .number($0) } ?? .null,
+            "seed": .integer(Int(truncatingIfNeeded: seed)),
         ])
     }
 }
