@@ -1,0 +1,122 @@
+import Foundation
+import Testing
+
+/// `pframe train`: what it takes, that kills, ranks and accumulation change nothing, and what it refuses.
+@Suite struct TrainingTests {
+    private static let program = Programs.pframe.deletingLastPathComponent().appending(path: "pframe-train")
+
+    private static func latents(_ models: SampleModels) -> String {
+        URL(filePath: models.edVDM).deletingLastPathComponent().appending(path: "latents").path
+    }
+
+    private static func arguments(_ set: String, _ run: String, steps: Int, _ more: [String] = []) -> [String] {
+        [
+            "train", "ed-vdm", set, "--output", run, "--steps", "\(steps)", "--batch", "2", "--warm-up", "2",
+            "--picture-every", "0", "--checkpoint-every", "3", "--threads", "1",
+        ] + more
+    }
+
+    /// Loss and norm of every step of a run.
+    private func steps(_ run: String) throws -> [[Double]] {
+        let text = try String(contentsOf: URL(filePath: "\(run)/metrics.jsonl"), encoding: .utf8)
+        return try text.split(separator: "\n").map { line in
+            let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Double])
+            return try ["step", "loss", "gradient_norm"].map { try #require(row[$0]) }
+        }
+    }
+
+    @Test(arguments: [("ed-vdm", 78.0), ("d-vdm", 8611.0), ("vdm", 8814.0)])
+    func planIsThePapers(_ model: String, _ expected: Double) throws {
+        guard try SampleModels.ready() != nil else { return }
+        let outcome = try Programs.pframe("train", model, "--preset", "paper", "--plan", "--json")
+        let plan = try #require(
+            try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any], "\(outcome.errors)")
+        let found = try #require(plan["gflop_per_clip"] as? Double)
+        #expect(abs(found / expected - 1) < 0.02, "\(model): \(found) GFLOP, the paper says \(expected)")
+        #expect(try #require(plan["parameters"] as? Int) > 100_000_000)
+        #expect(try #require(plan["memory_bytes"] as? Int) > 1_000_000_000)
+    }
+
+    @Test func aKilledRunGivesTheSameLosses() throws {
+        guard let models = try SampleModels.ready() else { return }
+        let scratch = try Scratch()
+        let (whole, killed) = (scratch.path("whole"), scratch.path("killed"))
+        let set = Self.latents(models)
+        let outcome = try Programs.run(Self.program.path, Self.arguments(set, whole, steps: 12), limit: 300)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        for moment in [4, 8] {
+            let process = Process()
+            process.executableURL = Self.program
+            process.arguments = Self.arguments(set, killed, steps: 12)
+            process.standardError = FileHandle.nullDevice
+            process.standardOutput = FileHandle.nullDevice
+            try process.run()
+            let deadline = Date().addingTimeInterval(120)
+            while process.isRunning, Date() < deadline {
+                let text = (try? String(contentsOf: URL(filePath: "\(killed)/metrics.jsonl"), encoding: .utf8)) ?? ""
+                if text.split(separator: "\n").count >= moment { break }
+                usleep(1000)
+            }
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+        let last = try Programs.run(Self.program.path, Self.arguments(set, killed, steps: 12), limit: 300)
+        #expect(last.status == 0 && last.errors.contains("from step"), "\(last.errors)")
+        let (expected, found) = (try steps(whole), try steps(killed))
+        #expect(expected.count == 12 && found == expected)
+        let sums = try ["whole", "killed"].map { try scratch.data("\($0)/checkpoint.safetensors") }
+        #expect(sums[0] == sums[1])
+    }
+
+    @Test func ranksAndAccumulationAreOneLargerBatch() throws {
+        guard let models = try SampleModels.ready() else { return }
+        let scratch = try Scratch()
+        let set = Self.latents(models)
+        let one = try Programs.run(Self.program.path, Self.arguments(set, scratch.path("one"), steps: 20), limit: 300)
+        #expect(one.status == 0, "\(one.errors)")
+        let single = ["--batch", "1"]
+        let twice = try Programs.run(
+            Self.program.path,
+            Self.arguments(set, scratch.path("twice"), steps: 20, single + ["--accumulation", "2"]), limit: 300)
+        #expect(twice.status == 0, "\(twice.errors)")
+        var others = ["twice"]
+        if FileManager.default.isExecutableFile(atPath: "/usr/bin/mpirun") {
+            let root = [
+                "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "/usr/bin/mpirun", "-n", "2",
+                "--bind-to", "none", "--oversubscribe", Self.program.path,
+            ]
+            let ranks = try Programs.run(
+                "/usr/bin/env", root + Self.arguments(set, scratch.path("ranks"), steps: 20, single), limit: 300)
+            #expect(ranks.status == 0, "\(ranks.errors)")
+            others.append("ranks")
+        } else {
+            print("skipped: no mpirun here")
+        }
+        let expected = try steps(scratch.path("one"))
+        for other in others {
+            let found = try steps(scratch.path(other))
+            #expect(found.count == 20)
+            for (left, right) in zip(expected, found) {
+                #expect(abs(left[1] - right[1]) <= 1e-5 * max(1, left[1]), "\(other): \(left) and \(right)")
+            }
+        }
+    }
+
+    @Test func refusesWhatDoesNotFit() throws {
+        guard let models = try SampleModels.ready() else { return }
+        let scratch = try Scratch()
+        let set = Self.latents(models)
+        let cases: [([String], Int32, String)] = [
+            (Self.arguments(models.clips, scratch.path("a"), steps: 2), 1, "pframe encode"),
+            (["train", "vae", set, "--output", scratch.path("b"), "--steps", "1"], 1, "residual.npy"),
+            (["train", "ed-vdm", scratch.path("nowhere"), "--output", scratch.path("c")], 1, "nowhere"),
+            (["train", "ed-vdm", set], 2, "--output"),
+            (["train", "ed-vdm", set, "--output", scratch.path("d"), "--multiples", "1,2,4,8"], 1, "multiples"),
+            (["train", "ed-vdm", set, "--output", models.edVDM, "--learning-rate", "1"], 1, "learning_rate"),
+        ]
+        for (arguments, status, words) in cases {
+            let outcome = try Programs.run(Self.program.path, arguments, limit: 120)
+            #expect(outcome.status == status && outcome.errors.contains(words), "\(arguments): \(outcome.errors)")
+        }
+    }
+}
