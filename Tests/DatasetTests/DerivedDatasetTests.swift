@@ -190,7 +190,9 @@ struct DerivedDatasetTests {
             while let shard = try parts[0].next() { try make(shard) }
             #expect(try parts[0].close() != nil)
             #expect(try files(output) == files(whole))
-            let alone = try #require(throws: DatasetError.self) { try open(source.folder, output) }
+            let alone = try withExtendedLifetime(parts) {
+                try #require(throws: DatasetError.self) { try open(source.folder, output) }
+            }
             #expect(alone.message.contains("another process is writing this folder"))
         }
     }

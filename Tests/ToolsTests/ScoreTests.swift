@@ -82,7 +82,8 @@ import Testing
         #expect(try score(folder, scratch).errors.contains("is no .npy file"))
         #expect(try Programs.pframe("score", folder).status == 2)
         let clip = try Programs.pframe("score", folder, "--clip", "model.pt")
-        #expect(clip.status == 2 && clip.errors.contains("not in this version"), "\(clip.errors)")
+        #expect(clip.status == 2)
+        #expect(clip.errors.contains("clip-vocabulary") || clip.errors.contains("not installed"), "\(clip.errors)")
         #expect(!FileManager.default.fileExists(atPath: folder + "/clips-000000.caption_clip.jsonl"))
     }
 }

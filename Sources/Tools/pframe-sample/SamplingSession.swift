@@ -20,7 +20,7 @@ struct SamplingSession {
     }
 
     mutating func run(_ requests: [SampleRequest]) throws(TrainError) {
-        let pending = try folder.begin(requests)
+        let pending = try folder.begin(requests, batchSize: sampler.batchSize)
         let before = Set(requests.map(\.name)).subtracting(pending.map(\.name))
         for request in requests where before.contains(request.name) { try show(request, "up-to-date") }
         let progress = Progress(weights: pending.map { _ in 1 }, unit: "clip")

@@ -73,9 +73,10 @@ struct TrainingSession {
         members["captions"] = captions?.json
         var (statistics, autoencoder): (ClipStatistics?, FilePath?) = (nil, nil)
         if command.model == .edVDM {
+            autoencoder = try facts.autoencoder(or: command.autoencoder)
             let found = try ClipStatistics(of: source, options: shape, radius: facts.radius)
             members["statistics"] = found.json
-            (statistics, autoencoder) = (found, try facts.autoencoder(or: command.autoencoder))
+            statistics = found
         }
         let run = try make(members, communicator)
         var decoder: ResidualAutoencoder?

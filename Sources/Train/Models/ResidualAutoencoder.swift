@@ -105,7 +105,7 @@ public final class ResidualAutoencoder {
 
     /// Residuals of latents, in pixel values: `(N, H/16, W/16, latent)` to `(N, H, W, 3)`, float32.
     public func decode(_ latents: Tensor) throws(TrainError) -> Tensor {
-        let z = try latents.to(store.precision.type)
+        let z = try latents.to(store.device).to(store.precision.type)
         let energy = try Self.energy(z)
         var h = try entry(z / energy)
         for level in ups { h = try level(h) }

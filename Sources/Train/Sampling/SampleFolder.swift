@@ -49,9 +49,13 @@ public struct SampleFolder {
 
     /// Looks which requests are fulfilled: their rows are as this call would write them, and their files are there.
     ///
-    /// - Returns: those that are not; `samples.jsonl` then lists the others alone.
+    /// - Parameter batchSize: requests that are made together: products of other sizes round otherwise, so that a batch of
+    ///   which one is missing is made again as a whole, and gives the bytes that it would have given at once.
+    /// - Returns: those that are to be made; `samples.jsonl` then lists the others alone.
     /// - Throws: `TrainError` where two requests have one name, or the folder cannot be written.
-    public mutating func begin(_ requests: [SampleRequest]) throws(TrainError) -> [SampleRequest] {
+    public mutating func begin(
+        _ requests: [SampleRequest], batchSize: Int
+    ) throws(TrainError) -> [SampleRequest] {
         names = requests.map { files($0.name).name }
         guard Set(names).count == names.count else {
             throw TrainError(path: path, "two samples would have one name: keys of the data set are not unique")
@@ -59,12 +63,17 @@ public struct SampleFolder {
         let found = try table()
         rows = [:]
         var pending: [SampleRequest] = []
-        for request in requests {
-            let (files, row) = (files(request.name), row(of: request))
-            if found[files.name] == row, try isThere(files, request.first) {
-                rows[files.name] = row
+        for start in stride(from: 0, to: requests.count, by: batchSize) {
+            let batch = requests[start..<min(start + batchSize, requests.count)]
+            var done: [String: JSONValue] = [:]
+            for request in batch {
+                let (files, row) = (files(request.name), row(of: request))
+                if found[files.name] == row, try isThere(files, request.first) { done[files.name] = row }
+            }
+            if done.count == batch.count {
+                rows.merge(done) { $1 }
             } else {
-                pending.append(request)
+                pending += batch
             }
         }
         try writeTable()

@@ -3,8 +3,8 @@ import SystemPackage
 
 /// Makes clips of first frames and captions with a trained model.
 ///
-/// A clip depends on its own request alone, and not on those beside it in a batch: every clip has noise of its own, and
-/// no operation mixes clips.
+/// Every clip has noise of its own, and no operation mixes clips; so a clip follows from its request, but for the last
+/// digits, which depend on how many are computed together. The same requests, batch size and threads give the same bytes.
 public struct VideoSampler {
     /// The model.
     public let trained: TrainedDiffusion

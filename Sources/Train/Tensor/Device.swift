@@ -14,6 +14,9 @@ public enum Device: String, Sendable, CaseIterable {
     /// - Throws: `TrainError` where libtorch or the machine has none such.
     public func open() throws(TrainError) {
         try check(ct_open_device(code), "cannot use the device \(rawValue)")
+        // Until the number of threads is set, MKL takes as many as it likes for each product: sums come out in another
+        // order from run to run, and OpenMP makes its threads anew at every change.
+        Self.threads = Self.threads
     }
 
     /// Waits until the device has done what it was given.
