@@ -4,8 +4,7 @@ import SystemPackage
 /// Makes clips of first frames and captions with a trained model.
 ///
 /// Every clip has noise of its own, and no operation mixes clips; so a clip follows from its request, but for the last
-/// digits, which depend on how many are computed together. The same requests and batch size give the same bytes on one
-/// thread; several may add in another order from run to run.
+/// digits, which depend on how many are computed together. The same requests and batch size give the same clip.
 public struct VideoSampler {
     /// The model.
     public let trained: TrainedDiffusion
