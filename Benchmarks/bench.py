@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures pframe beside ffmpeg, PyAV, motion-vector-extractor and webdataset, and prints what was measured.
+"""Measures pframe beside ffmpeg, PyAV, motion-vector-extractor, webdataset and PyTorch, and prints what was measured.
 
 Needs ffmpeg with libx264 and a release build (`swift build -c release`). The Python peers are installed with pip into
 virtual environments of the work folder; without a network they are skipped. The numbers decide nothing: the exit
@@ -19,13 +19,14 @@ from clips import Clips
 from data import DataBenchmark
 from environment import Environment
 from measure import BenchmarkError, Program, announce, capture, run, run_pair
+from models import ModelBenchmark
 from report import Report, Row, machine, speed_row
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "Benchmarks" / "peers"
 PACKAGES = ("av", "numpy", "motion-vector-extractor")
 MODULES = "import av, numpy; from mvextractor.videocap import VideoCap"
-PARTS = ("extract", "search", "memory", "kernels", "build", "loader")
+PARTS = ("extract", "search", "memory", "kernels", "build", "loader", "training", "sampling")
 # Long enough for start-up to count little, short enough to wait for.
 SPEED_SECONDS = 60
 MEMORY_SECONDS = 20 * 60
@@ -187,7 +188,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--clips", type=Path, default=ROOT.parent / "shared" / "clips", metavar="DIR",
                         help="folder of real clips; a clip is generated where it has none (../shared/clips)")
     parser.add_argument("--pframe", type=Path, default=ROOT / ".build" / "release" / "pframe", metavar="PATH",
-                        help="the program, KernelBenchmark beside it (.build/release/pframe)")
+                        help="the program, KernelBenchmark and ModelBenchmark beside it (.build/release/pframe)")
     parser.add_argument("--work", type=Path, default=ROOT / ".build" / "bench", metavar="DIR",
                         help="folder for made clips, results and the virtual environment (.build/bench)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every measurement as JSON")
@@ -211,7 +212,8 @@ def measure_all(options: argparse.Namespace) -> Report:
     options.work.mkdir(parents=True, exist_ok=True)
     report = Report(machine())
     benchmark = Benchmark(options, report)
-    data = DataBenchmark(options, report, benchmark.clips)
+    data, models = DataBenchmark(options, report, benchmark.clips), ModelBenchmark(options, report)
+    owners = {"build": data, "loader": data, "training": models, "sampling": models}
     clip = "a real clip, 1280x720, 25 frames/s" if benchmark.clips.is_real else "a generated clip, 1280x720"
     length = "as it is" if options.check else f"repeated to {SPEED_SECONDS} s by copying packets"
     report.conditions += [
@@ -221,7 +223,7 @@ def measure_all(options: argparse.Namespace) -> Report:
         ("ffmpeg", capture(["ffmpeg", "-version"]).split()[2]),
     ]
     for part in [options.only] if options.only else PARTS:
-        getattr(data if part in ("build", "loader") else benchmark, part)()
+        getattr(owners.get(part, benchmark), part)()
     return report
 
 

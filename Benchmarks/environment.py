@@ -11,11 +11,13 @@ from measure import announce, capture
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment in `folder` with the packages that pip gives, and the imports that must work in it."""
+    """A virtual environment in `folder` with the packages that pip gives, the imports that must work in it, and packages
+    to take without those that they name."""
 
     folder: Path
     packages: tuple[str, ...]
     modules: str
+    bare: tuple[str, ...] = ()
 
     def python(self) -> Path | None:
         """Its interpreter; None where pip cannot install, as without a network."""
@@ -25,7 +27,10 @@ class Environment:
         announce(f"installing {', '.join(self.packages)}")
         shutil.rmtree(self.folder, ignore_errors=True)
         pip = [python, "-m", "pip", "install", "--quiet", "--retries", "1", "--disable-pip-version-check"]
-        for command in ([sys.executable, "-m", "venv", self.folder], [*pip, *self.packages]):
+        commands = [[sys.executable, "-m", "venv", self.folder], [*pip, *self.packages]]
+        if self.bare:
+            commands.append([*pip, "--no-deps", *self.bare])
+        for command in commands:
             result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
             if result.returncode:
                 print("\n".join((result.stderr or result.stdout).strip().splitlines()[-3:]), file=sys.stderr)
@@ -35,11 +40,13 @@ class Environment:
     def versions(self, python: Path) -> str:
         """The versions of its packages, and of the libavcodec inside PyAV."""
         script = (
-            "import av, sys; from importlib.metadata import version as v; "
-            "print(', '.join(f'{n} {v(n)}' for n in sys.argv[1:]) "
-            "+ '; libavcodec of av ' + '.'.join(map(str, av.library_versions['libavcodec'])))"
+            "import sys; from importlib.metadata import version as v; "
+            "print(', '.join(f'{n} {v(n)}' for n in sys.argv[1:]))\n"
+            "if 'av' in sys.argv:\n"
+            "  import av; print('; libavcodec of av', '.'.join(map(str, av.library_versions['libavcodec'])))"
         )
-        return capture([str(python), "-c", script, *self.packages]).strip()
+        names = [package.partition("=")[0] for package in (*self.packages, *self.bare)]
+        return capture([str(python), "-c", script, *names]).strip().replace("\n", "")
 
 
 def imports(python: Path, modules: str) -> bool:

@@ -35,12 +35,13 @@ class Report:
     others: list[Row] = field(default_factory=list)
     builds: list[Row] = field(default_factory=list)
     data: list[Row] = field(default_factory=list)
+    models: list[Row] = field(default_factory=list)
     kernels: str = ""
     skipped: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> list[Row]:
-        return self.speeds + self.others + self.builds + self.data
+        return self.speeds + self.others + self.builds + self.data + self.models
 
     @property
     def missed(self) -> list[Row]:
@@ -65,6 +66,8 @@ class Report:
             lines += ["", *BUILD_NOTES, "", *speed_table(self.builds)]
         if self.data:
             lines += ["", *LOAD_NOTES, "", *other_table(self.data)]
+        if self.models:
+            lines += ["", "## Models", "", *MODEL_NOTES, "", *other_table(self.models)]
         if self.kernels:
             lines += ["", "## Kernels", "", *KERNEL_NOTES, "", "```text", self.kernels.rstrip(), "```"]
         lines += ["", self.summary()]
@@ -107,6 +110,14 @@ LOAD_NOTES = [
     "read once from the page cache on two cores, in turn: pframe shuffled, checked and in batches of 8; webdataset in",
     "the order of the files, `raw` and `decode` without batches. Seconds are those inside the programs, without their",
     "start; figures are medians, and a ratio is taken run by run.",
+]
+MODEL_NOTES = [
+    "Steps on random clips, least / median / most of those inside one process after one that does not count, on two",
+    "threads: at the paper's sizes (`--preset paper`, 16 frames of 128×128), in batches of 8 where nothing else is said. A",
+    "training step is forward, backward, clipping and AdamW; a sampling step is one evaluation of the network. Unet3D is",
+    "video-diffusion-pytorch's, of the same widths, in float32 or under bfloat16 autocast, whichever is faster where",
+    "bfloat16 is compared; its attention and text differ in detail. GEMM peak: the best product of 4096×4096 matrices in the",
+    "same process and precision. Memory is the largest resident set, weights and programs included.",
 ]
 KERNEL_NOTES = [
     "C against a plain Swift loop over pointers, which the compiler vectorises for baseline x86-64, and against the",

@@ -121,6 +121,22 @@ import Testing
         #expect(!scratch.exists("none.png"))
     }
 
+    /// glibc fills what it hands out, and what is given back, with a byte.
+    @Test(arguments: ["1", "85", "170"])
+    func encodingDependsOnNoMemoryThatNothingWrote(_ filling: String) throws {
+        let scratch = try Scratch()
+        func synth(_ folder: String, _ environment: [String: String]) throws -> [Data] {
+            let outcome = try Programs.run(
+                Programs.pframe.path,
+                ["synth", "--output", scratch.path(folder), "--videos", "4", "--size", "64", "--seconds", "1"],
+                environment: environment)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return try scratch.names(in: folder).map { try scratch.data("\(folder)/\($0)") }
+        }
+        let filled = ["MALLOC_PERTURB_": filling, "MALLOC_MMAP_THRESHOLD_": "1000000000"]
+        #expect(try synth("plain", [:]) == synth("filled", filled))
+    }
+
     @Test func synthMakesTheSameFramesForTheSameSeed() throws {
         let scratch = try Scratch()
         func synth(_ folder: String, _ seed: String, _ jobs: String) throws -> [Data] {

@@ -48,12 +48,14 @@ enum Programs {
 
     /// Runs a program to its end, or kills it after `limit` seconds.
     static func run(
-        _ program: String, _ arguments: [String], limit: Double = 600, folder: URL? = nil
+        _ program: String, _ arguments: [String], limit: Double = 600, folder: URL? = nil,
+        environment: [String: String] = [:]
     ) throws -> Outcome {
         let process = Process()
         process.executableURL = URL(filePath: program)
         process.arguments = arguments
         process.currentDirectoryURL = folder
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
         let scratch = try Scratch()
         let (output, errors) = (scratch.url.appending(path: "out"), scratch.url.appending(path: "err"))

@@ -95,13 +95,9 @@ import Testing
         try make("last", "--seed", "4", "--batch", "1")
         try make("other", "--seed", "9", "--batch", "1")
         for name in ["000", "001", "002", "003", "004"] {
-            withKnownIssue("clips differ in their last digits in rare runs", isIntermittent: true) {
-                #expect(try clip("together", name) == clip("again", name), "\(name)")
-            }
+            #expect(try clip("together", name) == clip("again", name), "\(name)")
         }
-        withKnownIssue("clips differ in their last digits in rare runs", isIntermittent: true) {
-            #expect(try clip("single", "004") == clip("last", "000"))
-        }
+        #expect(try clip("single", "004") == clip("last", "000"))
         #expect(try clip("other", "000") != clip("last", "000"))
     }
 
@@ -231,9 +227,7 @@ import Testing
         }
         for number in 0..<24 {
             let name = (number < 10 ? "00" : "0") + "\(number).mp4"
-            withKnownIssue("clips differ in their last digits in rare runs", isIntermittent: true) {
-                #expect(try scratch.data("out\(SIGINT)/\(name)") == scratch.data("out\(SIGKILL)/\(name)"))
-            }
+            #expect(try scratch.data("out\(SIGINT)/\(name)") == scratch.data("out\(SIGKILL)/\(name)"))
         }
     }
 

@@ -63,12 +63,10 @@ import Testing
         let last = try Programs.run(Self.program.path, Self.arguments(set, killed, steps: 12), limit: 300)
         #expect(last.status == 0 && last.errors.contains("from step"), "\(last.errors)")
         let (expected, found) = (try steps(whole), try steps(killed))
-        #expect(expected.count == 12 && found.count == 12)
-        #expect(zip(expected, found).allSatisfy { zip($0, $1).allSatisfy { abs($0 - $1) < 1e-4 } })
+        #expect(expected.count == 12)
+        #expect(found == expected)
         let sums = try ["whole", "killed"].map { try scratch.data("\($0)/checkpoint.safetensors") }
-        withKnownIssue("sums differ in their last digits in rare runs", isIntermittent: true) {
-            #expect(sums[0] == sums[1])
-        }
+        #expect(sums[0] == sums[1])
     }
 
     @Test func ranksAndAccumulationAreOneLargerBatch() throws {

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Judges samples of moving shapes by their pixels: does the shape go where the caption says, and how near is the clip?
+
+usage: moving_shapes.py VIDEOS SAMPLES   (needs numpy, and ffmpeg)
+
+VIDEOS is what `pframe synth` wrote, with captions.csv; SAMPLES what `pframe sample --dataset` wrote of a data set of those
+videos, named by the place of the video and of the clip's first frame in it. The shape is told from the ground by colour: the ground's is a normal distribution fitted to the
+first frame, from which the shape's pixels lie far. Its centroid in the first frame and in the last gives the direction.
+Prints a line of JSON: clips; `right`, the share whose shape moved as its caption says; `real_right`, the same of the
+real videos, which proves the judge; PSNR in dB of the last frame, of samples (`psnr`) and of the first frame kept
+(`psnr_copy`), means over clips.
+"""
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+
+
+def frames(path: Path) -> np.ndarray:
+    """All frames, (T, H, W, 3) uint8."""
+    probe = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "stream=width,height", "-of", "csv=p=0"]
+    width, height = map(int, subprocess.run([*probe, path], capture_output=True, check=True, text=True).stdout.split(","))
+    decode = ["ffmpeg", "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-vsync", "passthrough", "-"]
+    raw = subprocess.run(decode, capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+
+
+class Shape:
+    """Tells a shape from the ground by colour."""
+
+    def __init__(self, frame: np.ndarray):
+        pixels = frame.reshape(-1, 3).astype(float)
+        kept = pixels
+        for _ in range(5):
+            mean, inverse = kept.mean(0), np.linalg.inv(np.cov(kept.T) + np.eye(3))
+            far = np.einsum("ni,ij,nj->n", pixels - mean, inverse, pixels - mean)
+            kept = pixels[far < np.quantile(far, 0.8)]
+        shape = pixels[far > 4 * np.quantile(far, 0.8)].mean(0)
+        self.mean, self.axis = mean, inverse @ (shape - mean)
+        self.half = 0.5 * (shape - mean) @ self.axis
+
+    def centroid(self, frame: np.ndarray) -> np.ndarray:
+        """x and y of its pixels' mean; not a number where none is left."""
+        mask = (frame.astype(float) - self.mean) @ self.axis > self.half
+        rows, columns = np.nonzero(mask)
+        return np.array([columns.mean(), rows.mean()]) if len(rows) else np.full(2, np.nan)
+
+    def went(self, clip: np.ndarray, direction: tuple[int, int]) -> bool:
+        """Whether it went more than a thirty-second of the picture that way, and less across."""
+        way = self.centroid(clip[-1]) - self.centroid(clip[0])
+        along, across = way @ direction, abs(way @ direction[::-1])
+        return bool(along > clip.shape[1] / 32 and along > across)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return 10 * np.log10(255**2 / max(np.mean((a.astype(float) - b) ** 2), 1e-9))
+
+
+def main() -> None:
+    videos, samples = map(Path, sys.argv[1:3])
+    rows = list(csv.DictReader((videos / "captions.csv").open()))
+    right, real_right, ours, copies, wrong = [], [], [], [], []
+    for path in sorted(samples.glob("*.mp4")):
+        video, first = map(int, path.stem.split("_"))
+        word = next((word for word in rows[video]["caption"].split() if word in DIRECTIONS), None)
+        clip = frames(path)
+        real = frames(videos / rows[video]["video"])[first : first + len(clip)]
+        ours.append(psnr(clip[-1], real[-1]))
+        copies.append(psnr(real[0], real[-1]))
+        if word is None:
+            continue
+        shape = Shape(real[0])
+        right.append(shape.went(clip, DIRECTIONS[word]))
+        real_right.append(shape.went(real, DIRECTIONS[word]))
+        if not right[-1]:
+            wrong.append(path.stem)
+    print(json.dumps({
+        "clips": len(ours), "directions": len(right), "right": float(np.mean(right)),
+        "real_right": float(np.mean(real_right)), "psnr": float(np.mean(ours)), "psnr_copy": float(np.mean(copies)),
+        "wrong": wrong,
+    }))
+
+
+if __name__ == "__main__":
+    main()
