@@ -18,10 +18,9 @@ PACKAGES = ("torch==2.13.*", "numpy", "einops", "einops-exts", "rotary-embedding
 BARE = ("video-diffusion-pytorch",)
 MODULES = "import torch, einops, einops_exts, rotary_embedding_torch; from importlib.metadata import version; " \
     "version('video-diffusion-pytorch')"
-# What the paper's models diffuse, of clips of 16 frames of 128×128: channels in (noisy clip and features of the first
-# frame), channels out, frames, pixels a side.
+# What the paper's models diffuse, of clips of 16 frames of 128×128: channels in, channels out, frames, pixels a side.
 ED_VDM = {"width": 192, "inputs": 34, "outputs": 18, "frames": 15, "size": 8}
-VDM = {"width": 120, "inputs": 67, "outputs": 3, "frames": 16, "size": 128}
+VDM = {"width": 120, "inputs": 3, "outputs": 3, "frames": 16, "size": 128}
 BATCH = 8
 FLOAT_TARGET = 2
 BFLOAT_TARGET = 3

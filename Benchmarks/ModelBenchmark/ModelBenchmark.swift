@@ -34,6 +34,7 @@ extension Precision: ExpressibleByArgument {}
 
     func run() throws {
         Device.threads = threads
+        try Device.cpu.open()
         var options = try DiffusionOptions(
             kind: model, preset: preset, frames: frames, height: size, width: size, unetWidth: width,
             multiples: multiples)

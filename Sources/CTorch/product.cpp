@@ -1,5 +1,6 @@
 // Matrix products, convolutions, resampling and layer normalisation.
 #include "internal.h"
+#include "small_convolution.h"
 
 #include <ATen/ops/_upsample_bicubic2d_aa.h>
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
@@ -39,8 +40,14 @@ ct_status ct_convolution(
         auto x = channelsSecond(input->value);
         int64_t rows = (x.size(2) + 2 * padding - w.size(2)) / stride + 1;
         int64_t columns = (x.size(3) + 2 * padding - w.size(3)) / stride + 1;
-        auto result = x.is_meta() ? ct::shapeOnly({x.size(0), rows, columns, w.size(0)}, x, ct::gradients(x, w) > 0)
-                                  : channelsLast(at::conv2d(x, w, ct::optional(bias), stride, padding));
+        at::Tensor result;
+        if (x.is_meta()) {
+            result = ct::shapeOnly({x.size(0), rows, columns, w.size(0)}, x, ct::gradients(x, w) > 0);
+        } else if (bias && ct::isSmallConvolution(input->value, w, stride, padding)) {
+            result = ct::smallConvolution(input->value, w, bias->value, stride, padding);
+        } else {
+            result = channelsLast(at::conv2d(x, w, ct::optional(bias), stride, padding));
+        }
         ct::count(
             2.0 * double(result.numel()) * double(w.size(1) * w.size(2) * w.size(3)), ct::gradients(input->value, w));
         return result;

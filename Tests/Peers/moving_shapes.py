@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
 """Judges samples of moving shapes by their pixels: does the shape go where the caption says, and how near is the clip?
 
-usage: moving_shapes.py VIDEOS SAMPLES   (needs numpy, and ffmpeg)
+usage: moving_shapes.py CLIPS SAMPLES   (needs numpy, and ffmpeg)
 
-VIDEOS is what `pframe synth` wrote, with captions.csv; SAMPLES what `pframe sample --dataset` wrote of a data set of those
-videos, named by the place of the video and of the clip's first frame in it. The shape is told from the ground by colour: the ground's is a normal distribution fitted to the
+CLIPS is a data set of moving shapes, with frames; SAMPLES what `pframe sample --dataset CLIPS` wrote.
+The shape is told from the ground by colour: the ground's is a normal distribution fitted to the
 first frame, from which the shape's pixels lie far. Its centroid in the first frame and in the last gives the direction.
 Prints a line of JSON: clips; `right`, the share whose shape moved as its caption says; `real_right`, the same of the
 real videos, which proves the judge; PSNR in dB of the last frame, of samples (`psnr`) and of the first frame kept
 (`psnr_copy`), means over clips.
 """
-import csv
+import io
 import json
 import subprocess
 import sys
+import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,18 @@ def frames(path: Path) -> np.ndarray:
     decode = ["ffmpeg", "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-vsync", "passthrough", "-"]
     raw = subprocess.run(decode, capture_output=True, check=True).stdout
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+
+
+def real_clips(folder: Path) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Caption, key and frames (T, H, W, 3) of every sample."""
+    for shard in sorted(folder.glob("*.tar")):
+        with tarfile.open(shard) as tar:
+            for member in tar.getmembers():
+                if member.name.endswith(".json"):
+                    key = member.name.removesuffix(".json")
+                    facts = json.load(tar.extractfile(member))
+                    pixels = np.load(io.BytesIO(tar.extractfile(f"{key}.frames.npy").read()))
+                    yield facts["caption"], key, pixels
 
 
 class Shape:
@@ -62,23 +76,23 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def main() -> None:
-    videos, samples = map(Path, sys.argv[1:3])
-    rows = list(csv.DictReader((videos / "captions.csv").open()))
+    clips, samples = map(Path, sys.argv[1:3])
     right, real_right, ours, copies, wrong = [], [], [], [], []
-    for path in sorted(samples.glob("*.mp4")):
-        video, first = map(int, path.stem.split("_"))
-        word = next((word for word in rows[video]["caption"].split() if word in DIRECTIONS), None)
+    for caption, key, real in real_clips(clips):
+        path = samples / f"{key}.mp4"
+        if not path.exists():
+            continue
         clip = frames(path)
-        real = frames(videos / rows[video]["video"])[first : first + len(clip)]
         ours.append(psnr(clip[-1], real[-1]))
         copies.append(psnr(real[0], real[-1]))
+        word = next((word for word in caption.split() if word in DIRECTIONS), None)
         if word is None:
             continue
         shape = Shape(real[0])
         right.append(shape.went(clip, DIRECTIONS[word]))
         real_right.append(shape.went(real, DIRECTIONS[word]))
         if not right[-1]:
-            wrong.append(path.stem)
+            wrong.append(key)
     print(json.dumps({
         "clips": len(ours), "directions": len(right), "right": float(np.mean(right)),
         "real_right": float(np.mean(real_right)), "psnr": float(np.mean(ours)), "psnr_copy": float(np.mean(copies)),

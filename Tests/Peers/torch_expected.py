@@ -105,6 +105,12 @@ def layer_cases() -> Cases:
         ("1x1", (2, 3, 5, 6), 9, 1, 1),
         ("4x4 of stride 2", (2, 8, 6, 4), 5, 4, 2),
         ("4x4 of stride 2, odd", (1, 7, 5, 3), 2, 4, 2),
+        ("3x3 of one pixel", (3, 1, 1, 5), 4, 3, 1),
+        ("3x3 of 2x2 pixels", (3, 2, 2, 5), 4, 3, 1),
+        ("3x3 of 1x2 pixels", (2, 1, 2, 3), 2, 3, 1),
+        ("3x3 of 2x1 pixels", (2, 2, 1, 3), 2, 3, 1),
+        ("7x7 of 2x2 pixels", (2, 2, 2, 3), 2, 7, 1),
+        ("4x4 of stride 2 of 2x2 pixels", (3, 2, 2, 3), 4, 4, 2),
     ]:
         padding = 1 if kernel == 4 else kernel // 2
         module = nn.Conv2d(shape[3], outputs, kernel, stride=stride, padding=padding)
@@ -231,6 +237,24 @@ def unet() -> tuple[Cases, dict[str, str]]:
     return cases, facts
 
 
+def autoencoder() -> Cases:
+    """A whole autoencoder: mean and logarithm of the variance, and what is decoded of the mean."""
+    cases = Cases()
+    model = fill(layers.ResidualAutoencoder(4, [8, 16, 24], 1, 16), "vae")
+    residual = values("vae/residual", (2, 32, 48, 3), 50).requires_grad_()
+    mean, variance = model.encode(first(residual))
+    outputs = {"mean": last(mean), "variance": last(variance), "decoded": last(model.decode(mean))}
+    sum((output * values(f"vae/weights.{key}", tuple(output.shape))).sum() for key, output in outputs.items()).backward()
+    for key, output in outputs.items():
+        cases.keep(f"vae/{key}", output)
+    cases.keep("vae/gradient.residual", residual.grad)
+    for name, tensor in model.named_parameters():
+        if name.startswith(("encoder", "decoder")):
+            direction = values(f"vae/direction.{name}", tuple(tensor.shape))
+            cases.keep(f"vae/summary.{name}", torch.stack([(tensor.grad * direction).sum(), tensor.grad.norm()]))
+    return cases
+
+
 def adamw() -> Cases:
     """Five steps from the same weights; the average is ((w - average) · 0.2) nearer to the weights after each."""
     cases = Cases()
@@ -261,6 +285,7 @@ def main() -> None:
     save_file(operation_cases().results, folder / "operations.safetensors")
     model, facts = unet()
     save_file(model.results, folder / "unet3d.safetensors", metadata=facts)
+    save_file(autoencoder().results, folder / "vae.safetensors")
     save_file(adamw().results, folder / "adamw.safetensors")
 
 

@@ -203,3 +203,88 @@ class UNet3D(nn.Module):
             if hasattr(level, "grow"):
                 h = level.grow(h)
         return self.output(self.last(torch.cat([h, start], 1), frames, condition))
+
+
+class AutoencoderLevel(nn.Module):
+    def __init__(self, widths: list[int], shrink: int | None = None, grow: int | None = None) -> None:
+        """Blocks from each width to the next."""
+        super().__init__()
+        self.blocks = nn.ModuleList(ResidualBlock(a, b, None) for a, b in zip(widths, widths[1:]))
+        self.shrink = nn.Conv2d(widths[-1], shrink, 4, stride=2, padding=1) if shrink else None
+        self.grow = nn.ConvTranspose2d(widths[-1], grow, 4, stride=2, padding=1) if grow else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in self.blocks:
+            x = block(x, 1)
+        for last in (self.shrink, self.grow):
+            x = x if last is None else last(x)
+        return x
+
+
+class Encoder(nn.Module):
+    def __init__(self, patch: int, widths: list[int], blocks: int, latent: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, widths[0], patch, stride=patch)
+        self.levels = nn.ModuleList()
+        for index, width in enumerate(widths):
+            last = index == len(widths) - 1
+            inputs = widths[max(0, index - 1)]
+            self.levels.append(AutoencoderLevel([inputs] + blocks * [width], shrink=None if last else width))
+        self.moments = nn.Conv2d(widths[-1], 2 * latent, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        for level in self.levels:
+            x = level(x)
+        return self.moments(x)
+
+
+class Decoder(nn.Module):
+    def __init__(self, patch: int, widths: list[int], blocks: int, latent: int) -> None:
+        super().__init__()
+        self.entry = nn.Conv2d(latent, widths[-1], 3, padding=1)
+        self.levels = nn.ModuleList()
+        for index in reversed(range(len(widths))):
+            self.levels.append(
+                AutoencoderLevel([widths[index]] * (blocks + 2), grow=widths[index - 1] if index else None))
+        self.output = nn.Conv2d(widths[0], 3 * patch * patch, 3, padding=1)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        z = self.entry(z)
+        for level in self.levels:
+            z = level(z)
+        return self.output(z)
+
+
+class ResidualAutoencoder(nn.Module):
+    """Linear maps of 16×16 blocks, fixed, and networks around them that work at unit energy."""
+
+    def __init__(self, patch: int, widths: list[int], blocks: int, latent: int) -> None:
+        super().__init__()
+        self.patch, self.latent = patch, latent
+        self.scale = nn.Parameter(torch.ones(1))
+        self.analysis = nn.Conv2d(3, latent, 16, stride=16)
+        self.synthesis = nn.Linear(latent, 16 * 16 * 3)
+        self.encoder = Encoder(patch, widths, blocks, latent)
+        self.decoder = Decoder(patch, widths, blocks, latent)
+
+    @staticmethod
+    def energy(x: torch.Tensor) -> torch.Tensor:
+        return (x.square().mean((1, 2, 3), keepdim=True) + 1e-6).sqrt()
+
+    @staticmethod
+    def pixels(x: torch.Tensor, patch: int) -> torch.Tensor:
+        """(N, p·p·3, h, w), of which each column is a block (p, p, 3), as (N, 3, h·p, w·p)."""
+        blocks = x.unflatten(1, (patch, patch, 3)).permute(0, 3, 4, 1, 5, 2)
+        return blocks.flatten(4, 5).flatten(2, 3)
+
+    def encode(self, residual: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x = residual * self.scale
+        energy = self.energy(x)
+        mean, variance = self.encoder(x / energy).chunk(2, 1)
+        return mean * energy + self.analysis(x), (variance - 4.6).clamp(-20, 10)
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        energy = self.energy(z)
+        fine = self.pixels(self.decoder(z / energy), self.patch) * energy
+        return (fine + self.pixels(self.synthesis(z.movedim(1, -1)).movedim(-1, 1), 16)) / self.scale

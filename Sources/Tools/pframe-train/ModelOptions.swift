@@ -36,10 +36,16 @@ struct ModelOptions: ParsableArguments {
     @Option(name: .customLong("min-snr"), help: "Weigh losses by min(SNR, γ) (Hang et al. 2023).")
     var minSNR: Double?
 
+    @Option(help: "Share of ed-vdm's loss that falls to motion; default: 0.5 for compact, else all channels alike.")
+    var motionShare: Double?
+
     mutating func validate() throws {
         if let frames, frames < 2 { throw ValidationError("--frames takes 2 or more") }
         if !(0...1).contains(captionDrop) { throw ValidationError("--caption-drop takes 0 to 1") }
         if let minSNR, minSNR <= 0 { throw ValidationError("--min-snr takes a number above 0") }
+        if let motionShare, !(motionShare > 0 && motionShare < 1) {
+            throw ValidationError("--motion-share takes a number between 0 and 1")
+        }
         if text == .clip { throw ValidationError("--text clip is not there yet: take vocabulary, labels or none") }
     }
 
@@ -65,6 +71,10 @@ struct ModelOptions: ParsableArguments {
         (options.text, options.captionDrop, options.schedule) = (text, captionDrop, schedule)
         if let target { options.target = target }
         (options.zeroTerminalSNR, options.minSNR) = (zeroTerminalSNR, minSNR)
+        if let motionShare {
+            guard kind == .edVDM else { throw TrainError("--motion-share is for ed-vdm, which has motion") }
+            options.motionShare = motionShare
+        }
         try options.validate()
         return options
     }

@@ -40,6 +40,8 @@ public struct DiffusionOptions: Sendable, Equatable {
     public var target: PredictionTarget
     /// γ of the min-SNR weights; nil for equal weights.
     public var minSNR: Double?
+    /// The share of ED-VDM's loss that falls to its two channels of motion; nil where every channel counts alike.
+    public var motionShare: Double?
 
     /// A model by preset.
     ///
@@ -58,8 +60,10 @@ public struct DiffusionOptions: Sendable, Equatable {
         target = preset == .compact ? .velocity : .noise
         textWidth = preset == .compact ? 128 : 512
         (firstFrameChannels, firstFrameBlocks) = (16, kind == .edVDM ? 1 : kind == .dVDM && preset != .compact ? 3 : 0)
-        // Attention among the pixels of a whole picture is most of what a small model takes.
-        heads = kind != .edVDM && preset == .compact ? 2 : 8
+        // Eight heads of 32 channels would be most of what a small model takes.
+        heads = preset == .compact ? 2 : 8
+        // Sixteen channels of latents, most of them near noise, teach a small model little about motion.
+        motionShare = kind == .edVDM && preset == .compact ? 0.5 : nil
         switch (kind, preset) {
         case (.edVDM, .compact):
             (self.unetWidth, self.multiples, firstFrameWidths) = (32, [1, 2, 4], [16, 32, 64, 96])
@@ -144,6 +148,7 @@ extension DiffusionOptions {
             "text_width": .integer(textWidth), "caption_drop": .number(captionDrop),
             "schedule": .text(schedule.rawValue), "zero_terminal_snr": .bool(zeroTerminalSNR),
             "target": .text(target.rawValue), "min_snr": minSNR.map { .number($0) } ?? .null,
+            "motion_share": motionShare.map { .number($0) } ?? .null,
         ])
     }
 
@@ -172,6 +177,7 @@ extension DiffusionOptions {
         zeroTerminalSNR = try reader.bool("zero_terminal_snr")
         target = try reader.choice("target")
         minSNR = json["min_snr"]?.double
+        motionShare = json["motion_share"]?.double
         guard !multiples.isEmpty, multiples.allSatisfy({ $0 > 0 }) else { throw reader.damaged("multiples") }
         try validate()
     }

@@ -80,8 +80,19 @@ public final class VideoDiffusion {
             noisy, condition: condition(first: first), steps: steps, text: embedding(captions, isGiven: isGiven))
         let target = try process.target(clean, noise: noise, steps: steps, frames: frames)
         return try DiffusionLoss(
-            prediction, target: target, weights: process.lossWeights(steps), frames: frames
+            weighted(prediction), target: weighted(target), weights: process.lossWeights(steps), frames: frames
         ).mean
+    }
+
+    /// Multiplies channels by the roots of their weights, whose mean is 1.
+    private func weighted(_ x: Tensor) throws(TrainError) -> Tensor {
+        guard let share = options.motionShare else { return x }
+        let (channels, motion) = (Double(options.channels), 2.0)
+        let roots = (0..<options.channels).map { channel in
+            let part = channel < Int(motion) ? share / motion : (1 - share) / (channels - motion)
+            return Float((part * channels).squareRoot())
+        }
+        return try x * Tensor(roots, shape: [options.channels]).to(x.device).to(x.type)
     }
 }
 

