@@ -9,7 +9,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PFRAME := .build/$(CONFIG)/pframe
 FUZZ_FILES ?= 2000
 
-.PHONY: deps build build-data test demo bench lint format fuzz soak sanitize clean
+.PHONY: deps build build-data test demo bench experiments lint format fuzz soak sanitize clean
 
 deps:  ## install what apt has; nothing to do when all is there
 	@missing=; for package in $(PACKAGES); do \
@@ -40,6 +40,9 @@ demo: build-data  ## make clips, extract, rebuild, prove equal, draw; build a da
 
 bench: build  ## measure against ffmpeg and the Python tools for the same: docs/benchmarks.md
 	python3 Benchmarks/bench.py --pframe $(PFRAME) --output docs/benchmarks.md $(BENCH)
+
+experiments: build  ## train, sample and judge what the pages on models report: about an hour
+	python3 Benchmarks/experiments.py --pframe $(PFRAME) $(EXPERIMENTS)
 
 lint:  ## check the formatting and that public symbols are documented
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks

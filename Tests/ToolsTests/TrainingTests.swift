@@ -37,17 +37,34 @@ import Testing
         #expect(try #require(plan["memory_bytes"] as? Int) > 1_000_000_000)
     }
 
-    @Test func aKilledRunGivesTheSameLosses() throws {
+    private static let isSoak = ProcessInfo.processInfo.environment["PFRAME_SOAK"] != nil
+    private static let mpirun = "/usr/bin/mpirun"
+    private static var hasMPI: Bool { FileManager.default.isExecutableFile(atPath: mpirun) }
+
+    /// The command of a run on so many ranks.
+    private static func command(ranks: Int, _ arguments: [String]) -> [String] {
+        let launcher = [
+            "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", mpirun, "-n", "\(ranks)", "--bind-to",
+            "none", "--oversubscribe",
+        ]
+        return (ranks > 1 ? launcher : []) + [program.path] + arguments
+    }
+
+    /// `make soak` kills more often, and a rank of two.
+    @Test(arguments: isSoak && hasMPI ? [1, 2] : [1]) func resumesAfterKills(ranks: Int) throws {
         guard let models = try SampleModels.ready() else { return }
         let scratch = try Scratch()
         let (whole, killed) = (scratch.path("whole"), scratch.path("killed"))
-        let set = Self.latents(models)
-        let outcome = try Programs.run(Self.program.path, Self.arguments(set, whole, steps: 12), limit: 300)
+        let (set, count) = (Self.latents(models), Self.isSoak ? 40 : 12)
+        func command(_ run: String) -> [String] {
+            Self.command(ranks: ranks, Self.arguments(set, run, steps: count))
+        }
+        let outcome = try Programs.run("/usr/bin/env", command(whole), limit: 300)
         #expect(outcome.status == 0, "\(outcome.errors)")
-        for moment in [4, 8] {
+        for moment in Self.isSoak ? Array(stride(from: 1, to: count - 1, by: 2)) : [4, 8] {
             let process = Process()
-            process.executableURL = Self.program
-            process.arguments = Self.arguments(set, killed, steps: 12)
+            process.executableURL = URL(filePath: "/usr/bin/env")
+            process.arguments = command(killed)
             process.standardError = FileHandle.nullDevice
             process.standardOutput = FileHandle.nullDevice
             try process.run()
@@ -57,13 +74,20 @@ import Testing
                 if text.split(separator: "\n").count >= moment { break }
                 usleep(1000)
             }
-            kill(process.processIdentifier, SIGKILL)
+            // At any point of a step.
+            usleep(.random(in: 0..<50_000))
+            if ranks == 1 {
+                kill(process.processIdentifier, SIGKILL)
+            } else {
+                // The newest process of the run is one of its ranks; the launcher ends the others.
+                _ = try Programs.run("/usr/bin/env", ["pkill", "-KILL", "-n", "-f", killed])
+            }
             process.waitUntilExit()
         }
-        let last = try Programs.run(Self.program.path, Self.arguments(set, killed, steps: 12), limit: 300)
+        let last = try Programs.run("/usr/bin/env", command(killed), limit: 300)
         #expect(last.status == 0 && last.errors.contains("from step"), "\(last.errors)")
         let (expected, found) = (try steps(whole), try steps(killed))
-        #expect(expected.count == 12)
+        #expect(expected.count == count)
         #expect(found == expected)
         let sums = try ["whole", "killed"].map { try scratch.data("\($0)/checkpoint.safetensors") }
         #expect(sums[0] == sums[1])
@@ -81,13 +105,10 @@ import Testing
             Self.arguments(set, scratch.path("twice"), steps: 20, single + ["--accumulation", "2"]), limit: 300)
         #expect(twice.status == 0, "\(twice.errors)")
         var others = ["twice"]
-        if FileManager.default.isExecutableFile(atPath: "/usr/bin/mpirun") {
-            let root = [
-                "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "/usr/bin/mpirun", "-n", "2",
-                "--bind-to", "none", "--oversubscribe", Self.program.path,
-            ]
+        if Self.hasMPI {
             let ranks = try Programs.run(
-                "/usr/bin/env", root + Self.arguments(set, scratch.path("ranks"), steps: 20, single), limit: 300)
+                "/usr/bin/env",
+                Self.command(ranks: 2, Self.arguments(set, scratch.path("ranks"), steps: 20, single)), limit: 300)
             #expect(ranks.status == 0, "\(ranks.errors)")
             others.append("ranks")
         } else {

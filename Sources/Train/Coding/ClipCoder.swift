@@ -36,7 +36,7 @@ public struct ClipCoder {
             let motion =
                 try tensor(batch, "mv.npy", channels: 2).clamped(
                     Double(-4 * statistics.radius), Double(4 * statistics.radius)) * 0.25
-            let latents = try tensor(batch, "latent.npy", channels: options.latentChannels)
+            let latents = try Companding.compressed(tensor(batch, "latent.npy", channels: options.latentChannels))
             let means = try Tensor(statistics.means.map(Float.init))
             let factors = try Tensor(statistics.deviations.map { Float(1 / $0) })
             return try (Tensor.concatenated([motion, latents], along: 3) - means) * factors
@@ -113,7 +113,7 @@ public struct ClipCoder {
         let motion = try values.sliced(0..<2, along: 3).clamped(
             Double(-statistics.radius), Double(statistics.radius)
         ).rounded().contiguous().floats()
-        let latents = try values.sliced(2..<options.channels, along: 3).contiguous()
+        let latents = try Companding.expanded(values.sliced(2..<options.channels, along: 3).contiguous())
         let (frames, shape) = (options.diffusedFrames, options.clipShape)
         let size = Size(width: options.width, height: options.height)
         let cells = shape[1] * shape[2]

@@ -22,10 +22,12 @@ public struct ClipEncoder {
     private let toLuma: Scaler
 
     /// An encoder for frames of one size.
-    public init(_ coder: any ResidualCoder, size: Size, radius: Int) throws(TrainError) {
+    ///
+    /// - Parameter coherence: of the search for motion (`BlockSearch.coherence`).
+    public init(_ coder: any ResidualCoder, size: Size, radius: Int, coherence: Double = 0) throws(TrainError) {
         (self.coder, self.size) = (coder, size)
         var search = BlockSearch()
-        search.radius = radius
+        (search.radius, search.coherence) = (radius, coherence)
         self.search = search
         do throws(CodecError) { toLuma = try Scaler(from: size, .rgb24, to: size, .yuv420p) } catch {
             throw TrainError(error)

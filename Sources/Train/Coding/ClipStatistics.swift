@@ -18,7 +18,7 @@ public struct ClipStatistics: Sendable, Equatable {
     /// Samples that are looked at; more change the third digit at most.
     static let samples = 4096
 
-    /// Measures the motion (in pixels) and latents of a data set.
+    /// Measures the motion (in pixels) and latents (compressed) of a data set.
     ///
     /// - Throws: `TrainError` where the set cannot be read or has no latents.
     public init(of source: ShardSource, options: DiffusionOptions, radius: Int) throws(TrainError) {
@@ -44,8 +44,9 @@ public struct ClipStatistics: Sendable, Equatable {
                 batch.withArray("latent.npy") { bytes, _, _ in
                     for (index, value) in bytes.bindMemory(to: Float16.self).enumerated() {
                         let channel = 2 + index % options.latentChannels
-                        sums[channel] += Double(value)
-                        squares[channel] += Double(value) * Double(value)
+                        let diffused = Companding.compressed(Double(value))
+                        sums[channel] += diffused
+                        squares[channel] += diffused * diffused
                     }
                 }
             }
