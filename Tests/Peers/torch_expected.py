@@ -241,10 +241,10 @@ def autoencoder() -> Cases:
     """A whole autoencoder: mean and logarithm of the variance, and what is decoded of the mean."""
     cases = Cases()
     model = fill(layers.ResidualAutoencoder(4, [8, 16, 24], 1, 16), "vae")
-    residual = values("vae/residual", (2, 32, 48, 3), 50).requires_grad_()
+    residual = values("vae/residual", (2, 32, 48, 3), 5).requires_grad_()
     mean, variance = model.encode(first(residual))
     outputs = {"mean": last(mean), "variance": last(variance), "decoded": last(model.decode(mean))}
-    sum((output * values(f"vae/weights.{key}", tuple(output.shape))).sum() for key, output in outputs.items()).backward()
+    sum((output * values(f"vae/weights.{key}", tuple(output.shape), 0.1)).sum() for key, output in outputs.items()).backward()
     for key, output in outputs.items():
         cases.keep(f"vae/{key}", output)
     cases.keep("vae/gradient.residual", residual.grad)

@@ -9,16 +9,17 @@ import Testing
             return
         }
         let scratch = try Scratch()
-        func run(_ arguments: [String]) throws {
+        func run(_ arguments: [String], allowing status: Int32 = 0) throws {
             let outcome = try Programs.run(Programs.pframe.path, arguments, limit: 900)
-            try #require(outcome.status == 0, "\(arguments): \(outcome.errors)")
+            try #require([0, status].contains(outcome.status), "\(arguments): \(outcome.errors)")
         }
-        let videos = ["--size", "64", "--fps", "8", "--seconds", "1.1", "--output"]
+        let videos = ["--size", "64", "--fps", "8", "--seconds", "1.3", "--output"]
         let build = ["--size", "64", "--frames", "8", "--motion-source", "search", "--output"]
         for (name, count, seed) in [("train", "300", "1"), ("held-out", "40", "2")] {
             try run(["synth", "--videos", count, "--seed", seed] + videos + [scratch.path(name)])
             let captions = ["--captions", scratch.path("\(name)/captions.csv")]
-            try run(["build", scratch.path(name)] + captions + build + [scratch.path("\(name)-clips")])
+            // Videos with a cut are too short for a clip: the set is built without them, and build says so.
+            try run(["build", scratch.path(name)] + captions + build + [scratch.path("\(name)-clips")], allowing: 1)
         }
         let (clips, held) = (scratch.path("train-clips"), scratch.path("held-out-clips"))
         func output(_ name: String) -> [String] { ["--output", scratch.path(name), "--threads", "1"] }
