@@ -1,4 +1,4 @@
-"""The parts of the benchmark that concern models: steps of training and of sampling, beside the 3D U-Net that people use."""
+"""The parts of the benchmark that concern models: steps of training and sampling, beside the 3D U-Net that people use."""
 
 import argparse
 import json
@@ -13,11 +13,11 @@ from measure import CORES, BenchmarkError, Program, Spread, announce, run
 from report import Report, Row
 
 PEERS = Path(__file__).resolve().parent / "peers"
-PACKAGES = ("torch==2.13.*", "numpy", "einops", "einops-exts", "rotary-embedding-torch", "tqdm")
+PACKAGES = ("torch==2.13.*", "numpy", "einops", "einops-exts", "rotary-embedding-torch", "tqdm", "pillow")
 # It wants torchvision for its data set, of which nothing is used here.
 BARE = ("video-diffusion-pytorch",)
-MODULES = "import torch, einops, einops_exts, rotary_embedding_torch; from importlib.metadata import version; " \
-    "version('video-diffusion-pytorch')"
+MODULES = "import torch, einops, einops_exts, rotary_embedding_torch, tqdm, PIL; " \
+    "from importlib.metadata import version; version('video-diffusion-pytorch')"
 # What the paper's models diffuse, of clips of 16 frames of 128×128: channels in, channels out, frames, pixels a side.
 ED_VDM = {"width": 192, "inputs": 34, "outputs": 18, "frames": 15, "size": 8}
 VDM = {"width": 120, "inputs": 3, "outputs": 3, "frames": 16, "size": 128}
@@ -94,6 +94,8 @@ class ModelBenchmark:
                 continue
             latents = self.ours("ed-vdm", batch, ["--sampling"])
             pixels = self.ours("vdm", batch, ["--sampling"], runs=min(self.options.runs, 2 if batch == 1 else 1))
+            if not pixels:
+                continue
             ratios = [
                 ("arithmetic", pixels.gflop / latents.gflop, FLOP_TARGET, f"{latents.gflop / batch:.1f} and "
                     f"{pixels.gflop / batch:.0f} GFLOP a clip"),
@@ -127,25 +129,25 @@ class ModelBenchmark:
         text = f"{ratio:.2f}x: {ours['float32'].memory / 1e6:.0f}, Unet3D {peers['float32'].memory / 1e6:.0f} MB"
         self.row(f"ED-VDM {part}, float32, peak memory beside Unet3D", text, None, ratio)
 
-    def ours(self, model: str, batch: int, flags: Sequence[str], runs: int | None = None) -> Steps:
+    def ours(self, model: str, batch: int, flags: Sequence[str], runs: int | None = None) -> Steps | None:
         command = [self.program, model, "--preset", "paper", "--batch", str(batch), "--threads", str(self.threads),
                    "--runs", str(runs or self.options.runs), *flags]
         return self.steps(f"{model}, batch {batch} {' '.join(flags)}", command)
 
     def peer(self, shape: dict[str, int], batch: int, flags: Sequence[str], runs: int | None = None) -> Steps | None:
-        """None where its first steps do not end: without AMX, PyTorch's gradients of bfloat16 convolutions take minutes."""
+        """None where its first steps do not end: without AMX, gradients of bfloat16 convolutions take PyTorch minutes."""
         words = [word for name, value in shape.items() for word in (f"--{name}", str(value))]
         limit = ["timeout", str(PEER_LIMIT)] if "--bfloat16" in flags else []
-        command = [*limit, self.python, PEERS / "unet3d_step.py", *words, "--batch", str(batch), "--threads", str(self.threads),
-                   "--runs", str(runs or self.options.runs), *flags]
+        command = [*limit, self.python, PEERS / "unet3d_step.py", *words, "--batch", str(batch),
+                   "--threads", str(self.threads), "--runs", str(runs or self.options.runs), *flags]
         return self.steps(f"Unet3D, batch {batch} {' '.join(flags)}", command)
 
     def steps(self, name: str, command: Sequence[str | Path]) -> Steps | None:
         announce(name)
-        # 124 is timeout's own status.
-        usage = run(Program(name, command, cores=self.threads), (0, 124) if command[0] == "timeout" else (0,))
+        # 124 is timeout's own status; the kernel kills what takes more memory than there is.
+        usage = run(Program(name, command, cores=self.threads), (0, -9, 124) if command[0] == "timeout" else (0, -9))
         if not usage.output:
-            self.report.skipped.append(f"{name}: no answer within {PEER_LIMIT} s")
+            self.report.skipped.append(f"{name}: more memory than there is, or no answer within {PEER_LIMIT} s")
             return None
         try:
             found = json.loads(usage.output)

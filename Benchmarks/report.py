@@ -114,10 +114,11 @@ LOAD_NOTES = [
 MODEL_NOTES = [
     "Steps on random clips, least / median / most of those inside one process after one that does not count, on two",
     "threads: at the paper's sizes (`--preset paper`, 16 frames of 128×128), in batches of 8 where nothing else is said. A",
-    "training step is forward, backward, clipping and AdamW; a sampling step is one evaluation of the network. Unet3D is",
-    "video-diffusion-pytorch's, of the same widths, in float32 or under bfloat16 autocast, whichever is faster where",
-    "bfloat16 is compared; its attention and text differ in detail. GEMM peak: the best product of 4096×4096 matrices in the",
-    "same process and precision. Memory is the largest resident set, weights and programs included.",
+    "training step is forward, backward, clipping, AdamW and the moving average of weights; a sampling step is one",
+    "evaluation of the network. Unet3D is video-diffusion-pytorch's, of the same widths, in float32 or under bfloat16",
+    "autocast, whichever is faster where bfloat16 is compared; its attention and text differ in detail. GEMM peak: the",
+    "best product of 4096×4096 matrices in the same process and precision. Memory is the largest resident set, weights",
+    "and programs included.",
 ]
 KERNEL_NOTES = [
     "C against a plain Swift loop over pointers, which the compiler vectorises for baseline x86-64, and against the",

@@ -37,6 +37,7 @@ model = Unet3D(
     dim=options.width, dim_mults=tuple(int(m) for m in options.multiples.split(",")), channels=options.inputs,
     out_dim=options.outputs)
 optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+average = [] if options.sampling else [parameter.detach().clone() for parameter in model.parameters()]
 x = torch.randn(options.batch, options.inputs, options.frames, options.size, options.size)
 target = torch.randn(options.batch, options.outputs, options.frames, options.size, options.size)
 steps = torch.randint(0, 1000, (options.batch,))
@@ -52,6 +53,7 @@ def step():
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
+    torch._foreach_lerp_(average, [parameter.detach() for parameter in model.parameters()], 0.001)
 
 
 with FlopCounterMode(display=False) as counter:
