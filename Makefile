@@ -41,7 +41,7 @@ demo: build-data  ## make clips, extract, rebuild, prove equal, draw; build a da
 bench: build  ## measure against ffmpeg and the Python tools for the same: docs/benchmarks.md
 	python3 Benchmarks/bench.py --pframe $(PFRAME) --output docs/benchmarks.md $(BENCH)
 
-experiments: build  ## train, sample and judge what the pages on models report: about an hour
+experiments: build  ## train, sample and judge what the pages on models report: takes long
 	python3 Benchmarks/experiments.py --pframe $(PFRAME) $(EXPERIMENTS)
 
 lint:  ## check the formatting and that public symbols are documented
