@@ -7,6 +7,7 @@
 #include <c10/util/Exception.h>
 #include <cpuinfo.h>
 #include <dlfcn.h>
+#include <climits>
 #include <malloc.h>
 
 namespace ct {

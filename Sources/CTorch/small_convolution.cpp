@@ -105,11 +105,14 @@ namespace ct {
 bool isSmallConvolution(const at::Tensor &input, const at::Tensor &weight, int64_t stride, int64_t padding) {
     if (!input.is_cpu() || weight.size(2) < 3 || !weight.is_contiguous(at::MemoryFormat::ChannelsLast)) return false;
     Shape shape(input, weight, stride, padding);
+    // What does not fit is left to conv2d to refuse; with less padding than kernel every output pixel has taps.
+    bool fits = weight.size(3) == shape.kernel && padding < shape.kernel
+        && std::min(shape.height, shape.width) + 2 * padding >= shape.kernel;
+    if (!fits) return false;
     bool isOne = shape.height * shape.width == 1 && shape.rows * shape.columns == 1;
     // Sums of several products are kept in float32 alone.
     if (input.scalar_type() != at::kFloat && !isOne) return false;
-    return shape.images > 0 && std::max({shape.height, shape.width, shape.rows, shape.columns}) <= largest
-        && std::min(shape.rows, shape.columns) > 0;
+    return shape.images > 0 && std::max({shape.height, shape.width, shape.rows, shape.columns}) <= largest;
 }
 
 at::Tensor smallConvolution(

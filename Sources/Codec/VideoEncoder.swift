@@ -89,8 +89,8 @@ struct VideoEncoder: ~Copyable {
     }
 }
 
-/// x264's AVX-512 code reads memory that nothing wrote, and decides by it, where the width is no multiple of 128: the same
-/// pictures give other bytes from run to run. Its AVX2 code does not; it takes a tenth longer.
+/// x264's AVX-512 code reads memory that nothing wrote, and decides by it, at most sizes of pictures: the same pictures
+/// give other bytes from run to run. Its AVX2 code does not; it takes a tenth longer.
 private let sameBytes = av_get_cpu_flags() & AV_CPU_FLAG_AVX512 != 0 ? "asm=avx2" : ""
 
 /// Slices of an FFV1 picture, which may be coded in parallel. Odd and tiny pictures cannot be cut: libavcodec takes one

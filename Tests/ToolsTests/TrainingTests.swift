@@ -61,6 +61,7 @@ import Testing
         }
         let outcome = try Programs.run("/usr/bin/env", command(whole), limit: 300)
         #expect(outcome.status == 0, "\(outcome.errors)")
+        var interrupted = 0
         for moment in Self.isSoak ? Array(stride(from: 1, to: count - 1, by: 2)) : [4, 8] {
             let process = Process()
             process.executableURL = URL(filePath: "/usr/bin/env")
@@ -83,7 +84,9 @@ import Testing
                 _ = try Programs.run("/usr/bin/env", ["pkill", "-KILL", "-n", "-f", killed])
             }
             process.waitUntilExit()
+            if process.terminationStatus != 0 { interrupted += 1 }
         }
+        #expect(interrupted > 0, "no run was killed")
         let last = try Programs.run("/usr/bin/env", command(killed), limit: 300)
         #expect(last.status == 0 && last.errors.contains("from step"), "\(last.errors)")
         let (expected, found) = (try steps(whole), try steps(killed))

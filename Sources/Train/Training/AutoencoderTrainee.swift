@@ -171,7 +171,7 @@ struct Residuals {
                     let from = symmetry.mirrorsRows ? height - 1 - r : r
                     let place = (from * width + (symmetry.mirrorsColumns ? width - 1 - c : c)) * 3
                     let to = (row * width + column) * 3
-                    for channel in 0..<3 { target[to + channel] = sign * source[place + channel] }
+                    for channel in 0..<3 { target[to + channel] = sign &* source[place + channel] }
                 }
             }
             count = source.count
