@@ -12,6 +12,17 @@ INLINE uint32_t sad(const uint8_t *a, ptrdiff_t a_stride, const uint8_t *b, ptrd
     return sum;
 }
 
+INLINE uint32_t sse(const uint8_t *a, ptrdiff_t a_stride, const uint8_t *b, ptrdiff_t b_stride, int w, int h) {
+    uint32_t sum = 0;
+    for (int row = 0; row < h; row++, a += a_stride, b += b_stride)
+        for (int column = 0; column < w; column++) {
+            // Of 16 bits, so that the compiler multiplies and adds pairs at once (pmaddwd).
+            int16_t difference = (int16_t)(a[column] - b[column]);
+            sum += (uint32_t)(difference * difference);
+        }
+    return sum;
+}
+
 INLINE uint32_t sad_average(const uint8_t *block, ptrdiff_t block_stride, const uint8_t *a, ptrdiff_t a_stride,
                             const uint8_t *b, ptrdiff_t b_stride, int w, int h) {
     uint32_t sum = 0;
@@ -30,6 +41,11 @@ KERNEL uint32_t pframe_sad(const uint8_t *a, ptrdiff_t a_stride, const uint8_t *
     if (w == 16) return sad(a, a_stride, b, b_stride, 16, h);
     if (w == 8) return sad(a, a_stride, b, b_stride, 8, h);
     return sad(a, a_stride, b, b_stride, w, h);
+}
+
+KERNEL uint32_t pframe_sse(const uint8_t *a, ptrdiff_t a_stride, const uint8_t *b, ptrdiff_t b_stride, int w, int h) {
+    if (w == 48) return sse(a, a_stride, b, b_stride, 48, h);
+    return sse(a, a_stride, b, b_stride, w, h);
 }
 
 KERNEL uint32_t pframe_sad_average(const uint8_t *block, ptrdiff_t block_stride, const uint8_t *a, ptrdiff_t a_stride,

@@ -95,15 +95,6 @@ struct BlockMatcher {
         descend(Self.square)
     }
 
-    /// Takes the best of the offsets given, the first of equals, unless the best so far is better by so many levels a pixel.
-    mutating func prefer(_ offsets: [SIMD2<Int>], over levels: Double) {
-        var limit = bestSAD + UInt32(levels * Double(width * height)) + 1
-        for offset in offsets where abs(offset.x) <= search.radius && abs(offset.y) <= search.radius {
-            let value = sad(offset)
-            if value < limit { (best, bestSAD, limit) = (offset, value, value) }
-        }
-    }
-
     private mutating func attempt(_ offset: SIMD2<Int>) {
         guard abs(offset.x) <= search.radius, abs(offset.y) <= search.radius else { return }
         let value = sad(offset)

@@ -19,9 +19,6 @@ public struct BlockSearch: Sendable {
     public var radius = 15
     /// How to search.
     public var method = Method.fast
-    /// Grey levels a pixel by which a vector of its own must match better than no motion, or that of a neighbour or of the
-    /// frame before: 0 for the least SAD alone. Where ground is uncovered nothing matches, and the least SAD is noise.
-    public var coherence = 0.0
 
     /// The paper's settings: blocks of 16, radius 15.
     public init() {}
@@ -49,13 +46,10 @@ public struct BlockSearch: Sendable {
             for cell in cells {
                 let (column, row) = (cell % field.columns, cell / field.columns)
                 matcher.move(to: column * blockSize, row * blockSize)
-                let guesses =
-                    method == .fast || coherence > 0 ? guesses(for: cell, column, row, field, previous) : []
                 switch method {
                 case .full: matcher.searchAll()
-                case .fast: matcher.searchFast(guesses)
+                case .fast: matcher.searchFast(guesses(for: cell, column, row, field, previous))
                 }
-                if coherence > 0 { matcher.prefer([.zero] + guesses, over: coherence) }
                 field.vectors[cell] = SIMD2(Int16(matcher.best.x * 4), Int16(matcher.best.y * 4))
                 field.mask[cell] = 1
             }

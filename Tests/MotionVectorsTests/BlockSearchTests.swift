@@ -97,31 +97,6 @@ struct BlockSearchTests {
         #expect(Double(fastSum) < 0.5 * Double(stillSum))
     }
 
-    @Test("coherence costs no block more than it says, and leaves noise without vectors", arguments: [0.5, 2, 8])
-    func coherence(levels: Double) throws {
-        let (width, height) = (120, 96)
-        let (noise, other) = (Pixels.noise(width, height, seed: 8), Pixels.noise(width, height, seed: 9))
-        // The left half moves, the right half is covered anew: nothing there matches.
-        let frame = Pixels(width, height) { x, y in x < 64 ? clouds(x + 5, y) : noise.at(x, y) / 8 + 90 }
-        let reference = Pixels(width, height) { x, y in x < 80 ? clouds(x, y) : other.at(x, y) / 8 + 90 }
-        var search = BlockSearch()
-        search.method = .full
-        let full = try frame.withPlane { one in try reference.withPlane { search.field(of: one, against: $0) } }
-        search.coherence = levels
-        let field = try frame.withPlane { one in try reference.withPlane { search.field(of: one, against: $0) } }
-        for cell in field.vectors.indices {
-            let best = sad(frame, reference, full, cell, whole(full.vectors[cell]))
-            let found = sad(frame, reference, field, cell, whole(field.vectors[cell]))
-            #expect(found >= best && Double(found) <= Double(best) + levels * 256, "cell \(cell)")
-        }
-        let moving = field.vectors.indices.filter { $0 % field.columns < 3 }
-        #expect(moving.allSatisfy { field.vectors[$0] == SIMD2(20, 0) })
-        func new(_ field: MotionField) -> Int {
-            field.vectors.indices.count { ![.zero, SIMD2(20, 0)].contains(field.vectors[$0]) }
-        }
-        if levels == 8 { #expect(new(field) < new(full) / 2, "\(new(field)) of \(new(full))") }
-    }
-
     @Test("the sum of a field is the sum of its blocks", arguments: [(40, 30), (16, 16), (5, 9)], [16, 4])
     func sum(size: (width: Int, height: Int), cellSize: Int) throws {
         let (frame, reference) = (

@@ -169,6 +169,7 @@ class UNet3D(nn.Module):
         condition = 4 * width + text
         self.frames = frames
         self.input = nn.Conv2d(inputs, width, 7, padding=3)
+        self.frame_position = nn.Parameter(torch.zeros(frames, width))
         self.input_time = Attention(width, "time")
         self.bias = RelativePositionBias(frames)
         self.embedding = TimeEmbedding(width)
@@ -190,7 +191,8 @@ class UNet3D(nn.Module):
         if text is not None:
             condition = torch.cat([condition, text], 1)
         condition = F.silu(condition)
-        start = self.input_time(self.input(x), frames, bias)
+        entered = (self.input(x).unflatten(0, (-1, frames)) + self.frame_position[:, :, None, None]).flatten(0, 1)
+        start = self.input_time(entered, frames, bias)
         h, skips = start, []
         for level in self.downs:
             h = level(h, frames, condition, bias)

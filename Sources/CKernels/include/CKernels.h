@@ -37,6 +37,9 @@ void pframe_average(uint8_t *out, ptrdiff_t out_stride, const uint8_t *a, ptrdif
 /// Sum of absolute differences of two w×h blocks.
 uint32_t pframe_sad(const uint8_t *a, ptrdiff_t a_stride, const uint8_t *b, ptrdiff_t b_stride, int w, int h);
 
+/// Sum of squared differences of two blocks of h rows of w bytes, w·h at most 2¹⁶.
+uint32_t pframe_sse(const uint8_t *a, ptrdiff_t a_stride, const uint8_t *b, ptrdiff_t b_stride, int w, int h);
+
 /// Sum of absolute differences of a block to the average (a + b + 1) >> 1 of two others.
 uint32_t pframe_sad_average(const uint8_t *block, ptrdiff_t block_stride, const uint8_t *a, ptrdiff_t a_stride,
                             const uint8_t *b, ptrdiff_t b_stride, int w, int h);

@@ -37,13 +37,6 @@ struct EncodeCommand: ParsableCommand {
     @Option(help: "closed: predict from rebuilt frames; open: the data set's own motion and residuals.")
     var loop = CodingLoop.closed
 
-    @Option(
-        help: """
-            Closed loop: grey levels a pixel by which a new vector must match better than no motion or that of a \
-            neighbour. More makes motion that is easier to learn and residuals that are larger.
-            """)
-    var coherence = 2.0
-
     @Option(help: "Code part I of N, I from 0; default: as the launcher says, else everything.")
     var part: String?
 
@@ -61,7 +54,6 @@ struct EncodeCommand: ParsableCommand {
     }
 
     func validate() throws {
-        if !(0...255).contains(coherence) { throw ValidationError("--coherence takes 0 to 255") }
         if let part, BuildPart(part) == nil { throw ValidationError("--part takes I/N with I from 0, such as 3/64") }
     }
 
@@ -72,7 +64,7 @@ struct EncodeCommand: ParsableCommand {
                 autoencoder.isAbsolute ? autoencoder : FilePath(WorkingFolder.path).appending(autoencoder.components)
             let model = try ResidualAutoencoder(run: run, precision: engine.precision, device: engine.device)
             let set = try LatentDataset(
-                source: dataset, output: output, autoencoder: run, model: model, loop: loop, coherence: coherence,
+                source: dataset, output: output, autoencoder: run, model: model, loop: loop,
                 tool: "pframe 0.1.0", part: part.flatMap { BuildPart($0) } ?? BuildPart.ofLauncher ?? .whole)
             let pending = set.pending
             let progress = Progress(weights: [max(1, pending)], unit: "data set", counted: "clips")

@@ -18,20 +18,14 @@ public struct CodedClip {
 public struct ClipEncoder {
     private let coder: any ResidualCoder
     private let size: Size
-    private let search: BlockSearch
-    private let toLuma: Scaler
+    private let search: ColourSearch
 
     /// An encoder for frames of one size.
-    ///
-    /// - Parameter coherence: of the search for motion (`BlockSearch.coherence`).
-    public init(_ coder: any ResidualCoder, size: Size, radius: Int, coherence: Double = 0) throws(TrainError) {
+    public init(_ coder: any ResidualCoder, size: Size, radius: Int) {
         (self.coder, self.size) = (coder, size)
-        var search = BlockSearch()
-        (search.radius, search.coherence) = (radius, coherence)
+        var search = ColourSearch()
+        search.radius = radius
         self.search = search
-        do throws(CodecError) { toLuma = try Scaler(from: size, .rgb24, to: size, .yuv420p) } catch {
-            throw TrainError(error)
-        }
     }
 
     /// Codes clips in the closed loop, all of them frame by frame together: `(T, H, W, 3)` each, of one length.
@@ -39,10 +33,7 @@ public struct ClipEncoder {
     /// `mvₙ` is searched against `x̂ₙ₋₁`; `zₙ = E(vₙ − P(x̂ₙ₋₁, mvₙ))`; `x̂ₙ = clamp(P(x̂ₙ₋₁, mvₙ) + round(D(zₙ)))`.
     public func closed(_ clips: [[RGBImage]]) throws(TrainError) -> [CodedClip] {
         try code(clips) { (source, rebuilt, before, _, _) throws(TrainError) in
-            let luma = (try self.luma(source), try self.luma(rebuilt))
-            let field = withExtendedLifetime(luma) {
-                search.field(of: luma.0.plane(0), against: luma.1.plane(0), previous: before)
-            }
+            let field = search.field(of: source, against: rebuilt, previous: before)
             return (
                 field,
                 WholePixelCompensation.residual(
@@ -55,25 +46,14 @@ public struct ClipEncoder {
     public func open(_ clips: [[RGBImage]], motion: [[MotionField]]? = nil) throws(TrainError) -> [CodedClip] {
         try code(clips) { (source, _, before, clip, frame) throws(TrainError) in
             let previous = clips[clip][frame - 1]
-            let field: MotionField
-            if let motion {
-                field = motion[clip][frame - 1]
-            } else {
-                let luma = (try self.luma(source), try self.luma(previous))
-                field = withExtendedLifetime(luma) {
-                    search.field(of: luma.0.plane(0), against: luma.1.plane(0), previous: before)
-                }
-            }
+            let field =
+                motion.map { $0[clip][frame - 1] } ?? search.field(of: source, against: previous, previous: before)
             return (
                 field,
                 WholePixelCompensation.residual(
                     of: source, from: WholePixelCompensation.predict(from: previous, field))
             )
         }
-    }
-
-    private func luma(_ image: RGBImage) throws(TrainError) -> Picture {
-        do throws(CodecError) { return try image.converted(by: toLuma, to: .yuv420p) } catch { throw TrainError(error) }
     }
 
     /// Codes frame after frame; `step` gives motion and residual of (source frame, rebuilt frame before, field before,

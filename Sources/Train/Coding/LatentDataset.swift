@@ -38,12 +38,11 @@ public struct LatentDataset {
     ///
     /// - Parameters:
     ///   - autoencoder: the run of the vae; its absolute path is recorded.
-    ///   - coherence: of the search for motion in the closed loop (`BlockSearch.coherence`).
     ///   - part: the share of the shards that this process makes.
     /// - Throws: `TrainError` where the source has no motion and residuals, or another size than the vae.
     public init(
         source: FilePath, output: FilePath, autoencoder run: FilePath, model: ResidualAutoencoder, loop: CodingLoop,
-        coherence: Double = 0, tool: String, part: BuildPart = .whole
+        tool: String, part: BuildPart = .whole
     ) throws(TrainError) {
         (self.source, self.loop) = (source, loop)
         size = Size(width: model.options.width, height: model.options.height)
@@ -51,7 +50,6 @@ public struct LatentDataset {
         let options = JSONValue.object([
             "vae": .text(run.lexicallyNormalized().string), "vae_step": .integer(checkpoint.step),
             "vae_digest": .text(try checkpoint.digest()), "loop": .text(loop.rawValue),
-            "coherence": .number(loop == .closed ? coherence : 0),
         ])
         let folder = DatasetFolder(source)
         derived = try reading { () throws(DatasetError) in
@@ -59,7 +57,7 @@ public struct LatentDataset {
                 source: folder, output: output, command: "pframe encode", options: options, tool: tool, part: part)
         }
         let radius = derived.description.options["radius"]?.int ?? 15
-        encoder = try ClipEncoder(model, size: size, radius: radius, coherence: coherence)
+        encoder = ClipEncoder(model, size: size, radius: radius)
     }
 
     /// Clips that are left to code.

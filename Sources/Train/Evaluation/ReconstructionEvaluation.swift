@@ -69,7 +69,7 @@ public struct ReconstructionEvaluation {
         let meter = VideoMeter(networks, motion: nil)
         var encoders: [(name: String, encoder: ClipEncoder)] = []
         for coder in coders {
-            encoders.append((coder.name, try ClipEncoder(coder, size: clips.size, radius: clips.radius)))
+            encoders.append((coder.name, ClipEncoder(coder, size: clips.size, radius: clips.radius)))
         }
         while meter.count < count, let batch = try clips.next() {
             let real = Array(batch.prefix(count - meter.count))

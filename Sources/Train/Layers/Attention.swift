@@ -27,17 +27,19 @@ public struct Attention {
     ///
     /// - Parameter bias: `(heads, T, T)`, added to the scores.
     public func callAsFunction(_ x: Tensor, frames: Int, bias: Tensor? = nil) throws(TrainError) -> Tensor {
-        let shape = x.shape
-        let (positions, images) = (shape[1] * shape[2], shape[0])
-        let qkv = try projection(norm(x))
         let width = 3 * heads * Self.headWidth
-        let sequences =
-            switch axis {
-            case .time: try qkv.reshaped([images / frames, frames, positions, width])
-            case .space: try qkv.reshaped([images, positions, 1, width])
-            }
-        let attended = try sequences.sequenceAttention(heads: heads, bias: bias)
-        return try x + output(attended.reshaped([images, shape[1], shape[2], width / 3]))
+        return try inParts(x, of: axis == .time ? frames : 1, width: width) { x throws(TrainError) in
+            let shape = x.shape
+            let (positions, images) = (shape[1] * shape[2], shape[0])
+            let qkv = try projection(norm(x))
+            let sequences =
+                switch axis {
+                case .time: try qkv.reshaped([images / frames, frames, positions, width])
+                case .space: try qkv.reshaped([images, positions, 1, width])
+                }
+            let attended = try sequences.sequenceAttention(heads: heads, bias: bias)
+            return try x + output(attended.reshaped([images, shape[1], shape[2], width / 3]))
+        }
     }
 }
 
@@ -58,11 +60,30 @@ public struct LinearAttention {
 
     /// `(N, H, W, C)` to the same shape.
     public func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor {
-        let shape = x.shape
-        let qkv = try projection(norm(x)).reshaped([shape[0], shape[1] * shape[2], 3 * heads * Attention.headWidth])
-        let attended = try qkv.linearAttention(heads: heads)
-        return try x + output(attended.reshaped([shape[0], shape[1], shape[2], heads * Attention.headWidth]))
+        let width = 3 * heads * Attention.headWidth
+        return try inParts(x, of: 1, width: width) { x throws(TrainError) in
+            let shape = x.shape
+            let qkv = try projection(norm(x)).reshaped([shape[0], shape[1] * shape[2], width])
+            let attended = try qkv.linearAttention(heads: heads)
+            return try x + output(attended.reshaped([shape[0], shape[1], shape[2], width / 3]))
+        }
     }
+}
+
+/// Applies attention to images `(N, H, W, C)` in parts of a multiple of `unit` images, so that queries, keys and values of
+/// `width` channels take 256 MB and not what eight clips of the paper's pixels would: 6 GB. A single part where gradients
+/// are recorded, which keep all of it anyway.
+private func inParts(
+    _ x: Tensor, of unit: Int, width: Int, _ attention: (Tensor) throws(TrainError) -> Tensor
+) throws(TrainError) -> Tensor {
+    let shape = x.shape
+    let together = max(1, (256 << 20) / (4 * unit * shape[1] * shape[2] * width)) * unit
+    if x.requiresGradient || together >= shape[0] { return try attention(x) }
+    var parts: [Tensor] = []
+    for start in stride(from: 0, to: shape[0], by: together) {
+        parts.append(try attention(x.sliced(start..<min(start + together, shape[0]), along: 0)))
+    }
+    return try .concatenated(parts, along: 0)
 }
 
 /// A learned bias for every distance between two frames, one for each head, shared by all layers.

@@ -23,7 +23,9 @@ public struct UNetOptions: Sendable, Equatable {
 
 /// The 3D U-Net of video diffusion (Ho et al. 2022, "Video Diffusion Models", section 3; LFDM, Ni et al. 2023).
 ///
-/// Convolutions are 1×k×k, frames meet in temporal attention. A level is two residual blocks, linear attention among
+/// Convolutions are 1×k×k, frames meet in temporal attention. A learned vector for each frame is added behind the first
+/// convolution: relative distances in attention alone do not tell which frame is which while all are noise under the
+/// same condition. A level is two residual blocks, linear attention among
 /// positions, attention among frames, and a 4×4 convolution of stride 2; the way up mirrors it.
 public struct UNet3D {
     private struct Level {
@@ -51,6 +53,7 @@ public struct UNet3D {
     public let options: UNetOptions
     private let input: Convolution
     private let inputCondition: Convolution?
+    private let framePosition: Tensor
     private let inputTime: Attention
     private let bias: RelativePositionBias
     private let embedding: TimeEmbedding
@@ -73,6 +76,7 @@ public struct UNet3D {
         inputCondition =
             options.conditions == 0
             ? nil : try Convolution(scope["input_condition"], options.conditions, width, kernel: 7)
+        framePosition = try scope.parameter("frame_position", [options.frames, width], .normal(0.5))
         let heads = options.heads
         inputTime = try Attention(scope["input_time"], width, axis: .time, heads: heads)
         bias = try RelativePositionBias(scope["bias"], frames: options.frames, heads: heads)
@@ -123,12 +127,12 @@ public struct UNet3D {
         if let text { condition = try .concatenated([condition, text], along: 1) }
         condition = try condition.silu()
         var entered = try input(x)
+        let shape = entered.shape
+        var clips = try entered.reshaped([shape[0] / frames, frames] + shape.dropFirst())
         if let inputCondition, let frame {
-            let shape = entered.shape
-            let clips = try entered.reshaped([shape[0] / frames, frames] + shape.dropFirst())
-            let same = try inputCondition(frame).reshaped([shape[0] / frames, 1] + shape.dropFirst())
-            entered = try (clips + same).reshaped(shape)
+            clips = try clips + inputCondition(frame).reshaped([shape[0] / frames, 1] + shape.dropFirst())
         }
+        entered = try (clips + framePosition.reshaped([frames, 1, 1, options.width])).reshaped(shape)
         let start = try inputTime(entered, frames: frames, bias: bias)
         var h = start
         var skips: [Tensor] = []

@@ -9,6 +9,7 @@ public final class VideoDiffusion {
     private let unet: UNet3D
     private let firstFrame: FirstFrameEncoder?
     private let text: TextEncoder?
+    private let channelRoots: Tensor?
 
     /// A model with fresh parameters.
     ///
@@ -19,6 +20,7 @@ public final class VideoDiffusion {
     ) throws(TrainError) {
         self.options = options
         process = try options.process()
+        channelRoots = try Self.roots(options, device)
         store = ParameterStore(precision: precision, device: device, seed: seed)
         unet = try UNet3D(store.root["unet"], options.unet)
         firstFrame =
@@ -84,15 +86,21 @@ public final class VideoDiffusion {
         ).mean
     }
 
-    /// Multiplies channels by the roots of their weights, whose mean is 1.
+    /// Multiplies channels by the roots of their weights.
     private func weighted(_ x: Tensor) throws(TrainError) -> Tensor {
-        guard let share = options.motionShare else { return x }
+        guard let roots = channelRoots else { return x }
+        return try x * roots.to(x.type)
+    }
+
+    /// Roots of the channels' weights in the loss, whose mean is 1; nil where all are.
+    private static func roots(_ options: DiffusionOptions, _ device: Device) throws(TrainError) -> Tensor? {
+        guard let share = options.motionShare else { return nil }
         let (channels, motion) = (Double(options.channels), 2.0)
         let roots = (0..<options.channels).map { channel in
             let part = channel < Int(motion) ? share / motion : (1 - share) / (channels - motion)
             return Float((part * channels).squareRoot())
         }
-        return try x * Tensor(roots, shape: [options.channels]).to(x.device).to(x.type)
+        return try Tensor(roots, device: device)
     }
 }
 
