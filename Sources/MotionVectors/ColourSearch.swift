@@ -58,8 +58,8 @@ public struct ColourSearch: Sendable {
     ) -> SIMD2<Int> {
         let allowance = UInt32(coherence * Double(values))
         var best = (offset: SIMD2<Int>.zero, error: error(.zero))
-        // No motion is within the allowance of the least error already, whatever that is: trying everything is idle.
-        if best.error > allowance {
+        // Else no motion is within the allowance of the least error, whatever that is: trying everything is idle.
+        if best.error >= allowance {
             for offset in offsets.dropFirst() {
                 let value = error(offset)
                 if value < best.error { best = (offset, value) }

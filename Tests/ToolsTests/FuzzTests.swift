@@ -57,21 +57,21 @@ import Testing
         }
         var arguments = ["extract", file, "--json", "--frames", "200", "--output", scratch.path("out\(stem)")]
         arguments += options[index / seeds.count % options.count]
-        let extracted = try Programs.run(Programs.pframe.path, arguments, limit: 10)
+        let extracted = try Programs.run(Programs.pframe.path, arguments, limit: 60)
         guard !extracted.timedOut, arguments.contains("--residual"), extracted.output.contains("\"frames\"") else {
             return extracted
         }
         let rebuilt = try Programs.run(
             Programs.pframe.path,
             ["reconstruct", scratch.path("out\(stem)/\(stem)"), "--output", scratch.path("\(stem).yuv")],
-            limit: 10)
+            limit: 60)
         try? FileManager.default.removeItem(atPath: scratch.path("\(stem).yuv"))
         return rebuilt.status == 0 ? extracted : rebuilt
     }
 
     /// What is wrong with an outcome, nil where nothing is.
     private static func judge(_ outcome: Outcome) -> String? {
-        if outcome.timedOut { return "still running after 10 s" }
+        if outcome.timedOut { return "still running after 60 s" }
         if outcome.errors.contains("AddressSanitizer") { return String(outcome.errors.prefix(1500)) }
         guard (0...1).contains(outcome.status) else { return "status \(outcome.status): \(outcome.errors.prefix(500))" }
         let isSilent = outcome.status == 1 && outcome.errorLines.isEmpty

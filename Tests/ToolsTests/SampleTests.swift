@@ -210,7 +210,7 @@ import Testing
             process.standardError = errors
             process.standardOutput = FileHandle.nullDevice
             try process.run()
-            for _ in 0..<20_000 where !scratch.exists("out\(signal)/001.mp4") { usleep(1000) }
+            while !scratch.exists("out\(signal)/001.mp4"), process.isRunning { usleep(1000) }
             kill(process.processIdentifier, signal)
             process.waitUntilExit()
             let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)

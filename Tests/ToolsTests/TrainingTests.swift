@@ -55,14 +55,14 @@ import Testing
         guard let models = try SampleModels.ready() else { return }
         let scratch = try Scratch()
         let (whole, killed) = (scratch.path("whole"), scratch.path("killed"))
-        let (set, count) = (Self.latents(models), Self.isSoak ? 40 : 12)
+        let (set, count) = (Self.latents(models), 40)
         func command(_ run: String) -> [String] {
             Self.command(ranks: ranks, Self.arguments(set, run, steps: count))
         }
         let outcome = try Programs.run("/usr/bin/env", command(whole), limit: 300)
         #expect(outcome.status == 0, "\(outcome.errors)")
         var interrupted = 0
-        for moment in Self.isSoak ? Array(stride(from: 1, to: count - 1, by: 2)) : [4, 8] {
+        for moment in Self.isSoak ? Array(stride(from: 1, to: count - 1, by: 2)) : [4, 12] {
             let process = Process()
             process.executableURL = URL(filePath: "/usr/bin/env")
             process.arguments = command(killed)
@@ -131,6 +131,11 @@ import Testing
         guard let models = try SampleModels.ready() else { return }
         let scratch = try Scratch()
         let set = Self.latents(models)
+        // Merges that are not the model's.
+        let clip = [
+            "--clip", Programs.fixture("train/clip/model.safetensors"), "--clip-vocabulary",
+            Programs.fixture("train/bpe/merges.txt"),
+        ]
         let cases: [([String], Int32, String)] = [
             (Self.arguments(models.clips, scratch.path("a"), steps: 2), 1, "pframe encode"),
             (["train", "vae", set, "--output", scratch.path("b"), "--steps", "1"], 1, "residual.npy"),
@@ -138,6 +143,9 @@ import Testing
             (["train", "ed-vdm", set], 2, "--output"),
             (["train", "ed-vdm", set, "--output", scratch.path("d"), "--multiples", "1,2,4,8"], 1, "multiples"),
             (["train", "ed-vdm", set, "--output", models.edVDM, "--learning-rate", "1"], 1, "learning_rate"),
+            (["train", "ed-vdm", set, "--output", scratch.path("e"), "--text", "clip"], 1, "--clip MODEL"),
+            (["train", "ed-vdm", set, "--output", scratch.path("f"), "--clip", "m"], 2, "belong together"),
+            (Self.arguments(set, scratch.path("g"), steps: 2, ["--text", "clip"] + clip), 1, "vocabulary of 40"),
         ]
         for (arguments, status, words) in cases {
             let outcome = try Programs.run(Self.program.path, arguments, limit: 120)

@@ -215,36 +215,12 @@ struct EvaluationTests {
         }
     }
 
-    /// CLIP with random words for as many tokens as the merges make.
-    private func clip(_ folder: FilePath) throws -> CLIPModel {
-        let fixtures = ScriptModuleTests.folder.appending("..")
-        let source = try SafetensorsFile(fixtures.appending("clip/model.safetensors"))
-        let words = try #require(source.names.first { source[$0]?.shape == [40, 128] })
-        let path = folder.appending("model.safetensors")
-        var random = SplitMix64(seed: 9)
-        let table = (0..<(1000 * 128)).map { _ in Float16(Int(random.next() >> 52)) / 4096 - 0.5 }
-        let entries = source.names.compactMap { name in
-            source[name].map { (name: name, type: $0.type, shape: name == words ? [1000, 128] : $0.shape) }
-        }
-        var writer = try SafetensorsWriter(path: path, entries: entries)
-        for name in source.names {
-            var bytes = try source.withBytes(of: name) { Array($0) }
-            if name == words {
-                try #require(source[name]?.type == .float16)
-                bytes = table.withUnsafeBytes { Array($0) }
-            }
-            try bytes.span.bytes.withUnsafeBytes { (bytes) throws(TrainError) in try writer.append(bytes) }
-        }
-        try writer.finish()
-        return try CLIPModel(path, merges: fixtures.appending("bpe/merges.txt"))
-    }
-
     @Test("captions are scored by the cosine with the mean of the frames' directions", arguments: [1, 2, 9])
     func captionScores(_ frames: Int) throws {
         try withTemporaryFolder { folder in
             let set = EvaluationSet.moving(folder.appending("set"))
             try set.write(["frames.npy"], labels: ["a", "a", nil, "a", "a", "a"])
-            let model = try clip(folder)
+            let model = try SmallCLIP(folder).model
             let scores = try CLIPCaptionScores(DatasetFolder(set.folder), model: model, frames: frames)
             let summary = try #require(try scores.run())
             #expect((summary.scored, summary.undefined) == (5, 1))

@@ -132,6 +132,24 @@ import Train
     @Test(arguments: cases)
     func equals(trial: TrialCase) throws { try trial.check(in: "layers") }
 
+    /// Without gradients attention takes images in parts that fit 256 MB: the same numbers as with gradients, in one.
+    @Test func attendsInParts() throws {
+        let store = ParameterStore(seed: 4)
+        let space = try LinearAttention(store.root["space"], 8)
+        let time = try Attention(store.root["time"], 8, axis: .time)
+        let values = try Tensor.normal([9, 96, 128, 8], seed: 5)
+        let whole = try Tensor.normal([9, 96, 128, 8], seed: 5)
+        try whole.requireGradient()
+        let one = try (space(whole).detached().floats(), time(whole, frames: 3).detached().floats())
+        let other = try withoutGradients { () throws(TrainError) in
+            (try space(values).floats(), try time(values, frames: 3).floats())
+        }
+        for (found, expected) in [(other.0, one.0), (other.1, one.1)] {
+            let worst = zip(found, expected).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
+            #expect(found.count == expected.count && worst <= 1e-5, "\(worst)")
+        }
+    }
+
     @Test func coversWhatIsExpected() throws {
         #expect(try Set(Self.cases.map(\.name)) == ExpectedValues("layers").cases)
     }

@@ -3,6 +3,11 @@ import Glibc
 
 /// Starts a command and turns whatever ends it into a message and an exit code: 0 done, 1 data problems, 2 wrong use.
 package enum Program {
+    /// The version of the command line.
+    package static let version = "0.1.0"
+    /// What files say that they were made with.
+    package static let name = "pframe \(version)"
+
     /// Runs the command that the process's arguments name, and ends the process.
     package static func run(_ root: any ParsableCommand.Type) -> Never {
         Interruption.install()

@@ -1,4 +1,5 @@
 import Glibc
+package import SystemPackage
 
 /// The folder that relative paths start from.
 package enum WorkingFolder {
@@ -7,5 +8,10 @@ package enum WorkingFolder {
         guard let text = getcwd(nil, 0) else { return "." }
         defer { free(text) }
         return String(cString: text)
+    }
+
+    /// A path as it is from any folder.
+    package static func absolute(_ path: FilePath) -> FilePath {
+        path.isAbsolute ? path : FilePath(Self.path).appending(path.components)
     }
 }

@@ -60,12 +60,11 @@ struct EncodeCommand: ParsableCommand {
     func run() throws {
         do throws(TrainError) {
             try engine.open()
-            let run =
-                autoencoder.isAbsolute ? autoencoder : FilePath(WorkingFolder.path).appending(autoencoder.components)
+            let run = WorkingFolder.absolute(autoencoder)
             let model = try ResidualAutoencoder(run: run, precision: engine.precision, device: engine.device)
             let set = try LatentDataset(
                 source: dataset, output: output, autoencoder: run, model: model, loop: loop,
-                tool: "pframe 0.1.0", part: part.flatMap { BuildPart($0) } ?? BuildPart.ofLauncher ?? .whole)
+                tool: Program.name, part: part.flatMap { BuildPart($0) } ?? BuildPart.ofLauncher ?? .whole)
             let pending = set.pending
             let progress = Progress(weights: [max(1, pending)], unit: "data set", counted: "clips")
             let summary = try set.run(shouldStop: { Interruption.isRequested }) { done in

@@ -1,4 +1,7 @@
 import ArgumentParser
+import Dataset
+import SystemPackage
+import ToolOptions
 import Train
 
 /// What is trained.
@@ -18,8 +21,14 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Channels of each level in multiples of the first: 1,2,4,8.", transform: ModelOptions.numbers)
     var multiples: [Int]?
 
-    @Option(help: "How captions are read: vocabulary, labels or none.")
+    @Option(help: "How captions are read: vocabulary (their words, learned), labels, clip (CLIP's text tower) or none.")
     var text = TextKind.vocabulary
+
+    @Option(help: "ViT-B-32.pt or model.safetensors of CLIP, for --text clip.", completion: .file())
+    var clip: FilePath?
+
+    @Option(help: "The merges of CLIP's tokenizer: merges.txt or bpe_simple_vocab_16e6.txt.", completion: .file())
+    var clipVocabulary: FilePath?
 
     @Option(help: "Share of captions left out in training, for guidance.")
     var captionDrop = 0.1
@@ -46,7 +55,9 @@ struct ModelOptions: ParsableArguments {
         if let motionShare, !(motionShare > 0 && motionShare < 1) {
             throw ValidationError("--motion-share takes a number between 0 and 1")
         }
-        if text == .clip { throw ValidationError("--text clip is not there yet: take vocabulary, labels or none") }
+        if (clip == nil) != (clipVocabulary == nil) || clip != nil && text != .clip {
+            throw ValidationError("--text clip, --clip MODEL and --clip-vocabulary FILE belong together")
+        }
     }
 
     private static func numbers(_ text: String) throws -> [Int] {
@@ -61,6 +72,18 @@ struct ModelOptions: ParsableArguments {
     /// The autoencoder.
     func autoencoder(size: FrameSize?) throws(TrainError) -> AutoencoderOptions {
         try AutoencoderOptions(preset: preset, height: size?.height, width: size?.width)
+    }
+
+    /// What reads captions; nil for a model without text.
+    ///
+    /// - Parameter rows: of all samples of the data set.
+    func captions(_ rows: () throws(TrainError) -> [ShardRow]) throws(TrainError) -> CaptionReader? {
+        guard text == .clip else { return text == .none ? nil : try CaptionReader(text, rows: rows()) }
+        guard let clip, let clipVocabulary else {
+            throw TrainError("--text clip wants --clip MODEL and --clip-vocabulary FILE")
+        }
+        return CaptionReader(
+            try CLIPCaptions(WorkingFolder.absolute(clip), merges: WorkingFolder.absolute(clipVocabulary)))
     }
 
     /// A diffusion model.

@@ -25,8 +25,8 @@ struct TrainingArguments: ParsableArguments {
     @Option(help: "Weight decay.")
     var weightDecay = 0.01
 
-    @Option(name: .customLong("clip"), help: "Largest norm of the gradients; 0 for no clipping.")
-    var largestNorm = 1.0
+    @Option(help: "Largest norm of the gradients; 0 for no clipping.")
+    var gradientNorm = 1.0
 
     @Option(help: "Decay of the moving average of weights, which sampling uses.")
     var averageDecay = 0.999
@@ -49,7 +49,7 @@ struct TrainingArguments: ParsableArguments {
         (options.steps, options.batchSize, options.accumulation) = (steps, batch, accumulation)
         (options.learningRate, options.warmUp, options.course) = (learningRate, warmUp, course)
         options.optimiser.weightDecay = weightDecay
-        options.optimiser.largestNorm = largestNorm > 0 ? largestNorm : nil
+        options.optimiser.largestNorm = gradientNorm > 0 ? gradientNorm : nil
         options.optimiser.averageDecay = averageDecay
         (options.checkpointEvery, options.pictureEvery, options.seed) = (checkpointEvery, pictureEvery, seed)
         options.damage = skipDamaged ? .skip : .fail

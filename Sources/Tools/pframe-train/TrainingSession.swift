@@ -69,7 +69,7 @@ struct TrainingSession {
             command.model, size: size, frames: command.shape.frames ?? facts.frames)
         let plan = try ModelPlan(shape, precision: engine.precision)
         var members = configuration(shape.json, plan, options)
-        let captions = shape.text == .none ? nil : try CaptionReader(shape.text, rows: facts.rows(source))
+        let captions = try command.shape.captions { () throws(TrainError) in try facts.rows(source) }
         members["captions"] = captions?.json
         var (statistics, autoencoder): (ClipStatistics?, FilePath?) = (nil, nil)
         if command.model == .edVDM {
@@ -109,7 +109,7 @@ struct TrainingSession {
         _ shape: JSONValue, _ plan: ModelPlan, _ options: TrainingOptions
     ) -> [String: JSONValue] {
         [
-            "tool": .text("pframe 0.1.0"), "model": .text(command.model.rawValue),
+            "tool": .text(Program.name), "model": .text(command.model.rawValue),
             "preset": .text(command.shape.preset.rawValue), "dataset": .text(dataset),
             "steps": .integer(options.steps), "parameters": .integer(plan.parameters),
             "gflop_per_clip": .number(plan.trainingGFLOP), "options": shape, "training": options.json,

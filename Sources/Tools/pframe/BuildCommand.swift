@@ -88,7 +88,7 @@ struct BuildCommand: ParsableCommand {
         options.samples.motionSource = motionSource
         options.samples.radius = radius
         options.videosPerShard = videosPerShard
-        options.tool = "pframe \(PFrame.version)"
+        options.tool = Program.name
         options.part = part.flatMap { BuildPart($0) } ?? BuildPart.ofLauncher ?? .whole
         return options
     }

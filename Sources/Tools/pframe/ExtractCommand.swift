@@ -122,7 +122,7 @@ struct ExtractCommand: ParsableCommand {
             target.residual = residual
             target.fieldCellSize = field
             target.encoderThreads = encoderThreads
-            target.tool = "pframe \(PFrame.version)"
+            target.tool = Program.name
             result.folder = target.folder?.string
             let writer = ExtractionWriter(path: item.path, options: options, output: target)
             if !force, let finished = writer.finished() {

@@ -124,7 +124,7 @@ struct FilterCommand: ParsableCommand {
             if list {
                 try writeKeys(plan, index)
             } else if let output {
-                let set = FilteredSet(source: source, output: output, plan: plan, tool: "pframe \(PFrame.version)")
+                let set = FilteredSet(source: source, output: output, plan: plan, tool: Program.name)
                 let count = jobs ?? Parallel.processors
                 let written = try set.write(index: index, jobs: count, begin: { progress.begin($0) }) {
                     bytes throws(DatasetError) in

@@ -75,7 +75,7 @@ struct IndexCommand: ParsableCommand {
         }
         let progress = ByteProgress()
         defer { progress.close() }
-        let indexing = ForeignIndexing(folder, tool: "pframe \(PFrame.version)")
+        let indexing = ForeignIndexing(folder, tool: Program.name)
         let result = try indexing.run(jobs: jobs, begin: { progress.begin($0) }) { bytes throws(DatasetError) in
             progress.add(bytes)
             if Interruption.isRequested {

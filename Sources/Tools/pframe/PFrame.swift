@@ -11,7 +11,6 @@ import ToolOptions
 
 /// `pframe`: the root of the command line.
 struct PFrame: ParsableCommand {
-    static let version = "0.1.0"
     static let configuration = CommandConfiguration(
         commandName: "pframe",
         abstract: "Motion vectors and residuals of video, exactly and fast.",
@@ -30,7 +29,7 @@ struct PFrame: ParsableCommand {
 
             Exit codes: 0 done, 1 problems with data (the rest is done), 2 wrong use of the command.
             """,
-        version: version,
+        version: Program.version,
         groupedSubcommands: [
             CommandGroup(
                 name: "Videos",

@@ -2,10 +2,11 @@ public import Dataset
 public import SystemPackage
 
 /// Turns captions into what a model's text encoder reads.
-public struct CaptionReader: Sendable {
+public struct CaptionReader {
     private enum Table {
         case words(Vocabulary)
         case labels(LabelTable)
+        case clip(CLIPCaptions)
     }
 
     /// Words of a caption that are read.
@@ -36,18 +37,22 @@ public struct CaptionReader: Sendable {
         }
     }
 
-    /// Entries that the text encoder's table needs.
+    /// Captions as CLIP reads them.
+    public init(_ clip: CLIPCaptions) { table = .clip(clip) }
+
+    /// Entries that the text encoder's table needs, or the width of features.
     public var entries: Int {
         switch table {
         case .words(let vocabulary): vocabulary.count
         case .labels(let labels): labels.labels.count
+        case .clip(let clip): clip.width
         }
     }
 
     /// The captions of a batch.
     public func tokens(_ rows: [ShardRow]) throws(TrainError) -> CaptionTokens {
         switch table {
-        case .words: return try tokens(captions: rows.map(\.columns.caption))
+        case .words, .clip: return try tokens(captions: rows.map(\.columns.caption))
         case .labels: return try tokens(captions: rows.map { $0.columns.metadata[Self.labelColumn]?.string ?? "" })
         }
     }
@@ -69,6 +74,7 @@ public struct CaptionReader: Sendable {
                 indices.append(Int64(index))
             }
             return .labels(indices)
+        case .clip(let clip): return .features(try clip.features(captions), width: clip.width)
         }
     }
 
@@ -83,13 +89,21 @@ public struct CaptionReader: Sendable {
         switch table {
         case .words(let vocabulary): vocabulary.json
         case .labels(let labels): labels.json
+        case .clip(let clip): clip.json
         }
     }
 
     /// Reads what `json` wrote.
     ///
-    /// - Throws: `TrainError` where it is damaged.
+    /// - Throws: `TrainError` where it is damaged, or the CLIP model that it names is gone.
     public init(_ kind: TextKind, _ json: JSONValue, path: FilePath) throws(TrainError) {
-        table = kind == .labels ? .labels(try LabelTable(json, path: path)) : .words(try Vocabulary(json, path: path))
+        switch kind {
+        case .labels: table = .labels(try LabelTable(json, path: path))
+        case .clip: table = .clip(try CLIPCaptions(json, path: path))
+        default: table = .words(try Vocabulary(json, path: path))
+        }
     }
 }
+
+@available(*, unavailable)
+extension CaptionReader: Sendable {}

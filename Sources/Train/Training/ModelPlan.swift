@@ -16,7 +16,9 @@ public struct ModelPlan: Sendable, Equatable {
 
     /// Plans a diffusion model with one clip of zeros that have a shape and no memory.
     public init(_ options: DiffusionOptions, precision: Precision) throws(TrainError) {
-        let model = try VideoDiffusion(options, textEntries: 1000, precision: precision, device: .meta)
+        // As many words, or features, as are usual.
+        let entries = options.text == .clip ? 512 : 1000
+        let model = try VideoDiffusion(options, textEntries: entries, precision: precision, device: .meta)
         let shape = options.clipShape
         let clip = try Tensor.zeros(shape, type: precision.type, device: .meta)
         let first = try Tensor.zeros([1, options.height, options.width, 3], type: .uint8, device: .meta)
