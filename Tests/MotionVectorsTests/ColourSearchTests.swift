@@ -57,7 +57,7 @@ struct ColourSearchTests {
     }
 
     /// Ground of little contrast, and a shape of much that moves on and leaves the block: the squared error follows it.
-    @Test("a strip of a leaving shape moves its block on, where the least SAD stays")
+    @Test("the block that a shape leaves moves with it")
     func trail() throws {
         let ground = noise(48, 16, 20, seed: 3)
         func frame(_ edge: Int) -> RGBImage {
