@@ -125,7 +125,7 @@ struct LoaderTests {
                 options.damage = damage
                 let loader = try Loader(shards.source, options: options)
                 let error = try #require(throws: DatasetError.self) { try loader.next() }
-                #expect(error.message.contains("no member flow.npy; it has jpg, json, mv.npy, txt, x.npy"))
+                #expect(error.message.contains("no member flow.npy, only jpg, json, mv.npy, txt, x.npy"))
             }
         }
     }

@@ -103,6 +103,25 @@ struct SyntheticDatasetTests {
         }
     }
 
+    @Test("a stated speed is that of every shape, and the fastest stays inside", arguments: [0.0625, 1.5, 69.0 / 16])
+    func statedSpeed(speed: Double) throws {
+        let options = SyntheticOptions.with {
+            $0.framesPerSecond = 8
+            $0.seconds = 2.25
+            $0.speed = speed
+        }
+        let data = try SyntheticDataset(options: options)
+        for index in 0..<20 {
+            for scene in data.video(index).scenes {
+                let velocity = scene.velocity
+                #expect(abs(velocity.x) + abs(velocity.y) == (scene.subject.motion == .still ? 0 : speed))
+                for point in [scene.centre(at: 0), scene.centre(at: scene.frameCount - 1)] {
+                    #expect(point.x > 16 && point.x < 111 && point.y > 16 && point.y < 111)
+                }
+            }
+        }
+    }
+
     @Test("a static clip shows one frame throughout, others do not")
     func staticClips() throws {
         let data = try dataset(videos: 40)
@@ -177,6 +196,9 @@ struct SyntheticDatasetTests {
             ("seconds", SyntheticOptions.with { $0.seconds = 0 }),
             ("seconds", SyntheticOptions.with { $0.seconds = .nan }),
             ("seconds", SyntheticOptions.with { $0.seconds = 1e300 }),
+            ("speed", SyntheticOptions.with { $0.speed = 0 }),
+            ("speed", SyntheticOptions.with { $0.speed = 1 }),
+            ("speed", SyntheticOptions.with { $0.speed = .nan }),
             ("staticShare", SyntheticOptions.with { $0.staticShare = -0.1 }),
             ("cutShare", SyntheticOptions.with { $0.cutShare = 0.95 }),
         ])

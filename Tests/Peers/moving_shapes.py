@@ -5,7 +5,9 @@ usage: moving_shapes.py CLIPS SAMPLES   (needs numpy, and ffmpeg)
 
 CLIPS is a data set of moving shapes, with frames; SAMPLES what `pframe sample --dataset CLIPS` wrote.
 The shape is told from the ground by colour: the ground's is a normal distribution fitted to the
-first frame, from which the shape's pixels lie far. Its centroid in the first frame and in the last gives the direction.
+first frame, from which the shape's pixels lie far. Its centroid in the first frame and in the last gives the direction,
+where as many pixels are left of it, within a third and three times: the centroid of noise is the middle of the picture,
+towards which most shapes move.
 Prints a line of JSON: clips; `right`, the share whose shape moved as its caption says; `real_right`, the same of the
 real videos, which proves the judge; PSNR in dB of the last frame, of samples (`psnr`) and of the first frame kept
 (`psnr_copy`), means over clips.
@@ -58,17 +60,18 @@ class Shape:
         self.mean, self.axis = mean, inverse @ (shape - mean)
         self.half = 0.5 * (shape - mean) @ self.axis
 
-    def centroid(self, frame: np.ndarray) -> np.ndarray:
-        """x and y of its pixels' mean; not a number where none is left."""
+    def place(self, frame: np.ndarray) -> tuple[np.ndarray, int]:
+        """x and y of its pixels' mean, not a number where none is left, and how many they are."""
         mask = (frame.astype(float) - self.mean) @ self.axis > self.half
         rows, columns = np.nonzero(mask)
-        return np.array([columns.mean(), rows.mean()]) if len(rows) else np.full(2, np.nan)
+        return (np.array([columns.mean(), rows.mean()]) if len(rows) else np.full(2, np.nan)), len(rows)
 
     def went(self, clip: np.ndarray, direction: tuple[int, int]) -> bool:
         """Whether it went more than a thirty-second of the picture that way, and less across."""
-        way = self.centroid(clip[-1]) - self.centroid(clip[0])
+        (start, before), (end, after) = self.place(clip[0]), self.place(clip[-1])
+        way = end - start
         along, across = way @ direction, abs(way @ direction[::-1])
-        return bool(along > clip.shape[1] / 32 and along > across)
+        return bool(along > clip.shape[1] / 32 and along > across and before <= 3 * after and after <= 3 * before)
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:

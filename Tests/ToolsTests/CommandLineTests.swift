@@ -3,7 +3,11 @@ import Testing
 
 /// What a user meets first: help, usage errors, names, several inputs, machine-readable output.
 @Suite struct CommandLineTests {
-    @Test(arguments: ["info", "extract", "reconstruct", "view", "synth"])
+    @Test(
+        arguments: [
+            "info", "extract", "reconstruct", "view", "motion", "synth", "build", "index", "check", "score", "filter",
+            "report", "bench-loader", "train", "encode", "sample", "evaluate",
+        ])
     func everyCommandHasHelpWithExamples(_ command: String) throws {
         let outcome = try Programs.pframe(command, "--help")
         #expect(
@@ -23,7 +27,25 @@ import Testing
     func wrongUseEndsWithTwo(_ arguments: [String]) throws {
         let outcome = try Programs.run(Programs.pframe.path, arguments)
         #expect(outcome.status == 2, "\(arguments): \(outcome.errors)")
-        #expect(outcome.output.isEmpty && outcome.errors.contains("Error: "), "\(outcome.errors)")
+        #expect(outcome.output.isEmpty && outcome.errors.lowercased().contains("error: "), "\(outcome.errors)")
+    }
+
+    @Test(arguments: [("trian", "train"), ("exctract", "extract"), ("repotr", "report")])
+    func guessesWhichCommandWasMeant(_ typed: String, _ meant: String) throws {
+        let outcome = try Programs.pframe(typed, "clip.mp4")
+        #expect(outcome.status == 2)
+        #expect(
+            outcome.errors.contains("no command \"\(typed)\": did you mean `pframe \(meant)`?"), "\(outcome.errors)")
+    }
+
+    @Test(arguments: ["bash", "zsh", "fish"]) func completesItsCommands(shell: String) throws {
+        let script = try Programs.pframe("--generate-completion-script", shell)
+        #expect(script.status == 0)
+        for word in ["extract", "drop-duplicates", "evaluate"] { #expect(script.output.contains(word), "\(word)") }
+        guard shell == "bash" else { return }
+        let scratch = try Scratch()
+        try Data(script.output.utf8).write(to: URL(filePath: scratch.path("script")))
+        #expect(try Programs.run("/bin/bash", ["-n", scratch.path("script")]).status == 0)
     }
 
     @Test func searchesFoldersAndKeepsNamesApart() throws {

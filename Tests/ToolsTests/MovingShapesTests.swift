@@ -36,8 +36,7 @@ import Testing
             try JSONSerialization.jsonObject(with: Data(judged.output.utf8)) as? [String: Any], "\(judged.errors)")
         let (right, real) = (answer["right"] as? Double, answer["real_right"] as? Double)
         #expect(try #require(real) == 1, "the judge itself errs: \(judged.output)")
-        // Where nothing moves it is none. Pure noise can reach three quarters: its centroid is the middle of the picture,
-        // towards which most shapes move.
+        // Where nothing moves it is none; noise has other pixels in number, which the judge does not let pass.
         #expect(try #require(right) > 0.7, "\(judged.output)")
     }
 }

@@ -111,7 +111,7 @@ import Testing
         let complaints: [String]
     }
 
-    private static let chromium: String? = {
+    static let chromium: String? = {
         let names = ["chromium", "chromium-browser", "google-chrome"]
         let found = names.first { (try? Programs.run("/usr/bin/env", [$0, "--version"]).status) == 0 }
         if found == nil { print("skipped: no chromium to open the page with") }

@@ -19,6 +19,8 @@ public enum DatasetClosing: Sendable {
     public static func close(
         folder: FilePath, jobs: Int = Parallel.processors
     ) throws(DatasetError) -> DatasetDescription {
+        let file = folder.appending(DatasetDescription.fileName)
+        try DatasetDescription.checkReplaceable(file)
         let receipts = try receipts(in: folder)
         let description = DatasetDescription(
             tool: Set(receipts.map(\.tool)).sorted().joined(separator: ", "), options: receipts[0].options,
@@ -26,7 +28,6 @@ public enum DatasetClosing: Sendable {
             totals: receipts.reduce(into: [:]) { $0.merge($1.totals, uniquingKeysWith: +) })
         for shard in description.shards { try check(shard, in: folder) }
 
-        let file = folder.appending(DatasetDescription.fileName)
         if fileSize(file) != nil, try readFile(file) != Array(description.json.utf8) { try removeFile(file) }
         try replaceFile(folder.appending(Reject.fileName), with: Reject.text(receipts.flatMap(\.rejects)))
         try DatasetIndex.write(DatasetFolder(folder), description: description, jobs: jobs)

@@ -72,6 +72,7 @@ struct VideoBuild {
         let wanted = options.clips.stride.map { "with a stride of \($0)" } ?? rate
         let shots = counts.shots == 1 ? "one shot" : "\(counts.shots) shots"
         let what = "\(counts.frames) frames in \(shots)"
-        return reject(.noClip, "\(what): too short for a clip of \(options.clips.frames) \(wanted)")
+        return reject(
+            .noClip, "\(what): too short for a clip of \(options.clips.frames) \(wanted) (--frames, --fps)")
     }
 }

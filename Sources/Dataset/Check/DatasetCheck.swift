@@ -38,8 +38,7 @@ public struct DatasetCheck: Sendable {
             report.findings.append(
                 Finding(
                     file: DatasetDescription.fileName, offset: error.offset, expected: "a finished data set",
-                    found: error.message,
-                    remedy: "nothing was checked"))
+                    found: error.message, remedy: "nothing was checked"))
             return report
         }
         (report.shards, report.samples, report.bytes) = (

@@ -37,6 +37,7 @@ public final class DatasetIndex: Sendable {
     public init(_ folder: DatasetFolder) throws(DatasetError) {
         let path = folder.path.appending(Self.fileName)
         guard fileSize(path) != nil else {
+            guard isFolder(folder.path) else { throw DatasetError(path: folder.path, "no such folder") }
             throw DatasetError(path: folder.path, "holds no \(Self.fileName): run `pframe index`")
         }
         self.path = path

@@ -30,6 +30,19 @@ struct ArrayLayout: Sendable {
     /// The number of a member, nil where it is not delivered.
     func index(of name: String) -> Int? { members.firstIndex { $0.name == name } }
 
+    /// How sets with a member are made; empty for members that PFrame does not write.
+    private static func remedy(_ member: String) -> String {
+        let representation: String? =
+            switch member {
+            case "mv.npy", "residual.npy": "motion-residual"
+            case "frames.npy": "frames"
+            case "difference.npy": "difference"
+            default: nil
+            }
+        if let representation { return ": build the set with --represent \(representation)" }
+        return member == "latent.npy" ? ": make a set of latents with `pframe encode`" : ""
+    }
+
     /// Takes the arrays of a sample.
     ///
     /// - Parameters:
@@ -43,7 +56,8 @@ struct ArrayLayout: Sendable {
         for name in names {
             guard let member = row.member(name) else {
                 let others = row.members.map(\.name).joined(separator: ", ")
-                throw shard.error(at: row.offset, "sample \(row.key) has no member \(name); it has \(others)")
+                throw shard.error(
+                    at: row.offset, "sample \(row.key) has no member \(name), only \(others)\(Self.remedy(name))")
             }
             let start = member.offset - row.offset
             let bytes = UnsafeRawBufferPointer(rebasing: record[start..<(start + member.length)])

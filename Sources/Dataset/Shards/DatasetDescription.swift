@@ -69,13 +69,11 @@ public struct DatasetDescription: Sendable, Equatable {
     public init(_ text: [UInt8], path: FilePath) throws(DatasetError) {
         let value = try JSONValue(text, path: path)
         func damaged(_ field: String) -> DatasetError {
-            DatasetError(path: path, "no valid \"\(field)\": run `pframe index` to write it anew")
+            DatasetError(
+                path: path, "no valid \"\(field)\": move it away, then run `pframe index` to write it anew")
         }
-        guard let schema = value["schema"]?.int else { throw damaged("schema") }
-        guard schema <= Self.schema else {
-            throw DatasetError(
-                path: path, "schema \(schema) is newer than this PFrame knows (\(Self.schema)): update it")
-        }
+        guard value["schema"]?.int != nil else { throw damaged("schema") }
+        try Self.checkVersion(value, path: path)
         guard let list = value["shards"]?.array else { throw damaged("shards") }
         var shards: [Shard] = []
         for entry in list {
@@ -86,6 +84,24 @@ public struct DatasetDescription: Sendable, Equatable {
             tool: value["tool"]?.string ?? "", options: value["options"] ?? .object([:]),
             sourceHash: value["source_hash"]?.string ?? "", shards: shards,
             totals: value["totals"]?.members?.compactMapValues(\.int) ?? [:])
+    }
+
+    /// Refuses what a newer PFrame wrote.
+    private static func checkVersion(_ value: JSONValue, path: FilePath) throws(DatasetError) {
+        guard let schema = value["schema"]?.int, schema > Self.schema else { return }
+        throw DatasetError(
+            path: path, "schema \(schema) is newer than this PFrame knows (\(Self.schema)): update it")
+    }
+
+    /// Refuses to write over the `dataset.json` of a newer PFrame; any other may be replaced, damaged ones too.
+    ///
+    /// - Throws: `DatasetError` where the file says a newer version.
+    static func checkReplaceable(_ path: FilePath) throws(DatasetError) {
+        guard fileSize(path) != nil else { return }
+        let text = try readFile(path)
+        // What cannot be read as JSON says no version.
+        guard let value = try? JSONValue(text, path: path) else { return }
+        try checkVersion(value, path: path)
     }
 }
 

@@ -14,6 +14,7 @@ public struct DatasetFolder: Sendable, Equatable {
     public func description() throws(DatasetError) -> DatasetDescription {
         let file = path.appending(DatasetDescription.fileName)
         guard fileSize(file) != nil else {
+            guard isFolder(path) else { throw DatasetError(path: path, "no such folder") }
             throw DatasetError(
                 path: path,
                 "holds no \(DatasetDescription.fileName): run `pframe build` to its end, or `pframe index` over shards")

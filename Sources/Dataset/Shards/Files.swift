@@ -80,6 +80,12 @@ package func fileSize(_ path: FilePath) -> Int? {
     return Int(facts.st_size)
 }
 
+/// Whether a path leads to a folder.
+func isFolder(_ path: FilePath) -> Bool {
+    var facts = stat()
+    return path.withPlatformString { stat($0, &facts) } == 0 && facts.st_mode & S_IFMT == S_IFDIR
+}
+
 /// Whether two paths lead to one file or folder.
 func isSameFile(_ first: FilePath, _ second: FilePath) -> Bool {
     var facts = (stat(), stat())

@@ -39,7 +39,7 @@ public struct SyntheticDataset: Sendable {
     private func scene(_ plan: ScenePlan) -> SyntheticScene {
         SyntheticScene(
             subject: plan.subject, width: options.size, height: options.size, frameCount: plan.frameCount,
-            seed: plan.seed)
+            speed: options.speed, seed: plan.seed)
     }
 
     /// The text of `captions.csv`: a header, then one line per video with its file name, caption, label and subject.

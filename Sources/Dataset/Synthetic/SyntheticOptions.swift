@@ -12,6 +12,9 @@ public struct SyntheticOptions: Sendable, Hashable {
     /// Frames per second; 25 unless set, 1...240.
     public var framesPerSecond = 25
 
+    /// Pixels per frame that shapes move by, rounded to sixteenths; drawn for each video unless set.
+    public var speed: Double?
+
     /// The seed of every draw; 0 unless set.
     public var seed: UInt64 = 0
 
@@ -54,6 +57,14 @@ public struct SyntheticOptions: Sendable, Hashable {
             frames >= Double(Self.minimumFrameCount) && frames <= Double(most), "seconds", "\(seconds)",
             "a length of \(Self.minimumFrameCount) to \(most) frames, "
                 + "\(Double(Self.minimumFrameCount) / rate) to \(Double(most) / rate) s at \(framesPerSecond) frames/s")
+
+        if let speed {
+            // The longest scene decides: one that is not cut.
+            let fastest = SyntheticScene.maximumSpeed(width: size, height: size, frameCount: frameCount)
+            try require(
+                speed >= 1.0 / 16 && speed <= fastest, "speed", "\(speed)",
+                "0.0625 to \(fastest) pixels a frame for \(frameCount) frames of \(size)x\(size)")
+        }
 
         try require(staticShare >= 0 && staticShare <= 1, "staticShare", "\(staticShare)", "a share in 0...1")
         try require(

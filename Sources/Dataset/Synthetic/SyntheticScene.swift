@@ -32,16 +32,20 @@ public struct SyntheticScene: Sendable {
 
     /// Makes a scene; `seed` selects the textures, the size of the shape, its speed and its path.
     ///
-    /// The speed is a whole number of sixteenths of a pixel per frame, between 5/8 of what brings the shape from edge to
-    /// edge and all of it, and at most 1/16 of the way across the picture per frame.
+    /// The speed is a whole number of sixteenths of a pixel per frame. Unless given it is drawn between 5/8 of what brings
+    /// the shape from edge to edge and all of it, and at most 1/16 of the way across the picture per frame.
     ///
     /// - Parameters:
     ///   - subject: What to show.
     ///   - width: Pixels across, at least 32.
     ///   - height: Pixels down, at least 32.
     ///   - frameCount: Frames, at most ``maximumFrameCount(width:height:)``.
+    ///   - speed: Pixels per frame, at most ``maximumSpeed(width:height:frameCount:)``, rounded to sixteenths; drawn if
+    ///     `nil`.
     ///   - seed: The seed of every draw.
-    public init(subject: SyntheticSubject, width: Int, height: Int, frameCount: Int, seed: UInt64) {
+    public init(
+        subject: SyntheticSubject, width: Int, height: Int, frameCount: Int, speed: Double? = nil, seed: UInt64
+    ) {
         precondition(min(width, height) >= 32, "a scene is at least 32 pixels wide and high")
         precondition(
             (1...Self.maximumFrameCount(width: width, height: height)).contains(frameCount),
@@ -53,7 +57,9 @@ public struct SyntheticScene: Sendable {
         let room = (travelsDown ? height : width) - 1 - 2 * (radius + Self.margin)
         let fastest = min(
             room * ShapePatch.stepsPerPixel / max(1, frameCount - 1), travelsDown ? height : width)
-        let speed = random.in(max(1, fastest * 5 / 8)...fastest)
+        let drawn = random.in(max(1, fastest * 5 / 8)...fastest)
+        let speed = speed.map(Self.steps) ?? drawn
+        precondition((0...fastest).contains(speed), "a shape that leaves the picture")
         step = (subject.motion.step.x * speed, subject.motion.step.y * speed)
         start = (
             Self.start(length: width, radius: radius, travel: step.x * (frameCount - 1), using: &random),
@@ -72,6 +78,17 @@ public struct SyntheticScene: Sendable {
         let room = shortSide - 1 - 2 * (radii(shortSide: shortSide).upperBound + margin)
         return 1 + room * ShapePatch.stepsPerPixel
     }
+
+    /// The greatest speed in pixels per frame at which every shape stays inside the picture for so many frames.
+    public static func maximumSpeed(width: Int, height: Int, frameCount: Int) -> Double {
+        let shortSide = min(width, height)
+        let room = shortSide - 1 - 2 * (radii(shortSide: shortSide).upperBound + margin)
+        let steps = min(room * ShapePatch.stepsPerPixel / max(1, frameCount - 1), shortSide)
+        return Double(steps) / Double(ShapePatch.stepsPerPixel)
+    }
+
+    /// A speed in sixteenths of a pixel per frame.
+    private static func steps(_ speed: Double) -> Int { Int((speed * Double(ShapePatch.stepsPerPixel)).rounded()) }
 
     /// The shape's velocity in pixels per frame, +x right and +y down; (0, 0) when still.
     public var velocity: (x: Double, y: Double) {

@@ -32,6 +32,16 @@ public struct MotionFigure: Sendable {
                 residual: Int(ColorScale.niceLimit(residualPercentile(residual), minimum: 10)),
                 magnitude: ColorScale.niceLimit(magnitudePercentile(vectors), minimum: 2))
         }
+
+        /// These ranges, with those left open as suits most of the frames that `fitted` are of.
+        func completed(by fitted: [Ranges]) -> Ranges {
+            // The upper quartile: a single wild frame must not darken all the others.
+            let residuals = fitted.compactMap(\.residual).sorted()
+            let magnitudes = fitted.compactMap(\.magnitude).sorted()
+            return Ranges(
+                residual: residual ?? residuals.dropFirst(residuals.count * 3 / 4).first ?? 10,
+                magnitude: magnitude ?? magnitudes.dropFirst(magnitudes.count * 3 / 4).first ?? 2)
+        }
     }
 
     /// How the three panels stand.

@@ -140,12 +140,7 @@ public struct VideoFigure {
             let view = try MotionFigure.Frame(frame)
             fitted.append(.fitting(residual: view.residual, vectors: view.vectors))
         }
-        // The upper quartile: a single wild frame must not darken all the others.
-        let residuals = fitted.compactMap(\.residual).sorted()
-        let magnitudes = fitted.compactMap(\.magnitude).sorted()
-        return MotionFigure.Ranges(
-            residual: figure.ranges.residual ?? residuals.dropFirst(residuals.count * 3 / 4).first ?? 10,
-            magnitude: figure.ranges.magnitude ?? magnitudes.dropFirst(magnitudes.count * 3 / 4).first ?? 2)
+        return figure.ranges.completed(by: fitted)
     }
 }
 

@@ -101,7 +101,7 @@ public struct StreamDescription: Sendable, Codable, Equatable {
             throw CodecError(path: path, "is not what PFrame writes; extract the video again")
         }
         guard formatVersion <= 1 else {
-            throw CodecError(path: path, "format version \(formatVersion) is newer than this PFrame knows")
+            throw CodecError(path: path, "format version \(formatVersion) is newer than this PFrame knows: update it")
         }
         let limit = 1...65_536
         guard limit.contains(codedWidth), limit.contains(codedHeight), referenceFrames >= 0, frames >= 0,

@@ -35,11 +35,15 @@ package final class Progress: Sendable {
         state.withLock { state in
             state.counts[index] = count
             state.shares[index] = share
-            let now = elapsed
-            guard now - state.lastDrawn >= (Console.redraws ? 0.2 : 10) else { return }
-            state.lastDrawn = now
-            draw(state)
+            drawInTime(&state)
         }
+    }
+
+    private func drawInTime(_ state: inout State) {
+        let now = elapsed
+        guard now - state.lastDrawn >= (Console.redraws ? 0.2 : 10) else { return }
+        state.lastDrawn = now
+        draw(state)
     }
 
     /// Notes that a piece is done, with a line to keep, and whether nothing came of it.
@@ -53,6 +57,19 @@ package final class Progress: Sendable {
                 Console.error(message)
             }
             if Console.redraws { draw(state) }
+        }
+    }
+
+    /// Notes that so many pieces are done, one after another, the last of them in part; each gives one.
+    package func advance(to done: Double) {
+        let whole = min(Int(done), weights.count)
+        state.withLock { state in
+            for index in state.finished..<max(whole, state.finished) {
+                (state.shares[index], state.counts[index]) = (1, 1)
+            }
+            state.finished = max(whole, state.finished)
+            if whole < weights.count { state.shares[whole] = max(state.shares[whole], done - Double(whole)) }
+            drawInTime(&state)
         }
     }
 

@@ -123,8 +123,8 @@ struct EvaluateCommand: ParsableCommand {
     private func follow(
         _ count: Int, _ body: ((Double) -> Void) throws(TrainError) -> EvaluationReport?
     ) throws(TrainError) -> EvaluationReport {
-        let progress = Progress(weights: [max(1, count)], unit: "evaluation", counted: "clips")
-        let result = try body { progress.update(0, count: Int($0), share: $0 / Double(max(1, count))) }
+        let progress = Progress(weights: Array(repeating: 1, count: count), unit: "clip", counted: "clips")
+        let result = try body(progress.advance)
         progress.close()
         guard let result else { throw TrainError("interrupted; what was sampled is lost") }
         return result

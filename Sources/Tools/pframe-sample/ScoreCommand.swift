@@ -51,11 +51,8 @@ struct ScoreCommand: ParsableCommand {
             try engine.open()
             let model = try CLIPModel(clip, merges: clipVocabulary, device: engine.device)
             let scores = try CLIPCaptionScores(DatasetFolder(dataset), model: model, frames: frames)
-            let count = scores.count
-            let progress = Progress(weights: [max(1, count)], unit: "data set", counted: "clips")
-            let result = try scores.run(shouldStop: { Interruption.isRequested }) { done in
-                progress.update(0, count: done, share: Double(done) / Double(max(1, count)))
-            }
+            let progress = Progress(weights: Array(repeating: 1, count: scores.count), unit: "clip", counted: "clips")
+            let result = try scores.run(shouldStop: { Interruption.isRequested }) { progress.advance(to: Double($0)) }
             progress.close()
             guard let result else { throw TrainError("interrupted; nothing was written") }
             summary = result

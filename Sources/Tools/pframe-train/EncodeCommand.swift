@@ -66,9 +66,9 @@ struct EncodeCommand: ParsableCommand {
                 source: dataset, output: output, autoencoder: run, model: model, loop: loop,
                 tool: Program.name, part: part.flatMap { BuildPart($0) } ?? BuildPart.ofLauncher ?? .whole)
             let pending = set.pending
-            let progress = Progress(weights: [max(1, pending)], unit: "data set", counted: "clips")
+            let progress = Progress(weights: Array(repeating: 1, count: pending), unit: "clip", counted: "clips")
             let summary = try set.run(shouldStop: { Interruption.isRequested }) { done in
-                progress.update(0, count: done, share: Double(done) / Double(max(1, pending)))
+                progress.advance(to: Double(done))
             }
             progress.close()
             guard let summary else { throw TrainError("interrupted; run the same command again to go on") }

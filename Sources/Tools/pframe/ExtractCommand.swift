@@ -76,6 +76,7 @@ struct ExtractCommand: ParsableCommand {
         let results = Mutex<[VideoResult?]>(Array(repeating: nil, count: items.count))
         let (command, json) = (Settings(self, encoderThreads: max(1, Parallel.processors / jobs)), report.json)
         Parallel.forEach(items.count, jobs: jobs) { index in
+            guard !Interruption.isRequested else { return }
             let result = command.extract(items[index], isAlone: items.count == 1) {
                 progress.update(index, count: $0, share: $1)
             }

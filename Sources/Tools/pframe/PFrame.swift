@@ -1,10 +1,15 @@
 import ArgumentParser
+import Glibc
 import ToolOptions
 
 /// Starts `pframe`.
 @main enum Main {
     static func main() {
         ModelCommands.startIfNamed()
+        if let mistake = PFrame.unknownCommand() {
+            Console.error(mistake)
+            exit(2)
+        }
         Program.run(PFrame.self)
     }
 }
@@ -15,6 +20,12 @@ struct PFrame: ParsableCommand {
         commandName: "pframe",
         abstract: "Motion vectors and residuals of video, exactly and fast.",
         discussion: """
+            THE PATH
+              a video      extract → view, reconstruct          its motion and residual, and itself again
+              videos       build → filter → report, check       clips in shards, those that you want, as a page
+              a data set   train vae → encode → train ed-vdm    a model of motion and residual
+              a model      sample → reconstruct, evaluate       new videos, and how good they are
+
             EXAMPLES:
               pframe info clip.mp4                              what is in it
               pframe extract clip.mp4 --output out --residual   motion and residual
@@ -25,7 +36,11 @@ struct PFrame: ParsableCommand {
               pframe filter clips --motion 1...20 --output kept
               pframe report kept                                what is in it
               pframe check kept                                 whether it is whole
-              pframe train vae kept --output vae                a model of it: vae, encode, ed-vdm, sample
+              pframe train vae kept --output vae                the first of two models
+              pframe help train                                 what else it takes
+
+            Each step works alone, and goes on where it was when it is stopped and started again. For completion of \
+            commands and options: pframe --generate-completion-script bash (or zsh, fish).
 
             Exit codes: 0 done, 1 problems with data (the rest is done), 2 wrong use of the command.
             """,
@@ -46,4 +61,35 @@ struct PFrame: ParsableCommand {
                 ]),
             CommandGroup(name: "Models", subcommands: ModelCommands.all),
         ])
+
+    /// What to say where the first word, behind `help` if there, is no command; nil where it is one.
+    fileprivate static func unknownCommand() -> String? {
+        let words = CommandLine.arguments.dropFirst()
+        guard let word = words.first == "help" ? words.dropFirst().first : words.first, !word.hasPrefix("-") else {
+            return nil
+        }
+        let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+        guard !names.contains(word), word != "help" else { return nil }
+        let nearest = names.map { ($0, distance(word, $0)) }.min { $0.1 < $1.1 }
+        let guess = nearest.map { $0.1 <= 2 ? "did you mean `pframe \($0.0)`? " : "" } ?? ""
+        return "error: no command \"\(word)\": \(guess)`pframe --help` lists all"
+    }
+
+    /// Levenshtein's distance, an exchange of neighbours counting as one (Damerau 1964).
+    private static func distance(_ first: String, _ second: String) -> Int {
+        let (a, b) = (Array(first), Array(second))
+        var rows = [Array(0...b.count)]
+        for i in 1...max(1, a.count) where !a.isEmpty {
+            var row = [i]
+            for j in 1...max(1, b.count) where !b.isEmpty {
+                var least = min(rows[i - 1][j] + 1, row[j - 1] + 1, rows[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1))
+                if i > 1, j > 1, a[i - 1] == b[j - 2], a[i - 2] == b[j - 1] {
+                    least = min(least, rows[i - 2][j - 2] + 1)
+                }
+                row.append(least)
+            }
+            rows.append(row)
+        }
+        return rows[a.count][b.count]
+    }
 }

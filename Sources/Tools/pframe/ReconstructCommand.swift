@@ -15,28 +15,31 @@ struct ReconstructCommand: ParsableCommand {
             video bit for bit; .yuv and .y4m store them as they are, .mp4 and .mkv encode them again with libx264.
 
             Or reads first frame, motion and residual of a clip that `pframe sample` made with ed-vdm. The frames equal \
-            those of the model; .npy stores them as they are, uint8 (T, H, W, 3), and .mp4 equals that of the sample.
+            those of the model; .npy stores them as they are, uint8 (T, H, W, 3), and .mp4 equals that of the sample. Or \
+            a clip of a data set of motion and residual, by its key.
 
             EXAMPLES:
               pframe reconstruct out/clip --output clip.yuv
               pframe reconstruct out/clip --output clip.mp4 --crf 12
               pframe reconstruct samples/000 --output again.mp4
+              pframe reconstruct clips/000000_0000003 --output real.mp4
             """)
 
     @Argument(
         help: ArgumentHelp(
-            "A folder that extract wrote, or DIR/NNN of a sample.", valueName: "folder"), completion: .file())
+            "A folder that extract wrote, DIR/NNN of a sample, or DATASET/KEY.", valueName: "folder"),
+        completion: .file())
     var folder: FilePath
 
     @Option(
-        name: .shortAndLong, help: "The video to write: .yuv, .y4m, .mp4 or .mkv; of a sample .npy, .mp4 or .mkv.",
+        name: .shortAndLong, help: "The video to write: .yuv, .y4m, .mp4 or .mkv; of a clip .npy, .mp4 or .mkv.",
         completion: .file())
     var output: FilePath
 
     @Option(help: "Quality of .mp4 and .mkv: 0 (lossless) to 51.")
     var crf = SampleFiles.crf
 
-    @Option(help: "Frames a second of a sample's video; default: as samples.jsonl says, else 8.")
+    @Option(help: "Frames a second of a clip's video; default: as is recorded beside it, else 8.")
     var fps: Double?
 
     @OptionGroup var report: ReportOptions
@@ -50,9 +53,10 @@ struct ReconstructCommand: ParsableCommand {
     }
 
     func validate() throws {
-        if sample == nil { _ = try kind() } else { _ = try sampleKind() }
-        if let fps, sample == nil || !ClipFile.rates.contains(fps) {
-            throw ValidationError(sample == nil ? "--fps is for samples" : "--fps takes 0.1 to 1000")
+        if clip == nil { _ = try kind() } else { _ = try clipKind() }
+        if let fps, clip == nil || !ClipFile.rates.contains(fps) {
+            throw ValidationError(
+                clip == nil ? "--fps is for clips of samples and data sets" : "--fps takes 0.1 to 1000")
         }
         if !(0...51).contains(crf) { throw ValidationError("--crf takes 0 to 51") }
     }
@@ -64,24 +68,21 @@ struct ReconstructCommand: ParsableCommand {
         return kind
     }
 
-    /// The sample that the argument names; nil where it names a folder.
-    private var sample: SampleFiles? {
-        guard let files = SampleFiles(folder) else { return nil }
-        return [files.motion, files.first].contains { fileSize($0) != nil } ? files : nil
-    }
+    /// The clip that the argument names; nil where it names a folder.
+    private var clip: StoredClip? { StoredClip(folder) }
 
-    private func sampleKind() throws -> RebuiltSample.Kind {
-        guard let kind = RebuiltSample.Kind(output) else {
-            throw ValidationError("\(output): the output of a sample must end in .npy, .mp4 or .mkv")
+    private func clipKind() throws -> RebuiltClip.Kind {
+        guard let kind = RebuiltClip.Kind(output) else {
+            throw ValidationError("\(output): the output of a clip must end in .npy, .mp4 or .mkv")
         }
         return kind
     }
 
     func run() throws {
-        if let sample {
-            let kind = try sampleKind()
-            return try reporting { () throws(CodecError) in
-                let rebuilt = try RebuiltSample(sample)
+        if let clip {
+            let kind = try clipKind()
+            return try reporting {
+                let rebuilt = try RebuiltClip(clip)
                 try rebuilt.write(to: output, as: kind, framesPerSecond: fps, crf: crf)
                 try show(
                     Result(
@@ -89,7 +90,7 @@ struct ReconstructCommand: ParsableCommand {
                         width: rebuilt.frames[0].width, height: rebuilt.frames[0].height))
             }
         }
-        try reporting { () throws(CodecError) in
+        try reporting {
             let reconstruction = try Reconstruction(folder: folder)
             let progress = Progress(weights: [1], unit: "video")
             let total = reconstruction.description.frames
@@ -110,16 +111,16 @@ struct ReconstructCommand: ParsableCommand {
         }
     }
 
-    private func reporting(_ body: () throws(CodecError) -> Void) throws {
-        do throws(CodecError) { try body() } catch { throw DataProblem(message: "error: \(error)") }
+    private func reporting(_ body: () throws -> Void) throws {
+        do { try body() } catch { throw DataProblem(message: "error: \(error)") }
     }
 
-    private func show(_ result: Result) throws(CodecError) {
+    private func show(_ result: Result) throws {
         guard report.json else {
             Console.output(
                 "\(result.output): \(Format.count(result.frames)) frames of \(result.width)x\(result.height)")
             return
         }
-        do { try Console.json(result) } catch { throw CodecError(path: output, "\(error)") }
+        try Console.json(result)
     }
 }

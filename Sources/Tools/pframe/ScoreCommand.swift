@@ -33,7 +33,10 @@ struct ScoreCommand: ParsableCommand {
     @Option(help: "The key of each row, one a line.", completion: .file())
     var keys: FilePath?
 
-    @Option(help: "Not in this version: a CLIP file to embed with.", completion: .file())
+    @Option(
+        help: "Embed with this ViT-B-32.pt or model.safetensors of CLIP instead: `pframe score --clip FILE --help`.",
+        completion: .file())
+    // Only listed here: with it pframe-sample runs.
     var clip: FilePath?
 
     @Option(name: .shortAndLong, help: "Blocks and shards at the same time; default: one a processor.")
@@ -50,11 +53,6 @@ struct ScoreCommand: ParsableCommand {
     }
 
     func validate() throws {
-        if clip != nil {
-            throw ValidationError(
-                "--clip is not in this version: embed captions and frames with your model, and give --text, --image, --keys"
-            )
-        }
         if text == nil || image == nil || keys == nil { throw ValidationError("give --text, --image and --keys") }
         if let jobs, jobs < 1 { throw ValidationError("--jobs takes 1 or more") }
     }

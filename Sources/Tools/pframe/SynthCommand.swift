@@ -11,7 +11,8 @@ struct SynthCommand: ParsableCommand {
         commandName: "synth",
         abstract: "Make a data set of moving shapes, with captions.",
         discussion: """
-            Textured shapes move at constant speed over textured ground; some clips stand still, some have a cut. Writes \
+            Textured shapes move at constant speed over textured ground; some clips stand still, some have a cut. Speeds \
+            differ between videos, and nothing in a first frame or a caption tells them; --speed gives all the same. Writes \
             H.264 with B-frames and captions.csv (video,caption,label,subject). The same seed gives the same frames.
 
             To test a pipeline, plant what it should find: repeated videos, wrong captions, and embeddings as CLIP would \
@@ -21,6 +22,7 @@ struct SynthCommand: ParsableCommand {
             EXAMPLES:
               pframe synth --output shapes --videos 200
               pframe synth --output shapes --videos 64 --size 256 --seconds 2 --seed 7
+              pframe synth --output shapes --videos 600 --fps 8 --seconds 2.2 --speed 4
               pframe synth --output shapes --videos 200 --duplicates 0.1 --wrong-captions 0.1 --embeddings
             """)
 
@@ -38,6 +40,9 @@ struct SynthCommand: ParsableCommand {
 
     @Option(help: "Frames a second.")
     var fps = 25
+
+    @Option(help: "Pixels a frame that every shape moves by; drawn for each video unless given.")
+    var speed: Double?
 
     @Option(help: "The seed that everything follows from.")
     var seed: UInt64 = 0
@@ -71,6 +76,7 @@ struct SynthCommand: ParsableCommand {
         options.size = size
         options.seconds = seconds
         options.framesPerSecond = fps
+        options.speed = speed
         options.seed = seed
         options.duplicateShare = duplicates
         options.wrongCaptionShare = wrongCaptions

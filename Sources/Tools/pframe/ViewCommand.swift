@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Codec
+import Dataset
 public import MotionVectors
 import SystemPackage
 import ToolOptions
@@ -20,19 +21,22 @@ extension MotionFigure.Arrangement: ExpressibleByArgument {
 struct ViewCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "view",
-        abstract: "Draw motion vectors, residual and motion magnitude of a video.",
+        abstract: "Draw motion vectors, residual and motion magnitude of a video or a clip.",
         discussion: """
             A .png or .jpg shows one frame, a .mp4 or .mkv all of them. Arrows show where content moves; the residual is \
-            grey with its range on a bar; blocks without a vector are hatched.
+            grey with its range on a bar; blocks without a vector are hatched. Of a clip that `pframe sample` made with \
+            ed-vdm, or of a data set's, motion and residual are drawn as they are stored.
 
             EXAMPLES:
               pframe view clip.mp4 --output figure.png       the liveliest frame
               pframe view clip.mp4 --output figure.png --frame 42
               pframe view clip.mp4 --output film.mp4 --frames 250
               pframe view clip.mp4 --output figure.png --magnitude-range 20
+              pframe view samples/000 --output film.mp4      what a model made
+              pframe view clips/000000_0000003 --output film.mp4
             """)
 
-    @Argument(help: "The video.", completion: .file())
+    @Argument(help: "The video; or DIR/NNN of a sample, or DATASET/KEY.", completion: .file())
     var video: FilePath
 
     @Option(name: .shortAndLong, help: "The picture (.png, .jpg) or film (.mp4, .mkv) to write.", completion: .file())
@@ -85,18 +89,24 @@ struct ViewCommand: ParsableCommand {
         let figure = MotionFigure(
             title: title ?? video.lastComponent?.string ?? "",
             ranges: MotionFigure.Ranges(residual: residualRange, magnitude: magnitudeRange), arrangement: layout)
-        let drawing = VideoFigure(path: video, options: options, figure: figure)
-        do throws(CodecError) {
-            var count = 1
-            if isPicture {
-                try drawing.still(frame: frame).write(to: output)
+        do {
+            let count: Int
+            if let clip = StoredClip(video) {
+                let drawing = ClipFigure(
+                    try clip.clip(), from: video, framesPerSecond: clip.framesPerSecond, figure: figure)
+                count = try draw(still: drawing.still, film: drawing.film)
             } else {
-                let progress = Progress(weights: [1], unit: "film")
-                count = try drawing.film(to: output) { frames, share throws(CodecError) in
-                    progress.update(0, count: frames, share: share)
-                    if Interruption.isRequested { throw CodecError(path: output, "interrupted; nothing was written") }
+                let drawing = VideoFigure(path: video, options: options, figure: figure)
+                count = try draw(still: drawing.still) { output throws(CodecError) in
+                    let progress = Progress(weights: [1], unit: "film")
+                    defer { progress.close() }
+                    return try drawing.film(to: output) { frames, share throws(CodecError) in
+                        progress.update(0, count: frames, share: share)
+                        if Interruption.isRequested {
+                            throw CodecError(path: output, "interrupted; nothing was written")
+                        }
+                    }
                 }
-                progress.close()
             }
             try show(Result(video: video.string, output: output.string, frames: count))
         } catch {
@@ -104,11 +114,20 @@ struct ViewCommand: ParsableCommand {
         }
     }
 
-    private func show(_ result: Result) throws(CodecError) {
+    /// Writes the picture or the film; returns how many frames it has.
+    private func draw(
+        still: (Int?) throws(CodecError) -> RGBImage, film: (FilePath) throws(CodecError) -> Int
+    ) throws(CodecError) -> Int {
+        guard isPicture else { return try film(output) }
+        try still(frame).write(to: output)
+        return 1
+    }
+
+    private func show(_ result: Result) throws {
         guard report.json else {
-            Console.output("\(result.output): \(result.frames) \(result.frames == 1 ? "frame" : "frames") drawn")
+            Console.output("\(result.output): \(Format.quantity(result.frames, "frame")) drawn")
             return
         }
-        do { try Console.json(result) } catch { throw CodecError(path: output, "\(error)") }
+        try Console.json(result)
     }
 }

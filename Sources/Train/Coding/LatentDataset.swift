@@ -96,7 +96,14 @@ public struct LatentDataset {
         for index in range {
             let sample = try reading { () throws(DatasetError) in try shard.sample(index) }
             samples.append(sample)
-            clips.append(try MotionClip(sample, size: size, dataset: source))
+            let clip = try reading { () throws(DatasetError) in try MotionClip(sample, dataset: source) }
+            guard clip.frames[0].width == size.width, clip.frames[0].height == size.height else {
+                throw TrainError(
+                    path: source,
+                    "sample \(sample.row.key): frames are \(clip.frames[0].width)x\(clip.frames[0].height) where the vae "
+                        + "takes \(size): train a vae on this data set, or build it with --size \(size)")
+            }
+            clips.append(clip)
         }
         // Clips of other lengths are coded by themselves.
         let isEven = clips.allSatisfy { $0.frames.count == clips[0].frames.count }

@@ -53,7 +53,10 @@ public final class AutoencoderTrainee: Trainee {
         }
         if let problem { throw problem }
         guard let basis = try fit.components(model.options.latentChannels) else {
-            throw TrainError("every residual of the data set is zero: there is nothing to learn")
+            throw TrainError(
+                seen == 0
+                    ? "the data set holds no clips: its rejects.jsonl or dropped.jsonl says why"
+                    : "every residual of the data set is zero: there is nothing to learn")
         }
         try model.begin(with: basis)
         return basis

@@ -37,10 +37,13 @@ public struct RunFolder: Sendable {
             let before = try RunFolder(path)
             let names = Self.differences(before.configuration, configuration, "").filter { $0 != "steps" }
             guard names.isEmpty else {
+                let hasCheckpoint = fileSize(path.appending(Checkpoint.fileName)) != nil
                 throw TrainError(
                     path: path,
-                    "holds a run with another \(names.prefix(4).joined(separator: ", ")): take another --output, or the "
-                        + "options of that run to go on with it")
+                    "holds a run with another \(names.prefix(4).joined(separator: ", ")): take another --output, or "
+                        + (hasCheckpoint
+                            ? "the options of that run to go on with it"
+                            : "remove this folder, which has no checkpoint yet"))
             }
         }
         do throws(CodecError) {

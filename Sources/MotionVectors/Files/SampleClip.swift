@@ -2,13 +2,9 @@ public import Codec
 import Glibc
 import SystemPackage
 
-/// Rebuilds a clip that a model made from its first frame, motion and residual alone:
-/// `xₙ = clamp(P(xₙ₋₁, mvₙ) + rₙ)`, exactly the frames that the model gave.
-public struct SampleReconstruction: Sendable {
-    /// All frames, the given one first.
-    public let frames: [RGBImage]
-
-    /// Reads `NAME.first.png`, `NAME.motion.npy` and `NAME.residual.npy`.
+extension MotionClip {
+    /// Reads `NAME.first.png`, `NAME.motion.npy` and `NAME.residual.npy` of a clip that a model made; the frames are
+    /// exactly those that the model gave.
     ///
     /// - Throws: `CodecError` where one is missing, damaged, does not fit the others, or holds what cannot be.
     public init(_ files: SampleFiles) throws(CodecError) {
@@ -26,7 +22,7 @@ public struct SampleReconstruction: Sendable {
         let count = motion.shape.first ?? 0
         try Self.check(motion.shape, [count, field.rows, field.columns, 2], files.motion, files.first, size)
         try Self.check(residual.shape, [count, size.height, size.width, 3], files.residual, files.first, size)
-        var frames = [first]
+        var (fields, residuals) = ([MotionField](), [[Int16]]())
         var values = [Int16](repeating: 0, count: size.width * size.height * 3)
         for number in 0..<count {
             try field.vectors.withUnsafeMutableBufferPointer { vectors throws(CodecError) in
@@ -45,10 +41,10 @@ public struct SampleReconstruction: Sendable {
                     path: files.residual,
                     "[\(number), \(y), \(x), \(place % 3)] is \(values[place]): residuals are -255 to 255")
             }
-            let prediction = WholePixelCompensation.predict(from: frames[number], field)
-            frames.append(WholePixelCompensation.rebuild(prediction, values))
+            fields.append(field)
+            residuals.append(values)
         }
-        self.frames = frames
+        self.init(first: first, motion: fields, residuals: residuals)
     }
 
     private static func check(
