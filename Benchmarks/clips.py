@@ -32,6 +32,11 @@ class Clips:
     def is_real(self) -> bool:
         return (self.source_folder / REAL_CLIP).is_file()
 
+    @property
+    def description(self) -> str:
+        """What the clips that are measured are made of."""
+        return f"H.264, 1280x720, 25 frames/s: {REAL_CLIP if self.is_real else 'generated'}"
+
     def small(self) -> Path | None:
         """A small clip with B-frames, None where the folder of clips lacks it."""
         path = self.source_folder / SMALL_CLIP
@@ -50,7 +55,10 @@ class Clips:
         return self._make("four-references", self.one_reference(), ["-map", "0:v:0", *x264(FOUR_REFERENCES), *short])
 
     def looped(self, clip: Path, seconds: float) -> Path:
-        """A clip repeated, packets copied, until it lasts so long; the clip itself where it does."""
+        """A clip repeated, packets copied, until it lasts so long; the clip itself where it does, or where all is
+        quick."""
+        if self.quick:
+            return clip
         length = duration(clip)
         if length >= seconds:
             return clip

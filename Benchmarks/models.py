@@ -1,166 +1,188 @@
-"""The parts of the benchmark that concern models: steps of training and sampling, beside the 3D U-Net that people use."""
+"""The parts of the benchmark that concern models: steps of training and sampling, beside the U-Net that people use."""
 
-import argparse
 import json
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from statistics import median
 
 from environment import Environment
-from measure import CORES, BenchmarkError, Program, Spread, announce, run
-from report import Report, Row
+from measure import CORES, BenchmarkError, Program, Usage, announce
+from part import PEERS, Figure, Part, Row
 
-PEERS = Path(__file__).resolve().parent / "peers"
-PACKAGES = ("torch==2.13.*", "numpy", "einops", "einops-exts", "rotary-embedding-torch", "tqdm", "pillow")
-# It wants torchvision for its data set, of which nothing is used here.
-BARE = ("video-diffusion-pytorch",)
-MODULES = "import torch, einops, einops_exts, rotary_embedding_torch, tqdm, PIL; " \
-    "from importlib.metadata import version; version('video-diffusion-pytorch')"
-# What the paper's models diffuse, of clips of 16 frames of 128×128: channels in, channels out, frames, pixels a side.
-ED_VDM = {"width": 192, "inputs": 34, "outputs": 18, "frames": 15, "size": 8}
-VDM = {"width": 120, "inputs": 3, "outputs": 3, "frames": 16, "size": 128}
-BATCH = 8
-PEER_LIMIT = 120
+# The package wants torchvision for its data set, of which nothing is used here.
+PYTHON = (
+    ("torch==2.13.*", "numpy", "einops", "einops-exts", "rotary-embedding-torch", "tqdm", "pillow"),
+    "import torch, einops, einops_exts, rotary_embedding_torch, tqdm, PIL; "
+    "from importlib.metadata import version; version('video-diffusion-pytorch')",
+    ("video-diffusion-pytorch",),
+)
+# What the paper's ED-VDM diffuses, of clips of 16 frames of 128×128: channels in and out, frames, pixels a side.
+SHAPE = {"inputs": 34, "outputs": 18, "frames": 15, "size": 8}
+PRECISIONS = ("float32", "bfloat16")
+WIDTHS = {"paper": 192, "compact": 32}
+# Counted steps of one process; processes run in turn, because the speed of a machine drifts.
+STEPS = 2
 FLOAT_TARGET = 2
 BFLOAT_TARGET = 3
-PEAK_TARGET = 0.30
+PEAK_TARGET = 0.3
 FLOP_TARGET = 110
 TIME_TARGET = 60
 MEMORY_TARGET = 3.3
-EQUIVALENT_TARGET = 0.8
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What a program said of its steps."""
+    """What the processes of a program said of their steps: seconds, the arithmetic of one in GFLOP, the memory of each
+    process in MB and, where the program is ours, its best matrix product in GFLOP/s."""
 
-    seconds: list[float]
-    gflop: float
-    memory: float
-    peak: float | None
+    seconds: Figure
+    arithmetic: float
+    memory: Figure
+    peak: Figure | None
 
-    @property
-    def middle(self) -> float:
-        return median(self.seconds)
-
-    def text(self) -> str:
-        return f"{Spread.of(self.seconds).text()} s" if self.middle >= 1 else (
-            f"{Spread.of([second * 1000 for second in self.seconds]).text()} ms")
-
-
-@dataclass
-class ModelBenchmark:
-    """The parts `training` and `sampling`; each adds its lines to the report."""
-
-    options: argparse.Namespace
-    report: Report
-
-    @property
-    def program(self) -> Path:
-        return self.options.pframe.with_name("ModelBenchmark")
-
-    @property
-    def threads(self) -> int:
-        return min(2, len(CORES))
-
-    @cached_property
-    def python(self) -> Path | None:
-        environment = Environment(self.options.work / "venv-models", PACKAGES, MODULES, BARE)
-        python = environment.python()
-        versions = environment.versions(python) if python else "skipped"
-        self.report.conditions.append(("Python peers of models", versions))
-        return python
-
-    def training(self) -> None:
-        """A training step of ED-VDM at the paper's size beside Unet3D's of the same widths, in both precisions."""
-        if not self.is_ready("training"):
-            return
-        self.race("training", [])
-        for precision in ("float32", "bfloat16"):
-            steps = self.ours("ed-vdm", BATCH, ["--precision", precision])
-            share = steps.gflop / steps.middle / steps.peak
-            text = f"{share:.2f}: {steps.gflop / steps.middle:.0f} of {steps.peak:.0f} GFLOP/s"
-            self.row(f"ED-VDM training, {precision}, share of GEMM peak", text, PEAK_TARGET, share)
-
-    def sampling(self) -> None:
-        """An evaluation of ED-VDM's network beside Unet3D's, and beside VDM's at full size."""
-        if not self.is_ready("sampling"):
-            return
-        self.race("sampling", ["--sampling"])
-        for batch in (1, BATCH):
-            if batch > 1 and self.options.check:
-                continue
-            latents = self.ours("ed-vdm", batch, ["--sampling"])
-            pixels = self.ours("vdm", batch, ["--sampling"], runs=min(self.options.runs, 2 if batch == 1 else 1))
-            if not pixels:
-                continue
-            ratios = [
-                ("arithmetic", pixels.gflop / latents.gflop, FLOP_TARGET, f"{latents.gflop / batch:.1f} and "
-                    f"{pixels.gflop / batch:.0f} GFLOP a clip"),
-                ("time", pixels.middle / latents.middle, TIME_TARGET if batch == BATCH else None,
-                    f"{latents.text()} and {pixels.text()}"),
-                ("peak memory", pixels.memory / latents.memory, MEMORY_TARGET if batch == BATCH else None,
-                    f"{latents.memory / 1e6:.0f} and {pixels.memory / 1e6:.0f} MB"),
-            ]
-            for name, ratio, target, text in ratios:
-                self.row(f"VDM over ED-VDM, batch {batch}, {name}", f"{ratio:.1f}x: {text}", target, ratio)
-            if batch == 1 and self.python:
-                peer = self.peer(VDM, 1, ["--sampling"], runs=1)
-                ratio = peer.middle / pixels.middle
-                self.row("VDM sampling, batch 1, beside Unet3D", f"{ratio:.2f}x: {pixels.text()}, {peer.text()}",
-                         EQUIVALENT_TARGET, ratio)
-
-    def race(self, part: str, flags: Sequence[str]) -> None:
-        """ED-VDM at the paper's size beside Unet3D of the same widths."""
-        if not self.python:
-            self.report.skipped.append(f"{part} of Unet3D, which needs pip and a network")
-            return
-        kinds = {"float32": [], "bfloat16": ["--bfloat16"]}
-        ours = {kind: self.ours("ed-vdm", BATCH, [*flags, "--precision", kind]) for kind in kinds}
-        peers = {kind: self.peer(ED_VDM, BATCH, [*flags, *words]) for kind, words in kinds.items()}
-        best = min((kind for kind in peers if peers[kind]), key=lambda kind: peers[kind].middle)
-        for kind, against, target in (("float32", "float32", FLOAT_TARGET), ("bfloat16", best, BFLOAT_TARGET)):
-            ratio = peers[against].middle / ours[kind].middle
-            text = f"{ratio:.2f}x: {ours[kind].text()}, Unet3D {against} {peers[against].text()}"
-            self.row(f"ED-VDM {part} step, {kind}, beside Unet3D", text, target, ratio)
-        ratio = peers["float32"].memory / ours["float32"].memory
-        text = f"{ratio:.2f}x: {ours['float32'].memory / 1e6:.0f}, Unet3D {peers['float32'].memory / 1e6:.0f} MB"
-        self.row(f"ED-VDM {part}, float32, peak memory beside Unet3D", text, None, ratio)
-
-    def ours(self, model: str, batch: int, flags: Sequence[str], runs: int | None = None) -> Steps | None:
-        command = [self.program, model, "--preset", "paper", "--batch", str(batch), "--threads", str(self.threads),
-                   "--runs", str(runs or self.options.runs), *flags]
-        return self.steps(f"{model}, batch {batch} {' '.join(flags)}", command)
-
-    def peer(self, shape: dict[str, int], batch: int, flags: Sequence[str], runs: int | None = None) -> Steps | None:
-        """None where its first steps do not end: without AMX, gradients of bfloat16 convolutions take PyTorch minutes."""
-        words = [word for name, value in shape.items() for word in (f"--{name}", str(value))]
-        limit = ["timeout", str(PEER_LIMIT)] if "--bfloat16" in flags else []
-        command = [*limit, self.python, PEERS / "unet3d_step.py", *words, "--batch", str(batch),
-                   "--threads", str(self.threads), "--runs", str(runs or self.options.runs), *flags]
-        return self.steps(f"Unet3D, batch {batch} {' '.join(flags)}", command)
-
-    def steps(self, name: str, command: Sequence[str | Path]) -> Steps | None:
-        announce(name)
-        # 124 is timeout's own status; the kernel kills what takes more memory than there is.
-        usage = run(Program(name, command, cores=self.threads), (0, -9, 124) if command[0] == "timeout" else (0, -9))
-        if not usage.output:
-            self.report.skipped.append(f"{name}: more memory than there is, or no answer within {PEER_LIMIT} s")
-            return None
+    @classmethod
+    def of(cls, usages: Sequence[Usage]) -> "Steps":
         try:
-            found = json.loads(usage.output)
-            return Steps(found["seconds"], found["gflop"], usage.peak * 1e6, found.get("peak"))
+            found = [json.loads(usage.output) for usage in usages]
+            peaks = [answer["peak"] for answer in found if "peak" in answer]
+            return cls(
+                Figure.of([second for answer in found for second in answer["seconds"]]), found[0]["gflop"],
+                Figure.of([usage.peak for usage in usages]), Figure.of(peaks) if peaks else None)
         except (ValueError, KeyError) as error:
-            raise BenchmarkError(f"{name}: not the line of JSON that was expected: {usage.output[:200]!r}") from error
+            raise BenchmarkError(f"not the line of JSON that was expected: {usages[0].output[:200]!r}") from error
 
-    def row(self, name: str, text: str, target: float | None, value: float) -> None:
-        wanted = "" if target is None else f">= {target:g}" if target < 1 else f">= {target:g}x"
-        self.report.models.append(Row(name, text, wanted, None if target is None else value >= target))
+    @property
+    def rate(self) -> Figure:
+        """GFLOP/s."""
+        seconds = self.seconds
+        least, middle, most = (self.arithmetic / value for value in (seconds.most, seconds.median, seconds.least))
+        return Figure(least, middle, most, seconds.runs)
 
-    def is_ready(self, part: str) -> bool:
-        if self.program.is_file():
-            return True
-        self.report.skipped.append(f"{part}, ModelBenchmark is not built: it needs libtorch (make deps)")
-        return False
+
+class ModelPart(Part):
+    """A part that times steps of models."""
+
+    @property
+    def preset(self) -> str:
+        return "compact" if self.options.check else "paper"
+
+    @property
+    def batch(self) -> int:
+        return 2 if self.options.check else 8
+
+    @property
+    def peer_limit(self) -> int:
+        """Seconds for Unet3D in bfloat16: gradients of its convolutions take minutes without matrix units."""
+        return 20 if self.options.check else 120
+
+    def ours(self, model: str, batch: int, *flags: str, steps: int = STEPS) -> Program:
+        words = [self.beside("ModelBenchmark"), model, "--preset", self.preset, *common(batch, steps), *flags]
+        return Program(words, cores=threads())
+
+    def theirs(self, python: Path, *flags: str) -> Program:
+        shape = [word for name, value in SHAPE.items() for word in (f"--{name}", value)]
+        limit = ["timeout", self.peer_limit] if "--bfloat16" in flags else []
+        words = [*limit, python, PEERS / "unet3d_step.py", "--width", WIDTHS[self.preset], *shape]
+        return Program([*words, *common(self.batch, STEPS), *flags], cores=threads())
+
+    def race(self, *flags: str) -> dict[str, Steps]:
+        """ED-VDM beside Unet3D of the same widths, in both precisions: adds the lines that training and sampling share,
+        and returns what was measured of ED-VDM."""
+        self.section.conditions.append(("libtorch", libtorch_version()))
+        python = self.python(Environment(self.options.work / "venv-models", *PYTHON))
+        programs = {kind: self.ours("ed-vdm", self.batch, *flags, "--precision", kind) for kind in PRECISIONS}
+        if python:
+            programs["Unet3D, float32"] = self.theirs(python, *flags)
+            autocast = self.theirs(python, *flags, "--bfloat16")
+            announce("Unet3D, bfloat16")
+            # 124 is timeout's own status.
+            if self.run(autocast, (0, 124)).output:
+                programs["Unet3D, bfloat16"] = autocast
+            else:
+                self.skip(f"Unet3D, bfloat16, whose {STEPS + 1} steps did not end within {self.peer_limit} s")
+        announce("ED-VDM beside Unet3D")
+        found = {name: Steps.of(usages) for name, usages in self.run_in_turn(programs, warm_up=False).items()}
+        step = f"step, batch {self.batch}"
+        if python:
+            best = min(found.keys() - PRECISIONS, key=lambda name: found[name].seconds.median)
+            pairs = ("float32", "Unet3D, float32", FLOAT_TARGET), ("bfloat16", best, BFLOAT_TARGET)
+            for ours, peer, target in pairs:
+                row = Row(f"{step}, {ours}, s", found[ours].seconds, peer, found[peer].seconds, target)
+                self.section.rows.append(row)
+            self.section.rows.append(Row(
+                f"memory, batch {self.batch}, float32, MB", found["float32"].memory, "Unet3D, float32",
+                found["Unet3D, float32"].memory))
+        return found
+
+
+class Training(ModelPart):
+    name = "training"
+    minutes = 8
+    text = f"""
+Steps of ED-VDM on random clips at the paper's size (`--preset paper`, 16 frames of 128×128), on two threads: forward,
+backward, clipping, AdamW and the moving average of weights. Unet3D is video-diffusion-pytorch's, of the same widths;
+its attention and text differ in detail. Our bfloat16 is compared with the faster of its float32 and bfloat16 autocast.
+Programs run in turn, {STEPS} steps each time after one that does not count: "runs" counts steps. GEMM peak is the best
+product of 4096×4096 matrices in the same process and precision. Memory is the largest resident set, weights and program
+included.
+"""
+
+    def measure(self) -> None:
+        for precision, steps in self.race().items():
+            if steps.peak:
+                measured = f"speed, {precision}, GFLOP/s"
+                row = Row(measured, steps.rate, "GEMM peak", steps.peak, PEAK_TARGET, is_rate=True)
+                self.section.rows.append(row)
+
+
+class Sampling(ModelPart):
+    name = "sampling"
+    minutes = 12
+    text = """
+A step is one evaluation of the network; the rest is as in training. VDM diffuses the pixels of the same clips with the
+same code, in float32. It runs once, because a step of 8 clips takes minutes. Unet3D is not run at VDM's size, where its
+steps did not end; how near VDM comes to the machine's best matrix product stands in for that.
+"""
+
+    def measure(self) -> None:
+        latents = {self.batch: self.race("--sampling")["float32"]}
+        announce("ED-VDM, batch 1")
+        alone = self.run_in_turn({"ed-vdm": self.ours("ed-vdm", 1, "--sampling")}, warm_up=False)
+        latents[1] = Steps.of(alone["ed-vdm"])
+        for batch, steps in ((1, STEPS), (self.batch, 1)):
+            announce(f"VDM, batch {batch}")
+            # -9: the kernel kills what takes more memory than there is.
+            usage = self.run(self.ours("vdm", batch, "--sampling", steps=steps), (0, -9))
+            if not usage.output:
+                self.skip(f"VDM in batches of {batch}, which takes more memory than there is")
+                continue
+            self.compare(batch, latents[batch], Steps.of([usage]))
+
+    def compare(self, batch: int, latents: Steps, pixels: Steps) -> None:
+        """Adds the lines of ED-VDM beside VDM; batches of 1 have no target."""
+        time, memory = (TIME_TARGET, MEMORY_TARGET) if batch > 1 else (None, None)
+        self.section.rows += [
+            Row(f"step, batch {batch}, s", latents.seconds, "VDM", pixels.seconds, time),
+            Row(f"memory, batch {batch}, MB", latents.memory, "VDM", pixels.memory, memory),
+            Row(f"a clip, batch {batch}, GFLOP", Figure.of([latents.arithmetic / batch]), "VDM",
+                Figure.of([pixels.arithmetic / batch]), FLOP_TARGET),
+            Row(f"VDM, batch {batch}, GFLOP/s", pixels.rate, "GEMM peak", pixels.peak, is_rate=True),
+        ]
+
+
+def threads() -> int:
+    return min(2, len(CORES))
+
+
+def common(batch: int, steps: int) -> list[str | int]:
+    """The options that our program and the peer share."""
+    return ["--batch", batch, "--threads", threads(), "--runs", steps]
+
+
+def libtorch_version() -> str:
+    """The version of the libtorch that the programs are built with, as its Python part says."""
+    file = Path(os.environ.get("LIBTORCH", ".libtorch/torch")) / "version.py"
+    found = re.search(r"__version__ = '(.*)'", file.read_text()) if file.is_file() else None
+    return found[1] if found else "not known"

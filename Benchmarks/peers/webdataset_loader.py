@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The peer of the loader: webdataset, and cat, over shards of noise with the shapes of ED-VDM's samples.
 
-`make FOLDER` writes 8 shards of 64 samples, the same bytes every time, and keeps what is there. The others read them
+`make FOLDER` writes shards of 64 samples, the same bytes every time, and keeps what is there. The others read them
 once, from the page cache, and print one line of JSON; seconds run from setting up the pipeline to the last sample and
 count neither the start of Python nor its imports. Bytes are those of the shards.
 """
@@ -18,15 +18,10 @@ import cv2
 import numpy as np
 import webdataset
 
-SHARDS = 8
 SAMPLES = 64
 BATCH = 8
 FRAMES, SIZE, BLOCK = 16, 128, 16
 MEGABYTE = 1 << 20
-
-
-def shard_paths(folder: Path) -> list[Path]:
-    return [folder / f"clips-{shard:06d}.tar" for shard in range(SHARDS)]
 
 
 def noise_sample(key: str, generator: np.random.Generator) -> dict[str, object]:
@@ -43,10 +38,10 @@ def noise_sample(key: str, generator: np.random.Generator) -> dict[str, object]:
     }
 
 
-def make(folder: Path) -> None:
+def make(paths: list[Path]) -> None:
     """Writes the shards that are not there; a shard appears under its name when it is complete."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for shard, path in enumerate(shard_paths(folder)):
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    for shard, path in enumerate(paths):
         if path.is_file():
             continue
         part = path.with_suffix(".tmp")
@@ -60,32 +55,26 @@ def make(folder: Path) -> None:
 def concatenate(paths: list[Path]) -> Iterator[int]:
     """cat of all shards: one step, the samples in them."""
     subprocess.run(["cat", *paths], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
-    yield SHARDS * SAMPLES
+    yield len(paths) * SAMPLES
 
 
-def pipeline(paths: list[Path], name: str, workers: int) -> Iterable[object]:
+def pipeline(paths: list[Path], name: str) -> Iterable[object]:
     """webdataset's own pipeline: as raw bytes, decoded, or decoded and in batches of 8."""
-    urls = [str(path) for path in paths]
-    splitter = {"workersplitter": webdataset.split_by_worker} if workers else {}
-    data = webdataset.WebDataset(urls, shardshuffle=False, **splitter)
+    data = webdataset.WebDataset([str(path) for path in paths], shardshuffle=False)
     if name != "raw":
         data = data.decode()
     if name == "batched":
         data = data.to_tuple("residual.npy", "mv.npy", "jpg", "json").batched(BATCH, partial=False)
-    if not workers:
-        return data
-    from torch.utils.data import DataLoader  # Only where workers are asked for: it takes seconds and may not be there.
-
-    return DataLoader(data, batch_size=None, num_workers=workers)
+    return data
 
 
-def counted(paths: list[Path], name: str, workers: int) -> Iterator[int]:
+def counted(paths: list[Path], name: str) -> Iterator[int]:
     """The number of samples of each step of a pipeline."""
-    for item in pipeline(paths, name, workers):
+    for item in pipeline(paths, name):
         yield len(item[0]) if name == "batched" else 1
 
 
-def measure(paths: list[Path], name: str, workers: int) -> dict[str, object]:
+def measure(paths: list[Path], name: str) -> dict[str, object]:
     size = sum(path.stat().st_size for path in paths)
     for path in paths:
         with path.open("rb", buffering=0) as file:
@@ -93,14 +82,14 @@ def measure(paths: list[Path], name: str, workers: int) -> dict[str, object]:
                 pass
     start = time.perf_counter()
     first, samples = 0.0, 0
-    for count in concatenate(paths) if name == "cat" else counted(paths, name, workers):
+    for count in concatenate(paths) if name == "cat" else counted(paths, name):
         first = first or time.perf_counter() - start
         samples += count
     seconds = time.perf_counter() - start
-    if samples != SHARDS * SAMPLES:
-        raise SystemExit(f"{name}: {samples} samples instead of {SHARDS * SAMPLES}")
+    if samples != len(paths) * SAMPLES:
+        raise SystemExit(f"{name}: {samples} samples instead of {len(paths) * SAMPLES}")
     return {
-        "name": f"{name}, {workers} workers" if workers else name,
+        "name": name,
         "samples": samples,
         "seconds": seconds,
         "samples_per_second": samples / seconds,
@@ -113,17 +102,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["make", "cat", "raw", "decode", "batched"])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes of torch's DataLoader (0: none)")
+    parser.add_argument("--shards", type=int, default=8, metavar="N", help="shards of 64 samples (%(default)s)")
     options = parser.parse_args()
-    if options.workers < 0 or (options.workers and options.command in ("make", "cat")):
-        parser.error("--workers takes 0 or more, and only where webdataset reads")
-    paths = shard_paths(options.folder)
+    if options.shards < 1:
+        parser.error("--shards takes 1 or more")
+    paths = [options.folder / f"clips-{shard:06d}.tar" for shard in range(options.shards)]
     if options.command == "make":
-        make(options.folder)
+        make(paths)
         return 0
     if missing := [path for path in paths if not path.is_file()]:
         raise SystemExit(f"{missing[0]} is missing: {parser.prog} make {options.folder}")
-    print(json.dumps(measure(paths, options.command, options.workers)))
+    print(json.dumps(measure(paths, options.command)))
     return 0
 
 
