@@ -8,8 +8,9 @@ PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PFRAME := .build/$(CONFIG)/pframe
 FUZZ_FILES ?= 2000
+DEMO ?= demo
 
-.PHONY: deps build build-data test demo bench experiments lint format fuzz soak sanitize clean
+.PHONY: deps build build-data test demo example bench experiments lint format fuzz soak sanitize clean
 
 deps:  ## install what apt has; nothing to do when all is there
 	@missing=; for package in $(PACKAGES); do \
@@ -35,11 +36,15 @@ build-data: deps  ## build the pframe command alone
 test: deps  ## run every test, optimised: the kernels are 26 times slower in debug
 	swift test -c release
 
-demo: build-data  ## make clips, extract, rebuild, prove equal, draw; build a data set: demo/
-	@PFRAME=$(PFRAME) Benchmarks/demo.sh demo
+demo: build  ## the whole path, to demo/index.html: QUICK=1 for a small one, VIDEOS=dir CAPTIONS=file for your own
+	@python3 Demo/demo.py --pframe $(PFRAME) --output $(DEMO) $(if $(QUICK),--quick) $(if $(VIDEOS),--videos '$(VIDEOS)') \
+	  $(if $(CAPTIONS),--captions '$(CAPTIONS)')
 
-bench: build  ## measure against ffmpeg and the Python tools for the same: docs/benchmarks.md
-	python3 Benchmarks/bench.py --pframe $(PFRAME) --output docs/benchmarks.md $(BENCH)
+example: deps  ## build a package that uses the libraries, and run it on a fixture
+	LIBTORCH=none swift run --package-path Examples/MotionField MotionField fixtures/one-reference.mp4 | tail -n 1
+
+bench: build  ## measure beside ffmpeg and the Python tools for the same, 45 minutes: docs/benchmarks.md
+	python3 Benchmarks/bench.py --pframe $(PFRAME) $(BENCH)
 
 experiments: build  ## train, sample and judge what the pages on models report: takes long
 	python3 Benchmarks/experiments.py --pframe $(PFRAME) $(EXPERIMENTS)

@@ -124,42 +124,57 @@ def complaints(events, page):
     return found
 
 
-def view(browser, page, name, folder):
-    """Opens the page in a new tab of the width that the view's name says."""
-    width, _, scheme = name.partition("-")
+def measured(browser, page, width, expression, screenshot, scheme=""):
+    """What an expression gives, a promise awaited, on a page that was loaded in a new tab; and a picture of all of it.
+
+    The events since are in `browser.events`.
+    """
     target = browser.call("Target.createTarget", url="about:blank")["targetId"]
     session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-    browser.call("Emulation.setDeviceMetricsOverride", session, width=int(width), height=900, deviceScaleFactor=1,
+    browser.call("Emulation.setDeviceMetricsOverride", session, width=width, height=900, deviceScaleFactor=1,
                  mobile=False)
     browser.call("Emulation.setEmulatedMedia", session, media="print" if scheme == "print" else "", features=[
         {"name": "prefers-color-scheme", "value": "dark" if scheme == "dark" else "light"}])
     for domain in ("Page", "Network", "Log", "Runtime"):
         browser.call(domain + ".enable", session)
     browser.events = []
-    address = page.as_uri()
-    browser.call("Page.navigate", session, url=address)
+    browser.call("Page.navigate", session, url=page.as_uri())
     browser.wait("Page.loadEventFired")
-    result = browser.call("Runtime.evaluate", session, expression=MEASURES, returnByValue=True)["result"]["value"]
-    result["complaints"] = complaints(browser.events, address)
-    result["view"] = name
+    answer = browser.call("Runtime.evaluate", session, expression=expression, returnByValue=True, awaitPromise=True)
+    result = answer["result"]["value"]
     picture = browser.call("Page.captureScreenshot", session, format="png", captureBeyondViewport=True, clip={
-        "x": 0, "y": 0, "width": int(width), "height": min(result["height"], 16000), "scale": 1})
-    (folder / f"{page.stem}-{name}.png").write_bytes(base64.b64decode(picture["data"]))
+        "x": 0, "y": 0, "width": width, "height": min(result["height"], 16000), "scale": 1})
+    screenshot.write_bytes(base64.b64decode(picture["data"]))
     browser.call("Target.closeTarget", targetId=target)
     return result
 
 
-def main():
-    program, page, folder = sys.argv[1], pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3])
+def view(browser, page, name, folder):
+    """Opens the page in a new tab of the width that the view's name says."""
+    width, _, scheme = name.partition("-")
+    result = measured(browser, page, int(width), MEASURES, folder / f"{page.stem}-{name}.png", scheme)
+    result["complaints"] = complaints(browser.events, page.as_uri())
+    result["view"] = name
+    return result
+
+
+def each(view, names, program, page, folder):
+    """Prints what `view` gives in one browser for each name."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = Browser(program, profile)
         try:
-            for name in sys.argv[4:]:
+            for name in names:
                 print(json.dumps(view(browser, page, name, folder)), flush=True)
         finally:
             browser.process.kill()
             browser.process.wait()
 
 
-main()
+def main():
+    program, page, folder = sys.argv[1], pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3])
+    each(view, sys.argv[4:], program, page, folder)
+
+
+if __name__ == "__main__":
+    main()
