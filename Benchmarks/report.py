@@ -40,7 +40,7 @@ def section_text(section: Section, part: type[Part]) -> str:
     conditions = [f"- {name}: {value}" for name, value in section.conditions]
     blocks.append("\n".join(line for text in conditions for line in wrap(text, 120, subsequent_indent="  ")))
     if section.commands:
-        blocks.append("\n".join(["```sh", *map(wrapped, section.commands), "```"]))
+        blocks.append("\n".join(["```text", *map(wrapped, section.commands), "```"]))
     return "\n\n".join(blocks)
 
 

@@ -225,7 +225,7 @@ import Testing
         let made = try Self.set.get()
         let scratch = try Scratch()
         let missing = try Programs.pframe("report", scratch.path("nowhere"))
-        #expect(missing.status == 1 && missing.errors.contains("dataset.json"), "\(missing.errors)")
+        #expect(missing.status == 1 && missing.errors.contains("no such folder"), "\(missing.errors)")
         let folder = scratch.path("without-index")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try FileManager.default.copyItem(atPath: made.folder + "/dataset.json", toPath: folder + "/dataset.json")
