@@ -1,6 +1,7 @@
 # Everything that a developer runs. On a fresh Debian 12 machine with Swift, git and make, `make test` installs the rest.
 
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 CONFIG ?= release
 LIBTORCH ?= .libtorch/torch
 PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-dev libopenblas-dev libsqlite3-dev \
@@ -9,6 +10,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PFRAME := .build/$(CONFIG)/pframe
 FUZZ_FILES ?= 2000
 DEMO ?= demo
+export DEMO VIDEOS CAPTIONS
 
 .PHONY: deps build build-data test demo example bench experiments lint format fuzz soak sanitize clean
 
@@ -37,8 +39,8 @@ test: deps  ## run every test, optimised: the kernels are 26 times slower in deb
 	swift test -c release
 
 demo: build  ## the whole path, to demo/index.html: QUICK=1 for a small one, VIDEOS=dir CAPTIONS=file for your own
-	@python3 Demo/demo.py --pframe $(PFRAME) --output $(DEMO) $(if $(QUICK),--quick) $(if $(VIDEOS),--videos '$(VIDEOS)') \
-	  $(if $(CAPTIONS),--captions '$(CAPTIONS)')
+	@python3 Demo/demo.py --pframe $(PFRAME) --output "$$DEMO" $(if $(QUICK),--quick) \
+	  $${VIDEOS:+--videos "$$VIDEOS"} $${CAPTIONS:+--captions "$$CAPTIONS"}
 
 example: deps  ## build a package that uses the libraries, and run it on a fixture
 	LIBTORCH=none swift run --package-path Examples/MotionField MotionField fixtures/one-reference.mp4 | tail -n 1

@@ -1,27 +1,40 @@
 #!/usr/bin/env python3
 """The whole path on one screen: videos, clips, filter, report, autoencoder, latents, ED-VDM, samples, evaluation.
 
-    demo.py                                    moving shapes, made here: at most six minutes on two cores
-    demo.py --quick                            small ones: a minute and a half
+    demo.py                                    moving shapes, made here: five minutes on two cores
+    demo.py --quick                            small ones: half a minute
     demo.py --videos DIR --captions FILE       your own videos; without captions, a model without text
 
 Ends with OUTPUT/index.html. Stopped or killed, the same command goes on where it was. Needs pframe, pframe-train and
-pframe-sample (`make build`), and nothing else.
+pframe-sample (`make build`), and ffmpeg to compare with.
 """
 
 import argparse
+import filecmp
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
-from page import shards_of, write_page
+from page import write_page
 from stages import DemoError, Runner, Stage, say
 
 ROOT = Path(__file__).resolve().parent.parent
-VIDEOS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"}
+# As many clips as are coded and learned in a few minutes.
+MOST_CLIPS = 400
+LEAST_CLIPS = 8
+# Mean content value below which a clip stands still.
+STILL = 0.2
+# Videos that are looked at for one to take apart.
+PROBED = 20
+# What `pframe build` takes for videos in a folder.
+VIDEOS = {f".{name}" for name in (
+    "mp4 m4v mov mkv webm avi ts m2ts mts mpg mpeg m2v vob 3gp flv wmv ogv h264 264 avc h263 mxf").split()}
 
 
 @dataclass
@@ -63,54 +76,66 @@ class Demo:
         self.runner = Runner(self.folder, options.pframe, expected)
         self.number = 0
 
-    def stage(self, name: str, title: str, made: str, commands: list[list[str]], **more) -> None:
+    def stage(
+        self, name: str, title: str, made: str, commands: list[list[str]], proof: str | None = None, **more
+    ) -> None:
         self.number += 1
-        self.runner.run(
-            Stage(name, title, self.folder / made, commands, self.scale.expected[name], **more), self.number,
-            len(self.scale.expected) - (1 if self.own else 0))
+        made_path = self.folder / made
+        stage = Stage(name, title, made_path, made_path / (proof or "."), commands, self.scale.expected[name], **more)
+        self.runner.run(stage, self.number, len(self.scale.expected) - (1 if self.own else 0))
 
     def run(self) -> Path:
         scale = self.scale
+        if self.folder.exists() and any(self.folder.iterdir()) and not (self.folder / ".stages").exists():
+            raise DemoError(f"{self.folder}: holds other files; name another folder, or remove this one")
         self.folder.mkdir(parents=True, exist_ok=True)
         videos = str(self.own or "videos")
         if not self.own:
             # A speed that differs is in neither first frame nor caption: no model could know it.
             self.stage("synth", "Making videos of moving shapes", "videos", [[
                 "synth", "--output", "videos", "--videos", str(scale.videos), "--size", str(scale.size), "--fps", "8",
-                "--seconds", str(scale.seconds), "--speed", str(scale.speed), "--duplicates", "0.03"]])
-        count = sum(1 for file in (self.folder / videos).rglob("*") if file.suffix.lower() in VIDEOS)
-        if not count:
+                "--seconds", str(scale.seconds), "--speed", str(scale.speed), "--duplicates", "0.03"]],
+                proof="captions.csv")
+        found = self.videos()
+        if not found:
             raise DemoError(f"{videos}: holds no videos ({', '.join(sorted(VIDEOS))}): name a folder that does")
-        self.extract()
+        if self.own:
+            # Other videos or captions under the same names are another data set.
+            self.runner.rest_on([stamp(file) for file in [*found, *([self.captions] if self.captions else [])]])
+        self.extract(found)
         about = ["--captions", str(self.captions)] if self.captions else ["--no-captions"]
+        shape = ["--size", str(scale.size), "--frames", str(scale.frames), "--fps", "8", "--motion-source", "search"]
         self.stage("build", "Cutting clips, searching motion, taking residuals, scoring", "data", [[
-            "build", videos, *about, "--output", "data", "--size", str(scale.size), "--frames", str(scale.frames),
-            "--fps", "8", "--motion-source", "search", "--videos-per-shard", str(max(1, -(-count // 16)))]],
-            allowed=(0, 1))
+            "build", videos, *about, "--output", "data", *shape, "--videos-per-shard", str(-(-len(found) // 16)),
+            "--clips-per-video", str(-(-MOST_CLIPS // len(found)))]], proof="dataset.json", allowed=(0, 1))
         held = self.held_out_shards()
         names = ", ".join(f"'{shard}'" for shard in held)
-        motion = ["--motion", "0.2..."]
+        motion = ["--motion", f"{STILL}..."]
+        most = ["--top", str(MOST_CLIPS), "--by", "motion_content"] if self.own else []
         self.stage("filter", "Keeping clips that move, none of them twice", "kept", [
-            ["filter", "data", "--output", "kept", *motion, "--drop-duplicates",
-             *(["--where", f"shard NOT IN ({names})"] if held else [])]])
+            ["filter", "data", "--output", "kept", *motion, "--drop-duplicates", *most,
+             *(["--where", f"shard NOT IN ({names})"] if held else [])]], proof="dataset.json")
         self.stage("held-out", "Setting clips aside that no model will see", "held-out", [
-            ["filter", "data", "--output", "held-out", *motion, *(["--where", f"shard IN ({names})"] if held else [])]])
-        self.require("kept", 8, "training")
-        self.require("held-out", 1, "samples")
+            # No copies of what is kept either: an earlier clip.
+            ["filter", "data", "--output", "held-out", *motion,
+             *(["--where", f"shard IN ({names}) AND duplicate_of IS NULL"] if held else [])]], proof="dataset.json")
         self.stage("report", "Writing a page about the data set", "kept/report.html", [
             ["report", "kept", "--title", "The clips of the demo"]])
         self.stage("vae", "Training the residual autoencoder", "vae", [[
             "train", "vae", "kept", "--output", "vae", "--steps", str(scale.vae_steps), "--batch", "4",
-            "--learning-rate", "5e-4", "--warm-up", "10", "--average-decay", "0.95", "--picture-every", "0"]])
+            "--learning-rate", "5e-4", "--warm-up", "10", "--average-decay", "0.95", "--picture-every", "0",
+            "--checkpoint-every", "20"]], proof="report.html")
         self.stage("encode", "Turning residuals into latents, in the closed loop", "latents", [
-            ["encode", "kept", "--vae", "vae", "--output", "latents"]])
+            ["encode", "kept", "--vae", "vae", "--output", "latents"]], proof="dataset.json")
         self.stage("ed-vdm", "Training ED-VDM on motion and latents", "run", [[
             "train", "ed-vdm", "latents", "--output", "run", "--steps", str(scale.steps), "--batch", str(scale.batch),
             "--learning-rate", "1.5e-3", "--warm-up", "30", "--average-decay", "0.99",
-            "--picture-every", str(max(1, scale.steps // 2)), "--text", "vocabulary" if self.captions else "none"]])
+            "--picture-every", str(max(1, scale.steps // 2)), "--text", "vocabulary" if self.captions else "none",
+            "--checkpoint-every", "200"]], proof="report.html")
         samples = str(scale.samples)
         self.stage("sample", "Sampling from first frames and captions", "samples", [
-            ["sample", "run", "--dataset", "held-out", "--first", samples, "--output", "samples", "--steps", "20"]])
+            ["sample", "run", "--dataset", "held-out", "--first", samples, "--output", "samples", "--steps", "20"]],
+            proof="samples.jsonl")
         keys = [json.loads(line)["name"] for line in (self.folder / "samples" / "samples.jsonl").open()]
         row = ["--layout", "row"]
         self.stage("reconstruct", "Rebuilding the samples from motion and residual, drawing both", "views", [
@@ -131,51 +156,80 @@ class Demo:
             outputs=[evaluation, coding])
         return write_page(self.folder, keys, self.runner.done, own=self.own is not None)
 
-    def extract(self) -> None:
+    def videos(self) -> list[Path]:
+        """What `pframe build` will take for videos, by path."""
+        folder = self.folder / (self.own or "videos")
+        return sorted(
+            file for file in folder.rglob("*") if file.suffix.lower() in VIDEOS and file.is_file()
+            and not any(part.startswith(".") for part in file.relative_to(folder).parts))
+
+    def extract(self, videos: list[Path]) -> None:
         """Takes a video apart, puts it together again, and compares that with what FFmpeg decodes."""
-        video = next(self.candidates(), None)
+        video = next(filter(self.can_be_taken_apart, videos[:PROBED]), None)
         if not video:
             self.number += 1
-            return say("no H.264 among the videos: nothing to extract vectors from; clips are searched for motion")
+            return say("no short, whole H.264 among the first videos: none is taken apart")
+        if not self.own:
+            video = video.relative_to(self.folder)
         self.stage("extract", "Taking one video apart into motion and residual, and putting it together", "extracted", [
             ["extract", str(video), "--residual", "--output", "extracted"],
             ["reconstruct", f"extracted/{video.stem}", "--output", "extracted/rebuilt.yuv"],
-            ["view", str(video), "--output", "extracted/film.mp4", "--frames", "100", "--layout", "row"]])
-        rebuilt = self.folder / "extracted" / "rebuilt.yuv"
+            ["view", str(video), "--output", "extracted/film.mp4", "--frames", "100", "--layout", "row"]],
+            proof="film.mp4")
+        rebuilt, decoded = (self.folder / "extracted" / name for name in ("rebuilt.yuv", "decoded.yuv"))
         if rebuilt.exists():
-            decode = ["ffmpeg", "-v", "error", "-nostdin", "-threads", "1", "-flags", "unaligned", "-noautorotate",
-                      "-i", video, "-map", "0:v:0", "-f", "rawvideo", "-vsync", "passthrough", "-"]
-            decoded = subprocess.run(decode, cwd=self.folder, capture_output=True, check=False).stdout
-            if rebuilt.read_bytes() != decoded:
-                raise DemoError(f"{rebuilt} is not what FFmpeg decodes of {video}: please report this")
-            say(f"      equal to FFmpeg's decoding, {len(decoded):,} bytes")
+            subprocess.run(
+                ["ffmpeg", "-v", "error", "-nostdin", "-y", "-threads", "1", "-flags", "unaligned", "-noautorotate",
+                 "-i", video, "-map", "0:v:0", "-f", "rawvideo", "-vsync", "passthrough", decoded],
+                cwd=self.folder, check=True)
+            if not filecmp.cmp(rebuilt, decoded, shallow=False):
+                raise DemoError(f"{rebuilt} and {decoded}, FFmpeg's decoding of {video}, differ: please report this")
+            say(f"      equal to FFmpeg's decoding, {decoded.stat().st_size:,} bytes")
             rebuilt.unlink()
+            decoded.unlink()
 
-    def candidates(self) -> Iterator[Path]:
-        """Videos whose vectors libavcodec exports, by path."""
-        folder = self.own or Path("videos")
-        for video in sorted(file for file in (self.folder / folder).rglob("*") if file.suffix.lower() in VIDEOS):
-            told = subprocess.run([self.options.pframe, "info", video, "--json"], capture_output=True, check=False)
-            if told.returncode == 0 and json.loads(told.stdout.splitlines()[0]).get("codec") == "h264":
-                yield video if self.own else video.relative_to(self.folder)
+    def can_be_taken_apart(self, video: Path) -> bool:
+        """Whether libavcodec exports vectors of it, it fits on the disk as raw frames, and it is whole."""
+        facts = self.info(video)
+        if facts.get("codec") != "h264" or facts.get("pixel_format") not in ("yuv420p", "yuvj420p"):
+            return False
+        frames = max(facts["frames_decoded"], facts.get("duration", 0) * facts.get("frames_per_second", 25))
+        if frames * facts["coded_width"] * facts["coded_height"] * 3 // 2 > 1_000_000_000:
+            return False
+        # As it is short: all of it.
+        return self.info(video, "--frames", "1000000").get("damaged_frames") == 0
+
+    def info(self, video: Path, *more: str) -> dict:
+        """What `pframe info` says of a video; nothing where it cannot."""
+        told = subprocess.run([self.options.pframe, "info", video, "--json", *more], capture_output=True, check=False)
+        return json.loads(told.stdout.splitlines()[0]) if told.returncode == 0 else {}
 
     def held_out_shards(self) -> list[str]:
-        """Shards with an eighth of the clips, the last ones; none where one shard has all, which training then sees."""
-        shards = [shard for shard in shards_of(self.folder / "data") if shard["samples"]]
-        wanted, held = sum(shard["samples"] for shard in shards) / 8, []
-        while len(shards) > 1 and wanted > 0:
-            held.append(shards.pop())
-            wanted -= held[-1]["samples"]
-        return [shard["name"] for shard in held]
+        """Shards with about an eighth of the clips that move, the last ones; none where one has most of them.
 
-    def require(self, name: str, least: int, purpose: str) -> None:
-        folder = self.folder / name
-        count = sum(shard["samples"] for shard in shards_of(folder))
-        if count < least:
+        Raises: DemoError where there are too few for training.
+        """
+        index = sqlite3.connect(f"file:{quote(str(self.folder / 'data' / 'index.sqlite'))}?mode=ro", uri=True)
+        query = ("SELECT shard, count(*) FROM clips WHERE motion_content >= ? AND duplicate_of IS NULL "
+                 "GROUP BY shard ORDER BY shard")
+        with closing(index):
+            shards = index.execute(query, (STILL,)).fetchall()
+        total, held, count = sum(clips for _, clips in shards), [], 0
+        if total < LEAST_CLIPS:
             raise DemoError(
-                f"{folder}: {count} clips are too few for {purpose}: {self.folder}/data/rejects.jsonl says which videos "
-                f"gave none, {folder}/dropped.jsonl which clips were dropped; bring more videos, of at least "
-                f"{self.scale.frames / 8:.0f} s without a cut")
+                f"{total} clips that move are too few for training: {self.folder}/data/rejects.jsonl says which videos "
+                f"gave none; bring more videos, of at least {self.scale.frames / 8:.0f} s without a cut")
+        for shard, clips in reversed(shards):
+            if count < total / 8 and count + clips <= min(total / 2, total - LEAST_CLIPS):
+                held.append(shard)
+                count += clips
+        return held
+
+
+def stamp(file: Path) -> list:
+    """What changes when a file does."""
+    facts = file.stat()
+    return [str(file), facts.st_size, facts.st_mtime_ns]
 
 
 def parse() -> argparse.Namespace:
@@ -191,11 +245,18 @@ def parse() -> argparse.Namespace:
     for name in ("videos", "captions", "output", "pframe"):
         path = getattr(options, name)
         if path:
-            setattr(options, name, path.absolute())
+            setattr(options, name, path.expanduser().absolute())
     if options.videos and not options.videos.is_dir():
         parser.error(f"{options.videos}: no such folder of videos")
     if options.captions and not options.captions.is_file():
         parser.error(f"{options.captions}: no such file of captions")
+    if options.videos and options.output.is_relative_to(options.videos):
+        parser.error(f"{options.output} lies among the videos, and would be taken for some: name another --output")
+    for name in ("pframe", "pframe-train", "pframe-sample"):
+        if not options.pframe.with_name(name).exists():
+            parser.error(f"{options.pframe.with_name(name)} is not there: `make build` builds it")
+    if not shutil.which("ffmpeg"):
+        parser.error("ffmpeg is not installed: `make deps` installs it")
     return options
 
 

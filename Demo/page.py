@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from stages import Done
+from stages import Done, clock
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --card: #f5f7f9; --ink: #1a1f25; --soft: #59636e; --line: #d6dce2;
@@ -51,18 +51,18 @@ HEAD = f"""<!doctype html>
 </head>
 <body>
 <h1>From videos to samples</h1>"""
-UNSEEN = """<p>Left the real clip, right what ED-VDM made of its first frame and its caption. The model saw neither in
-training. Below, the motion vectors and the residual of both: of the real clip as the data set stores them, of the sample
-as the model gave them. The video follows from these two alone; <code>pframe reconstruct</code> gave the sample's very
-bytes.</p>"""
+UNSEEN = """<p>Left the real clip, right what ED-VDM made of its first frame and of the caption, if there is one. The
+model saw none of it in training. Below, the motion vectors and the residual of both: of the real clip as the data set
+stores them, of the sample as the model gave them. The video follows from these two alone;
+<code>pframe reconstruct</code> gave the sample's very bytes.</p>"""
 SEEN = """<p>Left the real clip, right what ED-VDM made of its first frame. There was too little to set clips aside: the
 model saw these in training.</p>"""
 COMPARED = """<h2>How near samples come</h2>
 <p>Sampled clips beside the real ones; a clip can be good without being the one that was filmed. So short a training
 shows that the path works, not how far it leads.</p>"""
 CODED = """<h2>How near residuals come in 16 numbers a block</h2>
-<p>The closed loop predicts each frame from the frame before it as it will be rebuilt. No model trained on the latents can
-do better than the autoencoder here.</p>"""
+<p>The closed loop predicts each frame from the frame before it as it will be rebuilt. No model trained on the latents
+can do better than the autoencoder here.</p>"""
 EXTRACTED = """<h2>A video taken apart</h2>
 <p>The encoder's own motion vectors of one video, as libavcodec exports them, and what they leave. Rebuilt from these
 alone, the video equals FFmpeg's decoding byte for byte.</p>"""
@@ -89,8 +89,9 @@ def write_page(folder: Path, keys: Sequence[str], done: Sequence[Done], own: boo
         HEAD, introduction(folder, own), "<h2>Samples</h2>", UNSEEN if held_out(folder) else SEEN,
         *(sample(folder, key) for key in keys), *extraction(folder), COMPARED,
         table(rows(folder / "evaluation.json"), EVALUATION, {"copy-first": "the first frame, kept"}), CODED,
-        table(closed, CODING, CODERS), PAGES, "<h2>The commands</h2>", commands(done), "<h2>What lies where</h2>",
-        files(own), "</body>", "</html>", ""]
+        table(closed, CODING, CODERS), PAGES, "<h2>The commands</h2>",
+        "<p>As they ran in the folder of this page.</p>", commands(done), "<h2>What lies where</h2>", files(folder),
+        "</body>", "</html>", ""]
     page = folder / "index.html"
     partial = page.with_name("index.html.tmp")
     partial.write_text("\n".join(parts), encoding="utf-8")
@@ -188,13 +189,13 @@ def commands(done: Sequence[Done]) -> str:
         lines.append(f"<tr><th>{escape(stage.title)}</th><td><pre>{escape(text)}</pre></td>"
                      f'<td class="number">{stage.seconds:.0f} s</td></tr>')
     total = sum(stage.seconds for stage in done)
-    lines.append(f'<tr><th>In all</th><td></td><td class="number">{total // 60:.0f}:{total % 60:02.0f}</td></tr>')
+    lines.append(f'<tr><th>In all</th><td></td><td class="number">{clock(total)}</td></tr>')
     return scrolled("<tbody>" + "".join(lines) + "</tbody>")
 
 
-def files(own: bool) -> str:
-    places = [] if own else [("videos/", "the videos, and captions.csv")]
-    places += [
+def files(folder: Path) -> str:
+    places = [
+        ("videos/", "the videos, and captions.csv"),
         ("extracted/", "one video as motion.npy, residual.mkv, frames.csv, stream.json"),
         ("data/", "every clip: frames, motion, residual, scores, in WebDataset shards"),
         ("kept/", "the clips that trained; dropped.jsonl says which were dropped, and why"),
@@ -203,5 +204,6 @@ def files(own: bool) -> str:
         ("latents/", "motion and residual latents of the kept clips"),
         ("samples/", "of each sample the video, first frame, motion.npy, residual.npy"),
         ("views/", "the films on this page"), ("evaluation.json, coding.json", "the two tables, in full")]
-    lines = (f"<tr><th><code>{escape(place)}</code></th><td>{escape(what)}</td></tr>" for place, what in places)
+    there = [(place, what) for place, what in places if (folder / place.split(",")[0]).exists()]
+    lines = (f"<tr><th><code>{escape(place)}</code></th><td>{escape(what)}</td></tr>" for place, what in there)
     return scrolled("<tbody>" + "".join(lines) + "</tbody>")

@@ -37,7 +37,7 @@ public struct MotionClip: Sendable {
         }
     }
 
-    /// The parts of an array of int16, `count` of them.
+    /// The parts of an array of int16, `count` of them, at least 1.
     public static func residuals(_ bytes: UnsafeRawBufferPointer, _ count: Int) -> [[Int16]] {
         let values = bytes.count / 2 / count
         return (0..<count).map { frame in

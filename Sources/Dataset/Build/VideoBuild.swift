@@ -72,7 +72,8 @@ struct VideoBuild {
         let wanted = options.clips.stride.map { "with a stride of \($0)" } ?? rate
         let shots = counts.shots == 1 ? "one shot" : "\(counts.shots) shots"
         let what = "\(counts.frames) frames in \(shots)"
+        let remedy = "--frames, " + (options.clips.stride == nil ? "--fps" : "--stride")
         return reject(
-            .noClip, "\(what): too short for a clip of \(options.clips.frames) \(wanted) (--frames, --fps)")
+            .noClip, "\(what): too short for a clip of \(options.clips.frames) \(wanted) (\(remedy))")
     }
 }

@@ -42,13 +42,13 @@ public enum StoredClip: Sendable {
     }
 
     /// Frames a second, as `samples.jsonl` or `dataset.json` says; 8 where neither does.
-    public var framesPerSecond: Double {
+    ///
+    /// - Throws: `DatasetError` where the one that is there is damaged.
+    public func framesPerSecond() throws(DatasetError) -> Double {
         let rate: Double?
         switch self {
-        case .sample(let files): rate = Self.recordedRate(files)
-        case .dataset(let folder, _):
-            // A description that cannot be read is for `clip` to complain about.
-            rate = try? folder.description().options["fps"]?.double
+        case .sample(let files): rate = try Self.recordedRate(files)
+        case .dataset(let folder, _): rate = try folder.description().options["fps"]?.double
         }
         return rate.flatMap { ClipFile.rates.contains($0) ? $0 : nil } ?? 8
     }
@@ -60,65 +60,14 @@ public enum StoredClip: Sendable {
         return try folder.rows(shard).first?.key
     }
 
-    /// What `samples.jsonl` says; nil where it is not there, or of no use.
-    private static func recordedRate(_ files: SampleFiles) -> Double? {
+    /// What `samples.jsonl` says; nil where there is none, or no row of it is of this sample.
+    private static func recordedRate(_ files: SampleFiles) throws(DatasetError) -> Double? {
         let table = files.folder.appending("samples.jsonl")
-        do throws(DatasetError) {
-            guard fileSize(table) != nil else { return nil }
-            for line in try readFile(table).split(separator: UInt8(ascii: "\n")) {
-                let row = try JSONValue(line, path: table)
-                if row["name"]?.string == files.name { return row["fps"]?.double }
-            }
-        } catch { return nil }
+        guard fileSize(table) != nil else { return nil }
+        for line in try readFile(table).split(separator: UInt8(ascii: "\n")) {
+            let row = try JSONValue(line, path: table)
+            if row["name"]?.string == files.name { return row["fps"]?.double }
+        }
         return nil
-    }
-}
-
-extension MotionClip {
-    /// The clip of a sample with `first.npy`, `mv.npy` and `residual.npy`.
-    ///
-    /// - Throws: `DatasetError` that names the sample where an array is missing or does not fit the others.
-    public init(_ sample: SourceSample, dataset: FilePath) throws(DatasetError) {
-        let first = try Self.array(sample, "first.npy", .uint8, dataset)
-        let mv = try Self.array(sample, "mv.npy", .int16, dataset)
-        let residual = try Self.array(sample, "residual.npy", .int16, dataset)
-        let count = mv.shape.first ?? 0
-        let size = Size(width: first.shape.dropFirst().first ?? 0, height: first.shape.first ?? 0)
-        let field = MotionField(size: size, cellSize: SampleFiles.cellSize)
-        guard count > 0, first.shape == [size.height, size.width, 3],
-            mv.shape == [count, field.rows, field.columns, 2],
-            residual.shape == [count, size.height, size.width, 3]
-        else {
-            throw DatasetError(
-                path: dataset,
-                "sample \(sample.row.key): first.npy \(first.shape), mv.npy \(mv.shape) and residual.npy "
-                    + "\(residual.shape) do not fit each other")
-        }
-        self.init(
-            first: RGBImage(width: size.width, height: size.height, pixels: Array(first.bytes)),
-            motion: mv.bytes.withUnsafeBytes { Self.fields($0, count, size) },
-            residuals: residual.bytes.withUnsafeBytes { Self.residuals($0, count) })
-    }
-
-    private static func array(
-        _ sample: SourceSample, _ member: String, _ type: NPYType, _ dataset: FilePath
-    ) throws(DatasetError) -> (shape: [Int], bytes: [UInt8]) {
-        guard sample.row.member(member) != nil else {
-            throw DatasetError(
-                path: dataset,
-                "sample \(sample.row.key) has no \(member): build the set with --represent motion-residual")
-        }
-        let bytes = try sample.bytes(of: member)
-        do throws(NPYHeader.Problem) {
-            let header = try bytes.span.bytes.withUnsafeBytes { bytes throws(NPYHeader.Problem) in
-                try NPYHeader(bytes)
-            }
-            if header.type == type, bytes.count == header.size + header.payload {
-                return (header.shape, Array(bytes[header.size...]))
-            }
-        } catch {
-            throw DatasetError(path: dataset, "sample \(sample.row.key): \(member): \(error)")
-        }
-        throw DatasetError(path: dataset, "sample \(sample.row.key): \(member) is no array of \(type.rawValue)")
     }
 }

@@ -39,8 +39,8 @@ struct PFrame: ParsableCommand {
               pframe train vae kept --output vae                the first of two models
               pframe help train                                 what else it takes
 
-            Each step works alone, and goes on where it was when it is stopped and started again. For completion of \
-            commands and options: pframe --generate-completion-script bash (or zsh, fish).
+            Each step works alone; those that take long go on where they were when stopped and started again. For \
+            completion of commands and options: pframe --generate-completion-script bash (or zsh, fish).
 
             Exit codes: 0 done, 1 problems with data (the rest is done), 2 wrong use of the command.
             """,

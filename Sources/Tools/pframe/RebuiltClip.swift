@@ -28,7 +28,7 @@ struct RebuiltClip {
 
     init(_ stored: StoredClip) throws(DatasetError) {
         frames = try stored.clip().frames
-        framesPerSecond = stored.framesPerSecond
+        framesPerSecond = try stored.framesPerSecond()
     }
 
     /// - Parameter rate: frames a second; nil for what is recorded.

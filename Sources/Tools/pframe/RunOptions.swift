@@ -36,6 +36,9 @@ struct MotionOptions: ParsableArguments {
         if let frames, frames < 1 { throw ValidationError("--frames takes 1 or more") }
     }
 
+    /// Whether any differs from its default.
+    var isGiven: Bool { stream != nil || frames != nil || motionSource != .stream || radius != 15 }
+
     /// The library's options for these.
     var extraction: ExtractionOptions {
         var options = ExtractionOptions()

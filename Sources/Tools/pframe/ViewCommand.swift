@@ -75,6 +75,9 @@ struct ViewCommand: ParsableCommand {
         }
         if let frame, frame < 0 { throw ValidationError("--frame counts from 0") }
         if frame != nil, !isPicture { throw ValidationError("--frame is for pictures; films take --frames") }
+        if motion.isGiven, StoredClip(video) != nil {
+            throw ValidationError("--stream, --motion-source, --radius and --frames are for videos: \(video) is a clip")
+        }
         if let residualRange, !(1...255).contains(residualRange) {
             throw ValidationError("--residual-range takes 1 to 255")
         }
@@ -92,8 +95,8 @@ struct ViewCommand: ParsableCommand {
         do {
             let count: Int
             if let clip = StoredClip(video) {
-                let drawing = ClipFigure(
-                    try clip.clip(), from: video, framesPerSecond: clip.framesPerSecond, figure: figure)
+                let drawing = try ClipFigure(
+                    clip.clip(), from: video, framesPerSecond: clip.framesPerSecond(), figure: figure)
                 count = try draw(still: drawing.still, film: drawing.film)
             } else {
                 let drawing = VideoFigure(path: video, options: options, figure: figure)
