@@ -9,6 +9,8 @@ PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PFRAME := .build/$(CONFIG)/pframe
 FUZZ_FILES ?= 2000
+# Without testable imports tests use what `swift build` compiled, and the other way round.
+TEST := swift test -c release --disable-testable-imports
 DEMO ?= demo
 export DEMO VIDEOS CAPTIONS
 
@@ -36,7 +38,7 @@ build-data: deps  ## build the pframe command alone
 	swift build -c $(CONFIG) --product pframe
 
 test: deps  ## run every test, optimised: the kernels are 26 times slower in debug
-	swift test -c release
+	$(TEST)
 
 demo: build  ## the whole path, to demo/index.html: QUICK=1 for a small one, VIDEOS=dir CAPTIONS=file for your own
 	@python3 Demo/demo.py --pframe $(PFRAME) --output "$$DEMO" $(if $(QUICK),--quick) \
@@ -62,7 +64,7 @@ fuzz: deps  ## thousands of mutated and truncated files under AddressSanitizer
 	  swift test -c release --sanitize=address --scratch-path .build/fuzz --filter FuzzTests
 
 soak: deps  ## what takes long: kills at many moments
-	PFRAME_SOAK=1 swift test -c release --filter "SoakTests|resumesAfterKills"
+	PFRAME_SOAK=1 $(TEST) --filter "SoakTests|resumesAfterKills"
 
 sanitize: deps  ## every test in a debug build under AddressSanitizer
 	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/sanitize

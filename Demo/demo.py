@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The whole path on one screen: videos, clips, filter, report, autoencoder, latents, ED-VDM, samples, evaluation.
 
-    demo.py                                    moving shapes, made here: five minutes on two cores
+    demo.py                                    moving shapes, made here: four minutes on two cores
     demo.py --quick                            small ones: half a minute
     demo.py --videos DIR --captions FILE       your own videos; without captions, a model without text
 
@@ -55,9 +55,9 @@ class Scale:
     expected: dict[str, float]
 
 
-FULL = Scale(128, 16, 280, 2.2, 4, 40, 1000, 4, 6, {
-    "synth": 4, "extract": 3, "build": 4, "filter": 1, "held-out": 1, "report": 1, "vae": 25, "encode": 56,
-    "ed-vdm": 152, "sample": 6, "reconstruct": 22, "evaluate": 21})
+FULL = Scale(128, 16, 240, 2.2, 4, 30, 800, 4, 6, {
+    "synth": 4, "extract": 3, "build": 4, "filter": 1, "held-out": 1, "report": 1, "vae": 20, "encode": 48,
+    "ed-vdm": 122, "sample": 6, "reconstruct": 22, "evaluate": 21})
 QUICK = Scale(64, 8, 80, 1.3, 3, 10, 120, 8, 4, {
     "synth": 1, "extract": 1, "build": 1, "filter": 1, "held-out": 1, "report": 1, "vae": 4, "encode": 6, "ed-vdm": 12,
     "sample": 1, "reconstruct": 3, "evaluate": 3})
