@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The whole path on one screen: videos, clips, filter, report, autoencoder, latents, ED-VDM, samples, evaluation.
 
-    demo.py                                    moving shapes, made here: four minutes on two cores
+    demo.py                                    moving shapes, made here: under five minutes on two cores
     demo.py --quick                            small ones: half a minute
     demo.py --videos DIR --captions FILE       your own videos; without captions, a model without text
 
