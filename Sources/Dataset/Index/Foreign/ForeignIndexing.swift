@@ -36,6 +36,7 @@ public struct ForeignIndexing: Sendable {
         jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },
         progress: @Sendable (Int) throws(DatasetError) -> Void = { _ in }
     ) throws(DatasetError) -> Report {
+        try DatasetDescription.checkReplaceable(folder.path.appending(DatasetDescription.fileName))
         let names = try shardNames()
         begin(names.reduce(0) { $0 + (fileSize(folder.path.appending($1 + ".tar")) ?? 0) })
         try removeFile(folder.path.appending(DatasetDescription.fileName))
