@@ -1,4 +1,3 @@
-import Crypto
 import SystemPackage
 
 /// The row file of a shard, line by line: what can be read of it, and what is wrong with it.
@@ -26,7 +25,7 @@ struct RowsCheck {
             add(nil, nil, "a row file", error.message)
             return
         }
-        let digest = hexadecimal(SHA256.hash(data: text))
+        let digest = SHA256.digest(of: text)
         isIntact = digest == shard.rowsSHA256
         var start = 0
         while start < text.count {

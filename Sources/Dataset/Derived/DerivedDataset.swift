@@ -1,5 +1,4 @@
 public import Codec
-import Crypto
 import Synchronization
 public import SystemPackage
 
@@ -144,13 +143,13 @@ public final class DerivedDataset: Sendable {
     private static func hash(
         _ source: DatasetFolder, _ description: DatasetDescription, _ sideFiles: [String: [String]]
     ) throws(DatasetError) -> String {
-        var hash = SHA256()
-        hash.update(data: Array(description.json.utf8))
+        let hash = SHA256()
+        hash.update(Array(description.json.utf8))
         for name in sideFiles.values.flatMap({ $0 }).sorted() {
             let digest = try FileDigest.sha256(source.path.appending(name))
-            hash.update(data: Array("\(name) \(digest)\n".utf8))
+            hash.update(Array("\(name) \(digest)\n".utf8))
         }
-        return hexadecimal(hash.finalize())
+        return hash.digest
     }
 }
 

@@ -1,5 +1,4 @@
 public import Codec
-import Crypto
 public import SystemPackage
 
 /// Writes what a plan keeps of a data set as a data set of its own: shards of the same names with the same samples, copied
@@ -69,10 +68,10 @@ public struct FilteredSet: Sendable {
 
     /// A hash of the source and of what is kept of it.
     private func hash(_ description: DatasetDescription) throws(DatasetError) -> String {
-        var hash = SHA256()
-        hash.update(data: Array(description.json.utf8))
-        hash.update(data: (0..<plan.clips).map { plan.keeps($0) ? 1 : 0 })
-        return hexadecimal(hash.finalize())
+        let hash = SHA256()
+        hash.update(Array(description.json.utf8))
+        hash.update((0..<plan.clips).map { plan.keeps($0) ? 1 : 0 })
+        return hash.digest
     }
 
     /// Makes the folder, or finds a filtered set in it, and locks it.

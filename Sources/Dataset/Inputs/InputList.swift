@@ -1,4 +1,3 @@
-internal import Crypto
 import SystemPackage
 
 /// The videos that a data set is built from, with their captions and metadata.
@@ -50,11 +49,11 @@ public struct InputList: Sendable {
     }
 
     private static func hash(_ videos: [InputVideo], _ rejects: [Reject]) -> String {
-        var hash = SHA256()
-        func add(_ line: String) { hash.update(data: Array((line + "\n").utf8)) }
+        let hash = SHA256()
+        func add(_ line: String) { hash.update(Array((line + "\n").utf8)) }
         if let first = videos.first { add(JSONValue.list(first.metadata.keys.sorted().map { .text($0) }).json()) }
         for video in videos { add(video.identity) }
         for reject in rejects { add(reject.json) }
-        return hash.finalize().map { SampleColumns.hexadecimal(UInt64($0)).suffix(2) }.joined()
+        return hash.digest
     }
 }

@@ -1,4 +1,3 @@
-import Crypto
 package import SystemPackage
 
 /// The SHA-256 of a file, read in pieces.
@@ -8,7 +7,7 @@ package enum FileDigest {
     /// - Parameter progress: told the bytes of each piece.
     /// - Throws: `DatasetError` where the file cannot be read.
     package static func sha256(_ path: FilePath, progress: (Int) -> Void = { _ in }) throws(DatasetError) -> String {
-        var hash = SHA256()
+        let hash = SHA256()
         do {
             let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
             try descriptor.closeAfter {
@@ -16,13 +15,13 @@ package enum FileDigest {
                 while true {
                     let count = try piece.withUnsafeMutableBytes { try descriptor.read(into: $0) }
                     guard count > 0 else { return }
-                    piece.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+                    piece.withUnsafeBytes { hash.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
                     progress(count)
                 }
             }
         } catch {
             throw DatasetError(path: path, "cannot read: \(error)")
         }
-        return hexadecimal(hash.finalize())
+        return hash.digest
     }
 }

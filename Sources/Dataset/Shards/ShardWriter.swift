@@ -1,5 +1,4 @@
 import Codec
-import Crypto
 import Glibc
 import SystemPackage
 
@@ -13,7 +12,7 @@ final class ShardWriter {
     private let number: Int
     private let descriptor: FileDescriptor
     private var isOpen = true
-    private var hash = SHA256()
+    private let hash = SHA256()
     private var rows = ""
     private var samples = 0
     private var offset = 0
@@ -117,12 +116,12 @@ final class ShardWriter {
             try rename(Self.temporary(folder, file), to: folder.appending(file))
         }
         return DatasetDescription.Shard(
-            name: name, samples: samples, bytes: offset, sha256: hexadecimal(hash.finalize()),
-            rowsSHA256: hexadecimal(SHA256.hash(data: text)))
+            name: name, samples: samples, bytes: offset, sha256: hash.digest,
+            rowsSHA256: SHA256.digest(of: text))
     }
 
     private func write(_ bytes: [UInt8]) throws(DatasetError) {
-        bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        bytes.withUnsafeBytes { hash.update($0) }
         do { try descriptor.writeAll(bytes) } catch {
             let path = folder.appending(name + ".tar")
             throw DatasetError(path: path, offset: offset, "cannot write the shard: \(error)")
@@ -135,8 +134,3 @@ final class ShardWriter {
 
 @available(*, unavailable)
 extension ShardWriter: Sendable {}
-
-/// The digits of a digest.
-func hexadecimal(_ digest: some Digest) -> String {
-    digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-}

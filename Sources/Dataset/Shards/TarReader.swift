@@ -1,4 +1,3 @@
-import Crypto
 import Glibc
 import SystemPackage
 
@@ -46,7 +45,7 @@ final class TarReader {
     private(set) var position = 0
     /// The bytes of the headers that `next` read last.
     private(set) var headers: [UInt8] = []
-    private var hash = SHA256()
+    private let hash = SHA256()
     private let descriptor: FileDescriptor
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 64)
     private var rest = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -74,7 +73,7 @@ final class TarReader {
     }
 
     /// SHA-256 of all bytes so far, hexadecimal.
-    var digest: String { hexadecimal(hash.finalize()) }
+    var digest: String { hash.digest }
 
     /// Reads on to `end`, or the end of the file, lending the bytes in pieces that must not be stored.
     ///
@@ -91,7 +90,7 @@ final class TarReader {
             }
             let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(end - position))
             rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(piece.count))
-            hash.update(bufferPointer: piece)
+            hash.update(piece)
             crc.update(piece)
             position += piece.count
             body(piece)

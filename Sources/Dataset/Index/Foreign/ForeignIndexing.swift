@@ -1,5 +1,4 @@
 public import Codec
-import Crypto
 import SystemPackage
 
 /// Makes a data set of a folder of WebDataset shards that others wrote: rows beside each, an index, and `dataset.json`.
@@ -104,7 +103,7 @@ public struct ForeignIndexing: Sendable {
         if rows.isEmpty { try removeFile(path) } else { try replaceFile(path, with: text) }
         return DatasetDescription.Shard(
             name: name, samples: rows.count, bytes: bytes, sha256: sha256,
-            rowsSHA256: hexadecimal(SHA256.hash(data: Array(text.utf8))))
+            rowsSHA256: SHA256.digest(of: Array(text.utf8)))
     }
 
     /// Leaves out samples whose key an earlier shard has.
