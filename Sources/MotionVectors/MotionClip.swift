@@ -22,6 +22,27 @@ public struct MotionClip: Sendable {
         (self.frames, self.motion, self.residuals) = (frames, motion, residuals)
     }
 
+    /// Says where motion holds what cannot be, such as `[1, 0, 3] is (2, 0): …`: frame, row, column; nil where all can.
+    public static func mistake(in motion: [MotionField]) -> String? {
+        for (frame, field) in motion.enumerated() {
+            guard let cell = field.vectors.firstIndex(where: { $0.x % 4 != 0 || $0.y % 4 != 0 }) else { continue }
+            let vector = field.vectors[cell]
+            return "[\(frame), \(cell / field.columns), \(cell % field.columns)] is (\(vector.x), \(vector.y)): "
+                + "whole pixels are multiples of 4"
+        }
+        return nil
+    }
+
+    /// Says where residuals of frames so wide hold what cannot be: frame, row, column, channel; nil where all can.
+    public static func mistake(in residuals: [[Int16]], width: Int) -> String? {
+        for (frame, values) in residuals.enumerated() {
+            guard let place = values.firstIndex(where: { !(-255...255).contains($0) }) else { continue }
+            let (x, y) = (place / 3 % width, place / 3 / width)
+            return "[\(frame), \(y), \(x), \(place % 3)] is \(values[place]): residuals are -255 to 255"
+        }
+        return nil
+    }
+
     /// The fields of `mv.npy`: int16 `(count, h, w, 2)` in cells of 16 pixels.
     public static func fields(_ bytes: UnsafeRawBufferPointer, _ count: Int, _ size: Size) -> [MotionField] {
         var field = MotionField(size: size, cellSize: SampleFiles.cellSize)

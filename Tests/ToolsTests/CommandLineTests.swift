@@ -46,10 +46,38 @@ import Testing
         let script = try Programs.pframe("--generate-completion-script", shell)
         #expect(script.status == 0)
         for word in ["extract", "drop-duplicates", "evaluate"] { #expect(script.output.contains(word), "\(word)") }
-        guard shell == "bash" else { return }
+        guard FileManager.default.fileExists(atPath: SampleModels.sampler.path) else {
+            return print("skipped: built without libtorch")
+        }
+        // Options of the programs that pframe starts.
+        for word in ["learning-rate", "loop", "guidance", "reconstruction"] {
+            #expect(script.output.contains(word), "\(word)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            (["trai"], ["train"]), (["build", "--clips-per"], ["--clips-per-video"]),
+            (["train", "ed-vdm", "latents", "--learn"], ["--learning-rate"]),
+            (["train", "ed-vdm", "latents", "--text", "vo"], ["vocabulary"]), (["sample", "run", "--guid"], ["--guidance"]),
+        ])
+    func bashCompletes(_ words: [String], _ expected: [String]) throws {
+        guard FileManager.default.fileExists(atPath: SampleModels.sampler.path) || expected[0] == "train" else {
+            return print("skipped: built without libtorch")
+        }
         let scratch = try Scratch()
+        let script = try Programs.pframe("--generate-completion-script", "bash")
         try Data(script.output.utf8).write(to: URL(filePath: scratch.path("script")))
-        #expect(try Programs.run("/bin/bash", ["-n", scratch.path("script")]).status == 0)
+        // As bash calls it: the word to complete, the one before it, the whole line.
+        let run = """
+            source "$0"
+            COMP_WORDS=(pframe "$@") COMP_CWORD=$# COMP_LINE="pframe $*"
+            COMP_POINT=${#COMP_LINE}
+            _pframe pframe "${!#}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            printf '%s\\n' "${COMPREPLY[@]}"
+            """
+        let outcome = try Programs.run("/bin/bash", ["-c", run, scratch.path("script")] + words)
+        #expect(outcome.output.split(separator: "\n").map(String.init) == expected, "\(outcome.errors)")
     }
 
     @Test func searchesFoldersAndKeepsNamesApart() throws {

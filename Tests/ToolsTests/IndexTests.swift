@@ -68,6 +68,21 @@ import Testing
         #expect(try scratch.data("foreign/part.2.jsonl") == rows)
     }
 
+    @Test(arguments: ["--parts", "--foreign"]) func leavesWhatANewerVersionWrote(_ kind: String) throws {
+        let scratch = try Scratch()
+        let folder = try ClipSets.make(scratch, "set", kind)
+        let newer = Data("{\"schema\": 2, \"unknown\": true}\n".utf8)
+        try newer.write(to: URL(filePath: folder + "/dataset.json"))
+        let names = try scratch.names(in: "set")
+        let outcome = try Programs.pframe("index", folder)
+        #expect(outcome.status == 1)
+        #expect(
+            outcome.errors.contains("dataset.json: schema 2 is newer than this PFrame knows (1): update it"),
+            "\(outcome.errors)")
+        #expect(try scratch.data("set/dataset.json") == newer)
+        #expect(try scratch.names(in: "set") == names)
+    }
+
     @Test func otherLoadersReadTheirFiles() throws {
         guard let python = ClipSets.python else { return }
         let scratch = try Scratch()

@@ -49,6 +49,52 @@ import Testing
             other.status == 1 && other.errors.contains("has no mv.npy: build the set with --represent motion-residual"))
     }
 
+    /// Shards of another program hold what they like.
+    @Test func refusesWhatCannotBeAClip() throws {
+        let scratch = try Scratch()
+        let script = """
+            import io, pathlib, struct, sys, tarfile
+            def npy(kind, shape, values):
+                header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+                data = struct.pack("<%d%s" % (len(values), "B" if kind == "|u1" else "h"), *values)
+                return b"\\x93NUMPY\\x01\\x00" + struct.pack("<H", 118) + header.ljust(117).encode() + b"\\n" + data
+            for folder, keys in [("one", "abcd"), ("two", "bacd")]:
+                path = pathlib.Path(sys.argv[1], folder)
+                path.mkdir()
+                with tarfile.open(path / "x.tar", "w") as archive:
+                    for key in keys:
+                        motion, residual = [0] * 4, [1] * 2 * 192
+                        if key == "c": motion[3] = 2
+                        if key == "d": residual[192 + 8 * 3 * 2 + 3 + 1] = 256
+                        for name, data in [("first.npy", npy("|u1", (8, 8, 3), list(range(192)))),
+                                           ("mv.npy", npy("<i2", (2, 1, 1, 2), motion)),
+                                           ("residual.npy", npy("<i2", (2, 8, 8, 3), residual))]:
+                            info = tarfile.TarInfo(f"{key}.{name}")
+                            info.size = len(data)
+                            archive.addfile(info, io.BytesIO(data))
+            """
+        let made = try Programs.run("/usr/bin/env", ["python3", "-c", script, scratch.url.path])
+        try #require(made.status == 0, "\(made.errors)")
+        for folder in ["one", "two"] {
+            let outcome = try Programs.pframe("index", scratch.path(folder))
+            try #require(outcome.status == 0, "\(outcome.errors)")
+        }
+        func rebuild(_ key: String) throws -> Outcome {
+            try Programs.pframe("reconstruct", scratch.path("one/\(key)"), "--output", scratch.path("x.npy"))
+        }
+        #expect(try rebuild("a").status == 0)
+        #expect(try Array(scratch.data("x.npy").suffix(3 * 192)) == (0..<3).flatMap { n in (0..<192).map { $0 + n } })
+        #expect(try rebuild("c").errors.contains("sample c: mv.npy: [1, 0, 0] is (0, 2): whole pixels are multiples of 4"))
+        #expect(
+            try rebuild("d").errors.contains("sample d: residual.npy: [1, 2, 1, 1] is 256: residuals are -255 to 255"))
+        try FileManager.default.removeItem(atPath: scratch.path("one/index.sqlite"))
+        #expect(try rebuild("a").errors.contains("holds no index.sqlite: run `pframe index`"))
+        try FileManager.default.copyItem(
+            atPath: scratch.path("two/index.sqlite"), toPath: scratch.path("one/index.sqlite"))
+        #expect(try rebuild("c").status == 1)
+        #expect(try rebuild("a").errors.contains("index.sqlite: does not fit the shards beside it: run `pframe index"))
+    }
+
     /// The first frame has no vectors: its panel is the picture, enlarged.
     @Test func drawsTheClip() throws {
         guard let models = try SampleModels.ready() else { return }

@@ -5,7 +5,8 @@ public import SystemPackage
 extension MotionClip {
     /// The clip of a sample with `first.npy`, `mv.npy` and `residual.npy`.
     ///
-    /// - Throws: `DatasetError` that names the sample where an array is missing or does not fit the others.
+    /// - Throws: `DatasetError` that names the sample where an array is missing, does not fit the others, or
+    ///   holds what cannot be.
     public init(_ sample: SourceSample, dataset: FilePath) throws(DatasetError) {
         let first = try Self.array(sample, "first.npy", .uint8, dataset)
         let mv = try Self.array(sample, "mv.npy", .int16, dataset)
@@ -22,10 +23,17 @@ extension MotionClip {
                 "sample \(sample.row.key): first.npy \(first.shape), mv.npy \(mv.shape) and residual.npy "
                     + "\(residual.shape) do not fit each other")
         }
+        let motion = mv.bytes.withUnsafeBytes { Self.fields($0, count, size) }
+        let residuals = residual.bytes.withUnsafeBytes { Self.residuals($0, count) }
+        if let mistake = Self.mistake(in: motion) {
+            throw DatasetError(path: dataset, "sample \(sample.row.key): mv.npy: \(mistake)")
+        }
+        if let mistake = Self.mistake(in: residuals, width: size.width) {
+            throw DatasetError(path: dataset, "sample \(sample.row.key): residual.npy: \(mistake)")
+        }
         self.init(
             first: RGBImage(width: size.width, height: size.height, pixels: Array(first.bytes)),
-            motion: mv.bytes.withUnsafeBytes { Self.fields($0, count, size) },
-            residuals: residual.bytes.withUnsafeBytes { Self.residuals($0, count) })
+            motion: motion, residuals: residuals)
     }
 
     private static func array(

@@ -28,16 +28,7 @@ public enum StoredClip: Sendable {
         switch self {
         case .sample(let files): return try carrying { () throws(CodecError) in try MotionClip(files) }
         case .dataset(let folder, let key):
-            let description = try folder.description()
-            for shard in description.shards {
-                let opened = try SourceShard(shard, in: folder, description, sideFiles: [])
-                guard let index = opened.rows.firstIndex(where: { $0.key == key }) else { continue }
-                return try MotionClip(try opened.sample(index), dataset: folder.path)
-            }
-            throw DatasetError(
-                path: folder.path,
-                "has no sample \(key), keys are such as \(try firstKey(folder, description) ?? "none: the set is empty")"
-            )
+            return try MotionClip(try Self.sample(of: folder, key), dataset: folder.path)
         }
     }
 
@@ -53,11 +44,23 @@ public enum StoredClip: Sendable {
         return rate.flatMap { ClipFile.rates.contains($0) ? $0 : nil } ?? 8
     }
 
-    private func firstKey(
-        _ folder: DatasetFolder, _ description: DatasetDescription
-    ) throws(DatasetError) -> String? {
-        guard let shard = description.shards.first(where: { $0.samples > 0 }) else { return nil }
-        return try folder.rows(shard).first?.key
+    /// Reads the sample that the index says is of this key.
+    private static func sample(of folder: DatasetFolder, _ key: String) throws(DatasetError) -> SourceSample {
+        let (description, index) = (try folder.description(), try DatasetIndex(folder))
+        guard var place = try index.places(of: [Substring(key)]).places.first else {
+            let first = try index.rows(["key"], limit: 1).first?.first?.string
+            throw DatasetError(
+                path: folder.path, "has no sample \(key), keys are such as \(first ?? "none: the set is empty")")
+        }
+        for shard in description.shards {
+            guard place >= shard.samples else {
+                let opened = try SourceShard(shard, in: folder, description, sideFiles: [])
+                guard opened.rows.indices.contains(place), opened.rows[place].key == key else { break }
+                return try opened.sample(place)
+            }
+            place -= shard.samples
+        }
+        throw DatasetError(path: index.path, "does not fit the shards beside it: run `pframe index \(folder.path)`")
     }
 
     /// What `samples.jsonl` says; nil where there is none, or no row of it is of this sample.

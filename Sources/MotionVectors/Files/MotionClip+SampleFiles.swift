@@ -24,25 +24,17 @@ extension MotionClip {
         try Self.check(residual.shape, [count, size.height, size.width, 3], files.residual, files.first, size)
         var (fields, residuals) = ([MotionField](), [[Int16]]())
         var values = [Int16](repeating: 0, count: size.width * size.height * 3)
-        for number in 0..<count {
+        for _ in 0..<count {
             try field.vectors.withUnsafeMutableBufferPointer { vectors throws(CodecError) in
                 try motion.read(into: vectors)
             }
             try values.withUnsafeMutableBufferPointer { values throws(CodecError) in try residual.read(into: values) }
-            for (cell, vector) in field.vectors.enumerated() where vector.x % 4 != 0 || vector.y % 4 != 0 {
-                throw CodecError(
-                    path: files.motion,
-                    "[\(number), \(cell / field.columns), \(cell % field.columns)] is (\(vector.x), \(vector.y)): "
-                        + "whole pixels are multiples of 4")
-            }
-            if let place = values.firstIndex(where: { !(-255...255).contains($0) }) {
-                let (x, y) = (place / 3 % size.width, place / 3 / size.width)
-                throw CodecError(
-                    path: files.residual,
-                    "[\(number), \(y), \(x), \(place % 3)] is \(values[place]): residuals are -255 to 255")
-            }
             fields.append(field)
             residuals.append(values)
+        }
+        if let mistake = Self.mistake(in: fields) { throw CodecError(path: files.motion, mistake) }
+        if let mistake = Self.mistake(in: residuals, width: size.width) {
+            throw CodecError(path: files.residual, mistake)
         }
         self.init(first: first, motion: fields, residuals: residuals)
     }

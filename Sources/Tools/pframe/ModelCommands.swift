@@ -41,7 +41,7 @@ enum ModelCommands {
         guard let command = asksForHelp ? words.last : words.first, let program = program(of: command, arguments) else {
             return
         }
-        let path = folder().appending(program)
+        let path = folder.appending(program)
         path.withPlatformString { name in
             "--help".withCString { help in
                 var list = [UnsafeMutablePointer(mutating: name)] + arguments.dropFirst(asksForHelp ? 2 : 1)
@@ -58,22 +58,20 @@ enum ModelCommands {
         exit(2)
     }
 
+    /// The programs, and the commands that are only theirs.
+    static let programs = [("pframe-train", ["train", "encode"]), ("pframe-sample", ["sample", "evaluate"])]
+
     private static func program(of command: String, _ arguments: [UnsafeMutablePointer<CChar>]) -> String? {
-        switch command {
-        case "train", "encode": "pframe-train"
-        case "sample", "evaluate": "pframe-sample"
         // Scores from a file of embeddings need no network, those by CLIP do.
-        case "score":
-            arguments.contains { argument in
-                let word = String(cString: argument)
-                return word == "--clip" || word.hasPrefix("--clip=")
-            } ? "pframe-sample" : nil
-        default: nil
+        if command == "score" {
+            let words = arguments.map { String(cString: $0) }
+            return words.contains { $0 == "--clip" || $0.hasPrefix("--clip=") } ? "pframe-sample" : nil
         }
+        return programs.first { $0.1.contains(command) }?.0
     }
 
     /// The folder of this program, links followed.
-    private static func folder() -> FilePath {
+    static var folder: FilePath {
         guard let path = realpath("/proc/self/exe", nil) else { return "." }
         defer { free(path) }
         return FilePath(platformString: path).removingLastComponent()

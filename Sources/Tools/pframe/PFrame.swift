@@ -6,6 +6,7 @@ import ToolOptions
 @main enum Main {
     static func main() {
         ModelCommands.startIfNamed()
+        CompletionScript.printIfAsked()
         if let mistake = PFrame.unknownCommand() {
             Console.error(mistake)
             exit(2)

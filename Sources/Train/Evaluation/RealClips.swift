@@ -85,13 +85,16 @@ public final class RealClips {
     /// - Throws: `TrainError` where a sample is damaged or differs from the first.
     public func next() throws(TrainError) -> [RealClip]? {
         guard let batch = try reading({ () throws(DatasetError) in try loader.next() }) else { return nil }
-        return (0..<batch.count).map { clip($0, of: batch) }
+        return try (0..<batch.count).map { index throws(TrainError) in try clip(index, of: batch) }
     }
 
-    private func clip(_ index: Int, of batch: Batch) -> RealClip {
+    private func clip(_ index: Int, of batch: Batch) throws(TrainError) -> RealClip {
         let fields = frames - 1
         let motion =
             hasMotion ? Self.withSample(batch, "mv.npy", index) { MotionClip.fields($0, fields, size) } : []
+        if let mistake = MotionClip.mistake(in: motion) {
+            throw TrainError("sample \(batch.rows[index].key): mv.npy: \(mistake)")
+        }
         let images: [RGBImage]
         switch source {
         case .frames:

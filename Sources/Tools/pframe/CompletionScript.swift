@@ -1,0 +1,65 @@
+import ArgumentParser
+import Dataset
+import Glibc
+import SystemPackage
+import ToolOptions
+
+/// The completion script of `pframe`, which knows the options of the commands that are of other programs too.
+///
+/// All three programs call themselves `pframe`, so that their scripts name things alike, and what one says of a command
+/// takes the place of what another says of it.
+enum CompletionScript {
+    /// Prints the script and ends the process where the arguments ask for one and name a shell that is known.
+    static func printIfAsked() {
+        let words = CommandLine.arguments.dropFirst()
+        guard words.first == "--generate-completion-script", words.count <= 2,
+            let shell = words.count == 1 ? CompletionShell.autodetected() : CompletionShell(rawValue: words.last ?? "")
+        else { return }
+        var lines = PFrame.completionScript(for: shell).split(separator: "\n", omittingEmptySubsequences: false)
+        for (program, commands) in ModelCommands.programs {
+            // Without libtorch those programs are not there, nor are their commands to be completed.
+            guard let other = output(of: program, [words.first ?? "", shell.rawValue]) else { continue }
+            let others = other.split(separator: "\n", omittingEmptySubsequences: false)
+            for command in commands {
+                let (ours, theirs) = (parts(of: command, in: lines), parts(of: command, in: others))
+                for (old, new) in zip(ours, theirs).reversed() { lines.replaceSubrange(old, with: others[new]) }
+            }
+        }
+        Console.output(lines.joined(separator: "\n"))
+        exit(0)
+    }
+
+    /// The lines that a script has on a command: its function for bash and zsh; for fish how its words are parsed, and
+    /// then what may stand behind it.
+    private static func parts(of command: String, in lines: [Substring]) -> [Range<Int>] {
+        if let start = lines.firstIndex(of: "_pframe_\(command)() {") {
+            return lines[start...].firstIndex(of: "}").map { [start..<$0] } ?? []
+        }
+        let parsing = lines.firstIndex { $0.hasSuffix("case '\(command)'") }
+        let offers = lines.indices.filter {
+            lines[$0].hasPrefix("complete -c 'pframe'") && lines[$0].contains("\"pframe \(command)\"")
+        }
+        guard let parsing, let first = offers.first, let last = offers.last else { return [] }
+        return [(parsing + 1)..<(parsing + 2), first..<(last + 1)]
+    }
+
+    /// What a program beside this one prints; nil where it cannot be run.
+    private static func output(of program: String, _ arguments: [String]) -> String? {
+        var text: [UInt8] = []
+        do {
+            let pipe = try FileDescriptor.pipe()
+            defer { try? pipe.readEnd.close() }  // nothing was written
+            let path = ModelCommands.folder.appending(program).string
+            let child = try pipe.writeEnd.closeAfter {
+                try ChildProcess([path] + arguments, output: pipe.writeEnd, errors: .standardError)
+            }
+            var piece = [UInt8](repeating: 0, count: 1 << 16)
+            while case let count = try piece.withUnsafeMutableBytes({ try pipe.readEnd.read(into: $0) }), count > 0 {
+                text += piece[..<count]
+            }
+            return child.exitCode(wait: true) == 0 ? String(decoding: text, as: UTF8.self) : nil
+        } catch {
+            return nil
+        }
+    }
+}
