@@ -54,10 +54,10 @@ experiments: build  ## train, sample and judge what the pages on models report: 
 	python3 Benchmarks/experiments.py --pframe $(PFRAME) $(EXPERIMENTS)
 
 lint:  ## check the formatting and that public symbols are documented
-	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
+	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks Examples/MotionField/Package.swift Examples/MotionField/Sources
 
 format:  ## format in place
-	swift format --in-place --recursive Package.swift Sources Tests Benchmarks
+	swift format --in-place --recursive Package.swift Sources Tests Benchmarks Examples/MotionField/Package.swift Examples/MotionField/Sources
 
 fuzz: deps  ## thousands of mutated and truncated files under AddressSanitizer
 	ASAN_OPTIONS=detect_leaks=0 PFRAME_FUZZ_FILES=$(FUZZ_FILES) \

@@ -48,7 +48,7 @@ let package = Package(
         .target(
             name: "ToolOptions",
             dependencies: [
-                "Dataset", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Codec", "Dataset", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Sources/Tools/ToolOptions"

@@ -137,7 +137,7 @@ class Demo:
             ["sample", "run", "--dataset", "held-out", "--first", samples, "--output", "samples", "--steps", "20"]],
             proof="samples.jsonl")
         keys = [json.loads(line)["name"] for line in (self.folder / "samples" / "samples.jsonl").open()]
-        row = ["--layout", "row"]
+        row = ["--panels", "row"]
         self.stage("reconstruct", "Rebuilding the samples from motion and residual, drawing both", "views", [
             command for key in keys for command in (
                 ["reconstruct", f"samples/{key}", "--output", f"views/{key}.again.mp4"],
@@ -174,7 +174,7 @@ class Demo:
         self.stage("extract", "Taking one video apart into motion and residual, and putting it together", "extracted", [
             ["extract", str(video), "--residual", "--output", "extracted"],
             ["reconstruct", f"extracted/{video.stem}", "--output", "extracted/rebuilt.yuv"],
-            ["view", str(video), "--output", "extracted/film.mp4", "--frames", "100", "--layout", "row"]],
+            ["view", str(video), "--output", "extracted/film.mp4", "--frames", "100", "--panels", "row"]],
             proof="film.mp4")
         rebuilt, decoded = (self.folder / "extracted" / name for name in ("rebuilt.yuv", "decoded.yuv"))
         if rebuilt.exists():

@@ -48,7 +48,7 @@ extension Precision: ExpressibleByArgument {}
         var (seconds, gflop): ([Double], Double) = ([], 0)
         for run in 0...runs {
             let before = FlopCount.now
-            let start = Progress.now()
+            let clock = ProgressClock()
             if let optimiser {
                 try network.loss(clean: clips, first: first, captions: nil, seeds: seeds).backward()
                 _ = try optimiser.step(optimiser.gradients(), rate: 1e-4)
@@ -61,7 +61,7 @@ extension Precision: ExpressibleByArgument {}
                 }
                 gflop = (FlopCount.now.forward - before.forward) / 1e9
             }
-            if run > 0 { seconds.append(Progress.now() - start) }
+            if run > 0 { seconds.append(clock.elapsed) }
         }
         let peak = try GEMMPeak.measure(precision, device: .cpu, size: 4096) / 1e9
         try Console.json(

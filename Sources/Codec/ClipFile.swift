@@ -22,17 +22,17 @@ public enum ClipFile: Sendable {
             throw CodecError(path: path, "libx264 takes no pictures of odd size \(size)")
         }
         let rate = Self.rate(framesPerSecond)
-        var staged = StagedFile(path: path)
-        // Threads of libx264 change the bytes.
-        let writer = try VideoWriter(
-            path: staged.path, settings: .h264(crf: crf), size: size,
-            timeBase: Rational(rate.denominator, rate.numerator), frameRate: rate, threads: 1)
-        let converter = try Scaler(from: size, .rgb24, to: size, .yuv420p)
-        for (index, frame) in frames.enumerated() {
-            try writer.write(try frame.converted(by: converter, to: .yuv420p), at: index)
+        try StagedFile.write(path) { hidden throws(CodecError) in
+            // Threads of libx264 change the bytes.
+            let writer = try VideoWriter(
+                path: hidden, settings: .h264(crf: crf), size: size,
+                timeBase: Rational(rate.denominator, rate.numerator), frameRate: rate, threads: 1)
+            let converter = try Scaler(from: size, .rgb24, to: size, .yuv420p)
+            for (index, frame) in frames.enumerated() {
+                try writer.write(try frame.converted(by: converter, to: .yuv420p), at: index)
+            }
+            try writer.finish()
         }
-        try writer.finish()
-        try staged.commit()
     }
 
     /// In lowest terms: 8 is 8/1, 7.5 is 15/2.

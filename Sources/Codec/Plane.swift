@@ -36,6 +36,15 @@ public struct Size: Sendable, Hashable, CustomStringConvertible {
         self.height = height
     }
 
+    /// Reads `256x128`, or `128` for a square; nil for any other text, and for sides below 1.
+    public init?(_ text: String) {
+        let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+        guard (1...2).contains(sides.count), let width = sides[0], let height = sides[sides.count - 1], width > 0,
+            height > 0
+        else { return nil }
+        self.init(width: width, height: height)
+    }
+
     /// `1280x720`.
     public var description: String { "\(width)x\(height)" }
 

@@ -30,6 +30,22 @@ public struct StagedFile: ~Copyable {
         if !isCommitted { _ = path.withPlatformString { unlink($0) } }
     }
 
+    /// Writes a file: `body` gets the hidden name, and what it threw about that names the file itself.
+    ///
+    /// - Throws: `CodecError`.
+    public static func write(
+        _ path: FilePath, _ body: (FilePath) throws(CodecError) -> Void
+    ) throws(CodecError) {
+        var staged = StagedFile(path: path)
+        do throws(CodecError) { try body(staged.path) } catch { throw staged.named(error) }
+        try staged.commit()
+    }
+
+    /// An error about the hidden file as one about the file that it was to become.
+    public func named(_ error: CodecError) -> CodecError {
+        error.path == path ? CodecError(path: target, error.message) : error
+    }
+
     /// Gives the file its name, replacing what stood there.
     ///
     /// - Throws: `CodecError`.

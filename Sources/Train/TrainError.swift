@@ -26,3 +26,8 @@ public struct TrainError: Error, Sendable, CustomStringConvertible {
     /// `path: message`.
     public var description: String { (path.map { "\($0): " } ?? "") + message }
 }
+
+/// Runs work on a data set where `TrainError` is expected.
+package func reading<Result>(_ body: () throws(DatasetError) -> Result) throws(TrainError) -> Result {
+    do throws(DatasetError) { return try body() } catch { throw TrainError(error) }
+}

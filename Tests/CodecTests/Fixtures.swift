@@ -81,15 +81,6 @@ extension Picture {
     var allSamples: [[Int]] { (0..<3).map(samples) }
 }
 
-/// A sine without libm, whose last bit differs between machines: Bhaskara's approximation is smooth enough here.
-func sine(_ angle: Double) -> Double {
-    let turns = angle / (2 * Double.pi)
-    let phase = (turns - turns.rounded(.down)) * 2
-    let half = phase < 1 ? phase : phase - 1
-    let value = 16 * half * (1 - half) / (5 - 4 * half * (1 - half))
-    return phase < 1 ? value : -value
-}
-
 /// Every picture of a video.
 func decodeAll(_ path: FilePath, options: DecoderOptions = DecoderOptions()) throws -> [Picture] {
     let reader = try VideoReader(path: path, options: options)
@@ -116,11 +107,6 @@ func smoothImage(width: Int, height: Int) -> RGBImage {
         image.pixels[index] = UInt8(128 + 60 * sine(Double(x) * 0.11 + Double(y) * 0.07 + Double(channel) * 2))
     }
     return image
-}
-
-/// Makes a symbolic link.
-func link(_ target: String, at path: FilePath) throws {
-    try FileManager.default.createSymbolicLink(atPath: path.string, withDestinationPath: target)
 }
 
 /// Encodes a clip of moving waves with libx264, one picture a tick.

@@ -149,13 +149,14 @@ struct InputListTests {
 
     @Test("columns with a name of the data set's own get another")
     func reservedColumns() throws {
-        let header = "video,caption,key,source,source_,hash,seconds,motion_content,duplicate_of,"
-        try withInputs(["1.mp4": "", "list.csv": "\(header)\n1.mp4,c,k,s,t,h,x,m,d,e\n"]) { folder in
+        let header = "video,caption,key,source,source_,hash,seconds,motion_content,duplicate_of,shot,width,"
+        try withInputs(["1.mp4": "", "list.csv": "\(header)\n1.mp4,c,k,s,t,h,x,m,d,n,w,e\n"]) { folder in
             let list = try InputList(.of([folder.appending("list.csv")]))
             #expect(
                 list.videos[0].metadata == [
                     "label": "", "subject": "", "split": "", "key_": "k", "source__": "s", "source_": "t", "hash_": "h",
-                    "seconds_": "x", "motion_content_": "m", "duplicate_of_": "d", "column_10": "e",
+                    "seconds_": "x", "motion_content_": "m", "duplicate_of_": "d", "shot_": "n", "width_": "w",
+                    "column_12": "e",
                 ])
         }
     }

@@ -29,7 +29,3 @@ func withInputs<Result>(_ files: KeyValuePairs<String, String>, _ body: (FilePat
         return try body(folder)
     }
 }
-
-func link(_ target: String, at path: FilePath) throws {
-    try FileManager.default.createSymbolicLink(atPath: path.string, withDestinationPath: target)
-}

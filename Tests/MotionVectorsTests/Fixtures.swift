@@ -69,15 +69,6 @@ func waves(_ x: Double, _ y: Double) -> Int {
     return 128 + Int((sum * 24).rounded())
 }
 
-/// A sine without libm, whose last bit differs between machines: Bhaskara's approximation is smooth enough here.
-private func sine(_ angle: Double) -> Double {
-    let turns = angle / (2 * Double.pi)
-    let phase = (turns - turns.rounded(.down)) * 2
-    let half = phase < 1 ? phase : phase - 1
-    let value = 16 * half * (1 - half) / (5 - 4 * half * (1 - half))
-    return phase < 1 ? value : -value
-}
-
 extension Picture {
     /// A 4:2:0 picture whose luma is `value(x, y)`; chroma samples it at its own places, blended with its complement.
     static func make(_ size: Size, _ value: (Int, Int) -> Int) throws -> Picture {

@@ -27,3 +27,7 @@ package func put(_ bytes: [UInt8], at path: FilePath) throws {
         path, .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
     try descriptor.closeAfter { _ = try descriptor.writeAll(bytes) }
 }
+
+package func link(_ target: String, at path: FilePath) throws {
+    try FileManager.default.createSymbolicLink(atPath: path.string, withDestinationPath: target)
+}

@@ -59,7 +59,8 @@ import Testing
         arguments: [
             (["trai"], ["train"]), (["build", "--clips-per"], ["--clips-per-video"]),
             (["train", "ed-vdm", "latents", "--learn"], ["--learning-rate"]),
-            (["train", "ed-vdm", "latents", "--text", "vo"], ["vocabulary"]), (["sample", "run", "--guid"], ["--guidance"]),
+            (["train", "ed-vdm", "latents", "--text", "vo"], ["vocabulary"]),
+            (["sample", "run", "--guid"], ["--guidance"]),
         ])
     func bashCompletes(_ words: [String], _ expected: [String]) throws {
         guard FileManager.default.fileExists(atPath: SampleModels.sampler.path) || expected[0] == "train" else {
@@ -78,6 +79,39 @@ import Testing
             """
         let outcome = try Programs.run("/bin/bash", ["-c", run, scratch.path("script")] + words)
         #expect(outcome.output.split(separator: "\n").map(String.init) == expected, "\(outcome.errors)")
+    }
+
+    /// Every line on stderr is an object with a level, whatever is wrong and wherever the option stands.
+    @Test(
+        arguments: [
+            (["extract", "--log-format", "json"], 2), (["info", "nowhere.mp4", "--log-format=json"], 1),
+            (["synth", "--videos", "0", "--output", "x", "--log-format", "json"], 2),
+            (["report", "nowhere", "--log-format", "json"], 1), (["nonsense", "--log-format", "json"], 2),
+        ])
+    func logsAreJSON(_ arguments: [String], _ status: Int) throws {
+        let outcome = try Programs.run(Programs.pframe.path, arguments)
+        #expect(Int(outcome.status) == status && !outcome.errorLines.isEmpty)
+        for line in outcome.errorLines {
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String]
+            #expect(object?["level"] == "error" && object?["message"]?.isEmpty == false, "\(line)")
+        }
+    }
+
+    /// Only what writes needs names that differ.
+    @Test func looksAtVideosOfOneName() throws {
+        let scratch = try Scratch()
+        for folder in ["a", "b"] {
+            try FileManager.default.createDirectory(atPath: scratch.path(folder), withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                atPath: Programs.fixture("cropped.mp4"), toPath: scratch.path("\(folder)/x.mp4"))
+        }
+        let videos = [scratch.path("a/x.mp4"), scratch.path("b/x.mp4")]
+        for command in ["info", "motion"] {
+            let outcome = try Programs.run(Programs.pframe.path, [command, "--json"] + videos)
+            #expect(outcome.status == 0 && outcome.output.split(separator: "\n").count == 2, "\(outcome.errors)")
+        }
+        let discarded = try Programs.run(Programs.pframe.path, ["extract", "--discard"] + videos)
+        #expect(discarded.status == 0, "\(discarded.errors)")
     }
 
     @Test func searchesFoldersAndKeepsNamesApart() throws {

@@ -43,15 +43,19 @@ import Testing
         #expect(all != stored && Set(all.map { $0.split(separator: " ")[1] }).count == 24)
         #expect(
             try keys(
-                "--seed", "5", "--shards-per-block", "2", "--threads", "5", "--prefetch", "1", "--batch-size", "3",
+                "--seed", "5", "--shards-per-block", "2", "--threads", "5", "--prefetch", "1", "--batch", "3",
                 in: folder) == all)
         let rest = try (0..<3).flatMap { rank in
             try keys(
                 "--seed", "5", "--shards-per-block", "2", "--position", "7", "--ranks", "3", "--rank", "\(rank)",
-                "--batch-size", "2", in: folder)
+                "--batch", "2", in: folder)
         }
         #expect(
             rest.sorted { Int($0.prefix { $0 != " " }) ?? 0 < Int($1.prefix { $0 != " " }) ?? 0 } == Array(all[7...]))
+        let objects = try keys("--no-shuffle", "--json", in: folder).map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+        #expect(objects.map { "\($0["position"] as? Int ?? -1) \($0["key"] as? String ?? "")" } == stored)
         let script = "pipe:cat '\(folder)'/{}"
         #expect(try keys("--seed", "5", "--shards-per-block", "2", in: script) == all)
     }
@@ -76,7 +80,7 @@ import Testing
 
     @Test(
         arguments: [
-            ["--batch-size", "0"], ["--rank", "1"], ["--prefetch", "-1"], ["--epochs", "0"], ["--position", "-1"],
+            ["--batch", "0"], ["--rank", "1"], ["--prefetch", "-1"], ["--epochs", "0"], ["--position", "-1"],
             ["--members"], ["--seed", "x"],
         ])
     func refusesWrongUse(arguments: [String]) throws {

@@ -30,7 +30,7 @@ import Testing
 
     private let tolerance = 0.01
 
-    /// The columns of `--frames` by name, without the header.
+    /// The columns of `--per-frame` by name, without the header.
     private func frames(_ output: String) throws -> [[Double]] {
         let lines = output.split(separator: "\n")
         try #require(lines.first == "frame content hue saturation lightness vector")
@@ -57,7 +57,7 @@ import Testing
         let fixture = Programs.fixture(expected.clip)
         let path = FileManager.default.fileExists(atPath: fixture) ? fixture : Programs.realClip(expected.clip)
         guard let path else { return }
-        let outcome = try Programs.pframe("motion", path, "--frames", "--rule", expected.rule)
+        let outcome = try Programs.pframe("motion", path, "--per-frame", "--rule", expected.rule)
         #expect(outcome.status == (expected.clip == "decord_corrupted.mp4" ? 1 : 0), "\(outcome.errors)")
         try compare(outcome.output, expected)
     }
@@ -107,13 +107,13 @@ import Testing
         let expected = Expected.table(judged.output)
         try #require(judged.status == 0 && expected.count == 3, "\(judged.errors)")
         for expected in expected {
-            try compare(try Programs.pframe("motion", clip, "--frames", "--rule", expected.rule).output, expected)
+            try compare(try Programs.pframe("motion", clip, "--per-frame", "--rule", expected.rule).output, expected)
         }
     }
 
     @Test func theTableAddsUpTheFrames() throws {
         let clip = Programs.fixture("bframes-4refs.mp4")
-        let rows = try frames(Programs.pframe("motion", clip, "--frames").output)
+        let rows = try frames(Programs.pframe("motion", clip, "--per-frame").output)
         let outcome = try Programs.pframe("motion", clip, "--json")
         let result = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
         let values = rows.dropFirst().map { $0[1] }
@@ -139,25 +139,25 @@ import Testing
         let clip = Programs.fixture("av1.mkv")
         let row = try #require(try Programs.pframe("motion", clip).output.split(separator: "\n").dropFirst().first)
         #expect(row.split(separator: " ").suffix(2) == ["-", "done"])
-        let lines = try Programs.pframe("motion", clip, "--frames").output.split(separator: "\n")
+        let lines = try Programs.pframe("motion", clip, "--per-frame").output.split(separator: "\n")
         #expect(lines.dropFirst().allSatisfy { $0.hasSuffix(" nan") })
-        let objects = try Programs.pframe("motion", clip, "--frames", "--json").output.split(separator: "\n")
+        let objects = try Programs.pframe("motion", clip, "--per-frame", "--json").output.split(separator: "\n")
         #expect(objects.count == 12 && objects.allSatisfy { $0.hasPrefix("{\"content\":") && !$0.contains("vector") })
     }
 
     @Test func framesOfSeveralVideosKeepTheirOrder() throws {
         let clips = ["mpeg2.mpg", "cropped.mp4", "av1.mkv", "two-streams.mkv"].map { Programs.fixture($0) }
         let outputs = try ["1", "2", "4"].map { jobs in
-            try Programs.run(Programs.pframe.path, ["motion", "--frames", "--jobs", jobs] + clips).output
+            try Programs.run(Programs.pframe.path, ["motion", "--per-frame", "--jobs", jobs] + clips).output
         }
         #expect(outputs[0] == outputs[1] && outputs[0] == outputs[2])
         #expect(outputs[0].split(separator: "\n").filter { $0.hasPrefix("# ") } == clips.map { "# \($0)" })
         let alone = try clips.map { clip in
-            "# \(clip)\n" + (try Programs.pframe("motion", "--frames", clip).output)
+            "# \(clip)\n" + (try Programs.pframe("motion", "--per-frame", clip).output)
         }
         #expect(outputs[0] == alone.joined())
-        let other = try Programs.pframe("motion", "--frames", "--stream", "2", clips[3]).output
-        #expect(other != (try Programs.pframe("motion", "--frames", clips[3]).output))
+        let other = try Programs.pframe("motion", "--per-frame", "--stream", "2", clips[3]).output
+        #expect(other != (try Programs.pframe("motion", "--per-frame", clips[3]).output))
     }
 
     @Test func badVideosAreReportedAndPassedOver() throws {
@@ -173,7 +173,7 @@ import Testing
         for name in ["text.mp4", "missing.mp4"] {
             #expect(outcome.errorLines.contains { $0.hasPrefix("error: ") && $0.contains(name) }, "\(outcome.errors)")
         }
-        let frames = try Programs.pframe("motion", scratch.path("text.mp4"), good, "--frames")
+        let frames = try Programs.pframe("motion", scratch.path("text.mp4"), good, "--per-frame")
         #expect(frames.status == 1 && frames.output.hasPrefix("# \(good)\nframe content"), "\(frames.output)")
         for wrong in [["motion"], ["motion", good, "--rule", "0.8"], ["motion", good, "--jobs", "0"]] {
             #expect(try Programs.run(Programs.pframe.path, wrong).status == 2, "\(wrong)")

@@ -107,6 +107,7 @@ import Testing
                 String(line[..<$0.lowerBound])
             } ?? line
         guard !command.contains("--plan") else { return command }
+        if command.contains("--reconstruction") { return command + " --batch 4 --clips 2" }
         let kind = ["train vae", "train", "sample", "evaluate"].first { command.hasPrefix("pframe \($0) ") }
         return command + (kind.flatMap { shorter[$0] } ?? "")
     }
@@ -151,6 +152,45 @@ import Testing
             #expect(
                 Self.blocks(page).contains { $0.tag == "swift" && $0.lines.joined(separator: "\n") == text }, "\(name)")
         }
+    }
+
+    /// Every Swift block of the pages is a program; those of the manifest have a test of their own.
+    @Test func swiftBlocksCompile() throws {
+        guard FileManager.default.fileExists(atPath: SampleModels.sampler.path) else {
+            return print("skipped: built without libtorch")
+        }
+        var blocks: [(page: String, text: String)] = []
+        for page in Self.pages {
+            let text = try String(contentsOf: Programs.root.appending(path: page), encoding: .utf8)
+            for block in Self.blocks(text) where block.tag == "swift" && !block.lines[0].hasPrefix("// swift-tools") {
+                blocks.append((page, block.lines.joined(separator: "\n")))
+            }
+        }
+        #expect(blocks.count >= 7)
+        for (page, text) in blocks {
+            let outcome = try Self.check(text)
+            #expect(outcome.status == 0, "\(page):\n\(text)\n\(outcome.errors)")
+        }
+        let wrong = try Self.check("import Codec\nprint(try RGBImage(ofFile: \"first.png\"))")
+        #expect(wrong.status != 0 && wrong.errors.contains("ofFile"), "\(wrong.errors)")
+    }
+
+    /// Type-checks a program against the modules beside the tests.
+    private static func check(_ program: String) throws -> Outcome {
+        let scratch = try Scratch()
+        try Data(program.utf8).write(to: URL(filePath: scratch.path("main.swift")))
+        let script = """
+            set -eo pipefail
+            flags=$(pkg-config --cflags-only-I openblas ompi-c | sed 's/-I/-Xcc -I/g')
+            for map in "$1"/{CJPEG,CKernels,CTorch}.build/module.modulemap "$0"/Sources/C*/module.modulemap \
+                "$0"/.build/checkouts/{swift-system/Sources/CSystem/include,GRDB.swift/Sources/GRDBSQLite}/module.modulemap
+            do flags="$flags -Xcc -fmodule-map-file=$map"; done
+            swiftc -typecheck -swift-version 6 -I "$1/Modules" $flags "$2"
+            """
+        return try Programs.run(
+            "/bin/bash",
+            ["-c", script, Programs.root.path, Programs.pframe.deletingLastPathComponent().path]
+                + [scratch.path("main.swift")])
     }
 
     private func run(_ lines: [String], in scratch: Scratch) throws {

@@ -35,6 +35,13 @@ import Testing
             #expect(
                 outcome.status == 1 && outcome.errors.contains("has no sample nine, keys are such as 000000_0000000"))
         }
+        // Files are written under hidden names, of which messages do not speak.
+        for name in ["no/x.mp4", "no/x.npy"] {
+            let outcome = try Programs.pframe(
+                "reconstruct", models.clips + "/000000_0000000", "--output", scratch.path(name))
+            #expect(
+                outcome.status == 1 && outcome.errors.hasPrefix("error: \(scratch.path(name)): "), "\(outcome.errors)")
+        }
         let late = try Programs.pframe(
             "view", models.clips + "/000000_0000000", "--output", scratch.path("x.png"), "--frame", "8")
         #expect(late.status == 1 && late.errors.contains("has no frame 8: it has 8 frames"), "\(late.errors)")
@@ -84,7 +91,8 @@ import Testing
         }
         #expect(try rebuild("a").status == 0)
         #expect(try Array(scratch.data("x.npy").suffix(3 * 192)) == (0..<3).flatMap { n in (0..<192).map { $0 + n } })
-        #expect(try rebuild("c").errors.contains("sample c: mv.npy: [1, 0, 0] is (0, 2): whole pixels are multiples of 4"))
+        #expect(
+            try rebuild("c").errors.contains("sample c: mv.npy: [1, 0, 0] is (0, 2): whole pixels are multiples of 4"))
         #expect(
             try rebuild("d").errors.contains("sample d: residual.npy: [1, 2, 1, 1] is 256: residuals are -255 to 255"))
         try FileManager.default.removeItem(atPath: scratch.path("one/index.sqlite"))

@@ -143,7 +143,7 @@ import Testing
             (["train", "ed-vdm", set], 2, "--output"),
             (["train", "ed-vdm", set, "--output", scratch.path("d"), "--multiples", "1,2,4,8"], 1, "multiples"),
             (["train", "ed-vdm", set, "--output", models.edVDM, "--learning-rate", "1"], 1, "learning_rate"),
-            (["train", "ed-vdm", set, "--output", scratch.path("e"), "--text", "clip"], 1, "--clip MODEL"),
+            (["train", "ed-vdm", set, "--output", scratch.path("e"), "--text", "clip"], 2, "--clip MODEL"),
             (["train", "ed-vdm", set, "--output", scratch.path("f"), "--clip", "m"], 2, "belong together"),
             (Self.arguments(set, scratch.path("g"), steps: 2, ["--text", "clip"] + clip), 1, "vocabulary of 40"),
         ]
@@ -151,5 +151,41 @@ import Testing
             let outcome = try Programs.run(Self.program.path, arguments, limit: 120)
             #expect(outcome.status == status && outcome.errors.contains(words), "\(arguments): \(outcome.errors)")
         }
+    }
+
+    /// Wrong options leave no folder that would refuse the right ones.
+    @Test(
+        arguments: [
+            (["ed-vdm", "--batch", "0"], "a batch has 1 sample or more"),
+            (["ed-vdm", "--learning-rate", "nan"], "learning rate"),
+            (["vae", "--width", "8"], "--width is for diffusion"),
+            (["vae", "--vae", "x"], "--vae is for ed-vdm"), (["vdm", "--motion-share", "0.5"], "for ed-vdm"),
+        ])
+    func refusesOptionsBeforeItBegins(_ options: [String], _ words: String) throws {
+        guard FileManager.default.fileExists(atPath: Self.program.path) else {
+            return print("skipped: built without libtorch")
+        }
+        let scratch = try Scratch()
+        let outcome = try Programs.run(
+            Self.program.path, ["train", options[0], "set", "--output", scratch.path("run")] + options.dropFirst())
+        #expect(outcome.status == 2 && outcome.errors.contains(words), "\(outcome.errors)")
+        #expect(!scratch.exists("run"))
+    }
+
+    /// A run that another version began goes on.
+    @Test func goesOnWithAnotherVersion() throws {
+        guard let models = try SampleModels.ready() else { return }
+        let scratch = try Scratch()
+        let run = scratch.path("run")
+        let first = try Programs.run(
+            Self.program.path, Self.arguments(Self.latents(models), run, steps: 2), limit: 120)
+        try #require(first.status == 0, "\(first.errors)")
+        let config = try scratch.text("run/config.json")
+        let older = config.replacing("\"tool\": \"pframe ", with: "\"tool\": \"pframe 0.0.")
+        try #require(older != config)
+        try Data(older.utf8).write(to: URL(filePath: run + "/config.json"))
+        let second = try Programs.run(
+            Self.program.path, Self.arguments(Self.latents(models), run, steps: 3), limit: 120)
+        #expect(second.status == 0 && second.errors.contains("from step 2"), "\(second.errors)")
     }
 }

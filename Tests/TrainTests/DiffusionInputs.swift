@@ -49,12 +49,7 @@ struct DiffusionInputs: Decodable {
     let spacings: [Spacing]
     let samplers: [Sampling]
 
-    static func expected() throws -> DiffusionInputs {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        return try JSONDecoder().decode(
-            DiffusionInputs.self, from: Data(contentsOf: root.appending(path: "fixtures/train/diffusion.json")))
-    }
+    static func expected() throws -> DiffusionInputs { try decodedFixture("diffusion.json") }
 
     func clip() throws -> Tensor { try Tensor(x, shape: shape) }
     func clipOfNoise() throws -> Tensor { try Tensor(noise, shape: shape) }

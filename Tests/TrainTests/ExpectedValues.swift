@@ -1,3 +1,4 @@
+import Foundation
 import SystemPackage
 import TestSupport
 import Testing
@@ -137,4 +138,10 @@ struct TrialCase: CustomTestStringConvertible, Sendable {
         let trial = Trial(name)
         try trial.expect(run(trial), in: ExpectedValues(file))
     }
+}
+
+/// What a JSON file of `fixtures/train` holds.
+func decodedFixture<Value: Decodable>(_ name: String) throws -> Value {
+    let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../fixtures/train")
+    return try JSONDecoder().decode(Value.self, from: Data(contentsOf: folder.appending(path: name)))
 }

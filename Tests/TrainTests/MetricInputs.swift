@@ -63,12 +63,7 @@ struct MetricInputs: Decodable {
     let inception: [Inception]
     let motion: [Motion]
 
-    static func expected() throws -> MetricInputs {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        return try JSONDecoder().decode(
-            MetricInputs.self, from: Data(contentsOf: root.appending(path: "fixtures/train/metrics.json")))
-    }
+    static func expected() throws -> MetricInputs { try decodedFixture("metrics.json") }
 
     static func noise(_ count: Int, seed: UInt64) -> [UInt64] {
         var random = SplitMix64(seed: seed)

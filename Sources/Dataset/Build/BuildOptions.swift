@@ -28,7 +28,7 @@ public struct BuildOptions: Sendable, Equatable {
 
     /// Checks what belongs together.
     ///
-    /// - Throws: `DatasetError` that names the option.
+    /// - Throws: `DatasetError` that says what is wrong.
     public func validate() throws(DatasetError) {
         func require(_ condition: Bool, _ message: String) throws(DatasetError) {
             if !condition { throw DatasetError(path: nil, message) }
@@ -37,9 +37,12 @@ public struct BuildOptions: Sendable, Equatable {
         try require(
             clips.framesPerSecond > 0 && clips.framesPerSecond <= 1000,
             "frames a second are above 0 and at most 1000, not \(clips.framesPerSecond)")
-        try require(clips.stride ?? 1 >= 1, "a stride is 1 or more")
-        try require(clips.hop ?? 1 >= 1, "a hop is 1 frame or more")
-        try require(clips.clipsPerVideo ?? 1 >= 1, "the most clips of a video are 1 or more")
+        for (name, value) in [
+            ("the stride", clips.stride), ("the hop", clips.hop), ("the most clips of a video", clips.clipsPerVideo),
+            ("the videos of a shard", videosPerShard),
+        ] {
+            try require(value ?? 1 >= 1, "\(name): 1 or more, not \(value ?? 0)")
+        }
         try require(
             (16...4096).contains(clips.width) && (16...4096).contains(clips.height),
             "clips are 16 to 4096 pixels wide and high, not \(clips.width)x\(clips.height)")
@@ -49,6 +52,5 @@ public struct BuildOptions: Sendable, Equatable {
             "motion-residual needs sizes that 16 divides, not \(clips.width)x\(clips.height)")
         try require(samples.motionSource != .stream, "clips have no stream of their own: motion is h264 or search")
         try require((1...255).contains(samples.radius), "the radius is 1 to 255 pixels, not \(samples.radius)")
-        try require(videosPerShard >= 1, "a shard is made of 1 video or more")
     }
 }

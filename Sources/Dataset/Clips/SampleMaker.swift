@@ -7,6 +7,9 @@ import MotionVectors
 /// With `p = P(v̂ⁿ⁻¹, m)` the whole-pixel prediction and `r = vⁿ − p`, frames are rebuilt as `vⁿ = p + r` without loss;
 /// hence the frame predicted from is the same in the open and in the closed loop.
 struct SampleMaker {
+    /// The metadata that it adds to a video's.
+    static let metadata = ["shot", "frames", "width", "height"]
+
     let clips: ClipOptions
     let options: SampleOptions
 

@@ -2,7 +2,8 @@
 struct InputColumns {
     /// What columns of the data set itself are called; a user's column of that name gets `_` behind it.
     static let reserved: Set<String> = Set(
-        ["key", "caption", "caption_clip", "duplicate_of", "hash", "seconds", "source"] + SampleColumns.builtScores)
+        ["key", "caption", "caption_clip", "duplicate_of", "hash", "seconds", "source"] + SampleColumns.builtScores
+            + SampleMaker.metadata)
 
     /// The names, sorted by their bytes; label, subject and split are always among them.
     let names: [String]

@@ -84,9 +84,7 @@ public struct DatasetReport: Sendable {
             problems: pictures.problems,
             contents: sections.map { ($0.id, $0.heading) }, body: HTML(sections.map(\.html)))
         let text = page.html.text
-        do throws(DatasetError) { try replaceFile(path, with: text) } catch {
-            throw DatasetError(path: path, error.message)
-        }
+        try replaceFile(path, with: text)
         return Summary(
             clips: facts.clips, scores: scores.count, pictures: pictures.pictures.count, bytes: text.utf8.count,
             problems: pictures.problems)

@@ -51,6 +51,9 @@ public struct CaptionScores: Sendable {
         }
     }
 
+    /// Rows of the arrays.
+    public var count: Int { text.rows }
+
     /// Scores, writes `SHARD.caption_clip.jsonl` beside every shard, and writes the index anew.
     ///
     /// Memory: blocks of the arrays, some 40 bytes a clip, and the list of keys.

@@ -86,6 +86,9 @@ public struct DatasetDescription: Sendable, Equatable {
             totals: value["totals"]?.members?.compactMapValues(\.int) ?? [:])
     }
 
+    /// The largest motion of its clips, in pixels.
+    public var radius: Int { options["radius"]?.int ?? 15 }
+
     /// Refuses what a newer PFrame wrote.
     private static func checkVersion(_ value: JSONValue, path: FilePath) throws(DatasetError) {
         guard let schema = value["schema"]?.int, schema > Self.schema else { return }

@@ -56,7 +56,9 @@ package func replaceFile(_ path: FilePath, with text: String) throws(DatasetErro
 /// - Throws: `DatasetError`, a full disk included.
 func replaceFile(_ path: FilePath, with bytes: [UInt8]) throws(DatasetError) {
     var staged = StagedFile(path: path)
-    try writeFile(bytes, to: staged.path)
+    do throws(DatasetError) { try writeFile(bytes, to: staged.path) } catch {
+        throw DatasetError(path: path, error.message)
+    }
     do throws(CodecError) { try staged.commit() } catch { throw DatasetError(error) }
 }
 

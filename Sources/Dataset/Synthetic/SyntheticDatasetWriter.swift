@@ -1,5 +1,6 @@
 public import Codec
 import MotionVectors
+import Synchronization
 public import SystemPackage
 
 /// Writes a synthetic data set: `video-00000.mp4` … and `captions.csv`; by request `truth.csv` and `embeddings/`.
@@ -16,41 +17,62 @@ public struct SyntheticDatasetWriter: Sendable {
         self.folder = folder
     }
 
-    /// Creates the folder.
+    /// Writes everything; `captions.csv` last, the sign that all is there.
     ///
-    /// - Throws: `CodecError`.
-    public func prepare() throws(CodecError) { try createFolder(folder) }
+    /// - Parameters:
+    ///   - jobs: videos written at the same time.
+    ///   - embeddings: whether to write `embeddings/`.
+    ///   - truth: whether to write `truth.csv`.
+    ///   - shouldStop: asked before each video, from any thread.
+    ///   - finished: told the number of a video that was written, from any thread.
+    /// - Returns: whether all is there; false where it was to stop.
+    /// - Throws: `CodecError`, a full disk included.
+    public func write(
+        jobs: Int = Parallel.processors, embeddings: Bool = false, truth: Bool = false,
+        shouldStop: @Sendable () -> Bool = { false }, finished: @Sendable (Int) -> Void = { _ in }
+    ) throws(CodecError) -> Bool {
+        try createFolder(folder)
+        let failure = Mutex<CodecError?>(nil)
+        Parallel.forEach(dataset.options.videos, jobs: jobs) { index in
+            guard !shouldStop(), failure.withLock({ $0 == nil }) else { return }
+            do throws(CodecError) {
+                try writeVideo(index)
+                finished(index)
+            } catch {
+                failure.withLock { $0 = error }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+        guard !shouldStop() else { return false }
+        if embeddings { try writeEmbeddings() }
+        if truth { try writeTruth() }
+        try write(dataset.captions(), to: folder.appending("captions.csv"))
+        return true
+    }
 
     /// Writes one video. Videos may be written in any order and from any thread.
     ///
     /// - Throws: `CodecError`, a full disk included.
-    public func writeVideo(_ index: Int) throws(CodecError) {
+    private func writeVideo(_ index: Int) throws(CodecError) {
         let video = dataset.video(index)
         let options = dataset.options
-        var staged = StagedFile(path: folder.appending("\(video.name).mp4"))
-        let writer = try VideoWriter(
-            path: staged.path,
-            settings: .h264(crf: video.original == nil ? 18 : 23, preset: "medium", parameters: Self.parameters),
-            size: Size(width: options.size, height: options.size), timeBase: Rational(1, options.framesPerSecond),
-            frameRate: Rational(options.framesPerSecond, 1))
-        for frame in 0..<video.frameCount {
-            try writer.write(try video.frame(frame).yuv420p(), at: frame)
+        try StagedFile.write(folder.appending("\(video.name).mp4")) { path throws(CodecError) in
+            let writer = try VideoWriter(
+                path: path,
+                settings: .h264(crf: video.original == nil ? 18 : 23, preset: "medium", parameters: Self.parameters),
+                size: Size(width: options.size, height: options.size), timeBase: Rational(1, options.framesPerSecond),
+                frameRate: Rational(options.framesPerSecond, 1))
+            for frame in 0..<video.frameCount {
+                try writer.write(try video.frame(frame).yuv420p(), at: frame)
+            }
+            try writer.finish()
         }
-        try writer.finish()
-        try staged.commit()
-    }
-
-    /// Writes `captions.csv`: the sign that all videos are there.
-    ///
-    /// - Throws: `CodecError`, a full disk included.
-    public func writeCaptions() throws(CodecError) {
-        try write(dataset.captions(), to: folder.appending("captions.csv"))
     }
 
     /// Writes `truth.csv`: what is planted in each video.
     ///
     /// - Throws: `CodecError`, a full disk included.
-    public func writeTruth() throws(CodecError) { try write(dataset.truth(), to: folder.appending("truth.csv")) }
+    private func writeTruth() throws(CodecError) { try write(dataset.truth(), to: folder.appending("truth.csv")) }
 
     /// Writes `embeddings/`: `text.npy` and `image.npy`, float32 `(videos, 64)`, rows of length 1, and `videos.txt` with
     /// the name of the video of each row.
@@ -62,30 +84,25 @@ public struct SyntheticDatasetWriter: Sendable {
     public func writeEmbeddings() throws(CodecError) {
         let folder = folder.appending("embeddings")
         try createFolder(folder)
-        var names = ""
-        var textFile = StagedFile(path: folder.appending("text.npy"))
-        var imageFile = StagedFile(path: folder.appending("image.npy"))
-        let shape = [SyntheticEmbedding.dimensions]
-        let texts = try NPYWriter(path: textFile.path, type: .float32, itemShape: shape)
-        let images = try NPYWriter(path: imageFile.path, type: .float32, itemShape: shape)
-        for index in 0..<dataset.options.videos {
-            let (text, image) = dataset.embeddings(index)
-            try texts.append(text)
-            try images.append(image)
-            names += dataset.name(index) + ".mp4\n"
+        for (name, isText) in [("text.npy", true), ("image.npy", false)] {
+            try StagedFile.write(folder.appending(name)) { path throws(CodecError) in
+                let writer = try NPYWriter(path: path, type: .float32, itemShape: [SyntheticEmbedding.dimensions])
+                for index in 0..<dataset.options.videos {
+                    let (text, image) = dataset.embeddings(index)
+                    try writer.append(isText ? text : image)
+                }
+                try writer.close()
+            }
         }
-        try texts.close()
-        try images.close()
-        try textFile.commit()
-        try imageFile.commit()
-        try write(names, to: folder.appending("videos.txt"))
+        let names = (0..<dataset.options.videos).map { dataset.name($0) + ".mp4\n" }
+        try write(names.joined(), to: folder.appending("videos.txt"))
     }
 
     private func write(_ text: String, to path: FilePath) throws(CodecError) {
-        var staged = StagedFile(path: path)
-        var file = try OutputFile(path: staged.path)
-        try file.write(text)
-        try file.close()
-        try staged.commit()
+        try StagedFile.write(path) { path throws(CodecError) in
+            var file = try OutputFile(path: path)
+            try file.write(text)
+            try file.close()
+        }
     }
 }

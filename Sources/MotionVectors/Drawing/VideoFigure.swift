@@ -90,28 +90,30 @@ public struct VideoFigure {
         let extraction = try Extraction(path: path, options: options)
         let stream = extraction.stream
         let rate = stream.averageFrameRate.value > 0 ? stream.averageFrameRate : Rational(25, 1)
-        var staged = StagedFile(path: output)
-        var writer: VideoWriter?
-        var (count, last) = (0, -1)
-        while let frame = try extraction.next() {
-            let image = figure.render(try MotionFigure.Frame(frame))
-            if writer == nil {
-                writer = try VideoWriter(
-                    path: staged.path, settings: .h264(crf: 16, preset: "fast"),
-                    size: Size(width: image.width, height: image.height),
-                    timeBase: Rational(rate.denominator, rate.numerator),
-                    frameRate: rate, threads: 0)
+        var count = 0
+        let source = self.path
+        try StagedFile.write(output) { path throws(CodecError) in
+            var last = -1
+            var writer: VideoWriter?
+            while let frame = try extraction.next() {
+                let image = figure.render(try MotionFigure.Frame(frame))
+                if writer == nil {
+                    writer = try VideoWriter(
+                        path: path, settings: .h264(crf: 16, preset: "fast"),
+                        size: Size(width: image.width, height: image.height),
+                        timeBase: Rational(rate.denominator, rate.numerator),
+                        frameRate: rate, threads: 0)
+                }
+                // Frames fall on the nearest step of the average rate, one a step: smooth enough to look at.
+                last = max(last + 1, Int(((frame.record.seconds ?? 0) * rate.value).rounded()))
+                try writer?.write(try image.yuv420p(), at: last)
+                count += 1
+                let share = extraction.progress
+                try progress(count, share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0)
             }
-            // Frames fall on the nearest step of the average rate, one a step: smooth enough to look at.
-            last = max(last + 1, Int(((frame.record.seconds ?? 0) * rate.value).rounded()))
-            try writer?.write(try image.yuv420p(), at: last)
-            count += 1
-            let share = extraction.progress
-            try progress(count, share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0)
+            guard let writer else { throw CodecError(path: source, "no picture could be decoded") }
+            try writer.finish()
         }
-        guard let writer else { throw CodecError(path: path, "no picture could be decoded") }
-        try writer.finish()
-        try staged.commit()
         return count
     }
 

@@ -1,4 +1,4 @@
-public import Codec
+import Codec
 public import SystemPackage
 
 /// Writes rebuilt pictures, cropped for display, as raw or encoded video. The file appears when it is complete.
@@ -21,9 +21,8 @@ public final class DeliveredVideo {
     }
 
     /// The size of the delivered pictures.
-    public let size: Size
+    let size: Size
     private let description: StreamDescription
-    private var staged: StagedFile
     private var raw: RawVideoWriter?
     private var encoded: VideoWriter?
     private var lastTimestamp: Int?
@@ -32,10 +31,9 @@ public final class DeliveredVideo {
     ///
     /// - Parameter crf: libx264's constant rate factor for encoded output.
     /// - Throws: `CodecError` where the file cannot be created, or pictures of odd size are to be encoded.
-    public init(path: FilePath, description: StreamDescription, crf: Double) throws(CodecError) {
+    init(path: FilePath, description: StreamDescription, crf: Double) throws(CodecError) {
         self.description = description
         size = description.crop.applied(to: description.codedSize)
-        staged = StagedFile(path: path)
         let format: PixelFormat = description.fullRange ? .yuv420pFullRange : .yuv420p
         let rate = description.averageFrameRate.value > 0 ? description.averageFrameRate : Rational(25, 1)
         if Kind(path) == .encoded {
@@ -48,17 +46,17 @@ public final class DeliveredVideo {
                     path: path, "Matroska keeps no rotation (\(description.rotation)°); write .mp4 instead")
             }
             encoded = try VideoWriter(
-                path: staged.path, settings: .h264(crf: crf), size: size, format: format,
+                path: path, settings: .h264(crf: crf), size: size, format: format,
                 timeBase: description.timeBase, frameRate: rate, rotation: description.rotation, threads: 0)
         } else {
-            raw = try RawVideoWriter(path: staged.path, size: size, frameRate: rate, format: format)
+            raw = try RawVideoWriter(path: path, size: size, frameRate: rate, format: format)
         }
     }
 
     /// Appends a picture of coded size, at the time of its row in `frames.csv`.
     ///
     /// - Throws: `CodecError`, a full disk included.
-    public func write(_ picture: Picture, _ record: FrameRecord) throws(CodecError) {
+    func write(_ picture: Picture, _ record: FrameRecord) throws(CodecError) {
         try raw?.write(picture, crop: description.crop)
         guard let encoded else { return }
         let rate = description.averageFrameRate.value > 0 ? description.averageFrameRate.value : 25
@@ -70,13 +68,12 @@ public final class DeliveredVideo {
         try encoded.write(try picture.cropped(description.crop), at: next)
     }
 
-    /// Completes the file and gives it its name.
+    /// Completes the file.
     ///
     /// - Throws: `CodecError`, a full disk included.
-    public func finish() throws(CodecError) {
+    func finish() throws(CodecError) {
         try raw?.close()
         try encoded?.finish()
-        try staged.commit()
     }
 }
 

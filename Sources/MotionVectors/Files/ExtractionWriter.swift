@@ -106,11 +106,18 @@ public struct ExtractionWriter {
     public func run(
         progress: (Int, Double) throws(CodecError) -> Void = { _, _ in }
     ) throws(CodecError) -> ExtractionSummary {
-        if let summary = try run(options, progress) { return summary }
-        var filtered = options
-        filtered.loopFilter = true
-        guard let summary = try run(filtered, progress) else { preconditionFailure("the loop filter was asked for") }
-        return summary
+        do throws(CodecError) {
+            if let summary = try run(options, progress) { return summary }
+            var filtered = options
+            filtered.loopFilter = true
+            guard let summary = try run(filtered, progress) else {
+                preconditionFailure("the loop filter was asked for")
+            }
+            return summary
+        } catch {
+            // What was done in memory knows no file.
+            throw error.path == nil ? CodecError(path: path, error.message) : error
+        }
     }
 
     /// One pass; nil where it found damage without the loop filter: concealment guesses vectors from pixels, so only a

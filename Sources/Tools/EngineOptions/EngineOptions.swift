@@ -19,7 +19,7 @@ package struct EngineOptions: ParsableArguments {
     @Option(help: "Where to compute: cpu or cuda.")
     package var device = Device.cpu
 
-    @Option(help: "float32, or bfloat16: twice as fast where the processor has it.")
+    @Option(help: "float32, or bfloat16: faster where the processor multiplies it in matrix units (AMX).")
     package var precision = Precision.float32
 
     @Option(help: "Threads of the CPU; default: one a processor.")

@@ -1,21 +1,20 @@
-import Glibc
+import Dataset
 import Synchronization
 
-/// Progress in bytes, on stderr: one redrawn line on a terminal, plain lines every ten seconds elsewhere.
+/// Progress in bytes, on stderr.
 package final class ByteProgress: Sendable {
     private struct State {
         var total = 0
         var done = 0
-        var lastDrawn = 0.0
+        var clock = ProgressClock()
     }
 
     private let state = Mutex(State())
-    private let start = ContinuousClock.now
 
     package init() {}
 
     /// Seconds since the start.
-    package var elapsed: Double { (ContinuousClock.now - start) / .seconds(1) }
+    package var elapsed: Double { state.withLock(\.clock.elapsed) }
 
     /// Bytes done so far.
     package var done: Int { state.withLock(\.done) }
@@ -27,20 +26,20 @@ package final class ByteProgress: Sendable {
     package func add(_ bytes: Int) {
         state.withLock { state in
             state.done += bytes
-            let now = elapsed
-            guard now - state.lastDrawn >= (Console.isTerminal ? 0.2 : 10) else { return }
-            state.lastDrawn = now
+            guard state.clock.isDue() else { return }
+            let now = state.clock.elapsed
             let share = Double(state.done) / Double(max(1, state.total))
+            let left = share > 0.01 ? now * (1 - share) / share : nil
             var line = "\(Format.bytes(state.done)) of \(Format.bytes(state.total))  \(Int(share * 100)) %  "
             line += "\(Self.rate(state.done, now))"
-            if share > 0.01 { line += "  \(Format.duration(now * (1 - share) / share)) left" }
-            if Console.isTerminal { Console.draw("\r\u{1B}[K" + line) } else { Console.error(line) }
+            if let left { line += "  \(Format.duration(left)) left" }
+            Console.progress(
+                line,
+                [
+                    "bytes": .integer(state.done), "of": .integer(state.total), "share": .number(share),
+                    "seconds_left": left.map { .number($0) } ?? .null,
+                ])
         }
-    }
-
-    /// Clears the redrawn line.
-    package func close() {
-        if Console.isTerminal { Console.draw("\r\u{1B}[K") }
     }
 
     /// `1.23 GB/s`.

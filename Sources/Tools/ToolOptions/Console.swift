@@ -14,21 +14,21 @@ package enum LogFormat: String, ExpressibleByArgument, CaseIterable {
 
 /// What a person reads goes to stderr, results to stdout.
 package enum Console {
-    /// Whether stderr is a terminal that redraws lines.
-    package static let isTerminal = isatty(STDERR_FILENO) == 1
-
-    private static let logsJSON = Atomic<Bool>(false)
-
-    /// How messages and progress stand on stderr; set once, before anything is written.
-    package static var logFormat: LogFormat {
-        get { logsJSON.load(ordering: .relaxed) ? .json : .text }
-        set { logsJSON.store(newValue == .json, ordering: .relaxed) }
-    }
+    /// How messages and progress stand on stderr, as the arguments of the process say, wrong ones included.
+    package static let logFormat: LogFormat = {
+        let words = RawArguments.escaped().prefix { $0 != "--" }
+        let named = words.lastIndex(of: "--log-format").flatMap { words.indices.contains($0 + 1) ? words[$0 + 1] : nil }
+        let joined = words.last { $0.hasPrefix("--log-format=") }?.dropFirst("--log-format=".count)
+        return (joined.map { String($0) } ?? named).flatMap { LogFormat(rawValue: $0) } ?? .text
+    }()
 
     /// Whether progress is a line that is drawn again and again.
-    package static var redraws: Bool { isTerminal && logFormat == .text }
+    package static let redraws = isatty(STDERR_FILENO) == 1 && logFormat == .text
 
-    /// One line on stderr.
+    /// Whether such a line stands on the terminal; held while anything is written.
+    private static let isDrawn = Mutex(false)
+
+    /// One line on stderr. What it begins with says its level: `error: `, `warning: `, or nothing.
     package static func error(_ text: String) {
         guard logFormat == .json else { return write(text + "\n", to: STDERR_FILENO) }
         let level = ["error", "warning"].first { text.hasPrefix($0 + ": ") }
@@ -36,14 +36,20 @@ package enum Console {
         log(["level": .text(level ?? "info"), "message": .text(message)])
     }
 
-    /// One JSON object on stderr.
-    package static func log(_ members: [String: JSONValue]) {
-        write(JSONValue.object(members).json() + "\n", to: STDERR_FILENO)
+    /// How far work is: a line drawn over the last one, a line of its own, or an object.
+    package static func progress(_ line: @autoclosure () -> String, _ members: @autoclosure () -> [String: JSONValue]) {
+        if logFormat == .json {
+            log(members().merging(["level": .text("progress")]) { $1 })
+        } else {
+            write(redraws ? line() : line() + "\n", to: STDERR_FILENO, draws: redraws)
+        }
     }
 
-    /// Raw text on stderr, for lines that are drawn again.
-    package static func draw(_ text: String) {
-        write(text, to: STDERR_FILENO)
+    /// Clears a line that was drawn; whatever is written does so too.
+    package static func clear() { write("", to: STDERR_FILENO) }
+
+    private static func log(_ members: [String: JSONValue]) {
+        write(JSONValue.object(members).json() + "\n", to: STDERR_FILENO)
     }
 
     /// One line on stdout.
@@ -69,8 +75,15 @@ package enum Console {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
-    private static func write(_ text: String, to descriptor: Int32) {
-        let bytes = Array(text.utf8)
+    private static func write(_ text: String, to descriptor: Int32, draws: Bool = false) {
+        isDrawn.withLock { isDrawn in
+            if isDrawn || draws { write(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO) }
+            isDrawn = draws
+            write(Array(text.utf8), to: descriptor)
+        }
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
         var position = 0
         while position < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -132,6 +145,11 @@ package enum Format {
         let sign = scaled < 0 ? "-" : ""
         guard decimals > 0 else { return sign + String(abs(scaled)) }
         return "\(sign)\(abs(scaled) / scale).\(String(repeating: "0", count: decimals - fraction.count))\(fraction)"
+    }
+
+    /// A number with a fixed count of decimals, `-` for none.
+    package static func fixed(_ value: Double?, _ decimals: Int) -> String {
+        value.map { fixed($0, decimals) } ?? "-"
     }
 
     /// `3 videos, 1,234 frames in 5.6 s (220 frames/s), 1 failed`: the last line of a summary.

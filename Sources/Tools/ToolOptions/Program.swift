@@ -14,16 +14,18 @@ package enum Program {
         do {
             var command = try root.parseAsRoot(RawArguments.escaped())
             try command.run()
+            Console.clear()
         } catch let failure as DataProblem {
-            if !failure.message.isEmpty { Console.error(failure.message) }
+            if failure.message.isEmpty { Console.clear() } else { Console.error(failure.message) }
             exit(1)
         } catch {
             let message = root.fullMessage(for: error)
             if root.exitCode(for: error) == .success {
-                print(message)
+                Console.output(message)
                 exit(0)
             }
-            Console.error(message)
+            // The argument parser writes "Error: ", everything else "error: ".
+            Console.error(message.hasPrefix("Error: ") ? "e" + message.dropFirst() : message)
             exit(2)
         }
         exit(0)
@@ -35,4 +37,9 @@ package struct DataProblem: Error {
     package var message: String
 
     package init(message: String = "") { self.message = message }
+
+    /// The user stopped it; `remedy` says what now, `run the same command again to go on`.
+    package static func interrupted(_ remedy: String) -> DataProblem {
+        DataProblem(message: "error: interrupted; \(remedy)")
+    }
 }

@@ -1,5 +1,4 @@
 import Dataset
-import Glibc
 import Synchronization
 
 /// Progress of several videos at once, on stderr: one redrawn line on a terminal, lines every ten seconds elsewhere.
@@ -9,12 +8,11 @@ package final class Progress: Sendable {
         var counts: [Int]
         var finished = 0
         var rejected = 0
-        var lastDrawn = 0.0
+        var clock = ProgressClock()
     }
 
     private let state: Mutex<State>
     private let weights: [Double]
-    private let start = Progress.now()
     private let unit: String
     private let counted: String
 
@@ -28,7 +26,7 @@ package final class Progress: Sendable {
     }
 
     /// Seconds since the start.
-    package var elapsed: Double { Self.now() - start }
+    package var elapsed: Double { state.withLock(\.clock.elapsed) }
 
     /// Notes how far a piece is: what it gave so far and its share, 0…1.
     package func update(_ index: Int, count: Int, share: Double) {
@@ -40,10 +38,7 @@ package final class Progress: Sendable {
     }
 
     private func drawInTime(_ state: inout State) {
-        let now = elapsed
-        guard now - state.lastDrawn >= (Console.redraws ? 0.2 : 10) else { return }
-        state.lastDrawn = now
-        draw(state)
+        if state.clock.isDue() { draw(state) }
     }
 
     /// Notes that a piece is done, with a line to keep, and whether nothing came of it.
@@ -52,10 +47,7 @@ package final class Progress: Sendable {
             state.shares[index] = 1
             state.finished += 1
             if isRejected { state.rejected += 1 }
-            if let message {
-                if Console.redraws { Console.draw("\r\u{1B}[K") }
-                Console.error(message)
-            }
+            if let message { Console.error(message) }
             if Console.redraws { draw(state) }
         }
     }
@@ -73,34 +65,22 @@ package final class Progress: Sendable {
         }
     }
 
-    /// Clears the redrawn line.
-    package func close() {
-        if Console.redraws { Console.draw("\r\u{1B}[K") }
-    }
-
     private func draw(_ state: State) {
         let share = zip(state.shares, weights).reduce(0) { $0 + $1.0 * $1.1 }
         let count = state.counts.reduce(0, +)
+        let elapsed = state.clock.elapsed
         let rate = Double(count) / max(elapsed, 0.001)
         let left = share > 0.01 ? elapsed * (1 - share) / share : nil
-        if Console.logFormat == .json {
-            return Console.log([
-                "level": .text("progress"), "done": .integer(state.finished), "of": .integer(weights.count),
-                "share": .number(share), counted: .integer(count), "rejected": .integer(state.rejected),
-                "seconds_left": left.map { .number($0) } ?? .null,
-            ])
-        }
         var line = "\(state.finished)/\(weights.count) \(unit)s  \(Int(share * 100)) %  "
         line += "\(rate < 10 ? Format.fixed(rate, 1) : Format.count(Int(rate))) \(counted)/s"
         if state.rejected > 0 { line += "  \(Format.count(state.rejected)) rejected" }
         if let left { line += "  \(Format.duration(left)) left" }
-        if Console.redraws { Console.draw("\r\u{1B}[K" + line) } else { Console.error(line) }
-    }
-
-    /// Seconds since some moment before the process began.
-    package static func now() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+        Console.progress(
+            line,
+            [
+                "done": .integer(state.finished), "of": .integer(weights.count), "share": .number(share),
+                counted: .integer(count), "rejected": .integer(state.rejected),
+                "seconds_left": left.map { .number($0) } ?? .null,
+            ])
     }
 }

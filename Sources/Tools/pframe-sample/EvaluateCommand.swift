@@ -60,11 +60,15 @@ struct EvaluateCommand: ParsableCommand {
         if reconstruction {
             if places.count != 1 { throw ValidationError("--reconstruction takes one data set") }
             if autoencoder == nil { throw ValidationError("--reconstruction wants --vae RUN, from `pframe train vae`") }
-            if networks.lpips != nil || networks.inception != nil || networks.clip != nil {
+            if networks.lpips != nil || networks.inception != nil || networks.clipFiles.clip != nil {
                 throw ValidationError("--reconstruction takes --i3d alone of the networks")
             }
             if labelColumn != nil || subjectColumn != nil {
                 throw ValidationError("--reconstruction takes no --label-column and no --subject-column")
+            }
+            if sampling.isGiven {
+                throw ValidationError(
+                    "--reconstruction samples nothing: it takes no --steps, --guidance, --sampler, --eta")
             }
         } else {
             if places.count != 2 { throw ValidationError("give a run and a data set: evaluate RUN DATASET") }
@@ -85,12 +89,7 @@ struct EvaluateCommand: ParsableCommand {
 
     private var source: ShardSource {
         get throws(TrainError) {
-            do throws(DatasetError) {
-                let place = places[places.count - 1]
-                let source = try ShardSource(place)
-                guard case .folder = source else { return source }
-                return .folder(RawArguments.path(place))
-            } catch { throw TrainError(error) }
+            try reading { () throws(DatasetError) in try ShardSource(argument: places[places.count - 1]) }
         }
     }
 
@@ -125,7 +124,6 @@ struct EvaluateCommand: ParsableCommand {
     ) throws(TrainError) -> EvaluationReport {
         let progress = Progress(weights: Array(repeating: 1, count: count), unit: "clip", counted: "clips")
         let result = try body(progress.advance)
-        progress.close()
         guard let result else { throw TrainError("interrupted; what was sampled is lost") }
         return result
     }

@@ -75,7 +75,7 @@ struct SampleCommand: ParsableCommand {
             warn(requests, trained)
             var session = SamplingSession(
                 sampler: sampler,
-                folder: try SampleFolder(output, of: sampler, framesPerSecond: fps, facts: facts(trained)),
+                folder: try SampleFolder(output, of: sampler, framesPerSecond: fps),
                 reportsJSON: report.json)
             try session.run(requests)
         } catch let error as TrainError {
@@ -83,19 +83,9 @@ struct SampleCommand: ParsableCommand {
         }
     }
 
-    /// Says how a clip was made, beside what the sampler knows: clips that differ in it are different clips.
-    private func facts(_ trained: TrainedDiffusion) throws(TrainError) -> [String: JSONValue] {
-        let checkpoint = try Checkpoint(run: folder, kind: trained.model.options.kind)
-        return [
-            "run": .text(folder.string), "checkpoint": .text(try checkpoint.digest()),
-            "precision": .text(engine.precision.rawValue), "device": .text(engine.device.rawValue),
-        ]
-    }
-
     private func requests(_ trained: TrainedDiffusion) throws -> [SampleRequest] {
         if let dataset {
-            let source: ShardSource
-            do throws(DatasetError) { source = try ShardSource(dataset) } catch { throw TrainError(error) }
+            let source = try reading { () throws(DatasetError) in try ShardSource(argument: dataset) }
             return try FirstFrames.requests(source, for: trained.model.options, limit: first, seed: sampling.seed)
         }
         if trained.captions == nil, prompt != nil {
@@ -104,20 +94,7 @@ struct SampleCommand: ParsableCommand {
         if trained.captions != nil, prompt == nil {
             throw ValidationError("--prompt says what is to be seen: this model was trained with captions")
         }
-        var requests: [SampleRequest] = []
-        let digits = max(3, String(image.count * count - 1).count)
-        for path in image {
-            let picture: RGBImage
-            do throws(CodecError) { picture = try RGBImage(contentsOf: path) } catch { throw TrainError(error) }
-            for _ in 0..<count {
-                let number = String(requests.count)
-                requests.append(
-                    SampleRequest(
-                        name: String(repeating: "0", count: digits - number.count) + number, first: picture,
-                        caption: prompt ?? "", seed: sampling.seed &+ UInt64(requests.count), source: path))
-            }
-        }
-        return requests
+        return try SampleRequest.requests(image, count: count, caption: prompt ?? "", seed: sampling.seed)
     }
 
     private func warn(_ requests: [SampleRequest], _ trained: TrainedDiffusion) {

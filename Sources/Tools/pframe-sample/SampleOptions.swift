@@ -17,7 +17,7 @@ struct SampleOptions: ParsableArguments {
     @Option(help: "Share of DDPM's noise that ddim adds, 0 to 1.")
     var eta = 0.0
 
-    @Option(help: "The seed of the first clip; each one after has the next.")
+    @Option(help: "The seed that noise follows from; each clip that sample makes of an image has the next.")
     var seed: UInt64 = 0
 
     @Option(help: "Clips made together; more are faster and take more memory.")
@@ -30,6 +30,9 @@ struct SampleOptions: ParsableArguments {
         if eta > 0, sampler != .ddim { throw ValidationError("--eta is for --sampler ddim") }
         if batch < 1 { throw ValidationError("--batch takes 1 or more") }
     }
+
+    /// Whether any that says how clips are drawn differs from its default.
+    var isGiven: Bool { steps != 50 || guidance != nil || sampler != .dpm || eta != 0 }
 
     /// A sampler of a model.
     ///

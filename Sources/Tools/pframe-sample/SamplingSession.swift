@@ -40,7 +40,6 @@ struct SamplingSession {
                 finished += 1
                 try show(request, "done")
             })
-        progress.close()
         guard isWhole else {
             throw TrainError(
                 path: folder.path,

@@ -22,11 +22,7 @@ struct ScoreCommand: ParsableCommand {
     @Argument(help: "The folder of the data set.", completion: .directory)
     var dataset: FilePath
 
-    @Option(help: "ViT-B-32.pt or model.safetensors of CLIP.", completion: .file())
-    var clip: FilePath
-
-    @Option(help: "The merges of CLIP's tokenizer: merges.txt or bpe_simple_vocab_16e6.txt.", completion: .file())
-    var clipVocabulary: FilePath
+    @OptionGroup var files: CLIPOptions
 
     @Option(help: "Frames of a clip that CLIP looks at, from the first to the last.")
     var frames = 4
@@ -42,18 +38,19 @@ struct ScoreCommand: ParsableCommand {
     }
 
     func validate() throws {
+        if files.clip == nil { throw ValidationError("give --clip MODEL and --clip-vocabulary FILE") }
         if frames < 1 { throw ValidationError("--frames takes 1 or more") }
     }
 
     func run() throws {
+        guard let clip = files.clip, let vocabulary = files.clipVocabulary else { return }
         let summary: CLIPCaptionScores.Summary
         do throws(TrainError) {
             try engine.open()
-            let model = try CLIPModel(clip, merges: clipVocabulary, device: engine.device)
+            let model = try CLIPModel(clip, merges: vocabulary, device: engine.device)
             let scores = try CLIPCaptionScores(DatasetFolder(dataset), model: model, frames: frames)
             let progress = Progress(weights: Array(repeating: 1, count: scores.count), unit: "clip", counted: "clips")
             let result = try scores.run(shouldStop: { Interruption.isRequested }) { progress.advance(to: Double($0)) }
-            progress.close()
             guard let result else { throw TrainError("interrupted; nothing was written") }
             summary = result
         } catch {

@@ -37,8 +37,7 @@ struct EncodeCommand: ParsableCommand {
     @Option(help: "closed: predict from rebuilt frames; open: the data set's own motion and residuals.")
     var loop = CodingLoop.closed
 
-    @Option(help: "Code part I of N, I from 0; default: as the launcher says, else everything.")
-    var part: String?
+    @OptionGroup var parts: PartOptions
 
     @OptionGroup(title: "Engine") var engine: EngineOptions
     @OptionGroup(title: "Reporting") var report: ReportOptions
@@ -53,10 +52,6 @@ struct EncodeCommand: ParsableCommand {
         let seconds: Double
     }
 
-    func validate() throws {
-        if let part, BuildPart(part) == nil { throw ValidationError("--part takes I/N with I from 0, such as 3/64") }
-    }
-
     func run() throws {
         do throws(TrainError) {
             try engine.open()
@@ -64,13 +59,12 @@ struct EncodeCommand: ParsableCommand {
             let model = try ResidualAutoencoder(run: run, precision: engine.precision, device: engine.device)
             let set = try LatentDataset(
                 source: dataset, output: output, autoencoder: run, model: model, loop: loop,
-                tool: Program.name, part: part.flatMap { BuildPart($0) } ?? BuildPart.ofLauncher ?? .whole)
+                tool: Program.name, part: parts.part)
             let pending = set.pending
             let progress = Progress(weights: Array(repeating: 1, count: pending), unit: "clip", counted: "clips")
             let summary = try set.run(shouldStop: { Interruption.isRequested }) { done in
                 progress.advance(to: Double(done))
             }
-            progress.close()
             guard let summary else { throw TrainError("interrupted; run the same command again to go on") }
             try show(summary, seconds: progress.elapsed)
         } catch {

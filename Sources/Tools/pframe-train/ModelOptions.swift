@@ -1,5 +1,7 @@
 import ArgumentParser
+import Codec
 import Dataset
+import EngineOptions
 import SystemPackage
 import ToolOptions
 import Train
@@ -10,7 +12,7 @@ struct ModelOptions: ParsableArguments {
     var preset = Preset.compact
 
     @Option(help: "Pixels of a frame, N or WxH; default: the data set's (for --plan the preset's).")
-    var size: FrameSize?
+    var size: Size?
 
     @Option(help: "Frames of a clip; default: the data set's (for --plan 16).")
     var frames: Int?
@@ -24,11 +26,7 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "How captions are read: vocabulary (their words, learned), labels, clip (CLIP's text tower) or none.")
     var text = TextKind.vocabulary
 
-    @Option(help: "ViT-B-32.pt or model.safetensors of CLIP, for --text clip.", completion: .file())
-    var clip: FilePath?
-
-    @Option(help: "The merges of CLIP's tokenizer: merges.txt or bpe_simple_vocab_16e6.txt.", completion: .file())
-    var clipVocabulary: FilePath?
+    @OptionGroup var clipFiles: CLIPOptions
 
     @Option(help: "Share of captions left out in training, for guidance.")
     var captionDrop = 0.1
@@ -55,7 +53,7 @@ struct ModelOptions: ParsableArguments {
         if let motionShare, !(motionShare > 0 && motionShare < 1) {
             throw ValidationError("--motion-share takes a number between 0 and 1")
         }
-        if (clip == nil) != (clipVocabulary == nil) || clip != nil && text != .clip {
+        if clipFiles.clip != nil, text != .clip {
             throw ValidationError("--text clip, --clip MODEL and --clip-vocabulary FILE belong together")
         }
     }
@@ -70,51 +68,42 @@ struct ModelOptions: ParsableArguments {
     }
 
     /// The autoencoder.
-    func autoencoder(size: FrameSize?) throws(TrainError) -> AutoencoderOptions {
+    func autoencoder(size: Size?) throws(TrainError) -> AutoencoderOptions {
         try AutoencoderOptions(preset: preset, height: size?.height, width: size?.width)
     }
 
-    /// What reads captions; nil for a model without text.
-    ///
-    /// - Parameter rows: of all samples of the data set.
-    func captions(_ rows: () throws(TrainError) -> [ShardRow]) throws(TrainError) -> CaptionReader? {
-        guard text == .clip else { return text == .none ? nil : try CaptionReader(text, rows: rows()) }
-        guard let clip, let clipVocabulary else {
-            throw TrainError("--text clip wants --clip MODEL and --clip-vocabulary FILE")
-        }
+    /// CLIP's text tower, where it is to read captions.
+    func clipCaptions() throws(TrainError) -> CaptionReader? {
+        guard text == .clip, let clip = clipFiles.clip, let vocabulary = clipFiles.clipVocabulary else { return nil }
         return CaptionReader(
-            try CLIPCaptions(WorkingFolder.absolute(clip), merges: WorkingFolder.absolute(clipVocabulary)))
+            try CLIPCaptions(WorkingFolder.absolute(clip), merges: WorkingFolder.absolute(vocabulary)))
+    }
+
+    /// Refuses options that the model does not read.
+    func check(_ kind: ModelKind) throws {
+        if motionShare != nil, kind != .edVDM {
+            throw ValidationError("--motion-share is for ed-vdm, which has motion")
+        }
+        guard kind == .autoencoder else { return }
+        let given: [(String, Bool)] = [
+            ("--frames", frames != nil), ("--width", width != nil), ("--multiples", multiples != nil),
+            ("--clip", clipFiles.clip != nil), ("--schedule", schedule != .cosine), ("--target", target != nil),
+            ("--zero-terminal-snr", zeroTerminalSNR), ("--min-snr", minSNR != nil),
+        ]
+        guard let name = given.first(where: \.1)?.0 else { return }
+        throw ValidationError("\(name) is for diffusion models: a vae does not read it")
     }
 
     /// A diffusion model.
-    func diffusion(_ kind: ModelKind, size: FrameSize?, frames: Int?) throws(TrainError) -> DiffusionOptions {
+    func diffusion(_ kind: ModelKind, size: Size?, frames: Int?) throws(TrainError) -> DiffusionOptions {
         var options = try DiffusionOptions(
             kind: kind, preset: preset, frames: frames ?? 16, height: size?.height, width: size?.width,
             unetWidth: width, multiples: multiples)
         (options.text, options.captionDrop, options.schedule) = (text, captionDrop, schedule)
         if let target { options.target = target }
         (options.zeroTerminalSNR, options.minSNR) = (zeroTerminalSNR, minSNR)
-        if let motionShare {
-            guard kind == .edVDM else { throw TrainError("--motion-share is for ed-vdm, which has motion") }
-            options.motionShare = motionShare
-        }
+        if let motionShare { options.motionShare = motionShare }
         try options.validate()
         return options
-    }
-}
-
-/// Pixels of a frame: `128` or `256x128`.
-struct FrameSize: ExpressibleByArgument, Equatable {
-    let width: Int
-    let height: Int
-
-    init(width: Int, height: Int) { (self.width, self.height) = (width, height) }
-
-    init?(argument: String) {
-        let parts = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-        guard (1...2).contains(parts.count), let width = parts[0], let height = parts[parts.count - 1], width > 0,
-            height > 0
-        else { return nil }
-        self.init(width: width, height: height)
     }
 }

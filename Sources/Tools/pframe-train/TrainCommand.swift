@@ -56,7 +56,13 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup(title: "Reporting") var report: ReportOptions
 
     func validate() throws {
+        try shape.check(model)
+        do throws(TrainError) { try training.options.validate() } catch { throw ValidationError(error.message) }
+        if autoencoder != nil, model != .edVDM { throw ValidationError("--vae is for ed-vdm, which has latents") }
         guard !plan else { return }
+        if shape.text == .clip, shape.clipFiles.clip == nil {
+            throw ValidationError("--text clip wants --clip MODEL and --clip-vocabulary FILE")
+        }
         if dataset == nil { throw ValidationError("which data set? (or --plan)") }
         if output == nil { throw ValidationError("--output RUN says where the run goes") }
     }

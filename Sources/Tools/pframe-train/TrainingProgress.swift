@@ -11,8 +11,7 @@ final class TrainingProgress {
     private let peak: Double
     private let isShown: Bool
     private let folder: FilePath
-    private let began = Progress.now()
-    private var drawn = 0.0
+    private var clock = ProgressClock()
     private(set) var last: TrainingStep?
     private var smoothed: Double?
 
@@ -33,28 +32,21 @@ final class TrainingProgress {
     func update(_ step: TrainingStep) {
         last = step
         smoothed = smoothed.map { $0 + (step.loss - $0) * 0.05 } ?? step.loss
-        let now = Progress.now()
-        guard isShown, now - drawn >= (Console.redraws ? 0.2 : 10) else { return }
-        drawn = now
-        let left = (now - began) / Double(step.step - start) * Double(steps - step.step)
+        guard isShown, clock.isDue() else { return }
+        let left = clock.elapsed / Double(step.step - start) * Double(steps - step.step)
         let share = peak > 0 ? step.flopsPerSecond / peak : 0
-        if Console.logFormat == .json {
-            return Console.log([
-                "level": .text("progress"), "step": .integer(step.step), "of": .integer(steps),
-                "loss": .number(step.loss), "samples_per_second": .number(step.samplesPerSecond),
-                "gflop_per_second": .number(step.flopsPerSecond / 1e9), "share_of_peak": .number(share),
-                "seconds_left": .number(left), "memory_bytes": .integer(Self.memory()),
-            ])
-        }
         let line =
             "\(Format.count(step.step))/\(Format.count(steps))  loss \(Format.fixed(smoothed ?? step.loss, 4))  "
             + "\(Format.fixed(step.samplesPerSecond, 1)) clips/s  \(Format.fixed(step.flopsPerSecond / 1e9, 0)) GFLOP/s "
             + "(\(Int(share * 100)) % of peak)  \(Format.duration(left)) left  \(Format.bytes(Self.memory()))"
-        if Console.redraws { Console.draw("\r\u{1B}[K" + line) } else { Console.error(line) }
-    }
-
-    func close() {
-        if Console.redraws { Console.draw("\r\u{1B}[K") }
+        Console.progress(
+            line,
+            [
+                "step": .integer(step.step), "of": .integer(steps), "loss": .number(step.loss),
+                "samples_per_second": .number(step.samplesPerSecond),
+                "gflop_per_second": .number(step.flopsPerSecond / 1e9), "share_of_peak": .number(share),
+                "seconds_left": .number(left), "memory_bytes": .integer(Self.memory()),
+            ])
     }
 
     private struct Result: Encodable {
@@ -68,7 +60,7 @@ final class TrainingProgress {
     }
 
     func finish(json: Bool) throws(TrainError) {
-        let seconds = Progress.now() - began
+        let seconds = clock.elapsed
         guard json else {
             let loss = smoothed.map { ", loss \(Format.fixed($0, 4))" } ?? ""
             Console.output(

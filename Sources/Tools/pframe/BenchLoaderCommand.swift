@@ -14,7 +14,7 @@ struct BenchLoaderCommand: ParsableCommand {
 
             EXAMPLES:
               pframe bench-loader DATASET
-              pframe bench-loader DATASET --members mv.npy --batch-size 64 --json
+              pframe bench-loader DATASET --members mv.npy --batch 64 --json
               pframe bench-loader http://host/DATASET --threads 8
               pframe bench-loader DATASET --list-keys --no-shuffle
             """)
@@ -55,15 +55,15 @@ struct BenchLoaderCommand: ParsableCommand {
         do throws(DatasetError) {
             var options = loading.options
             options.start = LoaderPosition(epoch: epoch, samples: position)
-            let start = Progress.now()
+            let clock = ProgressClock()
             let loader = try Loader(loading.source, options: options)
-            if listKeys { try list(loader) } else { try measure(loader, since: start) }
+            if listKeys { try list(loader) } else { try measure(loader, since: clock) }
             damaged = loader.damaged
         } catch {
             throw DataProblem(message: "error: \(error)")
         }
-        for sample in damaged { Console.error("damaged: \(sample)") }
-        if Interruption.isRequested { throw DataProblem(message: "interrupted") }
+        for sample in damaged { Console.error("error: damaged: \(sample)") }
+        if Interruption.isRequested { throw DataProblem.interrupted("nothing was measured") }
         if !damaged.isEmpty { throw DataProblem() }
     }
 
@@ -85,16 +85,19 @@ struct BenchLoaderCommand: ParsableCommand {
 
     private func list(_ loader: Loader) throws(DatasetError) {
         try read(loader, enough: { true }) { batch in
-            for (position, row) in zip(batch.positions, batch.rows) { Console.output("\(position) \(row.key)") }
+            for (position, row) in zip(batch.positions, batch.rows) {
+                let object = JSONValue.object(["position": .integer(position), "key": .text(row.key)])
+                Console.output(report.json ? object.json() : "\(position) \(row.key)")
+            }
         }
     }
 
-    private func measure(_ loader: Loader, since start: Double) throws(DatasetError) {
+    private func measure(_ loader: Loader, since clock: ProgressClock) throws(DatasetError) {
         var first: Double?
-        try read(loader, enough: { Progress.now() - start >= 2 || loader.dataset.samples == 0 }) { batch in
-            if first == nil, batch.count > 0 { first = Progress.now() - start }
+        try read(loader, enough: { clock.elapsed >= 2 || loader.dataset.samples == 0 }) { batch in
+            if first == nil, batch.count > 0 { first = clock.elapsed }
         }
-        let (elapsed, statistics) = (Progress.now() - start, loader.statistics)
+        let (elapsed, statistics) = (clock.elapsed, loader.statistics)
         let bytesPerSecond = Double(statistics.bytes) / elapsed
         let cat = try catSpeed(loader.dataset)
         let result = Result(
@@ -122,10 +125,10 @@ struct BenchLoaderCommand: ParsableCommand {
             return try nowhere.closeAfter {
                 var best = 0.0
                 for _ in 0..<3 where !Interruption.isRequested {
-                    let start = Progress.now()
+                    let clock = ProgressClock()
                     let cat = try ChildProcess(["cat", "--"] + paths, output: nowhere, errors: nowhere)
                     guard cat.exitCode(wait: true) == 0 else { return nil }
-                    best = max(best, Double(bytes) / (Progress.now() - start))
+                    best = max(best, Double(bytes) / clock.elapsed)
                 }
                 return best
             }

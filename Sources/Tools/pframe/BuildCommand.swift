@@ -61,22 +61,20 @@ struct BuildCommand: ParsableCommand {
     @Option(help: "Input videos that one shard is made of.")
     var videosPerShard = 32
 
-    @Option(help: "Build part I of N, I from 0; default: as the launcher says, else everything.")
-    var part: String?
+    @OptionGroup var parts: PartOptions
 
     @OptionGroup var running: RunOptions
 
     @OptionGroup var report: ReportOptions
 
     func validate() throws {
-        if let part, BuildPart(part) == nil { throw ValidationError("--part takes I/N with I from 0, such as 3/64") }
         do throws(DatasetError) { try options().validate() } catch { throw ValidationError(error.message) }
         if noCaptions, captions != nil { throw ValidationError("--captions and --no-captions exclude each other") }
     }
 
     private func options() throws(DatasetError) -> BuildOptions {
         var options = BuildOptions()
-        options.clips = try clip.options()
+        options.clips = clip.options
         options.samples.representations = []
         for name in represent.split(separator: ",").map({ $0.filter { $0 != " " } }) {
             guard let representation = Representation(rawValue: name) else {
@@ -89,7 +87,7 @@ struct BuildCommand: ParsableCommand {
         options.samples.radius = radius
         options.videosPerShard = videosPerShard
         options.tool = Program.name
-        options.part = part.flatMap { BuildPart($0) } ?? BuildPart.ofLauncher ?? .whole
+        options.part = parts.part
         return options
     }
 
@@ -103,7 +101,7 @@ struct BuildCommand: ParsableCommand {
             let list = try InputList(inputs)
             var options = try options()
             if options.part.index == 0 { for reject in list.rejects { Console.error(Self.line(reject)) } }
-            options.jobs = running.count(for: list.videos.count)
+            options.jobs = running.jobs(for: list.videos.count)
             if options.part.count > 1 {
                 Console.error("part \(options.part.index) of \(options.part.count), by \(options.part.origin)")
             }
@@ -116,12 +114,7 @@ struct BuildCommand: ParsableCommand {
             }
             observer.isCancelled = { Interruption.isRequested }
             let build = try DatasetBuild(list: list, options: options, folder: output, observer: observer)
-            let summary: DatasetBuild.Summary
-            do {
-                defer { progress.close() }
-                summary = try build.run()
-            }
-            try conclude(summary, list, options.part, seconds: progress.elapsed)
+            try conclude(build.run(), list, options.part, seconds: progress.elapsed)
         } catch let error as DatasetError {
             throw DataProblem(message: "error: \(error)")
         }
@@ -210,21 +203,17 @@ struct ClipArguments: ParsableArguments {
     var noCuts = false
 
     @Option(help: "Pixels of the clips: 128, or WxH such as 320x256.")
-    var size = "128"
+    var size = Size(width: 128, height: 128)
 
     @Option(help: "crop (fill the frame), pad (black bars) or stretch.")
     var fit = ClipOptions.Fit.crop
 
-    func options() throws(DatasetError) -> ClipOptions {
+    var options: ClipOptions {
         var options = ClipOptions()
         (options.frames, options.framesPerSecond, options.stride, options.hop) = (frames, fps, stride, hop)
         (options.clipsPerVideo, options.fit) = (clipsPerVideo, fit)
         if noCuts { options.cutThreshold = nil }
-        let sides = size.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-        guard (1...2).contains(sides.count), let width = sides[0], let height = sides[sides.count - 1] else {
-            throw DatasetError(path: nil, "--size takes 128, or WxH such as 320x256, not \(size)")
-        }
-        (options.width, options.height) = (width, height)
+        (options.width, options.height) = (size.width, size.height)
         return options
     }
 }

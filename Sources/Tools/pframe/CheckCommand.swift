@@ -22,8 +22,7 @@ struct CheckCommand: ParsableCommand {
     @Argument(help: "The folder of the data set.", completion: .directory)
     var dataset: FilePath
 
-    @Option(name: .shortAndLong, help: "Shards at the same time; default: one a processor.")
-    var jobs: Int?
+    @OptionGroup var running: RunOptions
 
     @OptionGroup var report: ReportOptions
 
@@ -45,25 +44,19 @@ struct CheckCommand: ParsableCommand {
         let bytesPerSecond: Double
     }
 
-    func validate() throws {
-        if let jobs, jobs < 1 { throw ValidationError("--jobs takes 1 or more") }
-    }
-
     func run() throws {
         let progress = ByteProgress()
         let check = DatasetCheck(DatasetFolder(dataset))
         let result: DatasetCheck.Report
         do throws(DatasetError) {
-            result = try check.run(jobs: jobs ?? Parallel.processors, begin: { progress.begin($0) }) {
+            result = try check.run(jobs: running.count, begin: { progress.begin($0) }) {
                 bytes throws(DatasetError) in
                 progress.add(bytes)
                 if Interruption.isRequested { throw DatasetError(path: nil, "interrupted") }
             }
         } catch {
-            progress.close()
             throw DataProblem(message: "error: \(error)")
         }
-        progress.close()
         let seconds = progress.elapsed
         if report.json {
             for finding in result.findings {

@@ -1,7 +1,6 @@
 public import ArgumentParser
 import Codec
 public import MotionVectors
-import Synchronization
 import SystemPackage
 import ToolOptions
 
@@ -68,30 +67,23 @@ struct ExtractCommand: ParsableCommand {
     }
 
     func run() throws {
-        let (items, problems) = try inputs.resolve()
-        let unread = problems.map { VideoResult(video: $0.path.string, error: "\($0.path): \($0.reason)") }
-        for result in unread { Console.error(result.note ?? "") }
-        let progress = Progress(weights: items.map(\.bytes), unit: "video")
-        let jobs = running.count(for: items.count)
-        let results = Mutex<[VideoResult?]>(Array(repeating: nil, count: items.count))
-        let (command, json) = (Settings(self, encoderThreads: max(1, Parallel.processors / jobs)), report.json)
-        Parallel.forEach(items.count, jobs: jobs) { index in
-            guard !Interruption.isRequested else { return }
-            let result = command.extract(items[index], isAlone: items.count == 1) {
+        let found = inputs.resolve()
+        let items = found.items
+        let names = ResultFolders.names(items.map(\.name))
+        if output != nil, let (one, other) = names.clash {
+            throw ValidationError(
+                "\(items[one].path) and \(items[other].path) would both write \(names.folders[other]); extract them apart"
+            )
+        }
+        let jobs = running.jobs(for: items.count)
+        let command = Settings(self, encoderThreads: max(1, Parallel.processors / jobs))
+        try VideoResult.each(of: found, running: running, report: report, remedy: "run the same command again to go on")
+        {
+            index, item, progress in
+            command.extract(item, into: names.folders[index]) {
                 progress.update(index, count: $0, share: $1)
             }
-            results.withLock { $0[index] = result }
-            progress.finish(index, message: result.note)
         }
-        progress.close()
-        let all = results.withLock { $0.compactMap { $0 } } + unread
-        if json {
-            for result in all { try Console.json(result) }
-        } else if !all.isEmpty {
-            Console.output(VideoResult.table(all, seconds: progress.elapsed))
-        }
-        if Interruption.isRequested { throw DataProblem(message: "interrupted; run the same command again to go on") }
-        if all.contains(where: { $0.hasProblems }) { throw DataProblem() }
     }
 
     /// What the workers need of the command.
@@ -116,10 +108,10 @@ struct ExtractCommand: ParsableCommand {
         }
 
         func extract(
-            _ item: VideoInputs.Item, isAlone: Bool, _ progress: (Int, Double) -> Void
-        ) -> VideoResult {
+            _ item: VideoInputs.Item, into folder: FilePath, _ progress: (Int, Double) -> Void
+        ) -> VideoResult? {
             var result = VideoResult(video: item.path.string)
-            var target = ExtractionOutput(folder: output?.pushing(item.name))
+            var target = ExtractionOutput(folder: output?.pushing(folder))
             target.residual = residual
             target.fieldCellSize = field
             target.encoderThreads = encoderThreads
@@ -143,8 +135,8 @@ struct ExtractCommand: ParsableCommand {
                 }
                 result.fill(summary)
             } catch {
-                result.status = .failed
-                result.error = error.description
+                guard !Interruption.isRequested else { return nil }
+                (result.status, result.error) = (.failed, error.description)
             }
             return result
         }

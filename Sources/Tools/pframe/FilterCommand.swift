@@ -1,24 +1,12 @@
-import ArgumentParser
+public import ArgumentParser
 import Codec
-import Dataset
+public import Dataset
 import SystemPackage
 import ToolOptions
 
-/// `1...20`, `1...` or `...20`.
-struct ScoreRange: ExpressibleByArgument {
-    let low: Double?
-    let high: Double?
-
-    init?(argument: String) {
-        guard let dots = argument.firstRange(of: "...") else { return nil }
-        let ends = [argument[..<dots.lowerBound], argument[dots.upperBound...]].map { text -> Double?? in
-            text.isEmpty ? .some(nil) : Double(text).map { .some($0) }
-        }
-        guard let low = ends[0], let high = ends[1], low != nil || high != nil, (low ?? 0).isFinite,
-            (high ?? 0).isFinite, low ?? -.infinity <= high ?? .infinity
-        else { return nil }
-        (self.low, self.high) = (low, high)
-    }
+extension ScoreRange: ExpressibleByArgument {
+    /// `1...20`, `1...` or `...20`.
+    public init?(argument: String) { self.init(argument) }
 }
 
 /// `caption_clip=0.2...`.
@@ -84,8 +72,7 @@ struct FilterCommand: ParsableCommand {
     @Flag(help: "Write the keys of what is kept, one a line, and no shards.")
     var list = false
 
-    @Option(name: .shortAndLong, help: "Shards at the same time; default: one a processor.")
-    var jobs: Int?
+    @OptionGroup var running: RunOptions
 
     @OptionGroup var report: ReportOptions
 
@@ -100,7 +87,6 @@ struct FilterCommand: ParsableCommand {
     }
 
     func validate() throws {
-        if let jobs, jobs < 1 { throw ValidationError("--jobs takes 1 or more") }
         if (top == nil) != (by == nil) { throw ValidationError("--top N and --by COLUMN go together") }
         if let top, top < 1 { throw ValidationError("--top takes 1 or more") }
         if rules.isEmpty {
@@ -125,7 +111,7 @@ struct FilterCommand: ParsableCommand {
                 try writeKeys(plan, index)
             } else if let output {
                 let set = FilteredSet(source: source, output: output, plan: plan, tool: Program.name)
-                let count = jobs ?? Parallel.processors
+                let count = running.count
                 let written = try set.write(index: index, jobs: count, begin: { progress.begin($0) }) {
                     bytes throws(DatasetError) in
                     progress.add(bytes)
@@ -133,11 +119,9 @@ struct FilterCommand: ParsableCommand {
                         throw DatasetError(path: nil, "interrupted; run the same command to go on")
                     }
                 }
-                progress.close()
                 try finish(plan, written)
             }
         } catch let error as DatasetError {
-            progress.close()
             throw DataProblem(message: "error: \(error)")
         }
     }

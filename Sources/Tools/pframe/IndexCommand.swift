@@ -32,8 +32,7 @@ struct IndexCommand: ParsableCommand {
     @Option(help: "Also write what another loader wants: energon, dali or wids; may be given several times.")
     var export: [LoaderFiles] = []
 
-    @Option(name: .shortAndLong, help: "Shards at the same time; default: one a processor.")
-    var jobs: Int?
+    @OptionGroup var running: RunOptions
 
     @OptionGroup var report: ReportOptions
 
@@ -46,43 +45,25 @@ struct IndexCommand: ParsableCommand {
         let exported: [String]
     }
 
-    func validate() throws {
-        if let jobs, jobs < 1 { throw ValidationError("--jobs takes 1 or more") }
-    }
-
     func run() throws {
         let folder = DatasetFolder(dataset)
-        let jobs = jobs ?? Parallel.processors
         do throws(DatasetError) {
-            let (description, problems) = try index(folder, jobs)
+            let progress = ByteProgress()
+            let result = try folder.index(
+                tool: Program.name, jobs: running.count, begin: { progress.begin($0) }
+            ) { bytes throws(DatasetError) in
+                progress.add(bytes)
+                if Interruption.isRequested {
+                    throw DatasetError(path: nil, "interrupted; run the same command again")
+                }
+            }
             var exported: [String] = []
             for loader in export { exported += try loader.write(folder) }
-            try show(description, problems.map(\.description), exported)
-            guard problems.isEmpty else { throw DatasetError(path: nil, "") }
+            try show(result.description, result.problems.map(\.description), exported)
+            guard result.problems.isEmpty else { throw DatasetError(path: nil, "") }
         } catch {
             throw DataProblem(message: error.message.isEmpty ? "" : "error: \(error)")
         }
-    }
-
-    /// Does what the folder needs.
-    private func index(
-        _ folder: DatasetFolder, _ jobs: Int
-    ) throws(DatasetError) -> (DatasetDescription, [DatasetError]) {
-        if DatasetClosing.holdsReceipts(dataset) { return (try DatasetClosing.close(folder: dataset, jobs: jobs), []) }
-        if let description = try folder.ownDescription() {
-            try DatasetIndex.write(folder, description: description, jobs: jobs)
-            return (description, [])
-        }
-        let progress = ByteProgress()
-        defer { progress.close() }
-        let indexing = ForeignIndexing(folder, tool: Program.name)
-        let result = try indexing.run(jobs: jobs, begin: { progress.begin($0) }) { bytes throws(DatasetError) in
-            progress.add(bytes)
-            if Interruption.isRequested {
-                throw DatasetError(path: nil, "interrupted; run the same command again")
-            }
-        }
-        return (result.description, result.problems)
     }
 
     private func show(

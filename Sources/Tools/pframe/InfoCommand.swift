@@ -19,8 +19,7 @@ struct InfoCommand: ParsableCommand {
 
     @OptionGroup var inputs: VideoInputs
 
-    @Option(help: "Stream to look at, by its index in the container; default: the first video stream.")
-    var stream: Int?
+    @OptionGroup var streams: StreamOptions
 
     @Option(help: "Frames to decode.")
     var frames = 300
@@ -32,13 +31,13 @@ struct InfoCommand: ParsableCommand {
     }
 
     func run() throws {
-        let (items, problems) = try inputs.resolve()
-        for problem in problems { Console.error("error: \(problem.path): \(problem.reason)") }
-        var failed = !problems.isEmpty
-        for (index, item) in items.enumerated() {
-            if Interruption.isRequested { throw DataProblem(message: "interrupted") }
+        let found = inputs.resolve()
+        for problem in found.problems { Console.error("error: \(problem.path): \(problem.reason)") }
+        var failed = !found.problems.isEmpty
+        for (index, item) in found.items.enumerated() {
+            if Interruption.isRequested { throw DataProblem.interrupted("what was looked at is above") }
             do throws(CodecError) {
-                let survey = try VideoSurvey(path: item.path, streamIndex: stream, frameLimit: frames)
+                let survey = try VideoSurvey(path: item.path, streamIndex: streams.stream, frameLimit: frames)
                 do {
                     if report.json { try Console.json(survey) } else { show(survey, isFirst: index == 0) }
                 } catch { throw CodecError(path: item.path, "\(error)") }

@@ -13,7 +13,7 @@ struct LoaderArguments: ParsableArguments {
     var dataset: String
 
     @Option(help: "Samples of a batch.")
-    var batchSize = 8
+    var batch = 8
 
     @Option(help: "Array members to deliver, separated by commas; default: every .npy member of the first sample.")
     var members: String?
@@ -44,7 +44,7 @@ struct LoaderArguments: ParsableArguments {
 
     mutating func validate() throws {
         for (name, value) in [
-            ("batch-size", batchSize), ("threads", threads), ("prefetch", prefetch),
+            ("batch", batch), ("threads", threads), ("prefetch", prefetch),
             ("shards-per-block", shardsPerBlock),
             ("ranks", ranks),
         ] where value < 1 {
@@ -57,16 +57,14 @@ struct LoaderArguments: ParsableArguments {
     /// Where the data set is.
     var source: ShardSource {
         get throws(DatasetError) {
-            let source = try ShardSource(dataset)
-            guard case .folder = source else { return source }
-            return .folder(RawArguments.path(dataset))
+            try ShardSource(argument: dataset)
         }
     }
 
     /// The library's options for these.
     var options: LoaderOptions {
         var options = LoaderOptions()
-        options.batchSize = batchSize
+        options.batchSize = batch
         options.members = members?.split(separator: ",").map(String.init) ?? []
         (options.threads, options.prefetch) = (threads, prefetch)
         (options.shuffle, options.seed, options.shardsPerBlock) = (shuffle, seed, shardsPerBlock)

@@ -1,7 +1,6 @@
 public import ArgumentParser
 import Codec
 public import Dataset
-import Synchronization
 import SystemPackage
 import ToolOptions
 
@@ -20,10 +19,10 @@ struct MotionCommand: ParsableCommand {
             EXAMPLES:
               pframe motion clip.mp4
               pframe motion videos/ --json | jq 'select(.mean_content > 1)'
-              pframe motion clip.mp4 --frames > clip.txt        one line a frame
+              pframe motion clip.mp4 --per-frame > clip.txt     one line a frame
               pframe motion clip.mp4 --rule 0.7                 as PySceneDetect since 0.6.5
 
-            --frames prints the columns frame, content, hue, saturation, lightness, vector; frame 0 has 0.0, a codec \
+            --per-frame prints the columns frame, content, hue, saturation, lightness, vector; frame 0 has 0.0, a codec \
             without vectors nan. Of several videos each begins with a line "# path". Damaged videos are scored as far as \
             they decode, and give exit code 1.
             """)
@@ -31,7 +30,7 @@ struct MotionCommand: ParsableCommand {
     @OptionGroup var inputs: VideoInputs
 
     @Flag(help: "Print one line a frame instead of one a video.")
-    var frames = false
+    var perFrame = false
 
     @Option(
         help: """
@@ -40,46 +39,33 @@ struct MotionCommand: ParsableCommand {
             """)
     var rule = ShrinkRule.v06
 
-    @Option(help: "Stream to read, by its index in the container (see pframe info); default: the first video stream.")
-    var stream: Int?
+    @OptionGroup var streams: StreamOptions
 
     @OptionGroup var running: RunOptions
 
     @OptionGroup var report: ReportOptions
 
     func run() throws {
-        let (items, problems) = try inputs.resolve()
-        let unread = problems.map { MotionResult(video: $0.path.string, error: "\($0.path): \($0.reason)") }
-        for result in unread { Console.error(result.note ?? "") }
-        let progress = Progress(weights: items.map(\.bytes), unit: "video")
-        let results = Mutex<[MotionResult?]>(Array(repeating: nil, count: items.count))
+        let found = inputs.resolve()
         let output = OrderedOutput()
-        let settings = Settings(rule: rule, stream: stream, json: report.json, namesVideos: items.count > 1)
-        let printsFrames = frames
-        Parallel.forEach(items.count, jobs: running.count(for: items.count)) { index in
-            var lines = FrameLines(settings, video: items[index].path.string)
-            let result = settings.measure(items[index].path) { motion, share in
+        let settings = Settings(
+            rule: rule, stream: streams.stream, json: report.json, namesVideos: found.items.count > 1)
+        let printsFrames = perFrame
+        try MotionResult.each(
+            of: found, running: running, report: report, summary: !perFrame, remedy: "nothing is kept of a part"
+        ) { index, item, progress in
+            var lines = FrameLines(settings, video: item.path.string)
+            defer {
+                output.write(index, lines.take())
+                output.finish(index)
+            }
+            return settings.measure(item.path) { motion, share in
                 progress.update(index, count: motion.frame + 1, share: share)
                 guard printsFrames else { return }
                 try lines.append(motion)
                 if motion.frame.isMultiple(of: 64) { output.write(index, lines.take()) }
             }
-            output.write(index, lines.take())
-            output.finish(index)
-            results.withLock { $0[index] = result }
-            progress.finish(index, message: result.note)
         }
-        progress.close()
-        let all = results.withLock { $0.compactMap { $0 } } + unread
-        if !frames {
-            if report.json {
-                for result in all { try Console.json(result) }
-            } else if !all.isEmpty {
-                Console.output(MotionResult.table(all, seconds: progress.elapsed))
-            }
-        }
-        if Interruption.isRequested { throw DataProblem(message: "interrupted") }
-        if all.contains(where: { $0.status != .done }) { throw DataProblem() }
     }
 
     /// What the workers need of the command.
@@ -91,7 +77,7 @@ struct MotionCommand: ParsableCommand {
 
         fileprivate func measure(
             _ path: FilePath, _ receive: (FrameMotion, Double) throws -> Void
-        ) -> MotionResult {
+        ) -> MotionResult? {
             var result = MotionResult(video: path.string, rule: rule)
             do throws(CodecError) {
                 let motion = try VideoMotion(path: path, rule: rule, streamIndex: stream) {
@@ -101,6 +87,7 @@ struct MotionCommand: ParsableCommand {
                 }
                 result.fill(motion)
             } catch {
+                guard !Interruption.isRequested else { return nil }
                 result.fail(error.description)
             }
             return result

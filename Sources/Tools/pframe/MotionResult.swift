@@ -1,17 +1,16 @@
 import Dataset
 import ToolOptions
 
-/// The motion scores of one video: a line of JSON, a row of the table.
-struct MotionResult: Encodable, Sendable {
+/// What `pframe motion` found in a video.
+struct MotionResult: VideoOutcome {
     let video: String
     private(set) var rule: ShrinkRule?
-    private(set) var status = VideoResult.Status.done
+    private(set) var status = VideoStatus.done
     private(set) var error: String?
     private(set) var motion: VideoMotion?
 
     init(video: String, rule: ShrinkRule) {
-        self.video = video
-        self.rule = rule
+        (self.video, self.rule) = (video, rule)
     }
 
     init(video: String, error: String) {
@@ -19,10 +18,7 @@ struct MotionResult: Encodable, Sendable {
         fail(error)
     }
 
-    mutating func fail(_ message: String) {
-        status = .failed
-        error = message
-    }
+    mutating func fail(_ message: String) { (status, error) = (.failed, message) }
 
     mutating func fill(_ motion: VideoMotion) {
         self.motion = motion
@@ -49,34 +45,21 @@ struct MotionResult: Encodable, Sendable {
         try container.encodeIfPresent(motion.truncation, forKey: .truncation)
     }
 
-    /// What to tell at once, nil where all is well.
-    var note: String? {
-        if let error { return "error: \(error)" }
-        var parts: [String] = []
-        if let damaged = motion?.damaged, damaged > 0 {
-            parts.append("\(damaged) damaged \(damaged == 1 ? "frame" : "frames")")
-        }
-        if let truncation = motion?.truncation { parts.append("cut off: \(truncation)") }
-        return parts.isEmpty ? nil : "warning: \(video): " + parts.joined(separator: "; ")
+    var frames: Int? { motion?.frames }
+
+    var remarks: [String] {
+        guard let motion else { return [] }
+        let damaged = motion.damaged > 0 ? [Format.quantity(motion.damaged, "damaged frame")] : []
+        return damaged + (motion.truncation.map { ["cut off: \($0)"] } ?? [])
     }
 
-    /// The table of all videos.
-    static func table(_ results: [MotionResult], seconds: Double) -> String {
-        var rows = [["video", "frames", "content", "largest", "cuts", "vector px", "status"]]
-        for result in results {
-            func number(_ value: Double?, _ decimals: Int) -> String {
-                value.map { Format.fixed($0, decimals) } ?? "-"
-            }
-            let motion = result.motion
-            rows.append([
-                result.video, motion.map { Format.count($0.frames) } ?? "-", number(motion?.meanContent, 3),
-                number(motion?.maxContent, 3), motion.map { Format.count($0.cuts) } ?? "-",
-                number(motion?.meanLength, 2), result.status.rawValue,
-            ])
-        }
-        let frames = results.reduce(0) { $0 + ($1.motion?.frames ?? 0) }
-        return Format.table(rows) + "\n"
-            + Format.total(
-                videos: results.count, frames: frames, seconds: seconds, failed: results.count { $0.status == .failed })
+    static let columns = ["video", "frames", "content", "largest", "cuts", "vector px"]
+
+    var row: [String] {
+        [
+            video, frames.map(Format.count) ?? "-", Format.fixed(motion?.meanContent, 3),
+            Format.fixed(motion?.maxContent, 3), motion.map { Format.count($0.cuts) } ?? "-",
+            Format.fixed(motion?.meanLength, 2),
+        ]
     }
 }

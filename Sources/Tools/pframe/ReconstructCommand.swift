@@ -94,19 +94,13 @@ struct ReconstructCommand: ParsableCommand {
             let reconstruction = try Reconstruction(folder: folder)
             let progress = Progress(weights: [1], unit: "video")
             let total = reconstruction.description.frames
-            let writer = try DeliveredVideo(path: output, description: reconstruction.description, crf: crf)
-            var count = 0
-            while let picture = try reconstruction.next() {
-                try writer.write(picture, reconstruction.frames[count])
-                count += 1
+            let written = try reconstruction.write(to: output, crf: crf) { count throws(CodecError) in
                 progress.update(0, count: count, share: Double(count) / Double(max(1, total)))
                 if Interruption.isRequested { throw CodecError(path: output, "interrupted; nothing was written") }
             }
-            try writer.finish()
-            progress.close()
-            let size = writer.size
             let result = Result(
-                folder: folder.string, output: output.string, frames: count, width: size.width, height: size.height)
+                folder: folder.string, output: output.string, frames: written.frames, width: written.size.width,
+                height: written.size.height)
             try show(result)
         }
     }

@@ -4,7 +4,7 @@ public import MotionVectors
 
 /// How a command works on many things.
 struct RunOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "Videos at the same time; default: one a processor.")
+    @Option(name: .shortAndLong, help: "Videos, or shards, at the same time; default: one a processor.")
     var jobs: Int?
 
     mutating func validate() throws {
@@ -12,15 +12,23 @@ struct RunOptions: ParsableArguments {
     }
 
     /// Jobs for so many pieces of work.
-    func count(for pieces: Int) -> Int { max(1, min(jobs ?? Parallel.processors, pieces)) }
+    func jobs(for pieces: Int) -> Int { max(1, min(count, pieces)) }
+
+    /// Jobs where the pieces are not counted yet.
+    var count: Int { jobs ?? Parallel.processors }
+}
+
+/// Which stream of a video.
+struct StreamOptions: ParsableArguments {
+    @Option(help: "Stream to read, by its index in the container (see pframe info); default: the first video stream.")
+    var stream: Int?
 }
 
 extension MotionSource: ExpressibleByArgument {}
 
 /// Which vectors of a video.
 struct MotionOptions: ParsableArguments {
-    @Option(help: "Stream to read, by its index in the container (see pframe info); default: the first video stream.")
-    var stream: Int?
+    @OptionGroup var streams: StreamOptions
 
     @Option(help: "stream (the video's own vectors), h264 (ED-VDM's re-encoding) or search (block search, any codec).")
     var motionSource = MotionSource.stream
@@ -37,12 +45,12 @@ struct MotionOptions: ParsableArguments {
     }
 
     /// Whether any differs from its default.
-    var isGiven: Bool { stream != nil || frames != nil || motionSource != .stream || radius != 15 }
+    var isGiven: Bool { streams.stream != nil || frames != nil || motionSource != .stream || radius != 15 }
 
     /// The library's options for these.
     var extraction: ExtractionOptions {
         var options = ExtractionOptions()
-        options.streamIndex = stream
+        options.streamIndex = streams.stream
         options.source = motionSource
         options.radius = radius
         options.frameLimit = frames

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Codec
 import Dataset
+import Synchronization
 import SystemPackage
 import ToolOptions
 
@@ -39,8 +40,7 @@ struct ScoreCommand: ParsableCommand {
     // Only listed here: with it pframe-sample runs.
     var clip: FilePath?
 
-    @Option(name: .shortAndLong, help: "Blocks and shards at the same time; default: one a processor.")
-    var jobs: Int?
+    @OptionGroup var running: RunOptions
 
     @OptionGroup var report: ReportOptions
 
@@ -54,7 +54,6 @@ struct ScoreCommand: ParsableCommand {
 
     func validate() throws {
         if text == nil || image == nil || keys == nil { throw ValidationError("give --text, --image and --keys") }
-        if let jobs, jobs < 1 { throw ValidationError("--jobs takes 1 or more") }
     }
 
     func run() throws {
@@ -62,7 +61,15 @@ struct ScoreCommand: ParsableCommand {
         let result: CaptionScores.Report
         do throws(DatasetError) {
             let scores = try CaptionScores(folder: DatasetFolder(dataset), text: text, images: image, keys: keys)
-            result = try scores.run(jobs: jobs ?? Parallel.processors) { _ throws(DatasetError) in
+            let progress = Progress(weights: Array(repeating: 1, count: scores.count), unit: "row", counted: "rows")
+            let done = Mutex(0)
+            result = try scores.run(jobs: running.count) { rows throws(DatasetError) in
+                progress.advance(
+                    to: Double(
+                        done.withLock { done in
+                            done += rows
+                            return done
+                        }))
                 if Interruption.isRequested { throw DatasetError(path: nil, "interrupted; nothing was written") }
             }
         } catch {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Codec
 import Dataset
-import Synchronization
 import SystemPackage
 import ToolOptions
 
@@ -91,28 +90,19 @@ struct SynthCommand: ParsableCommand {
         let dataset = try dataset()
         let writer = SyntheticDatasetWriter(dataset: dataset, folder: output)
         let progress = Progress(weights: Array(repeating: 1, count: videos), unit: "video")
-        let failure = Mutex<CodecError?>(nil)
-        do {
-            try writer.prepare()
-            Parallel.forEach(videos, jobs: running.count(for: videos)) { index in
-                guard !Interruption.isRequested, failure.withLock({ $0 == nil }) else { return }
-                do throws(CodecError) {
-                    try writer.writeVideo(index)
+        let isWhole: Bool
+        do throws(CodecError) {
+            isWhole = try writer.write(
+                jobs: running.jobs(for: videos), embeddings: embeddings, truth: plantsTruth,
+                shouldStop: { Interruption.isRequested },
+                finished: { index in
                     progress.update(index, count: dataset.options.frameCount, share: 1)
                     progress.finish(index, message: nil)
-                } catch {
-                    failure.withLock { $0 = error }
-                }
-            }
-            progress.close()
-            if let error = failure.withLock({ $0 }) { throw error }
-            if Interruption.isRequested { throw DataProblem(message: "interrupted; run the same command again") }
-            if embeddings { try writer.writeEmbeddings() }
-            if plantsTruth { try writer.writeTruth() }
-            try writer.writeCaptions()
-        } catch let error as CodecError {
+                })
+        } catch {
             throw DataProblem(message: "error: \(error)")
         }
+        guard isWhole else { throw DataProblem.interrupted("run the same command again") }
         let result = Result(
             folder: output.string, captions: output.appending("captions.csv").string, videos: videos,
             framesPerVideo: dataset.options.frameCount)

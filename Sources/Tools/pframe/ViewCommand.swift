@@ -47,8 +47,8 @@ struct ViewCommand: ParsableCommand {
 
     @OptionGroup var motion: MotionOptions
 
-    @Option(help: "Panels: auto, row or column.")
-    var layout = MotionFigure.Arrangement.automatic
+    @Option(help: "How panels stand: auto, row or column.")
+    var panels = MotionFigure.Arrangement.automatic
 
     @Option(help: "Heading; default: the file's name.")
     var title: String?
@@ -74,6 +74,7 @@ struct ViewCommand: ParsableCommand {
             throw ValidationError("\(output): the output must end in .png, .jpg, .mp4 or .mkv")
         }
         if let frame, frame < 0 { throw ValidationError("--frame counts from 0") }
+        if motion.frames != nil, isPicture { throw ValidationError("--frames is for films; pictures take --frame") }
         if frame != nil, !isPicture { throw ValidationError("--frame is for pictures; films take --frames") }
         if motion.isGiven, StoredClip(video) != nil {
             throw ValidationError("--stream, --motion-source, --radius and --frames are for videos: \(video) is a clip")
@@ -87,11 +88,10 @@ struct ViewCommand: ParsableCommand {
     }
 
     func run() throws {
-        var options = motion.extraction
-        if isPicture { options.frameLimit = nil }
+        let options = motion.extraction
         let figure = MotionFigure(
             title: title ?? video.lastComponent?.string ?? "",
-            ranges: MotionFigure.Ranges(residual: residualRange, magnitude: magnitudeRange), arrangement: layout)
+            ranges: MotionFigure.Ranges(residual: residualRange, magnitude: magnitudeRange), arrangement: panels)
         do {
             let count: Int
             if let clip = StoredClip(video) {
@@ -102,7 +102,6 @@ struct ViewCommand: ParsableCommand {
                 let drawing = VideoFigure(path: video, options: options, figure: figure)
                 count = try draw(still: drawing.still) { output throws(CodecError) in
                     let progress = Progress(weights: [1], unit: "film")
-                    defer { progress.close() }
                     return try drawing.film(to: output) { frames, share throws(CodecError) in
                         progress.update(0, count: frames, share: share)
                         if Interruption.isRequested {

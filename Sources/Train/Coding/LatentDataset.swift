@@ -37,7 +37,7 @@ public struct LatentDataset {
     /// Plans to write `output`, or to go on with what a stopped run left there.
     ///
     /// - Parameters:
-    ///   - autoencoder: the run of the vae; its absolute path is recorded.
+    ///   - autoencoder: the run of the vae; its path is recorded as it is given, so that it should be absolute.
     ///   - part: the share of the shards that this process makes.
     /// - Throws: `TrainError` where the source has no motion and residuals, or another size than the vae.
     public init(
@@ -56,8 +56,7 @@ public struct LatentDataset {
             try DerivedDataset(
                 source: folder, output: output, command: "pframe encode", options: options, tool: tool, part: part)
         }
-        let radius = derived.description.options["radius"]?.int ?? 15
-        encoder = ClipEncoder(model, size: size, radius: radius)
+        encoder = ClipEncoder(model, size: size, radius: derived.description.radius)
     }
 
     /// Clips that are left to code.

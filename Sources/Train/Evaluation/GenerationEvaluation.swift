@@ -104,7 +104,8 @@ public struct GenerationEvaluation {
 
     private func facts(clips count: Int) -> [(name: String, value: JSONValue)] {
         var facts: [(name: String, value: JSONValue)] = [
-            ("model", .text(sampler.trained.model.options.kind.rawValue)), ("step", .integer(sampler.trained.steps)),
+            ("model", .text(sampler.trained.model.options.kind.rawValue)),
+            ("step", .integer(sampler.trained.checkpoint.step)),
             ("real_clips", .integer(count)), ("generated_clips", .integer(count)),
             ("frames", .integer(clips.frames)), ("size", .text("\(clips.size)")),
             ("given", .text("first frame\(sampler.trained.captions == nil ? "" : ", caption")")),

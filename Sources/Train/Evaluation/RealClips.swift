@@ -76,7 +76,7 @@ public final class RealClips {
             }
         }
         count = description.samples
-        radius = description.options["radius"]?.int ?? 15
+        radius = description.radius
         loader = try reading { () throws(DatasetError) in try Loader(source, options: options) }
     }
 
@@ -133,13 +133,9 @@ public final class RealClips {
     private static func arrays(
         _ source: ShardSource
     ) throws(TrainError) -> (DatasetDescription, [ArrayMember]) {
-        var options = LoaderOptions()
-        (options.batchSize, options.shuffle, options.prefetch, options.threads) = (1, false, 1, 1)
-        return try reading { () throws(DatasetError) in
-            let loader = try Loader(source, options: options)
-            guard let batch = try loader.next() else { throw DatasetError(path: nil, "the data set holds no samples") }
-            return (loader.dataset, batch.arrays)
-        }
+        let (set, first) = try reading { () throws(DatasetError) in try Loader.glance(source) }
+        guard let first else { throw TrainError("the data set holds no samples") }
+        return (set, first.arrays)
     }
 
     private static func shape(

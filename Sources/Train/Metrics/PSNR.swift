@@ -19,18 +19,8 @@ public struct PSNR: Sendable, Equatable {
     ///   - size: W and H in pixels.
     /// - Throws: where the two differ in length, or are not a whole number of frames, at least two.
     public init(_ clip: Span<UInt8>, reference: Span<UInt8>, size: Size) throws(TrainError) {
-        let frames = try Self.frames(clip, reference, size)
-        let samples = size.width * size.height * 3
-        self.samples = samples
-        squaredErrors = clip.withUnsafeBufferPointer { clip in
-            reference.withUnsafeBufferPointer { reference in
-                (1..<frames).map { frame in
-                    let range = frame * samples..<(frame + 1) * samples
-                    return Self.squaredError(
-                        UnsafeBufferPointer(rebasing: clip[range]), UnsafeBufferPointer(rebasing: reference[range]))
-                }
-            }
-        }
+        samples = size.width * size.height * 3
+        squaredErrors = try Self.forFrames(clip, reference, size) { Self.squaredError($0, $1) }
     }
 
     /// From the mean squared error pooled over frames 1…T−1, which is not the mean of the frames' values.
@@ -44,8 +34,26 @@ public struct PSNR: Sendable, Equatable {
         10 * log10(255 * 255 * Double(samples * frames) / Double(squaredError))
     }
 
+    /// What `body` makes of each of frames 1…T−1 of two clips.
+    static func forFrames<Value>(
+        _ clip: Span<UInt8>, _ reference: Span<UInt8>, _ size: Size,
+        _ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> Value
+    ) throws(TrainError) -> [Value] {
+        let count = try frames(clip, reference, size)
+        let samples = size.width * size.height * 3
+        return clip.withUnsafeBufferPointer { clip in
+            reference.withUnsafeBufferPointer { reference in
+                (1..<count).map { frame in
+                    let range = frame * samples..<(frame + 1) * samples
+                    return body(
+                        UnsafeBufferPointer(rebasing: clip[range]), UnsafeBufferPointer(rebasing: reference[range]))
+                }
+            }
+        }
+    }
+
     /// T of two clips that can be compared.
-    static func frames(_ clip: Span<UInt8>, _ reference: Span<UInt8>, _ size: Size) throws(TrainError) -> Int {
+    private static func frames(_ clip: Span<UInt8>, _ reference: Span<UInt8>, _ size: Size) throws(TrainError) -> Int {
         let samples = size.width * size.height * 3
         guard clip.count == reference.count else {
             throw TrainError("a clip of \(clip.count) bytes has a reference of \(reference.count): both need one shape")

@@ -24,18 +24,8 @@ public struct SSIM: Sendable, Equatable {
     ///   - size: W and H in pixels, each at least 11.
     /// - Throws: where the two differ in length, or are not a whole number of frames, at least two, or too small.
     public init(_ clip: Span<UInt8>, reference: Span<UInt8>, size: Size) throws(TrainError) {
-        let count = try PSNR.frames(clip, reference, size)
-        let samples = size.width * size.height * 3
         let window = try SSIMWindow(size)
-        frames = clip.withUnsafeBufferPointer { clip in
-            reference.withUnsafeBufferPointer { reference in
-                (1..<count).map { frame in
-                    let range = frame * samples..<(frame + 1) * samples
-                    return window.mean(
-                        UnsafeBufferPointer(rebasing: clip[range]), UnsafeBufferPointer(rebasing: reference[range]))
-                }
-            }
-        }
+        frames = try PSNR.forFrames(clip, reference, size) { window.mean($0, $1) }
     }
 
     /// The mean of frames 1…T−1.

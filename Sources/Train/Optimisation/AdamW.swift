@@ -76,7 +76,7 @@ public final class AdamW {
         }
         try check(status, "measuring gradients")
         let norm = squared.squareRoot()
-        guard norm.isFinite else { throw TrainError("the gradients are no finite numbers (norm \(norm))") }
+        guard norm.isFinite else { return norm }
         steps += 1
         let warm = Double(steps)
         let parameters = store.parameters.indices.compactMap { index -> ct_parameter? in

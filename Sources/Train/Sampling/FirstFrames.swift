@@ -19,7 +19,7 @@ public enum FirstFrames: Sendable {
         let member = try self.member(source, path)
         var loading = LoaderOptions()
         (loading.members, loading.shuffle) = ([member], false)
-        let loader = try opened(source, loading)
+        let loader = try reading { () throws(DatasetError) in try Loader(source, options: loading) }
         var requests: [SampleRequest] = []
         let size = options.width * options.height * 3
         let next = { () throws(TrainError) in try reading { () throws(DatasetError) in try loader.next() } }
@@ -54,19 +54,12 @@ public enum FirstFrames: Sendable {
 
     /// The array whose first picture is the first frame.
     private static func member(_ source: ShardSource, _ path: FilePath) throws(TrainError) -> String {
-        var loading = LoaderOptions()
-        (loading.batchSize, loading.shuffle, loading.prefetch, loading.threads) = (1, false, 1, 1)
-        let loader = try opened(source, loading)
-        let first = try reading { () throws(DatasetError) in try loader.next() }
+        let first = try reading { () throws(DatasetError) in try Loader.glance(source).first }
         guard let first else { throw TrainError(path: path, "holds no samples") }
         guard let found = ["first.npy", "frames.npy"].first(where: { first.rows[0].member($0) != nil }) else {
             throw TrainError(
                 path: path, "its samples have neither first.npy nor frames.npy: build the set with `pframe build`")
         }
         return found
-    }
-
-    private static func opened(_ source: ShardSource, _ options: LoaderOptions) throws(TrainError) -> Loader {
-        try reading { () throws(DatasetError) in try Loader(source, options: options) }
     }
 }

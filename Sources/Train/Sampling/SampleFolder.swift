@@ -1,5 +1,5 @@
 import Codec
-public import Dataset
+import Dataset
 public import MotionVectors
 public import SystemPackage
 
@@ -21,23 +21,20 @@ public struct SampleFolder {
 
     /// Plans to write what a sampler makes.
     ///
-    /// - Parameters:
-    ///   - facts: what every row tells of how it was made, beside what the sampler knows.
-    ///   - framesPerSecond: of the videos, within `ClipFile.rates`.
-    public init(
-        _ path: FilePath, of sampler: VideoSampler, framesPerSecond: Double, facts: [String: JSONValue]
-    ) throws(TrainError) {
+    /// - Parameter framesPerSecond: of the videos, within `ClipFile.rates`.
+    public init(_ path: FilePath, of sampler: VideoSampler, framesPerSecond: Double) throws(TrainError) {
         (self.path, self.framesPerSecond) = (path, framesPerSecond)
         hasMotion = sampler.trained.model.options.kind == .edVDM
-        var facts = facts
-        facts["model"] = .text(sampler.trained.model.options.kind.rawValue)
-        facts["trained_steps"] = .integer(sampler.trained.steps)
-        facts["guidance"] = .number(sampler.guidance)
-        facts["sampler"] = .text(sampler.options.kind.rawValue)
-        facts["steps"] = .integer(sampler.options.steps)
-        facts["eta"] = .number(sampler.options.eta)
-        facts["fps"] = .number(framesPerSecond)
-        self.facts = facts
+        let trained = sampler.trained
+        // Clips that differ in any of these are different clips.
+        facts = [
+            "run": .text(trained.run.string), "checkpoint": .text(try trained.checkpoint.digest()),
+            "model": .text(trained.model.options.kind.rawValue), "trained_steps": .integer(trained.checkpoint.step),
+            "precision": .text(trained.precision.rawValue), "device": .text(trained.device.rawValue),
+            "guidance": .number(sampler.guidance), "sampler": .text(sampler.options.kind.rawValue),
+            "steps": .integer(sampler.options.steps), "eta": .number(sampler.options.eta),
+            "fps": .number(framesPerSecond),
+        ]
         do throws(CodecError) { try createFolder(path) } catch { throw TrainError(error) }
     }
 
@@ -139,19 +136,17 @@ public struct SampleFolder {
     }
 
     private static func write(_ image: RGBImage, to path: FilePath) throws(CodecError) {
-        var staged = StagedFile(path: path)
-        try image.write(to: staged.path)
-        try staged.commit()
+        try StagedFile.write(path) { path throws(CodecError) in try image.write(to: path) }
     }
 
     private static func write<Element: BitwiseCopyable>(
         _ items: [[Element]], _ shape: [Int], to path: FilePath
     ) throws(CodecError) {
-        var staged = StagedFile(path: path)
-        let writer = try NPYWriter(path: staged.path, type: .int16, itemShape: shape)
-        for item in items { try writer.append(item) }
-        try writer.close()
-        try staged.commit()
+        try StagedFile.write(path) { path throws(CodecError) in
+            let writer = try NPYWriter(path: path, type: .int16, itemShape: shape)
+            for item in items { try writer.append(item) }
+            try writer.close()
+        }
     }
 }
 

@@ -7,7 +7,7 @@ struct ConfigurationReader {
     init(_ json: JSONValue) { self.json = json }
 
     func damaged(_ name: String) -> TrainError {
-        TrainError("config.json has no valid \"\(name)\": it is damaged, or another version of PFrame wrote it")
+        TrainError("has no valid \"\(name)\": it is damaged, or another version of PFrame wrote it")
     }
 
     func member(_ name: String) throws(TrainError) -> JSONValue {

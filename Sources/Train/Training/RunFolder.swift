@@ -29,13 +29,15 @@ public struct RunFolder: Sendable {
 
     /// Begins a run, or goes on with one of the same configuration.
     ///
-    /// - Parameter configuration: must have `model`; of a run that goes on, only `steps` may differ.
+    /// - Parameter configuration: must have `model`; of a run that goes on, only `steps` and `tool` may differ.
     /// - Throws: `TrainError` naming what differs.
     public init(making path: FilePath, _ configuration: JSONValue) throws(TrainError) {
         let file = path.appending(RunConfiguration.fileName)
         if fileSize(file) != nil {
             let before = try RunFolder(path)
-            let names = Self.differences(before.configuration, configuration, "").filter { $0 != "steps" }
+            let names = Self.differences(before.configuration, configuration, "").filter {
+                !["steps", "tool"].contains($0)
+            }
             guard names.isEmpty else {
                 let hasCheckpoint = fileSize(path.appending(Checkpoint.fileName)) != nil
                 throw TrainError(
@@ -66,10 +68,14 @@ public struct RunFolder: Sendable {
         }
     }
 
-    /// A member of the configuration.
+    /// Reads a member of the configuration; errors have its path.
     ///
-    /// - Throws: `TrainError` where it is missing.
-    public func member(_ name: String) throws(TrainError) -> JSONValue {
-        try ConfigurationReader(configuration).member(name)
+    /// - Throws: `TrainError` where it is missing, and what `body` throws.
+    func parsed<Result>(
+        _ member: String, _ body: (JSONValue) throws(TrainError) -> Result
+    ) throws(TrainError) -> Result {
+        do throws(TrainError) { return try body(try ConfigurationReader(configuration).member(member)) } catch {
+            throw TrainError(path: error.path ?? path.appending(RunConfiguration.fileName), error.message)
+        }
     }
 }

@@ -90,8 +90,3 @@ struct SampleStrips: Sendable {
         return (number(16), number(20))
     }
 }
-
-/// Runs work that throws `DatasetError` where `TrainError` is expected.
-func reading<Result>(_ body: () throws(DatasetError) -> Result) throws(TrainError) -> Result {
-    do throws(DatasetError) { return try body() } catch { throw TrainError(path: error.path, error.message) }
-}

@@ -14,7 +14,8 @@ extension ResidualAutoencoder {
         guard run.kind == .autoencoder else {
             throw TrainError(path: path, "holds a model \(run.kind.rawValue) where a vae is wanted")
         }
-        try self.init(AutoencoderOptions(run.member("options")), precision: precision, device: device)
+        let options = try run.parsed("options") { json throws(TrainError) in try AutoencoderOptions(json) }
+        try self.init(options, precision: precision, device: device)
         try Checkpoint(run: path, kind: .autoencoder).restoreAverage(store)
     }
 }
@@ -30,8 +31,14 @@ public struct TrainedDiffusion {
     public let captions: CaptionReader?
     /// Makes video.
     public let coder: ClipCoder
-    /// Steps that the model was trained for.
-    public let steps: Int
+    /// The folder of the run.
+    public let run: FilePath
+    /// What the weights are of.
+    public let checkpoint: Checkpoint
+    /// The type that the network computes in.
+    public let precision: Precision
+    /// Where it computes.
+    public let device: Device
 
     /// Opens a run.
     ///
@@ -42,9 +49,9 @@ public struct TrainedDiffusion {
         guard run.kind != .autoencoder else {
             throw TrainError(path: path, "holds a vae, which has no samples: give the run of a diffusion model")
         }
-        let options = try DiffusionOptions(run.member("options"))
-        let checkpoint = try Checkpoint(run: path, kind: run.kind)
-        steps = checkpoint.step
+        let options = try run.parsed("options") { json throws(TrainError) in try DiffusionOptions(json) }
+        checkpoint = try Checkpoint(run: path, kind: run.kind)
+        (self.run, self.precision, self.device) = (path, precision, device)
         let config = path.appending(RunConfiguration.fileName)
         if options.text == .none {
             captions = nil
@@ -60,7 +67,9 @@ public struct TrainedDiffusion {
         try checkpoint.restoreAverage(model.store)
         var (statistics, autoencoder): (ClipStatistics?, ResidualAutoencoder?) = (nil, nil)
         if run.kind == .edVDM {
-            statistics = try ClipStatistics(run.member("statistics"), channels: options.channels)
+            statistics = try run.parsed("statistics") { json throws(TrainError) in
+                try ClipStatistics(json, channels: options.channels)
+            }
             let folder = path.appending(Self.autoencoderFolder)
             guard fileSize(folder.appending(RunConfiguration.fileName)) != nil else {
                 throw TrainError(

@@ -163,12 +163,8 @@ public final class TrainingLoop {
         }
         guard loss.isFinite else { throw diverged(step, "the loss is \(loss)") }
         let rate = rate[step]
-        var norm = 0.0
-        do throws(TrainError) {
-            norm = try optimiser.step(gradients, rate: rate)
-        } catch {
-            throw diverged(step, error.message)
-        }
+        let norm = try optimiser.step(gradients, rate: rate)
+        guard norm.isFinite else { throw diverged(step, "the norm of the gradients is \(norm)") }
         let flops = FlopCount.now.training - before
         let result = TrainingStep(
             step: step, loss: loss, notes: notes, norm: norm, rate: rate, samplesPerSecond: 0, flopsPerSecond: 0)
@@ -178,8 +174,8 @@ public final class TrainingLoop {
     private func diverged(_ step: Int, _ what: String) -> TrainError {
         TrainError(
             path: run.path,
-            "training diverged at step \(step): \(what). The checkpoint before it is kept: go on from it with a lower "
-                + "--learning-rate in a new run, or with --precision float32")
+            "training diverged at step \(step): \(what). Begin a new run with a lower learning rate, or in float32; the "
+                + "checkpoint before is kept")
     }
 
     private func nextBatch() throws(TrainError) -> Batch {

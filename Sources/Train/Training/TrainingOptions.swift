@@ -38,7 +38,8 @@ public struct TrainingOptions: Sendable, Equatable {
         try demand(accumulation > 0, "a step takes 1 batch or more, not \(accumulation)")
         try demand(learningRate > 0 && learningRate.isFinite, "the learning rate is above 0, not \(learningRate)")
         try demand(checkpointEvery > 0, "checkpoints are 1 step or more apart, not \(checkpointEvery)")
-        try demand(pictureEvery >= 0 && warmUp >= 0, "steps are not counted below 0")
+        try demand(pictureEvery >= 0, "pictures are 0 steps (none) or more apart, not \(pictureEvery)")
+        try demand(warmUp >= 0, "the warm-up takes 0 steps or more, not \(warmUp)")
     }
 
     /// As `config.json` records them; without the number of steps, which may grow.

@@ -1,6 +1,6 @@
+import Codec
 import Dataset
 import SystemPackage
-import Train
 
 /// What `dataset.json` and a first sample say about a data set.
 struct DatasetFacts {
@@ -9,27 +9,23 @@ struct DatasetFacts {
     private let first: ShardRow?
 
     init(_ source: ShardSource) throws(TrainError) {
-        var options = LoaderOptions()
-        (options.batchSize, options.shuffle, options.prefetch, options.threads) = (1, false, 1, 1)
-        (description, first) = try opening { () throws(DatasetError) in
-            let loader = try Loader(source, options: options)
-            return (loader.dataset, try loader.next()?.rows.first)
-        }
+        let (set, batch) = try reading { () throws(DatasetError) in try Loader.glance(source) }
+        (description, first) = (set, batch?.rows.first)
         samples = description.samples
     }
 
     /// The size of a frame.
-    var size: (width: Int, height: Int)? {
+    var size: Size? {
         guard let width = first?.columns.metadata["width"]?.int, let height = first?.columns.metadata["height"]?.int
         else { return nil }
-        return (width, height)
+        return Size(width: width, height: height)
     }
 
     /// Frames of a clip.
     var frames: Int? { first?.columns.metadata["frames"]?.int }
 
     /// The largest motion in pixels.
-    var radius: Int { description.options["radius"]?.int ?? 15 }
+    var radius: Int { description.radius }
 
     /// The run of the autoencoder that made the latents.
     func autoencoder(or given: FilePath?) throws(TrainError) -> FilePath {
@@ -45,7 +41,7 @@ struct DatasetFacts {
 
     /// All rows: of a folder its row files, of other sources what the loader gives.
     func rows(_ source: ShardSource) throws(TrainError) -> [ShardRow] {
-        try opening { () throws(DatasetError) in
+        try reading { () throws(DatasetError) in
             if case .folder(let path) = source {
                 var rows: [ShardRow] = []
                 for shard in description.shards { rows += try DatasetFolder(path).rows(shard) }
@@ -59,9 +55,4 @@ struct DatasetFacts {
             return rows
         }
     }
-}
-
-/// Runs work on a data set where `TrainError` is expected.
-func opening<Result>(_ body: () throws(DatasetError) -> Result) throws(TrainError) -> Result {
-    do throws(DatasetError) { return try body() } catch { throw TrainError(error) }
 }

@@ -1,0 +1,83 @@
+import Codec
+import Dataset
+import Synchronization
+import SystemPackage
+import ToolOptions
+
+/// What became of one video: a line of JSON, a row of the summary.
+protocol VideoOutcome: Encodable, Sendable {
+    /// A video that could not be read.
+    init(video: String, error: String)
+
+    var video: String { get }
+    /// Why it failed.
+    var error: String? { get }
+    var status: VideoStatus { get }
+    /// What is wrong or doubtful about a video that did not fail.
+    var remarks: [String] { get }
+    /// Frames that were read.
+    var frames: Int? { get }
+
+    /// The names of the summary's columns, `status` left out.
+    static var columns: [String] { get }
+    /// The summary's row, `status` left out.
+    var row: [String] { get }
+}
+
+/// How the work on a video ended.
+enum VideoStatus: String, Encodable, Sendable {
+    case done
+    case damaged
+    case upToDate = "up-to-date"
+    case failed
+}
+
+extension VideoOutcome {
+    var hasProblems: Bool { status == .failed || status == .damaged }
+
+    /// What to tell at once, nil where all is well.
+    var note: String? {
+        if let error { return "error: \(error)" }
+        return remarks.isEmpty ? nil : "warning: \(video): " + remarks.joined(separator: "; ")
+    }
+
+    /// Works on videos side by side, and prints what became of them in their order.
+    ///
+    /// - Parameters:
+    ///   - summary: whether to print the outcomes; the work may print things of its own.
+    ///   - remedy: what to do when the user stopped it.
+    ///   - work: what to do with a video; nil where the user stopped it.
+    /// - Throws: `DataProblem` where a video has problems, or the user stopped the work.
+    static func each(
+        of found: VideoInputs.Found, running: RunOptions, report: ReportOptions, summary: Bool = true, remedy: String,
+        work: @Sendable (Int, VideoInputs.Item, Progress) -> Self?
+    ) throws {
+        let items = found.items
+        let unread = found.problems.map { Self(video: $0.path.string, error: "\($0.path): \($0.reason)") }
+        for outcome in unread { Console.error(outcome.note ?? "") }
+        let progress = Progress(weights: items.map(\.bytes), unit: "video")
+        let outcomes = Mutex<[Self?]>(Array(repeating: nil, count: items.count))
+        Parallel.forEach(items.count, jobs: running.jobs(for: items.count)) { index in
+            guard !Interruption.isRequested, let outcome = work(index, items[index], progress) else { return }
+            outcomes.withLock { $0[index] = outcome }
+            progress.finish(index, message: outcome.note)
+        }
+        let all = outcomes.withLock { $0.compactMap { $0 } } + unread
+        if summary, report.json {
+            for outcome in all { try Console.json(outcome) }
+        } else if summary, !all.isEmpty {
+            Console.output(table(all, seconds: progress.elapsed))
+        }
+        if Interruption.isRequested { throw DataProblem.interrupted(remedy) }
+        if all.contains(where: \.hasProblems) { throw DataProblem() }
+    }
+
+    private static func table(_ outcomes: [Self], seconds: Double) -> String {
+        let rows = [columns + ["status"]] + outcomes.map { $0.row + [$0.status.rawValue] }
+        let frames = outcomes.reduce(0) { $0 + ($1.frames ?? 0) }
+        return Format.table(rows) + "\n"
+            + Format.total(
+                videos: outcomes.count, frames: frames, seconds: seconds,
+                failed: outcomes.count { $0.status == .failed })
+    }
+}

@@ -1,0 +1,129 @@
+public import Codec
+public import Dataset
+public import SystemPackage
+
+/// Begins a run of training, or goes on with one: what is to be done once between the options and ``TrainingLoop``.
+public struct TrainingSetup {
+    /// How it is trained.
+    public var options = TrainingOptions()
+    /// What `config.json` calls the sizes that were asked for.
+    public var preset = Preset.compact
+    /// The type that the model computes in.
+    public var precision = Precision.float32
+    /// Where it computes.
+    public var device = Device.cpu
+    /// What `config.json` calls the program.
+    public var tool = ""
+    /// Told what takes a while before the first step.
+    public var note: (String) -> Void = { _ in }
+
+    private let source: ShardSource
+    private let folder: FilePath
+    private let communicator: Communicator?
+    private let facts: DatasetFacts
+
+    /// Looks at the data set.
+    ///
+    /// - Parameters:
+    ///   - folder: of the run.
+    ///   - communicator: the ranks that train together; the first makes the folder.
+    /// - Throws: `TrainError` where the set cannot be read.
+    public init(
+        _ source: ShardSource, run folder: FilePath, communicator: Communicator? = nil
+    ) throws(TrainError) {
+        (self.source, self.folder, self.communicator) = (source, folder, communicator)
+        facts = try DatasetFacts(source)
+    }
+
+    /// Samples of the data set.
+    public var samples: Int { facts.samples }
+    /// The size of its frames; nil for a set that does not say it.
+    public var size: Size? { facts.size }
+    /// Frames of its clips; nil for a set that does not say it.
+    public var frames: Int? { facts.frames }
+
+    /// What reads captions by the words or the labels of the data set.
+    ///
+    /// - Returns: nil for a model without text.
+    /// - Throws: `TrainError` where the set has none of them.
+    public func captions(_ kind: TextKind) throws(TrainError) -> CaptionReader? {
+        kind == .none ? nil : try CaptionReader(kind, rows: facts.rows(source))
+    }
+
+    /// A run of the residual autoencoder; a new one begins with the principal components of the set's residuals.
+    ///
+    /// - Throws: `TrainError` where the folder holds another run, or the set no residuals.
+    public func begin(_ shape: AutoencoderOptions) throws(TrainError) -> (any Trainee, RunFolder) {
+        try options.validate()
+        let plan = try ModelPlan(shape, precision: precision)
+        let run = try makeRun(configuration(.autoencoder, shape.json, plan))
+        let model = try ResidualAutoencoder(shape, precision: precision, device: device, seed: options.seed)
+        let trainee = AutoencoderTrainee(model)
+        if fileSize(folder.appending(Checkpoint.fileName)) == nil {
+            if isFirst { note("finding the principal components of the residuals") }
+            let components = try trainee.begin(with: source)
+            // What `pframe evaluate --reconstruction` compares the autoencoder with.
+            if isFirst { try components.write(run: folder) }
+        }
+        return (trainee, run)
+    }
+
+    /// A run of a diffusion model.
+    ///
+    /// - Parameters:
+    ///   - captions: reads them; nil for a model without text.
+    ///   - autoencoder: of ED-VDM, the run that made the latents; nil for the one that the data set names.
+    /// - Throws: `TrainError` where the folder holds another run, or the set not what the model is of.
+    public func begin(
+        _ shape: DiffusionOptions, captions: CaptionReader?, autoencoder: FilePath? = nil
+    ) throws(TrainError) -> (any Trainee, RunFolder) {
+        try options.validate()
+        let plan = try ModelPlan(shape, precision: precision)
+        var members = configuration(shape.kind, shape.json, plan)
+        members["captions"] = captions?.json
+        var (statistics, source): (ClipStatistics?, FilePath?) = (nil, nil)
+        if shape.kind == .edVDM {
+            source = try facts.autoencoder(or: autoencoder)
+            let found = try ClipStatistics(of: self.source, options: shape, radius: facts.radius)
+            members["statistics"] = found.json
+            statistics = found
+        }
+        let run = try makeRun(members)
+        var decoder: ResidualAutoencoder?
+        if let source {
+            if isFirst { try run.adopt(autoencoder: source) }
+            try communicator?.barrier()
+            decoder = try ResidualAutoencoder(
+                run: folder.appending(TrainedDiffusion.autoencoderFolder), precision: precision, device: device)
+        }
+        let model = try VideoDiffusion(
+            shape, textEntries: captions?.entries ?? 0, precision: precision, device: device, seed: options.seed)
+        let coder = ClipCoder(shape, statistics: statistics, autoencoder: decoder)
+        return (DiffusionTrainee(model, coder: coder, captions: captions), run)
+    }
+
+    private var isFirst: Bool { (communicator?.rank ?? 0) == 0 }
+
+    /// The first rank makes the folder, the others find it.
+    private func makeRun(_ members: [String: JSONValue]) throws(TrainError) -> RunFolder {
+        guard isFirst else {
+            try communicator?.barrier()
+            return try RunFolder(folder)
+        }
+        let run = try RunFolder(making: folder, .object(members))
+        try communicator?.barrier()
+        return run
+    }
+
+    private func configuration(_ kind: ModelKind, _ shape: JSONValue, _ plan: ModelPlan) -> [String: JSONValue] {
+        [
+            "tool": .text(tool), "model": .text(kind.rawValue), "preset": .text(preset.rawValue),
+            "dataset": .text(source.description), "steps": .integer(options.steps),
+            "parameters": .integer(plan.parameters), "gflop_per_clip": .number(plan.trainingGFLOP), "options": shape,
+            "training": options.json, "precision": .text(precision.rawValue),
+        ]
+    }
+}
+
+@available(*, unavailable)
+extension TrainingSetup: Sendable {}
