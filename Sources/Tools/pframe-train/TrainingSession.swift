@@ -15,7 +15,7 @@ struct TrainingSession {
         do throws(TrainError) {
             try train(communicator)
         } catch {
-            communicator?.abort("error: \(error)")
+            communicator?.abort("\(error)") { Console.error("error: \($0)") }
             throw error
         }
         try communicator?.close()
@@ -25,7 +25,7 @@ struct TrainingSession {
         let isMain = (communicator?.rank ?? 0) == 0
         let source = try reading { () throws(DatasetError) in try ShardSource(argument: dataset) }
         var setup = try TrainingSetup(source, run: output, communicator: communicator)
-        (setup.options, setup.preset, setup.tool) = (command.training.options, command.shape.preset, Program.name)
+        (setup.options, setup.tool) = (command.training.options, Program.name)
         (setup.precision, setup.device) = (command.engine.precision, command.engine.device)
         setup.note = { Console.error($0) }
         let (trainee, run) = try begin(setup)

@@ -68,12 +68,18 @@ public final class Communicator {
         try Self.check(MPI_Finalize(), "leaving MPI")
     }
 
-    /// Prints what went wrong and ends all ranks: `MPI_Abort`.
-    public func abort(_ message: String) -> Never {
-        let line = "rank \(rank) of \(ranks): \(message)\n"
-        _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    /// Says what went wrong and ends all ranks: `MPI_Abort`.
+    ///
+    /// - Parameter tell: prints a line; on standard error unless given.
+    public func abort(_ message: String, tell: (String) -> Void = Communicator.printError) -> Never {
+        tell("rank \(rank) of \(ranks): \(message)")
         pf_mpi_abort(1)
         exit(1)
+    }
+
+    /// Prints a line on standard error.
+    public static func printError(_ line: String) {
+        _ = (line + "\n").utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
     /// Waits until all ranks are here.

@@ -41,10 +41,12 @@ public final class TrainingLoop {
 
     /// Prepares a run, from its checkpoint where it has one.
     ///
-    /// - Parameter communicator: the other ranks; nil for one process alone.
+    /// - Parameters:
+    ///   - peak: operations a second of the machine's best matrix product, as ``GEMMPeak`` measures it; 0 for unknown.
+    ///   - communicator: the other ranks; nil for one process alone.
     /// - Throws: `TrainError` where the data set or the run cannot be read, or another process trains into the folder.
     public init(
-        _ trainee: any Trainee, source: ShardSource, run: RunFolder, options: TrainingOptions, peak: Double,
+        _ trainee: any Trainee, source: ShardSource, run: RunFolder, options: TrainingOptions, peak: Double = 0,
         communicator: Communicator? = nil
     ) throws(TrainError) {
         try options.validate()
@@ -86,7 +88,9 @@ public final class TrainingLoop {
     ///   - report: told of each step.
     /// - Returns: whether all steps were taken.
     /// - Throws: `TrainError`; the last checkpoint stays whole.
-    public func run(shouldStop: () -> Bool, report: (TrainingStep) -> Void) throws(TrainError) -> Bool {
+    public func run(
+        shouldStop: () -> Bool = { false }, report: (TrainingStep) -> Void = { _ in }
+    ) throws(TrainError) -> Bool {
         let isMain = (communicator?.rank ?? 0) == 0
         let log = isMain ? try MetricsLog(run: run.path, resumingAt: start == 0 ? nil : start) : nil
         let events = isMain ? try TensorBoardEvents(folder: run.path, resumingAt: start == 0 ? nil : start) : nil

@@ -6,8 +6,6 @@ public import SystemPackage
 public struct TrainingSetup {
     /// How it is trained.
     public var options = TrainingOptions()
-    /// What `config.json` calls the sizes that were asked for.
-    public var preset = Preset.compact
     /// The type that the model computes in.
     public var precision = Precision.float32
     /// Where it computes.
@@ -56,7 +54,7 @@ public struct TrainingSetup {
     public func begin(_ shape: AutoencoderOptions) throws(TrainError) -> (any Trainee, RunFolder) {
         try options.validate()
         let plan = try ModelPlan(shape, precision: precision)
-        let run = try makeRun(configuration(.autoencoder, shape.json, plan))
+        let run = try makeRun(configuration(.autoencoder, shape.preset, shape.json, plan))
         let model = try ResidualAutoencoder(shape, precision: precision, device: device, seed: options.seed)
         let trainee = AutoencoderTrainee(model)
         if fileSize(folder.appending(Checkpoint.fileName)) == nil {
@@ -79,7 +77,7 @@ public struct TrainingSetup {
     ) throws(TrainError) -> (any Trainee, RunFolder) {
         try options.validate()
         let plan = try ModelPlan(shape, precision: precision)
-        var members = configuration(shape.kind, shape.json, plan)
+        var members = configuration(shape.kind, shape.preset, shape.json, plan)
         members["captions"] = captions?.json
         var (statistics, source): (ClipStatistics?, FilePath?) = (nil, nil)
         if shape.kind == .edVDM {
@@ -115,7 +113,9 @@ public struct TrainingSetup {
         return run
     }
 
-    private func configuration(_ kind: ModelKind, _ shape: JSONValue, _ plan: ModelPlan) -> [String: JSONValue] {
+    private func configuration(
+        _ kind: ModelKind, _ preset: Preset, _ shape: JSONValue, _ plan: ModelPlan
+    ) -> [String: JSONValue] {
         [
             "tool": .text(tool), "model": .text(kind.rawValue), "preset": .text(preset.rawValue),
             "dataset": .text(source.description), "steps": .integer(options.steps),
