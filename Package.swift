@@ -128,7 +128,10 @@ if libtorch != "none" {
         ),
         .target(
             name: "EngineOptions",
-            dependencies: ["Train", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "ToolOptions", "Train", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             path: "Sources/Tools/EngineOptions"
         ),
         .executableTarget(

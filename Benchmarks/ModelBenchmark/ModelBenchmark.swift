@@ -51,7 +51,8 @@ extension Precision: ExpressibleByArgument {}
             let clock = ProgressClock()
             if let optimiser {
                 try network.loss(clean: clips, first: first, captions: nil, seeds: seeds).backward()
-                _ = try optimiser.step(optimiser.gradients(), rate: 1e-4)
+                let norm = try optimiser.step(optimiser.gradients(), rate: 1e-4)
+                guard norm.isFinite else { throw TrainError("the norm of the gradients is \(norm): no step was taken") }
                 gflop = (FlopCount.now.training - before.training) / 1e9
             } else {
                 try withoutGradients { () throws(TrainError) in

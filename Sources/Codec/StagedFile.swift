@@ -42,7 +42,7 @@ public struct StagedFile: ~Copyable {
     }
 
     /// An error about the hidden file as one about the file that it was to become.
-    public func named(_ error: CodecError) -> CodecError {
+    private func named(_ error: CodecError) -> CodecError {
         error.path == path ? CodecError(path: target, error.message) : error
     }
 

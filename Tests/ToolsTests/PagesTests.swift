@@ -181,11 +181,13 @@ import Testing
         try Data(program.utf8).write(to: URL(filePath: scratch.path("main.swift")))
         let script = """
             set -eo pipefail
-            flags=$(pkg-config --cflags-only-I openblas ompi-c | sed 's/-I/-Xcc -I/g')
+            flags=()
+            for folder in $(pkg-config --cflags-only-I openblas ompi-c); do flags+=(-Xcc "$folder"); done
+            checkouts="$1"/../../checkouts
             for map in "$1"/{CJPEG,CKernels,CTorch}.build/module.modulemap "$0"/Sources/C*/module.modulemap \
-                "$0"/.build/checkouts/{swift-system/Sources/CSystem/include,GRDB.swift/Sources/GRDBSQLite}/module.modulemap
-            do flags="$flags -Xcc -fmodule-map-file=$map"; done
-            swiftc -typecheck -swift-version 6 -I "$1/Modules" $flags "$2"
+                "$checkouts"/{swift-system/Sources/CSystem/include,GRDB.swift/Sources/GRDBSQLite}/module.modulemap
+            do flags+=(-Xcc "-fmodule-map-file=$map"); done
+            swiftc -typecheck -swift-version 6 -I "$1/Modules" "${flags[@]}" "$2"
             """
         return try Programs.run(
             "/bin/bash",

@@ -159,7 +159,8 @@ import Testing
             (["ed-vdm", "--batch", "0"], "a batch has 1 sample or more"),
             (["ed-vdm", "--learning-rate", "nan"], "learning rate"),
             (["vae", "--width", "8"], "--width is for diffusion"),
-            (["vae", "--vae", "x"], "--vae is for ed-vdm"), (["vdm", "--motion-share", "0.5"], "for ed-vdm"),
+            (["vae", "--vae", "x"], "--vae is for ed-vdm"),
+            (["vae", "--text", "none"], "--text is for diffusion"), (["vdm", "--motion-share", "0.5"], "for ed-vdm"),
         ])
     func refusesOptionsBeforeItBegins(_ options: [String], _ words: String) throws {
         guard FileManager.default.fileExists(atPath: Self.program.path) else {
@@ -181,8 +182,10 @@ import Testing
             Self.program.path, Self.arguments(Self.latents(models), run, steps: 2), limit: 120)
         try #require(first.status == 0, "\(first.errors)")
         let config = try scratch.text("run/config.json")
+        // That one kept the data set as it was typed.
         let older = config.replacing("\"tool\": \"pframe ", with: "\"tool\": \"pframe 0.0.")
-        try #require(older != config)
+            .replacing("/latents\"", with: "/latents/\"")
+        try #require(older.contains("pframe 0.0.") && older.contains("/latents/\""))
         try Data(older.utf8).write(to: URL(filePath: run + "/config.json"))
         let second = try Programs.run(
             Self.program.path, Self.arguments(Self.latents(models), run, steps: 3), limit: 120)

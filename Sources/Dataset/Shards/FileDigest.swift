@@ -1,8 +1,15 @@
 package import SystemPackage
 
-/// The SHA-256 of a file, read in pieces.
+/// The SHA-256 of a file.
 package enum FileDigest {
-    /// The hexadecimal digest.
+    /// The hexadecimal digest of a file that lies in memory.
+    package static func sha256(_ bytes: UnsafeRawBufferPointer) -> String {
+        let hash = SHA256()
+        hash.update(bytes)
+        return hash.digest
+    }
+
+    /// The hexadecimal digest of a file, which is read in pieces.
     ///
     /// - Parameter progress: told the bytes of each piece.
     /// - Throws: `DatasetError` where the file cannot be read.

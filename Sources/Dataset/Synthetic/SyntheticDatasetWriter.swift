@@ -84,14 +84,18 @@ public struct SyntheticDatasetWriter: Sendable {
     public func writeEmbeddings() throws(CodecError) {
         let folder = folder.appending("embeddings")
         try createFolder(folder)
-        for (name, isText) in [("text.npy", true), ("image.npy", false)] {
-            try StagedFile.write(folder.appending(name)) { path throws(CodecError) in
-                let writer = try NPYWriter(path: path, type: .float32, itemShape: [SyntheticEmbedding.dimensions])
+        let shape = [SyntheticEmbedding.dimensions]
+        try StagedFile.write(folder.appending("text.npy")) { text throws(CodecError) in
+            try StagedFile.write(folder.appending("image.npy")) { image throws(CodecError) in
+                let texts = try NPYWriter(path: text, type: .float32, itemShape: shape)
+                let images = try NPYWriter(path: image, type: .float32, itemShape: shape)
                 for index in 0..<dataset.options.videos {
                     let (text, image) = dataset.embeddings(index)
-                    try writer.append(isText ? text : image)
+                    try texts.append(text)
+                    try images.append(image)
                 }
-                try writer.close()
+                try texts.close()
+                try images.close()
             }
         }
         let names = (0..<dataset.options.videos).map { dataset.name($0) + ".mp4\n" }

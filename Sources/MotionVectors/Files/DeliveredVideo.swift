@@ -1,7 +1,7 @@
 import Codec
 public import SystemPackage
 
-/// Writes rebuilt pictures, cropped for display, as raw or encoded video. The file appears when it is complete.
+/// Writes rebuilt pictures, cropped for display, as raw or encoded video.
 public final class DeliveredVideo {
     /// What a path's extension asks for.
     public enum Kind: Sendable {

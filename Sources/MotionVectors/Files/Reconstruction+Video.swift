@@ -2,7 +2,7 @@ public import Codec
 public import SystemPackage
 
 extension Reconstruction {
-    /// Writes all pictures as a video; `.yuv` and `.y4m` store them as they are, `.mp4` and `.mkv` encode them.
+    /// Writes all pictures as a video, before any was taken by ``next()``; `.yuv` and `.y4m` store them as they are, `.mp4` and `.mkv` encode them.
     ///
     /// - Parameters:
     ///   - path: one of the files that ``DeliveredVideo/Kind`` knows.

@@ -88,7 +88,8 @@ struct ModelOptions: ParsableArguments {
         let given: [(String, Bool)] = [
             ("--frames", frames != nil), ("--width", width != nil), ("--multiples", multiples != nil),
             ("--clip", clipFiles.clip != nil), ("--schedule", schedule != .cosine), ("--target", target != nil),
-            ("--zero-terminal-snr", zeroTerminalSNR), ("--min-snr", minSNR != nil),
+            ("--zero-terminal-snr", zeroTerminalSNR),
+            ("--text", text != .vocabulary), ("--caption-drop", captionDrop != 0.1), ("--min-snr", minSNR != nil),
         ]
         guard let name = given.first(where: \.1)?.0 else { return }
         throw ValidationError("\(name) is for diffusion models: a vae does not read it")

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Codec
 import Dataset
 import SystemPackage
 import ToolOptions

@@ -11,14 +11,17 @@ import ToolOptions
 enum CompletionScript {
     /// Prints the script and ends the process where the arguments ask for one and name a shell that is known.
     static func printIfAsked() {
-        let words = CommandLine.arguments.dropFirst()
-        guard words.first == "--generate-completion-script", words.count <= 2,
-            let shell = words.count == 1 ? CompletionShell.autodetected() : CompletionShell(rawValue: words.last ?? "")
+        let option = "--generate-completion-script"
+        // `OPTION SHELL`, `OPTION=SHELL`, or the option alone.
+        let words = CommandLine.arguments.dropFirst().flatMap { $0.split(separator: "=", maxSplits: 1) }.map(
+            String.init)
+        guard words.first == option, words.count <= 2,
+            let shell = words.count == 1 ? CompletionShell.autodetected() : CompletionShell(rawValue: words[1])
         else { return }
         var lines = PFrame.completionScript(for: shell).split(separator: "\n", omittingEmptySubsequences: false)
         for (program, commands) in ModelCommands.programs {
             // Without libtorch those programs are not there, nor are their commands to be completed.
-            guard let other = output(of: program, [words.first ?? "", shell.rawValue]) else { continue }
+            guard let other = output(of: program, [option, shell.rawValue]) else { continue }
             let others = other.split(separator: "\n", omittingEmptySubsequences: false)
             for command in commands {
                 let (ours, theirs) = (parts(of: command, in: lines), parts(of: command, in: others))

@@ -1,5 +1,4 @@
 public import ArgumentParser
-import Codec
 public import Dataset
 import SystemPackage
 import ToolOptions

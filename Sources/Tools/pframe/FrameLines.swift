@@ -1,7 +1,7 @@
 import Dataset
 import ToolOptions
 
-/// The lines of `pframe motion --frames` for one video: `frame content hue saturation lightness vector`, or JSON.
+/// The lines of `pframe motion --per-frame` for one video: `frame content hue saturation lightness vector`, or JSON.
 struct FrameLines {
     private let settings: MotionCommand.Settings
     private let video: String

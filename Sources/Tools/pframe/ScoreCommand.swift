@@ -1,5 +1,4 @@
 import ArgumentParser
-import Codec
 import Dataset
 import Synchronization
 import SystemPackage
@@ -61,15 +60,13 @@ struct ScoreCommand: ParsableCommand {
         let result: CaptionScores.Report
         do throws(DatasetError) {
             let scores = try CaptionScores(folder: DatasetFolder(dataset), text: text, images: image, keys: keys)
-            let progress = Progress(weights: Array(repeating: 1, count: scores.count), unit: "row", counted: "rows")
+            let progress = Progress(weights: [1], unit: "data set", counted: "rows")
             let done = Mutex(0)
             result = try scores.run(jobs: running.count) { rows throws(DatasetError) in
-                progress.advance(
-                    to: Double(
-                        done.withLock { done in
-                            done += rows
-                            return done
-                        }))
+                done.withLock { done in
+                    done += rows
+                    progress.update(0, count: done, share: Double(done) / Double(max(1, scores.count)))
+                }
                 if Interruption.isRequested { throw DatasetError(path: nil, "interrupted; nothing was written") }
             }
         } catch {

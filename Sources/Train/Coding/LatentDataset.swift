@@ -37,7 +37,7 @@ public struct LatentDataset {
     /// Plans to write `output`, or to go on with what a stopped run left there.
     ///
     /// - Parameters:
-    ///   - autoencoder: the run of the vae; its path is recorded as it is given, so that it should be absolute.
+    ///   - autoencoder: the run of the vae; its path is recorded, and should be absolute.
     ///   - part: the share of the shards that this process makes.
     /// - Throws: `TrainError` where the source has no motion and residuals, or another size than the vae.
     public init(

@@ -59,13 +59,13 @@ public final class AdamW {
         return result
     }
 
-    /// Takes a step and forgets the gradients.
+    /// Takes a step, unless the norm of the gradients is no finite number, and forgets the gradients.
     ///
     /// - Parameters:
     ///   - gradients: one for each parameter of the store; one without stays as it is.
     ///   - rate: the learning rate of this step.
     /// - Returns: the norm of all gradients together, before clipping.
-    /// - Throws: `TrainError` where the norm is no finite number: nothing was changed then.
+    /// - Throws: `TrainError` of libtorch.
     public func step(_ gradients: [Tensor?], rate: Double) throws(TrainError) -> Double {
         precondition(gradients.count == states.count, "\(gradients.count) gradients for \(states.count) parameters")
         let handles = gradients.compactMap { $0?.handle }.map(Optional.some)
@@ -76,7 +76,10 @@ public final class AdamW {
         }
         try check(status, "measuring gradients")
         let norm = squared.squareRoot()
-        guard norm.isFinite else { return norm }
+        guard norm.isFinite else {
+            clear()
+            return norm
+        }
         steps += 1
         let warm = Double(steps)
         let parameters = store.parameters.indices.compactMap { index -> ct_parameter? in

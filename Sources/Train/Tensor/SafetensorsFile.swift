@@ -56,6 +56,11 @@ public final class SafetensorsFile: Sendable {
         }
     }
 
+    /// The SHA-256 of the file as it was when it was opened, hexadecimal.
+    func digest() throws(TrainError) -> String {
+        try file.withBytes { bytes throws(TrainError) in FileDigest.sha256(bytes) }
+    }
+
     /// What the header says, checked against itself and the size of the file.
     private struct Header {
         let metadata: [String: String]

@@ -16,6 +16,15 @@ public struct CaptionReader {
 
     private let table: Table
 
+    /// By what captions are read.
+    public var kind: TextKind {
+        switch table {
+        case .words: .vocabulary
+        case .labels: .labels
+        case .clip: .clip
+        }
+    }
+
     /// Words or labels of a data set.
     ///
     /// - Parameter rows: of all samples.

@@ -39,10 +39,7 @@ public struct Checkpoint {
     }
 
     /// The SHA-256 of the file, hexadecimal.
-    public func digest() throws(TrainError) -> String {
-        let path = file.path
-        return try reading { () throws(DatasetError) in try FileDigest.sha256(path) }
-    }
+    public func digest() throws(TrainError) -> String { try file.digest() }
 
     /// Copies the moving average into the parameters of a model: what sampling uses.
     ///

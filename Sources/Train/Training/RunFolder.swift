@@ -35,9 +35,7 @@ public struct RunFolder: Sendable {
         let file = path.appending(RunConfiguration.fileName)
         if fileSize(file) != nil {
             let before = try RunFolder(path)
-            let names = Self.differences(before.configuration, configuration, "").filter {
-                !["steps", "tool"].contains($0)
-            }
+            let names = Self.differences(Self.comparable(before.configuration), Self.comparable(configuration), "")
             guard names.isEmpty else {
                 let hasCheckpoint = fileSize(path.appending(Checkpoint.fileName)) != nil
                 throw TrainError(
@@ -56,6 +54,17 @@ public struct RunFolder: Sendable {
             try replaceFile(file, with: configuration.json(lines: 2) + "\n")
         }
         try self.init(path)
+    }
+
+    /// A configuration without what may differ, the data set as its source reads: a path may end in a slash.
+    private static func comparable(_ configuration: JSONValue) -> JSONValue {
+        guard var members = configuration.members else { return configuration }
+        (members["steps"], members["tool"]) = (nil, nil)
+        // What names no source is compared as it stands.
+        if let name = members["dataset"]?.string, let source = try? ShardSource(name) {
+            members["dataset"] = .text(source.description)
+        }
+        return .object(members)
     }
 
     /// Names of members in which two configurations differ.

@@ -45,7 +45,8 @@ public struct TrainingSetup {
     /// - Returns: nil for a model without text.
     /// - Throws: `TrainError` where the set has none of them.
     public func captions(_ kind: TextKind) throws(TrainError) -> CaptionReader? {
-        kind == .none ? nil : try CaptionReader(kind, rows: facts.rows(source))
+        guard kind != .clip else { throw TrainError("CLIP reads captions by its own files: give it as CaptionReader") }
+        return kind == .none ? nil : try CaptionReader(kind, rows: facts.rows(source))
     }
 
     /// A run of the residual autoencoder; a new one begins with the principal components of the set's residuals.
@@ -76,6 +77,11 @@ public struct TrainingSetup {
         _ shape: DiffusionOptions, captions: CaptionReader?, autoencoder: FilePath? = nil
     ) throws(TrainError) -> (any Trainee, RunFolder) {
         try options.validate()
+        try shape.validate()
+        guard (captions?.kind ?? TextKind.none) == shape.text else {
+            throw TrainError(
+                "the model reads captions by \(shape.text.rawValue), which is not what was given to read them")
+        }
         let plan = try ModelPlan(shape, precision: precision)
         var members = configuration(shape.kind, shape.preset, shape.json, plan)
         members["captions"] = captions?.json
