@@ -9,12 +9,15 @@ PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PFRAME := .build/$(CONFIG)/pframe
 FUZZ_FILES ?= 2000
+# How many tests a run skipped, by reason.
+SKIPPED := sed -n 's/^➜ *Test .* skipped: "\([^":]*\).*/\1/p' .build/test.log | sort | uniq -c | sort -rn \
+  | awk '{ count += $$1; reasons = reasons "\n" $$0 } END { print "tests skipped: " count + 0 reasons }'
 # Without testable imports tests use what `swift build` compiled, and the other way round.
 TEST := swift test -c release --disable-testable-imports
 DEMO ?= demo
 export DEMO VIDEOS CAPTIONS
 
-.PHONY: deps build build-data test demo example bench experiments lint format fuzz soak sanitize clean
+.PHONY: deps build build-data test skipped demo example bench experiments lint format fuzz soak sanitize clean
 
 deps:  ## install what apt has; nothing to do when all is there
 	@missing=; for package in $(PACKAGES); do \
@@ -38,7 +41,10 @@ build-data: deps  ## build the pframe command alone
 	swift build -c $(CONFIG) --product pframe
 
 test: deps  ## run every test, optimised: the kernels are 26 times slower in debug
-	$(TEST)
+	@mkdir -p .build; $(TEST) 2>&1 | tee .build/test.log; status=$$?; $(SKIPPED); exit $$status
+
+skipped:  ## how many tests the last `make test` skipped, by reason
+	@$(SKIPPED)
 
 demo: build  ## the whole path, to demo/index.html: QUICK=1 for a small one, VIDEOS=dir CAPTIONS=file for your own
 	@python3 Demo/demo.py --pframe $(PFRAME) --output "$$DEMO" $(if $(QUICK),--quick) \

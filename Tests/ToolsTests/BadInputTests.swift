@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Bad input is normal input: a clear line or a flagged result, never a crash, a hang, or silence.
@@ -96,8 +97,8 @@ import Testing
         #expect(try int32Array(scratch.data("x/cut/motion.npy")).shape[0] > 100, "what was read is kept")
     }
 
-    @Test func flagsDamageAndGoesOn() throws {
-        guard let clip = Programs.realClip("decord_corrupted.mp4") else { return }
+    @Test(.requires(.realClips("decord_corrupted.mp4"))) func flagsDamageAndGoesOn() throws {
+        let clip = realClip("decord_corrupted.mp4")
         let scratch = try Scratch()
         let good = Programs.fixture("cropped.mp4")
         let outcome = try Programs.pframe("extract", clip, good, "--output", scratch.path("x"))
@@ -112,13 +113,10 @@ import Testing
         #expect(rows.filter { $0[7] == "1" }.map { "\($0[0]):\($0[1])" } == ["29:31", "30:-1"])
     }
 
-    @Test func reportsAFullDisk() throws {
+    @Test(.requires(.mounting)) func reportsAFullDisk() throws {
         let scratch = try Scratch()
         let mounted = try Programs.run("/bin/mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", scratch.url.path])
-        guard mounted.status == 0 else {
-            print("skipped: mounting a small file system needs root")
-            return
-        }
+        try #require(mounted.status == 0, "\(mounted.errors)")
         defer { _ = try? Programs.run("/bin/umount", [scratch.url.path]) }
         let outcome = try Programs.pframe(
             "extract", Programs.fixture("bframes-4refs.mp4"), "--residual", "npy", "--output", scratch.path("x"))

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// Folders as they are: what is good becomes a data set, what is bad a row with its reason.
@@ -115,12 +116,12 @@ import Testing
     }
 
     /// A file system that fills up while shards are written: one clear message, and the same data set once there is room.
-    @Test func fullDiskIsOneMessageAndResumes() throws {
+    @Test(.requires(.mounting)) func fullDiskIsOneMessageAndResumes() throws {
         let scratch = try Scratch()
         try FileManager.default.createDirectory(atPath: scratch.path("disk"), withIntermediateDirectories: false)
         let mounted = try Programs.run(
             "/usr/bin/env", ["mount", "-t", "tmpfs", "-o", "size=3m", "none", scratch.path("disk")])
-        guard mounted.status == 0 else { return print("skipped: no right to mount a small file system") }
+        try #require(mounted.status == 0, "\(mounted.errors)")
         defer { _ = try? Programs.run("/usr/bin/env", ["umount", "-l", scratch.path("disk")]) }
         let full = try BuildTests.buildShapes(output: scratch.path("disk/set"))
         #expect(full.status == 1 && full.errors.contains("No space left on device"), "\(full.errors)")

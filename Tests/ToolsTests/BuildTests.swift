@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// `pframe build`: what stands in the shards, and that nothing but input and options decides it.
@@ -47,7 +48,7 @@ import Testing
             }
     }
 
-    @Test func sameBytesAtAnyJobsInPartsAndUnderMPI() throws {
+    @Test func sameBytesAtAnyJobsAndInParts() throws {
         let scratch = try Scratch()
         #expect(try Self.buildShapes(["--jobs", "1"], output: scratch.path("one")).status == 0)
         let expected = try Self.files(scratch.path("one"))
@@ -67,16 +68,18 @@ import Testing
         }
         #expect(try Programs.pframe("index", scratch.path("parts")).status == 0)
         #expect(try Self.files(scratch.path("parts")) == expected)
+    }
 
-        guard FileManager.default.isExecutableFile(atPath: "/usr/bin/mpirun") else {
-            return print("skipped: no mpirun here")
-        }
-        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1)
-        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1)
-        let ranks = ["--bind-to", "none", "--oversubscribe", "-n", "2", Programs.pframe.path, "build", Self.videos]
+    @Test(.requires(.mpirun)) func sameBytesUnderMPI() throws {
+        let scratch = try Scratch()
+        #expect(try Self.buildShapes(output: scratch.path("one")).status == 0)
+        let expected = try Self.files(scratch.path("one"))
+        let ranks = ["mpirun", "--bind-to", "none", "--oversubscribe", "-n", "2", Programs.pframe.path]
         let outcome = try Programs.run(
-            "/usr/bin/mpirun",
-            ranks + ["--captions", Self.captions] + Self.quick + ["--output", scratch.path("ranks")])
+            "/usr/bin/env",
+            ranks + ["build", Self.videos, "--captions", Self.captions] + Self.quick
+                + ["--output", scratch.path("ranks")],
+            environment: ["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"])
         #expect(outcome.status == 0 && outcome.errors.contains("part 1 of 2"), "\(outcome.errors)")
         #expect(try Programs.pframe("index", scratch.path("ranks")).status == 0)
         #expect(try Self.files(scratch.path("ranks")) == expected)
@@ -104,7 +107,7 @@ import Testing
 
     /// Killed at several moments and started again, damaged in between: the same bytes.
     @Test func resumesAfterKillsAndDamage() throws {
-        let kills = ProcessInfo.processInfo.environment["PFRAME_SOAK"] == nil ? 3 : 10
+        let kills = Soak.isOn ? 10 : 3
         let scratch = try Scratch()
         let started = Date()
         #expect(try Self.buildShapes(output: scratch.path("whole")).status == 0)

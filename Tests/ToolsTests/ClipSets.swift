@@ -3,21 +3,6 @@ import Testing
 
 /// Data sets written by Python alone, and Python's opinion of what pframe makes of them.
 enum ClipSets {
-    private static let peers = Programs.root.appending(path: "Tests/Peers")
-
-    /// A Python with numpy, PyYAML and wids of its own; nil, said once, where pip cannot fetch them.
-    static let python: String? = {
-        let folder = Programs.root.appending(path: ".build/loaders-venv")
-        let python = folder.appending(path: "bin/python").path
-        let works = { (try? Programs.run(python, ["-c", "import numpy, yaml, webdataset"]).status) == 0 }
-        if FileManager.default.fileExists(atPath: python), works() { return python }
-        _ = try? Programs.run("/usr/bin/env", ["python3", "-m", "venv", folder.path])
-        _ = try? Programs.run(python, ["-m", "pip", "install", "--quiet", "numpy", "pyyaml", "webdataset==0.2.111"])
-        if works() { return python }
-        print("skipped: no Python with numpy and wids (pip has no network?)")
-        return nil
-    }()
-
     /// Writes a set into a folder of `scratch`.
     static func make(_ scratch: Scratch, _ name: String, _ options: String...) throws -> String {
         let made = try run("clip_set.py", [scratch.path(name)] + options)
@@ -35,7 +20,7 @@ enum ClipSets {
 
     /// Runs a script of Tests/Peers.
     static func run(_ script: String, _ arguments: [String], python: String? = nil) throws -> Outcome {
-        let path = peers.appending(path: script).path
+        let path = Peers.folder.appending(path: script).path
         return try Programs.run(python ?? "/usr/bin/env", (python == nil ? ["python3"] : []) + [path] + arguments)
     }
 

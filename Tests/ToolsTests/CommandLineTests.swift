@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What a user meets first: help, usage errors, names, several inputs, machine-readable output.
@@ -6,13 +7,14 @@ import Testing
     @Test(
         arguments: [
             "info", "extract", "reconstruct", "view", "motion", "synth", "build", "index", "check", "score", "filter",
-            "report", "bench-loader", "train", "encode", "sample", "evaluate",
+            "report", "bench-loader",
         ])
-    func everyCommandHasHelpWithExamples(_ command: String) throws {
-        let isOfModels = ["train", "encode", "sample", "evaluate"].contains(command)
-        guard !isOfModels || FileManager.default.fileExists(atPath: SampleModels.sampler.path) else {
-            return print("skipped: built without libtorch")
-        }
+    func everyCommandHasHelpWithExamples(_ command: String) throws { try expectHelpWithExamples(command) }
+
+    @Test(.requires(.libtorch), arguments: ["train", "encode", "sample", "evaluate"])
+    func everyCommandOfModelsHasHelpWithExamples(_ command: String) throws { try expectHelpWithExamples(command) }
+
+    private func expectHelpWithExamples(_ command: String) throws {
         let outcome = try Programs.pframe(command, "--help")
         #expect(
             outcome.status == 0 && outcome.output.contains("EXAMPLES") && outcome.output.contains("pframe \(command)"))
@@ -46,27 +48,31 @@ import Testing
         let script = try Programs.pframe("--generate-completion-script", shell)
         #expect(script.status == 0)
         for word in ["extract", "drop-duplicates", "evaluate"] { #expect(script.output.contains(word), "\(word)") }
-        guard FileManager.default.fileExists(atPath: SampleModels.sampler.path) else {
-            return print("skipped: built without libtorch")
-        }
-        // Options of the programs that pframe starts.
+    }
+
+    @Test(.requires(.libtorch), arguments: ["bash", "zsh", "fish"])
+    func completesOptionsOfTheProgramsThatItStarts(shell: String) throws {
+        let script = try Programs.pframe("--generate-completion-script", shell)
         for word in ["learning-rate", "loop", "guidance", "reconstruction"] {
             #expect(script.output.contains(word), "\(word)")
         }
     }
 
+    @Test(arguments: [(["trai"], ["train"]), (["build", "--clips-per"], ["--clips-per-video"])])
+    func bashCompletes(_ words: [String], _ expected: [String]) throws { try expectCompletion(words, expected) }
+
     @Test(
+        .requires(.libtorch),
         arguments: [
-            (["trai"], ["train"]), (["build", "--clips-per"], ["--clips-per-video"]),
             (["train", "ed-vdm", "latents", "--learn"], ["--learning-rate"]),
             (["train", "ed-vdm", "latents", "--text", "vo"], ["vocabulary"]),
             (["sample", "run", "--guid"], ["--guidance"]),
         ])
-    func bashCompletes(_ words: [String], _ expected: [String]) throws {
-        let isOfModels = ["train", "sample"].contains(words[0])
-        guard !isOfModels || FileManager.default.fileExists(atPath: SampleModels.sampler.path) else {
-            return print("skipped: built without libtorch")
-        }
+    func bashCompletesForModels(_ words: [String], _ expected: [String]) throws {
+        try expectCompletion(words, expected)
+    }
+
+    private func expectCompletion(_ words: [String], _ expected: [String]) throws {
         let scratch = try Scratch()
         let script = try Programs.pframe("--generate-completion-script=bash")
         try Data(script.output.utf8).write(to: URL(filePath: scratch.path("script")))

@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `make demo QUICK=1`: killed and started again, to the page at its end, as a browser plays it.
-@Suite struct DemoTests {
+@Suite(.requires(.libtorch)) struct DemoTests {
     private struct View: Decodable {
         struct Played: Decodable {
             let source: String
@@ -47,31 +48,35 @@ import Testing
         process.waitUntilExit()
     }
 
-    @Test func goesOnWhereItWasKilledAndShowsWhatItMade() throws {
-        guard FileManager.default.fileExists(atPath: SampleModels.sampler.path) else {
-            return print("skipped: built without libtorch")
-        }
+    /// A demonstration that was killed as the autoencoder began and then went on, and what it said then; made once.
+    private static let resumed = Result {
         let scratch = try Scratch()
         let arguments = ["--quick", "--output", scratch.path("demo")]
-        // Killed as the autoencoder begins.
-        try Self.killed(after: "report", in: scratch.path("demo"), arguments)
-        let whole = try Self.demo(arguments)
+        try killed(after: "report", in: scratch.path("demo"), arguments)
+        let whole = try demo(arguments)
         try #require(whole.status == 0, "\(whole.errors)")
+        return (scratch: scratch, whole: whole)
+    }
+
+    @Test func goesOnWhereItWasKilled() throws {
+        let (scratch, whole) = try Self.resumed.get()
         let lines = whole.errors.split(separator: "\n").filter { $0.hasPrefix("[") }
         #expect(lines.count == 12 && lines[..<6].allSatisfy { $0.hasSuffix("there already") }, "\(whole.errors)")
         #expect(lines[6...].allSatisfy { $0.hasSuffix("left in all)") }, "\(whole.errors)")
-        let again = try Self.demo(arguments)
+        let again = try Self.demo(["--quick", "--output", scratch.path("demo")])
         let kept = again.errors.split(separator: "\n")
         #expect(again.status == 0 && kept.count == 12 && kept.allSatisfy { $0.hasSuffix("there already") })
-        try see(scratch)
     }
 
-    private func see(_ scratch: Scratch) throws {
-        guard let chromium = ReportTests.chromium else { return }
+    @Test(.requires(.chromium)) func pagePlaysWhatItMade() throws {
+        let (scratch, _) = try Self.resumed.get()
         let outcome = try Programs.run(
             "/usr/bin/env",
-            ["python3", Peers.folder.appending(path: "open_demo.py").path, chromium, scratch.path("demo/index.html")]
-                + [Programs.root.appending(path: ".build/demo-screenshots").path, "1280", "390"], limit: 180)
+            ["python3", Peers.folder.appending(path: "open_demo.py").path, try #require(Peers.chromium)]
+                + [
+                    scratch.path("demo/index.html"), Programs.root.appending(path: ".build/demo-screenshots").path,
+                    "1280", "390",
+                ], limit: 180)
         try #require(outcome.status == 0, "\(outcome.errors)")
         let views = try outcome.output.split(separator: "\n").map { line in
             try JSONDecoder().decode(View.self, from: Data(line.utf8))
@@ -95,9 +100,6 @@ import Testing
 
     /// One's own videos, one of them no video, in a folder with a name that shells would trip over; and changed.
     @Test func takesOnesOwnVideos() throws {
-        guard FileManager.default.fileExists(atPath: SampleModels.sampler.path) else {
-            return print("skipped: built without libtorch")
-        }
         let scratch = try Scratch()
         let mine = scratch.path("it's mine")
         try Programs.pframe("synth", "--output", mine + "/a b", "--videos", "24", "--size", "96", "--seconds", "2")
@@ -116,9 +118,6 @@ import Testing
     }
 
     @Test func saysWhatCannotBe() throws {
-        guard FileManager.default.fileExists(atPath: SampleModels.sampler.path) else {
-            return print("skipped: built without libtorch")
-        }
         let scratch = try Scratch()
         for name in ["empty", "other"] {
             try FileManager.default.createDirectory(atPath: scratch.path(name), withIntermediateDirectories: true)

@@ -1,16 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `pframe-sample evaluate` and `score` on tiny runs, trained for two steps.
-@Suite struct EvaluateTests {
-    private static func program(_ name: String) -> String? {
-        let path = Programs.pframe.deletingLastPathComponent().appending(path: name).path
-        guard FileManager.default.isExecutableFile(atPath: path) else {
-            print("skipped: \(name) is not built")
-            return nil
-        }
-        return path
-    }
+@Suite(.requires(.libtorch)) struct EvaluateTests {
+    private static let train = Programs.pframe.deletingLastPathComponent().appending(path: "pframe-train").path
+    private static let sample = SampleModels.sampler.path
 
     private static func run(_ program: String, _ arguments: [String]) throws -> Outcome {
         let outcome = try Programs.run(program, arguments)
@@ -25,7 +20,7 @@ import Testing
     private static let network = Programs.fixture("train/script/network.pt")
 
     @Test func evaluatesWhatWasTrained() throws {
-        guard let train = Self.program("pframe-train"), let sample = Self.program("pframe-sample") else { return }
+        let (train, sample) = (Self.train, Self.sample)
         let scratch = try Scratch()
         let (videos, clips, vae) = (scratch.path("videos"), scratch.path("clips"), scratch.path("vae"))
         let (latents, model) = (scratch.path("latents"), scratch.path("run"))
@@ -77,7 +72,6 @@ import Testing
     }
 
     @Test func refusesWhatBelongsNotTogether() throws {
-        guard let sample = Self.program("pframe-sample") else { return }
         for (arguments, message) in [
             (["evaluate", "run"], "give a run and a data set"),
             (["evaluate", "a", "b", "--clip", "c"], "belong together"),
@@ -86,10 +80,10 @@ import Testing
             (["evaluate", "a", "b", "--clips", "1"], "--clips takes 2"),
             (["score", "set", "--clip", "m"], "clip-vocabulary"),
         ] {
-            let outcome = try Programs.run(sample, arguments)
+            let outcome = try Programs.run(Self.sample, arguments)
             #expect(outcome.status == 2 && outcome.errors.contains(message), "\(arguments): \(outcome.errors)")
         }
-        let missing = try Programs.run(sample, ["evaluate", "/nowhere/run", "/nowhere/set"])
+        let missing = try Programs.run(Self.sample, ["evaluate", "/nowhere/run", "/nowhere/set"])
         #expect(missing.status == 1 && missing.errors.contains("/nowhere/run"), "\(missing.errors)")
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The scripts in Examples: what several processes build is what one builds.
@@ -31,16 +32,13 @@ import Testing
     }
 
     /// One of the videos is none: the rank that meets it must not end the others.
-    @Test func mpiBuildsTheSameBytes() throws {
-        guard FileManager.default.isExecutableFile(atPath: "/usr/bin/mpirun") else {
-            return print("skipped: no mpirun here")
-        }
+    @Test(.requires(.mpirun)) func mpiBuildsTheSameBytes() throws {
         let scratch = try Scratch()
         let expected = try Self.prepare(scratch)
         #expect(expected.count == 5 * 2 + 3 && expected["rejects.jsonl"]?.isEmpty == false, "\(expected.keys.sorted())")
         let variables = [
             "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
-            "MPIRUN=/usr/bin/mpirun --bind-to none --oversubscribe",
+            "MPIRUN=mpirun --bind-to none --oversubscribe",
         ]
         let arguments = ["2", scratch.path("parts")] + Self.inputs(scratch)
         let built = try Self.run("build-mpi.sh", arguments, variables)

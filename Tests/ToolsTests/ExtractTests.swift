@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `motion.npy`, `frames.csv` and the dense field, against PyAV's vectors and the files' own facts.
@@ -40,20 +41,20 @@ import Testing
         #expect(wrong.errors.contains("0 (h264 64x64), 2 (h264 128x96)"), "lists the streams: \(wrong.errors)")
     }
 
+    private static let realClips = [
+        ("mvx_vid_h264.mp4", 1_289_478), ("mma_demo.mp4", 156_829), ("tc_nasa_13013.mp4", 121_709),
+        ("mvx_vid_mpeg4_part2.mp4", 1_063_152), ("decord_corrupted.mp4", 285_440),
+    ]
+
     /// FNV-1a of the eleven columns as little-endian bytes: PyAV's rows of the real clips, too large to keep.
-    @Test(
-        arguments: [
-            ("mvx_vid_h264.mp4", 1_289_478), ("mma_demo.mp4", 156_829), ("tc_nasa_13013.mp4", 121_709),
-            ("mvx_vid_mpeg4_part2.mp4", 1_063_152), ("decord_corrupted.mp4", 285_440),
-        ])
+    @Test(.requires(.realClips(realClips.map(\.0))), arguments: realClips)
     func vectorsEqualPyAVOnRealClips(_ name: String, _ count: Int) throws {
-        guard let clip = Programs.realClip(name) else { return }
         let table = try String(contentsOf: Programs.fixtures.appending(path: "real-clips.csv"), encoding: .utf8)
         let line = try #require(table.split(separator: "\n").first { $0.hasPrefix(name + ",") })
         let scratch = try Scratch()
         for options in [[], ["--references"]] {
             _ = try Programs.run(
-                Programs.pframe.path, ["extract", clip, "--force", "--output", scratch.path("x")] + options)
+                Programs.pframe.path, ["extract", realClip(name), "--force", "--output", scratch.path("x")] + options)
             let rows = try withoutReference(scratch.data("x/\(stem(name))/motion.npy"))
             #expect(rows.count == count * 11)
             let hash = rows.withUnsafeBytes {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `pframe index` against Python's sqlite3, tarfile and hashlib, and the packages whose files it writes.
@@ -51,7 +52,8 @@ import Testing
         #expect(try scratch.data("parts/dataset.json") == text)
     }
 
-    @Test func takesInShardsMadeElsewhere() throws {
+    @Test(.requires(.loaders)) func takesInShardsMadeElsewhere() throws {
+        let python = try #require(Peers.loaders)
         let scratch = try Scratch()
         let folder = try ClipSets.make(scratch, "foreign", "--foreign", "--shards", "4", "--samples", "40")
         let outcome = try Programs.pframe("index", folder, "--export", "dali", "--export", "energon")
@@ -60,9 +62,7 @@ import Testing
         _ = try ClipSets.expect("index_check.py", folder)
         let checked = try Programs.pframe("check", folder)
         #expect(checked.status == 0, "\(checked.output)")
-        if let python = ClipSets.python {
-            _ = try ClipSets.expect("foreign_check.py", folder, "--energon", python: python)
-        }
+        _ = try ClipSets.expect("foreign_check.py", folder, "--energon", python: python)
         let rows = try scratch.data("foreign/part.2.jsonl")
         #expect(try Programs.pframe("index", folder, "--jobs", "1").status == 0)
         #expect(try scratch.data("foreign/part.2.jsonl") == rows)
@@ -83,8 +83,8 @@ import Testing
         #expect(try scratch.names(in: "set") == names)
     }
 
-    @Test func otherLoadersReadTheirFiles() throws {
-        guard let python = ClipSets.python else { return }
+    @Test(.requires(.loaders)) func otherLoadersReadTheirFiles() throws {
+        let python = try #require(Peers.loaders)
         let scratch = try Scratch()
         let folder = try ClipSets.make(scratch, "set")
         let outcome = try Programs.pframe(

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `pframe train`, `encode`, `sample` and `evaluate`: programs beside `pframe`, started by it.
@@ -10,13 +11,11 @@ import Testing
         #expect(help[models.upperBound...].contains("  \(command) "), "\(help)")
     }
 
-    @Test(arguments: [("train", "pframe-train"), ("encode", "pframe-train"), ("sample", "pframe-sample")])
+    @Test(
+        .requires(.libtorch),
+        arguments: [("train", "pframe-train"), ("encode", "pframe-train"), ("sample", "pframe-sample")])
     func areThoseOfTheirProgram(_ command: String, _ program: String) throws {
         let path = Programs.pframe.deletingLastPathComponent().appending(path: program).path
-        guard FileManager.default.fileExists(atPath: path) else {
-            print("skipped: built without libtorch, there is no \(program)")
-            return
-        }
         let own = try Programs.run(path, [command, "--help"])
         #expect(own.status == 0 && own.output.contains("USAGE: pframe \(command)"), "\(own.output)")
         #expect(try Programs.pframe(command, "--help").output == own.output)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `pframe motion`: content values against the numpy definition (which agrees with scenedetect itself), vectors against
@@ -50,13 +51,26 @@ import Testing
 
     @Test func thereAreExpectedValues() {
         #expect(Self.expected.count == 40 && Set(Self.expected.map(\.rule)) == ["0.6", "0.7"])
+        #expect(Self.fixtures.count == 28 && Self.realClips.count == 12)
     }
 
-    @Test(arguments: expected)
-    func valuesEqualTheDefinition(_ expected: Expected) throws {
-        let fixture = Programs.fixture(expected.clip)
-        let path = FileManager.default.fileExists(atPath: fixture) ? fixture : Programs.realClip(expected.clip)
-        guard let path else { return }
+    private static let fixtures = expected.filter { isFixture($0) }
+    private static let realClips = expected.filter { !isFixture($0) }
+
+    private static func isFixture(_ expected: Expected) -> Bool {
+        FileManager.default.fileExists(atPath: Programs.fixture(expected.clip))
+    }
+
+    @Test(arguments: fixtures) func valuesEqualTheDefinition(_ expected: Expected) throws {
+        try compare(expected, at: Programs.fixture(expected.clip))
+    }
+
+    @Test(.requires(.realClips(realClips.map(\.clip))), arguments: realClips)
+    func valuesOfRealClipsEqualTheDefinition(_ expected: Expected) throws {
+        try compare(expected, at: realClip(expected.clip))
+    }
+
+    private func compare(_ expected: Expected, at path: String) throws {
         let outcome = try Programs.pframe("motion", path, "--per-frame", "--rule", expected.rule)
         #expect(outcome.status == (expected.clip == "decord_corrupted.mp4" ? 1 : 0), "\(outcome.errors)")
         try compare(outcome.output, expected)
@@ -64,6 +78,7 @@ import Testing
 
     /// Formats, tags, rotations and sizes that no fixture has, made here and defined by the numpy implementation.
     @Test(
+        .requires(.pyAV),
         arguments: [
             ("422", "mp4", "-vf crop=298:150 -pix_fmt yuv422p -c:v libx264"),
             ("444-odd", "mkv", "-vf crop=515:131:exact=1,format=yuv444p -c:v ffv1"),
@@ -83,7 +98,7 @@ import Testing
         try compareWithPeer(clip)
     }
 
-    @Test(arguments: ["90", "180", "270"])
+    @Test(.requires(.pyAV), arguments: ["90", "180", "270"])
     func turnedPicturesEqualTheDefinition(_ degrees: String) throws {
         let scratch = try Scratch()
         let (upright, turned) = (scratch.path("upright.mp4"), scratch.path("turned-\(degrees).mp4"))
@@ -101,7 +116,7 @@ import Testing
     }
 
     private func compareWithPeer(_ clip: String) throws {
-        guard let python = Peers.python else { return }
+        let python = try #require(Peers.pyAV)
         let judged = try Programs.run(
             python, [Peers.folder.path + "/content_value.py", clip, "--rule", "0.6", "--rule", "0.7", "--rule", "none"])
         let expected = Expected.table(judged.output)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The commands on the README and the pages of docs: those of ```sh blocks run from top to bottom of a page, and what
@@ -112,10 +113,7 @@ import Testing
         return command + (kind.flatMap { shorter[$0] } ?? "")
     }
 
-    @Test(arguments: pages) func commandsWork(page: String) throws {
-        guard FileManager.default.fileExists(atPath: SampleModels.sampler.path) else {
-            return print("skipped: built without libtorch")
-        }
+    @Test(.requires(.libtorch), arguments: pages) func commandsWork(page: String) throws {
         let text = try String(contentsOf: Programs.root.appending(path: page), encoding: .utf8)
         let blocks = Self.blocks(text)
         for block in blocks where block.lines.contains(where: { $0.hasPrefix("pframe ") || $0.hasPrefix("$ pframe ") })
@@ -155,10 +153,7 @@ import Testing
     }
 
     /// Every Swift block of the pages is a program; those of the manifest have a test of their own.
-    @Test func swiftBlocksCompile() throws {
-        guard FileManager.default.fileExists(atPath: SampleModels.sampler.path) else {
-            return print("skipped: built without libtorch")
-        }
+    @Test(.requires(.libtorch)) func swiftBlocksCompile() throws {
         var blocks: [(page: String, text: String)] = []
         for page in Self.pages {
             let text = try String(contentsOf: Programs.root.appending(path: page), encoding: .utf8)

@@ -1,22 +1,30 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Closure alone proves nothing: zero vectors close too. Here the motion must be worth something.
 @Suite(.serialized) struct PredictionQualityTests {
     /// Residual energy of inter blocks within 1.15 of an independent numpy H.264 prediction.
     @Test(
-        arguments: [
-            ("bframes-4refs.mp4", false), ("one-reference.mp4", false), ("cropped.mp4", false),
-            ("open-gop.h264", false),
-            ("mma_demo.mp4", true), ("tc_nasa_13013.mp4", true), ("mvx_vid_h264.mp4", true),
-            ("decord_corrupted.mp4", true),
-        ])
-    func residualEnergyIsThatOfAnIndependentPrediction(_ name: String, _ isReal: Bool) throws {
-        guard let clip = isReal ? Programs.realClip(name) : Programs.fixture(name), let python = Peers.python else {
-            return
-        }
+        .requires(.pyAV), arguments: ["bframes-4refs.mp4", "one-reference.mp4", "cropped.mp4", "open-gop.h264"])
+    func residualEnergyIsThatOfAnIndependentPrediction(_ name: String) throws {
+        try expectNearIndependentPrediction(Programs.fixture(name))
+    }
+
+    private static let realClips = [
+        "mma_demo.mp4", "tc_nasa_13013.mp4", "mvx_vid_h264.mp4", "decord_corrupted.mp4",
+    ]
+
+    @Test(.requires(.pyAV), .requires(.realClips(realClips)), arguments: realClips)
+    func residualEnergyOfRealClipsIsThatOfAnIndependentPrediction(_ name: String) throws {
+        try expectNearIndependentPrediction(realClip(name))
+    }
+
+    private func expectNearIndependentPrediction(_ clip: String) throws {
+        let python = try #require(Peers.pyAV)
         let scratch = try Scratch()
         try Programs.pframe("extract", clip, "--residual", "npy", "--frames", "60", "--output", scratch.path("x"))
+        let name = (clip as NSString).lastPathComponent
         let stem = (name as NSString).deletingPathExtension
         let judged = try Programs.run(
             python, [Peers.folder.path + "/h264_prediction.py", clip, scratch.path("x/\(stem)"), "--frames", "50"])
@@ -24,9 +32,11 @@ import Testing
         print("residual energy of \(name): \(judged.output)", terminator: "")
     }
 
-    @Test(arguments: ["mma_demo.mp4", "mvx_vid_h264.mp4"], ["search", "h264"])
+    @Test(
+        .requires(.pyAV), .requires(.realClips("mma_demo.mp4", "mvx_vid_h264.mp4")),
+        arguments: ["mma_demo.mp4", "mvx_vid_h264.mp4"], ["search", "h264"])
     func estimatedMotionIsNearFullSearch(_ name: String, _ source: String) throws {
-        guard let clip = Programs.realClip(name), let python = Peers.python else { return }
+        let (clip, python) = (realClip(name), try #require(Peers.pyAV))
         let scratch = try Scratch()
         try Programs.pframe("extract", clip, "--motion-source", source, "--output", scratch.path("x"))
         let stem = (name as NSString).deletingPathExtension

@@ -17,22 +17,10 @@ enum Programs {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
     static let fixtures = root.appending(path: "fixtures")
-    /// Real clips, beside the repository; absent on other machines.
-    static let realClips = root.deletingLastPathComponent().appending(path: "shared/clips")
     static let pframe = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         .appending(path: "pframe")
 
     static func fixture(_ name: String) -> String { fixtures.appending(path: name).path }
-
-    /// Whether a real clip is there, for tests that need it; those say so and pass over it.
-    static func realClip(_ name: String) -> String? {
-        let path = realClips.appending(path: name).path
-        guard FileManager.default.fileExists(atPath: path) else {
-            print("skipped: no real clip \(name) beside the repository")
-            return nil
-        }
-        return path
-    }
 
     /// Runs pframe; other arguments than strings do not occur.
     @discardableResult

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `pframe report`: the page as a browser shows it, and as Python's parser reads it.
@@ -111,15 +112,8 @@ import Testing
         let complaints: [String]
     }
 
-    static let chromium: String? = {
-        let names = ["chromium", "chromium-browser", "google-chrome"]
-        let found = names.first { (try? Programs.run("/usr/bin/env", [$0, "--version"]).status) == 0 }
-        if found == nil { print("skipped: no chromium to open the page with") }
-        return found
-    }()
-
-    private func open(_ page: String, _ views: [String]) throws -> [View]? {
-        guard let chromium = Self.chromium else { return nil }
+    private func open(_ page: String, _ views: [String]) throws -> [View] {
+        let chromium = try #require(Peers.chromium)
         let outcome = try Programs.run(
             "/usr/bin/env",
             ["python3", Peers.folder.appending(path: "open_page.py").path, chromium, page]
@@ -129,7 +123,7 @@ import Testing
         return try outcome.output.split(separator: "\n").map { try decoder.decode(View.self, from: Data($0.utf8)) }
     }
 
-    @Test func pageIsSoundInTheBrowser() throws {
+    @Test(.requires(.chromium)) func pageIsSoundInTheBrowser() throws {
         let made = try Self.set.get()
         let page = made.scratch.path("report.html")
         let outcome = try Programs.pframe("report", made.folder, "--output", page, "--examples", "20", "--json")
@@ -141,7 +135,7 @@ import Testing
         #expect(summary["bytes"] as? Int == text.utf8.count)
 
         let names = ["1280", "390", "1280-dark", "390-dark", "320", "760-print"]
-        guard let views = try open(page, names) else { return }
+        let views = try open(page, names)
         #expect(views.map(\.view) == names)
         for view in views {
             let width = Int(view.view.prefix { $0.isNumber }) ?? 0
@@ -165,11 +159,11 @@ import Testing
         #expect(Set(views.filter { $0.view.hasSuffix("dark") }.map(\.paper)).isDisjoint(with: [views[0].paper]))
     }
 
-    @Test func chartsTellWhatTheIndexHolds() throws {
+    @Test(.requires(.chromium)) func chartsTellWhatTheIndexHolds() throws {
         let made = try Self.set.get()
         let page = made.scratch.path("charts.html")
         try Programs.pframe("report", made.folder, "--output", page, "--examples", "0")
-        guard let view = try open(page, ["1280"])?.first else { return }
+        let view = try #require(try open(page, ["1280"]).first)
         #expect(view.sheet == 0 && !view.sections.contains("clips"))
         let columns = try made.query("SELECT name FROM columns WHERE kind = 'score'").split(separator: "\n")
         #expect(columns.count == 7)
@@ -198,7 +192,7 @@ import Testing
         #expect(try made.scratch.text("first.html").contains("<h1 dir=\"auto\">A &lt; B</h1>"))
     }
 
-    @Test func damagedSampleIsNamedAndTheRestIsShown() throws {
+    @Test(.requires(.chromium)) func damagedSampleIsNamedAndTheRestIsShown() throws {
         let made = try Self.set.get()
         let scratch = try Scratch()
         let folder = scratch.path("damaged")
@@ -216,7 +210,7 @@ import Testing
         let outcome = try Programs.pframe("report", folder, "--output", scratch.path("damaged.html"))
         #expect(outcome.status == 1 && outcome.errorLines.count == 1, "\(outcome.errors)")
         #expect(outcome.errors.contains("clips-000000.tar: at byte") && outcome.errors.contains("is damaged"))
-        guard let view = try open(scratch.path("damaged.html"), ["1280"])?.first else { return }
+        let view = try #require(try open(scratch.path("damaged.html"), ["1280"]).first)
         #expect(view.problems.count == 1 && view.problems[0].contains("is damaged") && view.broken == 0)
         #expect(view.scoreCharts == 7 && view.images > 20)
     }

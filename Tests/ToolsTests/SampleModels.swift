@@ -20,14 +20,8 @@ struct SampleModels {
 
     private static let made = Result { try SampleModels(folder: Programs.root.appending(path: ".build/sample-models")) }
 
-    /// The models; nil, said, where the programs that train were left out.
-    static func ready() throws -> SampleModels? {
-        guard FileManager.default.fileExists(atPath: sampler.path) else {
-            print("skipped: built without libtorch, there is no pframe-sample")
-            return nil
-        }
-        return try made.get()
-    }
+    /// The models.
+    static func ready() throws -> SampleModels { try made.get() }
 
     private init(folder: URL) throws {
         let files = FileManager.default

@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `pframe sample`, and `pframe reconstruct` of what it made.
-@Suite struct SampleTests {
+@Suite(.requires(.libtorch)) struct SampleTests {
     private static let few = ["--steps", "3", "--threads", "1"]
     private static let frames = 8
 
@@ -15,7 +16,7 @@ import Testing
     }
 
     @Test func writesClipsWithMotionAndResidual() throws {
-        guard let models = try SampleModels.ready() else { return }
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let image = try SampleModels.image(scratch)
         let outcome = try sample(
@@ -77,7 +78,7 @@ import Testing
 
     @Test(arguments: [["--sampler", "dpm-solver++"], ["--sampler", "ddim", "--eta", "0.5"], ["--sampler", "ddpm"]])
     func theSeedAloneDecides(_ options: [String]) throws {
-        guard let models = try SampleModels.ready() else { return }
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let image = try SampleModels.image(scratch)
         func make(_ folder: String, _ more: String...) throws {
@@ -102,7 +103,7 @@ import Testing
     }
 
     @Test func reconstructGivesTheSameVideo() throws {
-        guard let models = try SampleModels.ready() else { return }
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let made = try sample(
             models.edVDM, scratch.path("out"),
@@ -131,7 +132,7 @@ import Testing
     }
 
     @Test func reconstructRefusesWhatDoesNotFit() throws {
-        guard let models = try SampleModels.ready() else { return }
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let image = try SampleModels.image(scratch)
         let made = try sample(models.edVDM, scratch.path("out"), ["--image", image, "--prompt", "a circle"])
@@ -168,7 +169,7 @@ import Testing
     }
 
     @Test func goesOnWhereItWas() throws {
-        guard let models = try SampleModels.ready() else { return }
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let image = try SampleModels.image(scratch)
         let options = ["--image", image, "--prompt", "a circle", "--count", "3", "--batch", "1"]
@@ -198,7 +199,7 @@ import Testing
     }
 
     @Test func leavesNothingHalfWrittenWhenStopped() throws {
-        guard let models = try SampleModels.ready() else { return }
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let image = try SampleModels.image(scratch)
         let options = ["--image", image, "--prompt", "a circle", "--count", "24", "--batch", "1"] + Self.few
@@ -232,7 +233,7 @@ import Testing
     }
 
     @Test func takesFirstFramesOfADataset() throws {
-        guard let models = try SampleModels.ready() else { return }
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let outcome = try sample(models.vdm, scratch.path("out"), ["--dataset", models.clips, "--first", "3"])
         #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
@@ -258,7 +259,7 @@ import Testing
     }
 
     @Test func saysWhatIsWrongWithTheRequest() throws {
-        guard let models = try SampleModels.ready() else { return }
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let image = try SampleModels.image(scratch)
         let large = try SampleModels.image(scratch, "large.png", size: 96)
@@ -294,7 +295,7 @@ import Testing
     }
 
     @Test func saysWhatIsWrongWithTheRun() throws {
-        guard let models = try SampleModels.ready() else { return }
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let image = try SampleModels.image(scratch)
         let files = FileManager.default

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `pframe score` against numpy, and against sums in plain Swift where there is none.
@@ -11,12 +12,13 @@ import Testing
     }
 
     @Test(
+        .requires(.loaders),
         arguments: [
             ["--type", "float16", "--missing", "7"], ["--type", "float32", "--frames", "3"],
             ["--type", "float64", "--frames", "1"],
         ])
     func equalsNumpy(_ options: [String]) throws {
-        guard let python = ClipSets.python else { return }
+        let python = try #require(Peers.loaders)
         let scratch = try Scratch()
         let folder = try ClipSets.indexed(scratch, "set")
         let made = try ClipSets.run("embeddings.py", ["make", folder, scratch.url.path] + options, python: python)

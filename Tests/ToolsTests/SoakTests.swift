@@ -2,12 +2,17 @@ import Foundation
 import Glibc
 import Testing
 
+/// Whether tests may take as long as `make soak` lets them.
+enum Soak {
+    static let isOn = ProcessInfo.processInfo.environment["PFRAME_SOAK"] != nil
+}
+
 /// Processes killed without warning: what is there afterwards is nothing or everything, and running again completes it.
 ///
 /// Three kills in every test run; `make soak` does thirty.
 @Suite struct SoakTests {
     @Test func survivesKills() throws {
-        let kills = ProcessInfo.processInfo.environment["PFRAME_SOAK"] == nil ? 3 : 30
+        let kills = Soak.isOn ? 30 : 3
         let scratch = try Scratch()
         try Programs.ffmpeg(
             ["-v", "error", "-stream_loop", "60", "-i", Programs.fixture("bframes-4refs.mp4"), "-c", "copy"]

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `pframe reconstruct` and `pframe view` of clips that data sets and samples hold.
@@ -10,8 +11,8 @@ import Testing
         return try scratch.data("\(key).\(name)")
     }
 
-    @Test func rebuildsTheFramesOfADataSet() throws {
-        guard let models = try SampleModels.ready() else { return }
+    @Test(.requires(.libtorch)) func rebuildsTheFramesOfADataSet() throws {
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         for key in ["000000_0000000", "000000_0000003"] {
             let outcome = try Programs.pframe(
@@ -27,8 +28,8 @@ import Testing
         #expect(film.status == 0 && film.output.contains("8 frames of 64x64"), "\(film.errors)")
     }
 
-    @Test func saysWhichClipsThereAre() throws {
-        guard let models = try SampleModels.ready() else { return }
+    @Test(.requires(.libtorch)) func saysWhichClipsThereAre() throws {
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         for command in ["reconstruct", "view"] {
             let outcome = try Programs.pframe(command, models.clips + "/nine", "--output", scratch.path("x.mp4"))
@@ -104,8 +105,8 @@ import Testing
     }
 
     /// The first frame has no vectors: its panel is the picture, enlarged.
-    @Test func drawsTheClip() throws {
-        guard let models = try SampleModels.ready() else { return }
+    @Test(.requires(.libtorch)) func drawsTheClip() throws {
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let clip = models.clips + "/000000_0000000"
         #expect(try Programs.pframe("view", clip, "--output", scratch.path("0.png"), "--frame", "0").status == 0)

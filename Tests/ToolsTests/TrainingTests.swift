@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `pframe train`: what it takes, that kills, ranks and accumulation change nothing, and what it refuses.
-@Suite struct TrainingTests {
+@Suite(.requires(.libtorch)) struct TrainingTests {
     private static let program = Programs.pframe.deletingLastPathComponent().appending(path: "pframe-train")
 
     private static func latents(_ models: SampleModels) -> String {
@@ -27,7 +28,6 @@ import Testing
 
     @Test(arguments: [("ed-vdm", 78.0), ("d-vdm", 8611.0), ("vdm", 8814.0)])
     func planIsThePapers(_ model: String, _ expected: Double) throws {
-        guard try SampleModels.ready() != nil else { return }
         let outcome = try Programs.pframe("train", model, "--preset", "paper", "--plan", "--json")
         let plan = try #require(
             try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any], "\(outcome.errors)")
@@ -37,22 +37,28 @@ import Testing
         #expect(try #require(plan["memory_bytes"] as? Int) > 1_000_000_000)
     }
 
-    private static let isSoak = ProcessInfo.processInfo.environment["PFRAME_SOAK"] != nil
-    private static let mpirun = "/usr/bin/mpirun"
-    private static var hasMPI: Bool { FileManager.default.isExecutableFile(atPath: mpirun) }
-
     /// The command of a run on so many ranks.
     private static func command(ranks: Int, _ arguments: [String]) -> [String] {
         let launcher = [
-            "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", mpirun, "-n", "\(ranks)", "--bind-to",
+            "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "mpirun", "-n", "\(ranks)", "--bind-to",
             "none", "--oversubscribe",
         ]
         return (ranks > 1 ? launcher : []) + [program.path] + arguments
     }
 
     /// `make soak` kills more often, and a rank of two.
-    @Test(arguments: isSoak && hasMPI ? [1, 2] : [1]) func resumesAfterKills(ranks: Int) throws {
-        guard let models = try SampleModels.ready() else { return }
+    @Test func resumesAfterKills() throws {
+        try expectToResume(ranks: 1, after: Soak.isOn ? Array(stride(from: 1, to: 39, by: 2)) : [4, 12])
+    }
+
+    @Test(.enabled(if: Soak.isOn, "only `make soak`"), .requires(.mpirun))
+    func resumesAfterKillsOfARank() throws {
+        try expectToResume(ranks: 2, after: Array(stride(from: 1, to: 39, by: 2)))
+    }
+
+    /// Kills a run of 40 steps when it has made so many, and expects what a run makes that nobody kills.
+    private func expectToResume(ranks: Int, after moments: [Int]) throws {
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let (whole, killed) = (scratch.path("whole"), scratch.path("killed"))
         let (set, count) = (Self.latents(models), 40)
@@ -62,7 +68,7 @@ import Testing
         let outcome = try Programs.run("/usr/bin/env", command(whole), limit: 300)
         #expect(outcome.status == 0, "\(outcome.errors)")
         var interrupted = 0
-        for moment in Self.isSoak ? Array(stride(from: 1, to: count - 1, by: 2)) : [4, 12] {
+        for moment in moments {
             let process = Process()
             process.executableURL = URL(filePath: "/usr/bin/env")
             process.arguments = command(killed)
@@ -96,39 +102,33 @@ import Testing
         #expect(sums[0] == sums[1])
     }
 
-    @Test func ranksAndAccumulationAreOneLargerBatch() throws {
-        guard let models = try SampleModels.ready() else { return }
+    @Test func accumulationIsOneLargerBatch() throws {
+        try expectOneLargerBatch(ranks: 1, ["--batch", "1", "--accumulation", "2"])
+    }
+
+    @Test(.requires(.mpirun)) func ranksAreOneLargerBatch() throws {
+        try expectOneLargerBatch(ranks: 2, ["--batch", "1"])
+    }
+
+    /// Expects the losses of a run in batches of 2.
+    private func expectOneLargerBatch(ranks: Int, _ options: [String]) throws {
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
-        let set = Self.latents(models)
-        let one = try Programs.run(Self.program.path, Self.arguments(set, scratch.path("one"), steps: 20), limit: 300)
-        #expect(one.status == 0, "\(one.errors)")
-        let single = ["--batch", "1"]
-        let twice = try Programs.run(
-            Self.program.path,
-            Self.arguments(set, scratch.path("twice"), steps: 20, single + ["--accumulation", "2"]), limit: 300)
-        #expect(twice.status == 0, "\(twice.errors)")
-        var others = ["twice"]
-        if Self.hasMPI {
-            let ranks = try Programs.run(
-                "/usr/bin/env",
-                Self.command(ranks: 2, Self.arguments(set, scratch.path("ranks"), steps: 20, single)), limit: 300)
-            #expect(ranks.status == 0, "\(ranks.errors)")
-            others.append("ranks")
-        } else {
-            print("skipped: no mpirun here")
+        var losses: [[Double]] = []
+        for (name, ranks, options) in [("whole", 1, []), ("parts", ranks, options)] {
+            let arguments = Self.arguments(Self.latents(models), scratch.path(name), steps: 20, options)
+            let outcome = try Programs.run("/usr/bin/env", Self.command(ranks: ranks, arguments), limit: 300)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            losses.append(try steps(scratch.path(name)).map { $0[1] })
         }
-        let expected = try steps(scratch.path("one"))
-        for other in others {
-            let found = try steps(scratch.path(other))
-            #expect(found.count == 20)
-            for (left, right) in zip(expected, found) {
-                #expect(abs(left[1] - right[1]) <= 1e-5 * max(1, left[1]), "\(other): \(left) and \(right)")
-            }
+        #expect(losses.allSatisfy { $0.count == 20 })
+        for (one, other) in zip(losses[0], losses[1]) {
+            #expect(abs(one - other) <= 1e-5 * max(1, one), "\(losses)")
         }
     }
 
     @Test func refusesWhatDoesNotFit() throws {
-        guard let models = try SampleModels.ready() else { return }
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let set = Self.latents(models)
         // Merges that are not the model's.
@@ -163,9 +163,6 @@ import Testing
             (["vae", "--text", "none"], "--text is for diffusion"), (["vdm", "--motion-share", "0.5"], "for ed-vdm"),
         ])
     func refusesOptionsBeforeItBegins(_ options: [String], _ words: String) throws {
-        guard FileManager.default.fileExists(atPath: Self.program.path) else {
-            return print("skipped: built without libtorch")
-        }
         let scratch = try Scratch()
         let outcome = try Programs.run(
             Self.program.path, ["train", options[0], "set", "--output", scratch.path("run")] + options.dropFirst())
@@ -175,7 +172,7 @@ import Testing
 
     /// A run that another version began goes on.
     @Test func goesOnWithAnotherVersion() throws {
-        guard let models = try SampleModels.ready() else { return }
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let run = scratch.path("run")
         let first = try Programs.run(

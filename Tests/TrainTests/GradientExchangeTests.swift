@@ -1,12 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Several processes under `mpirun` train what one trains alone; a rank that fails ends all of them.
 @Suite(.serialized) struct GradientExchangeTests {
     private static let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         .appending(path: "ExchangeProgram").path
-    private static let mpirun = "/usr/bin/mpirun"
-    private static let hasMPI = FileManager.default.isExecutableFile(atPath: mpirun)
 
     private struct Answer: Decodable {
         let losses, squares: [Double]
@@ -25,9 +24,9 @@ import Testing
     /// Runs the program, alone or as so many ranks, with the tests' variables less those of a launcher.
     private static func run(_ ranks: Int, _ arguments: [String], variables: [String: String] = [:]) throws -> Outcome {
         let process = Process()
-        let launcher = ["--bind-to", "none", "--oversubscribe", "-n", "\(ranks)", program]
-        process.executableURL = URL(filePath: ranks == 1 ? program : mpirun)
-        process.arguments = (ranks == 1 ? [] : launcher) + arguments
+        let launcher = ["mpirun", "--bind-to", "none", "--oversubscribe", "-n", "\(ranks)"]
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = (ranks == 1 ? [] : launcher) + [program] + arguments
         let inherited = ProcessInfo.processInfo.environment.filter { name, _ in
             !["OMPI_", "PMI", "SLURM_", "RANK", "WORLD_SIZE"].contains { name.hasPrefix($0) }
         }
@@ -56,12 +55,13 @@ import Testing
         left.count == right.count && zip(left, right).allSatisfy { abs($0 - $1) <= tolerance * max(abs($0), abs($1)) }
     }
 
-    @Test(arguments: [
-        (2, []), (3, []), (2, ["--uneven"]), (3, ["--uneven"]), (2, ["--accumulate"]),
-        (3, ["--uneven", "--accumulate", "--bucket", "600"]), (2, ["--bucket", "10000000"]),
-    ])
+    @Test(
+        .requires(.mpirun),
+        arguments: [
+            (2, []), (3, []), (2, ["--uneven"]), (3, ["--uneven"]), (2, ["--accumulate"]),
+            (3, ["--uneven", "--accumulate", "--bucket", "600"]), (2, ["--bucket", "10000000"]),
+        ])
     func ranksTrainWhatOneDoes(ranks: Int, options: [String]) throws {
-        guard Self.hasMPI else { return print("skipped: no mpirun here") }
         let alone = try Self.run(1, ["--batch", "\(4 * ranks)"] + options.filter { $0 != "--accumulate" })
         let together = try Self.run(ranks, ["--batch", "4"] + options)
         #expect(alone.status == 0 && together.status == 0, "\(alone.errors)\(together.errors)")
@@ -74,8 +74,7 @@ import Testing
     }
 
     /// Each rank rounds its own gradients to bfloat16, so the sums differ by its 8 bits.
-    @Test func bfloat16Gradients() throws {
-        guard Self.hasMPI else { return print("skipped: no mpirun here") }
+    @Test(.requires(.mpirun)) func bfloat16Gradients() throws {
         let one = try Self.run(1, ["--batch", "8", "--bfloat16"]).answer()
         let two = try Self.run(2, ["--batch", "4", "--bfloat16"]).answer()
         #expect(Self.isNear(one.losses, two.losses, 0.01), "\(one.losses) \(two.losses)")
@@ -93,20 +92,20 @@ import Testing
     }
 
     /// What ends the others, what they print, and how soon.
-    @Test(arguments: [
-        (["--fault", "kill"], "process rank 1", 60.0),
-        (["--fault", "error"], "rank 1 of 3: the disk is full", 60),
-        (["--fault", "hang", "--patience", "15"], "rank 1 of 3 gave no answer for 15 s at step 5", 60),
-    ])
+    @Test(
+        .requires(.mpirun),
+        arguments: [
+            (["--fault", "kill"], "process rank 1", 60.0),
+            (["--fault", "error"], "rank 1 of 3: the disk is full", 60),
+            (["--fault", "hang", "--patience", "15"], "rank 1 of 3 gave no answer for 15 s at step 5", 60),
+        ])
     func aRankThatFailsEndsAll(options: [String], message: String, seconds: Double) throws {
-        guard Self.hasMPI else { return print("skipped: no mpirun here") }
         let outcome = try Self.run(3, options)
         #expect(outcome.status != 0 && outcome.output.isEmpty && outcome.seconds < seconds, "\(outcome.seconds)")
         #expect(outcome.errors.contains(message), "\(outcome.errors)")
     }
 
-    @Test func allStopAtTheSameStep() throws {
-        guard Self.hasMPI else { return print("skipped: no mpirun here") }
+    @Test(.requires(.mpirun)) func allStopAtTheSameStep() throws {
         let outcome = try Self.run(3, ["--fault", "stop"])
         #expect(outcome.status == 0, "\(outcome.errors)")
         let answer = try outcome.answer()
