@@ -39,36 +39,40 @@ struct ContentMeterTests {
         }
     }
 
+    #if arch(x86_64)
+        private static let isX86 = true
+    #else
+        private static let isX86 = false
+    #endif
+
     @Test(
         "4:2:0 is converted as libswscale does it, whole rows and single pixels",
+        .enabled(if: isX86, "elsewhere than on x86, where OpenCV's figures come from, libswscale has other arithmetic"),
         arguments: [PixelFormat.yuv420p, .yuv420pFullRange])
     func conversion(format: PixelFormat) throws {
-        // Elsewhere libswscale has other arithmetic; its BGR24 is what counts on x86, where OpenCV's figures come from.
-        #if arch(x86_64)
-            var seed: UInt64 = 0
-            for (width, height) in [
-                (1, 2), (2, 2), (7, 4), (15, 2), (16, 2), (17, 6), (33, 2), (255, 16), (257, 30), (340, 64), (511, 8),
-                (1280, 90), (1283, 42), (2560, 40), (3000, 66),
-            ] {
-                let size = Size(width: width, height: height)
-                let direct = try (0..<3).map { index in
-                    seed += 1
-                    return try yuvPicture(size, format, seed: seed, isExtreme: index == 1)
-                }
-                let scaler = try Scaler(from: direct[0], to: size, .bgr24, quality: .swscaleDefault)
-                let converted = try direct.map { picture in
-                    let result = try Picture(size: size, format: .bgr24)
-                    scaler.scale(picture, into: result)
-                    return result
-                }
-                for rule in ShrinkRule.allCases {
-                    let meters = (ContentMeter(rule: rule), ContentMeter(rule: rule))
-                    for (one, other) in zip(direct, converted) {
-                        #expect(try meters.0.next(one) == meters.1.next(other), "\(size), rule \(rule)")
-                    }
+        var seed: UInt64 = 0
+        for (width, height) in [
+            (1, 2), (2, 2), (7, 4), (15, 2), (16, 2), (17, 6), (33, 2), (255, 16), (257, 30), (340, 64), (511, 8),
+            (1280, 90), (1283, 42), (2560, 40), (3000, 66),
+        ] {
+            let size = Size(width: width, height: height)
+            let direct = try (0..<3).map { index in
+                seed += 1
+                return try yuvPicture(size, format, seed: seed, isExtreme: index == 1)
+            }
+            let scaler = try Scaler(from: direct[0], to: size, .bgr24, quality: .swscaleDefault)
+            let converted = try direct.map { picture in
+                let result = try Picture(size: size, format: .bgr24)
+                scaler.scale(picture, into: result)
+                return result
+            }
+            for rule in ShrinkRule.allCases {
+                let meters = (ContentMeter(rule: rule), ContentMeter(rule: rule))
+                for (one, other) in zip(direct, converted) {
+                    #expect(try meters.0.next(one) == meters.1.next(other), "\(size), rule \(rule)")
                 }
             }
-        #endif
+        }
     }
 
     @Test("pixels become HSV by the definition, whatever they are")

@@ -257,7 +257,9 @@ struct DerivedDatasetTests {
             try shard.finish()
             let description = try #require(try set.close())
             let archive = try contents(of: DatasetFolder(output).tar(description.shards[0]))
-            for row in try DatasetFolder(output).rows(description.shards[0]) {
+            let rows = try DatasetFolder(output).rows(description.shards[0])
+            #expect(rows.count == 2)
+            for row in rows {
                 #expect(row.members.map(\.name) == ["json", "mv.npy"] && row.members[1].length == 1)
                 let member = row.members[0]
                 let json = try JSONValue(archive[member.offset..<(member.offset + member.length)], path: nil)

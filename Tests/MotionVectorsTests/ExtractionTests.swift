@@ -123,7 +123,9 @@ struct ExtractionTests {
             #expect(error.message.contains("ffv1") && error.message.contains("search"))
             var options = ExtractionOptions()
             options.source = .search
-            for frame in try extractAll(path, options) {
+            let frames = try extractAll(path, options)
+            #expect(frames.count == 4)
+            for frame in frames {
                 #expect(frame.rows.isEmpty == (frame.record.display == 0))
                 for row in frame.rows where row.vector.left >= 16 && row.vector.top < 80 {
                     #expect((row.vector.motionX, row.vector.motionY) == (-8, 20))

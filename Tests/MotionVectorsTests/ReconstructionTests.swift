@@ -67,7 +67,9 @@ struct ReconstructionTests {
             #expect(arrays.map(\.shape) == [[5, 48, 64], [5, 24, 32], [5, 24, 32]])
             var options = ExtractionOptions()
             options.residual = true
-            for frame in try extractAll(path, options) {
+            let frames = try extractAll(path, options)
+            #expect(frames.count == 5)
+            for frame in frames {
                 let picture = try #require(try video.next())
                 let direct = try #require(frame.residual)
                 for (index, array) in arrays.enumerated() {

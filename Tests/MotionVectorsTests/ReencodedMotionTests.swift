@@ -35,8 +35,11 @@ struct ReencodedMotionTests {
                 UInt8(grain($0 / 3 % size.width + dx * time, $0 / 3 / size.width + dy * time, seed: $0 % 3))
             }
             let image = RGBImage(width: size.width, height: size.height, pixels: pixels)
-            guard let field = try motion.next(try image.yuv420p()) else { continue }
+            let field = try motion.next(try image.yuv420p())
+            #expect((field == nil) == (time == 0))
+            guard let field else { continue }
             let (right, inside) = agreement(field, size, (dx, dy))
+            #expect(inside >= 36)
             #expect(Double(right) >= 0.9 * Double(inside), "\(right) of \(inside)")
         }
     }
@@ -47,6 +50,7 @@ struct ReencodedMotionTests {
         let motion = try ReencodedMotion(size: size, radius: radius)
         for time in 0..<3 {
             let field = try motion.next(try Picture.make(size) { x, y in grain(x + 9 * time, y) })
+            #expect((field == nil) == (time == 0))
             guard let field else { continue }
             let limit = Int16(radius * 4)
             #expect(field.vectors.allSatisfy { abs($0.x) <= limit && abs($0.y) <= limit && $0 & 3 == .zero })

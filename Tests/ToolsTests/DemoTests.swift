@@ -94,6 +94,7 @@ import Testing
                 #expect(video.label?.isEmpty == false)
             }
             #expect(view.tables.count == 4 && view.tables.allSatisfy { $0 >= 3 }, "\(view.tables)")
+            #expect(view.links.count == 3, "\(view.links)")
             for link in view.links { #expect(scratch.exists("demo/\(link)"), "\(link)") }
         }
     }

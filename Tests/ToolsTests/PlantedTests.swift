@@ -124,6 +124,7 @@ import Testing
     private static func read(_ set: String, count: Int, _ more: [String] = []) throws {
         let read = try Programs.run(
             #require(Peers.readers), [Peers.folder.path + "/read_dataset.py", set] + more)
-        #expect(read.status == 0 && read.output.hasSuffix("\(count)\n"), "\(read.output)\(read.errors.suffix(2000))")
+        #expect(
+            count > 0 && read.status == 0 && read.output == "\(count)\n", "\(read.output)\(read.errors.suffix(2000))")
     }
 }

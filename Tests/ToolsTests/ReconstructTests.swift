@@ -36,20 +36,25 @@ import Testing
     }
 
     /// Damage in the middle of the data: whatever FFmpeg makes of it, the rebuild makes the same.
-    @Test(arguments: ["bframes-4refs.mp4", "open-gop.h264", "mpeg4-bframes.avi", "interlaced.ts"], 0..<6)
-    func equalsFFmpegOnDamagedFiles(_ name: String, _ seed: Int) throws {
+    @Test(arguments: ["bframes-4refs.mp4", "open-gop.h264", "mpeg4-bframes.avi", "interlaced.ts"])
+    func equalsFFmpegOnDamagedFiles(_ name: String) throws {
         let scratch = try Scratch()
-        var bytes = try Data(contentsOf: URL(filePath: Programs.fixture(name)))
-        var state = UInt64(seed + 1)
-        for _ in 0..<4 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            // The front quarter holds the headers of most containers: this test is about damaged pictures.
-            let position = bytes.count / 4 + Int(state >> 33) % (bytes.count * 3 / 4)
-            bytes[position] ^= UInt8(truncatingIfNeeded: state >> 20) | 1
+        let whole = try Data(contentsOf: URL(filePath: Programs.fixture(name)))
+        var rebuilt = 0
+        for seed in 0..<6 {
+            var bytes = whole
+            var state = UInt64(seed + 1)
+            for _ in 0..<4 {
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                // The front quarter holds the headers of most containers: this test is about damaged pictures.
+                let position = bytes.count / 4 + Int(state >> 33) % (bytes.count * 3 / 4)
+                bytes[position] ^= UInt8(truncatingIfNeeded: state >> 20) | 1
+            }
+            let damaged = scratch.path("damaged-\(seed)." + (name as NSString).pathExtension)
+            try bytes.write(to: URL(filePath: damaged))
+            if try expectExact(damaged, ["--residual"], status: nil) { rebuilt += 1 }
         }
-        let damaged = scratch.path("damaged." + (name as NSString).pathExtension)
-        try bytes.write(to: URL(filePath: damaged))
-        try expectExact(damaged, ["--residual"], status: nil)
+        #expect(rebuilt > 3, "\(rebuilt) of 6 were compared, the others refused")
     }
 
     @Test func writesPlayableVideoAndY4M() throws {
@@ -111,9 +116,11 @@ import Testing
         #expect(try rebuild().errors.contains("--residual"))
     }
 
+    /// Expects the rebuilt bytes to be FFmpeg's. Without a status a video may be refused, which the answer tells.
+    @discardableResult
     private func expectExact(
         _ video: String, _ options: [String], stream: String = "0:v:0", status: Int32? = 0
-    ) throws {
+    ) throws -> Bool {
         let scratch = try Scratch()
         let extracted = try Programs.run(
             Programs.pframe.path, ["extract", video, "--output", scratch.path("x")] + options)
@@ -123,16 +130,17 @@ import Testing
         guard try extracted.status == 0 || scratch.exists("x") && !scratch.names(in: "x").isEmpty else {
             // Refused as a whole: then it says why, and there is nothing to compare.
             #expect(status == nil && extracted.errorLines.count == 1, "\(extracted.errors)")
-            return
+            return false
         }
         let stem = ((video as NSString).lastPathComponent as NSString).deletingPathExtension
         let rebuilt = try Programs.pframe("reconstruct", scratch.path("x/\(stem)"), "--output", scratch.path("out.yuv"))
         guard rebuilt.status == 0 else {
             #expect(status == nil && extracted.errors.contains("error:"), "\(extracted.errors)\(rebuilt.errors)")
-            return
+            return false
         }
         let found = try scratch.data("out.yuv")
-        #expect(found.count == expected.count)
+        #expect(found.count == expected.count && !expected.isEmpty)
         #expect(found == expected, "\(stem) \(options): rebuilt pictures differ")
+        return true
     }
 }

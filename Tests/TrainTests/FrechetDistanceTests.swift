@@ -6,7 +6,7 @@ import Train
     @Test func statisticsEqualNumpy() throws {
         let wanted = try MetricInputs.expected().statistics
         let found = try MetricInputs.statistics(64, 8, seed: 11)
-        #expect(found.count == 64)
+        #expect(found.count == 64 && found.mean.count == 8 && wanted.mean.count == 8)
         for (found, wanted) in zip(found.mean, wanted.mean) { #expect(isClose(found, wanted, 1e-12)) }
         #expect(found.covariance.count == wanted.covariance.count)
         for (found, wanted) in zip(found.covariance, wanted.covariance) { #expect(isClose(found, wanted, 1e-12)) }
@@ -23,7 +23,7 @@ import Train
         }
         var merged = FeatureStatistics(dimension: dimension)
         for part in parts { merged.merge(part) }
-        #expect(merged.count == 210)
+        #expect(merged.count == 210 && merged.mean.count == 5 && merged.covariance.count == 25)
         let (mean, covariance) = plain(rows.map(Double.init), dimension)
         for (found, wanted) in zip(merged.mean, mean) { #expect(isClose(found, wanted, 1e-13)) }
         for (found, wanted) in zip(merged.covariance, covariance) { #expect(isClose(found, wanted, 1e-10)) }

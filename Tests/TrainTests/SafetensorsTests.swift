@@ -80,7 +80,8 @@ import Train
         #expect(changes.count == 600)
         try withTemporaryFolder { folder in
             let path = folder.appending("changed.safetensors")
-            for change in changes.compactMap(\.array) {
+            for change in changes {
+                let change = try #require(change.array)
                 var bytes = whole
                 let offset = try #require(change[0].int)
                 try bytes[offset] ^= UInt8(#require(change[1].int))
