@@ -13,6 +13,7 @@
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
+#include <string.h>
 
 static inline int pframe_averror_eof(void) { return AVERROR_EOF; }
 static inline int pframe_averror_again(void) { return AVERROR(EAGAIN); }
@@ -54,8 +55,20 @@ static inline const int32_t *_Nullable pframe_display_matrix(const AVStream *_No
 // since every failure reaches the user as one line of ours.
 static inline void pframe_silence_log(void) { av_log_set_level(AV_LOG_QUIET); }
 
-// Sets the display matrix of an output stream: clockwise degrees.
-static inline int pframe_set_rotation(AVStream *_Nonnull stream, double degrees) {
+// Where the bytes of an index entry end; its fields are bits, which Swift does not read.
+static inline int64_t pframe_index_entry_end(AVStream *_Nonnull stream, int index) {
+    const AVIndexEntry *entry = avformat_index_get_entry(stream, index);
+    return entry ? entry->pos + entry->size : -1;
+}
+
+// The display matrix that came with a picture (H.264's display orientation SEI).
+static inline const int32_t *_Nullable pframe_frame_matrix(const AVFrame *_Nonnull frame) {
+    const AVFrameSideData *side = av_frame_get_side_data(frame, AV_FRAME_DATA_DISPLAYMATRIX);
+    return side && side->size >= 9 * sizeof(int32_t) ? (const int32_t *)side->data : NULL;
+}
+
+// Sets the display matrix of an output stream: nine numbers.
+static inline int pframe_set_display_matrix(AVStream *_Nonnull stream, const int32_t *_Nonnull numbers) {
 #if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
     AVPacketSideData *side = av_packet_side_data_new(
         &stream->codecpar->coded_side_data, &stream->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX,
@@ -65,6 +78,6 @@ static inline int pframe_set_rotation(AVStream *_Nonnull stream, double degrees)
     int32_t *matrix = (int32_t *)av_stream_new_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, 9 * sizeof(int32_t));
 #endif
     if (!matrix) return AVERROR(ENOMEM);
-    av_display_rotation_set(matrix, degrees);
+    memcpy(matrix, numbers, 9 * sizeof(int32_t));
     return 0;
 }

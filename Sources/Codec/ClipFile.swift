@@ -26,7 +26,8 @@ public enum ClipFile: Sendable {
             // Threads of libx264 change the bytes.
             let writer = try VideoWriter(
                 path: hidden, settings: .h264(crf: crf), size: size,
-                timeBase: Rational(rate.denominator, rate.numerator), frameRate: rate, threads: 1)
+                timeBase: Rational(rate.denominator, rate.numerator), frameRate: rate, tags: .convertedFromRGB,
+                threads: 1)
             let converter = try Scaler(from: size, .rgb24, to: size, .yuv420p)
             for (index, frame) in frames.enumerated() {
                 try writer.write(try frame.converted(by: converter, to: .yuv420p), at: index)

@@ -59,6 +59,13 @@ struct Demuxer: ~Copyable {
         return raw.pointee.codecpar
     }
 
+    /// What the container keeps beyond the end of the file, in words; nil where nothing is known to be missing.
+    var missingEnd: String? {
+        context.pointee.streams[stream.index].flatMap {
+            ContainerEnd.missing($0, path: path, fileSize: fileSize)
+        }
+    }
+
     /// Reads the next packet of the stream; false at the end.
     ///
     /// A read error ends the stream like its end does, and is kept in `readError`: what was read until there is good.

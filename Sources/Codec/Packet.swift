@@ -23,6 +23,8 @@ struct Packet: ~Copyable {
 public struct PacketRecord: Sendable {
     /// Presentation time in the stream's time base, nil where the container has none.
     public var pts: Int?
+    /// Decoding time in the stream's time base, nil where the container has none.
+    public var dts: Int?
     /// Bytes of the packet.
     public var size: Int
     /// Whether later pictures may predict from this one (H.264: `nal_ref_idc` > 0; others: not B).
@@ -31,6 +33,6 @@ public struct PacketRecord: Sendable {
     public var isIDR: Bool
     /// The sequence allows MBAFF.
     public var isMBAFF: Bool
-    /// The container or the decoder found the packet damaged.
+    /// The container or the decoder found the packet damaged, or the decoder the picture that it gave.
     public var isDamaged: Bool
 }

@@ -66,6 +66,9 @@ public final class Picture {
     let frame: UnsafeMutablePointer<AVFrame>
     /// The number of the packet that held it, from 0: its place in decode order. Nil where libavcodec lost it.
     public internal(set) var packetNumber: Int?
+    /// Presentation time in the stream's time base as ffprobe tells it (`best_effort_timestamp`): from the container's
+    /// pts and dts; nil where it has neither.
+    public internal(set) var time: Int?
 
     /// Takes over an empty frame that the decoder fills.
     init() throws(CodecError) {
@@ -119,6 +122,8 @@ public final class Picture {
     public var isDamaged: Bool {
         frame.pointee.decode_error_flags != 0 || frame.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0
     }
+    /// How this picture and those after it are turned for display by its own display matrix, nil where it has none.
+    var orientation: Orientation? { pframe_frame_matrix(frame).flatMap { Orientation(matrix: $0) } }
     /// Presentation time in the unit of whoever set it (a writer's time base; the decoder's is the packet number).
     var timestamp: Int64 {
         get { frame.pointee.pts }

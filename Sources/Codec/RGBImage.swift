@@ -19,4 +19,12 @@ public struct RGBImage: Sendable, Equatable {
     public init(width: Int, height: Int) {
         self.init(width: width, height: height, pixels: [UInt8](repeating: 0, count: width * height * 3))
     }
+
+    /// The picture as an orientation shows it.
+    public func turned(by orientation: Orientation) -> RGBImage {
+        let stored = Size(width: width, height: height)
+        let shown = orientation.shown(stored)
+        return RGBImage(
+            width: shown.width, height: shown.height, pixels: orientation.turn(pixels, of: stored, channels: 3))
+    }
 }

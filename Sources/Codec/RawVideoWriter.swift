@@ -11,14 +11,21 @@ public struct RawVideoWriter: ~Copyable {
     ///   - size: of every picture after cropping.
     ///   - frameRate: for the Y4M header, which knows constant rates only.
     ///   - format: `.yuv420p` or `.yuv420pFullRange`.
+    ///   - tags: of them a Y4M header holds the sample aspect ratio, the range, and where chroma samples lie.
     /// - Throws: `CodecError` where the file cannot be created.
-    public init(path: FilePath, size: Size, frameRate: Rational, format: PixelFormat) throws(CodecError) {
+    public init(
+        path: FilePath, size: Size, frameRate: Rational, format: PixelFormat, tags: DisplayTags = DisplayTags()
+    ) throws(CodecError) {
         var file = try OutputFile(path: path)
         let hasHeaders = path.extension?.lowercased() == "y4m"
         if hasHeaders {
-            let range = format == .yuv420pFullRange ? "XCOLORRANGE=FULL" : "XCOLORRANGE=LIMITED"
+            let isFull = format == .yuv420pFullRange || tags.range == "pc"
             let rate = "F\(max(1, frameRate.numerator)):\(max(1, frameRate.denominator))"
-            try file.write("YUV4MPEG2 W\(size.width) H\(size.height) \(rate) Ip A0:0 C420mpeg2 \(range)\n")
+            let aspect = tags.sampleAspectRatio ?? Rational(0, 0)
+            let chroma = ["topleft": "420paldv", "center": "420jpeg"][tags.chromaLocation ?? ""] ?? "420mpeg2"
+            try file.write(
+                "YUV4MPEG2 W\(size.width) H\(size.height) \(rate) Ip A\(aspect.numerator):\(aspect.denominator) "
+                    + "C\(chroma) XCOLORRANGE=\(isFull ? "FULL" : "LIMITED")\n")
         }
         self.file = file
         isY4M = hasHeaders

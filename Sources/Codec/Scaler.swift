@@ -121,16 +121,18 @@ public final class Scaler {
 extension Scaler: Sendable {}
 
 extension RGBImage {
-    /// Converts a 4:2:0 picture to RGB of its own size, showing what remains after `crop`.
+    /// Converts a picture of any format to RGB of its own size, by its own colour matrix and range, showing what remains
+    /// after `crop`; RGB formats exactly.
     ///
-    /// - Throws: `CodecError` for a picture that is not 8-bit 4:2:0.
+    /// - Throws: `CodecError` where libswscale cannot convert the format, or memory is short.
     public init(_ picture: Picture, crop: Crop = Crop()) throws(CodecError) {
-        guard let format = picture.format else {
-            throw CodecError(path: nil, "no conversion of \(picture.formatName) pictures to RGB")
-        }
         let rgb = try Picture(size: picture.size, format: .rgb24)
-        try Scaler(from: picture.size, format, to: picture.size, .rgb24).scale(picture, into: rgb)
-        let shown = crop.applied(to: picture.size)
+        try Scaler(from: picture, to: picture.size, .rgb24).scale(picture, into: rgb)
+        self.init(rgb: rgb, crop: crop)
+    }
+
+    private init(rgb: Picture, crop: Crop = Crop()) {
+        let shown = crop.applied(to: rgb.size)
         let plane = rgb.plane(0)
         var pixels: [UInt8] = []
         pixels.reserveCapacity(shown.width * shown.height * 3)
@@ -160,6 +162,16 @@ extension RGBImage {
         let result = try Picture(size: Size(width: width, height: height), format: format)
         scaler.scale(try rgbPicture(), into: result)
         return result
+    }
+
+    /// The picture in another size, bicubic.
+    ///
+    /// - Throws: `CodecError` when memory is short.
+    public func scaled(to size: Size) throws(CodecError) -> RGBImage {
+        let result = try Picture(size: size, format: .rgb24)
+        try Scaler(from: Size(width: width, height: height), .rgb24, to: size, .rgb24)
+            .scale(try rgbPicture(), into: result)
+        return RGBImage(rgb: result)
     }
 
     func rgbPicture() throws(CodecError) -> Picture {

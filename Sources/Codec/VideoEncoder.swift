@@ -33,12 +33,13 @@ struct VideoEncoder: ~Copyable {
     ///
     /// - Parameters:
     ///   - timeBase: unit of the pictures' timestamps, in seconds.
+    ///   - tags: sample aspect ratio and colour, for the stream to carry.
     ///   - globalHeader: parameter sets go into the container's header and not into the stream.
     ///   - threads: of the encoder; the bytes depend on it for H.264, not for FFV1.
     /// - Throws: `CodecError` where this libavcodec lacks the encoder or refuses the settings.
     init(
-        _ settings: EncoderSettings, size: Size, format: PixelFormat, timeBase: Rational, globalHeader: Bool,
-        threads: Int
+        _ settings: EncoderSettings, size: Size, format: PixelFormat, timeBase: Rational, tags: DisplayTags = DisplayTags(),
+        globalHeader: Bool, threads: Int
     ) throws(CodecError) {
         let name = settings.encoderName
         guard let codec = avcodec_find_encoder_by_name(name) else {
@@ -51,6 +52,7 @@ struct VideoEncoder: ~Copyable {
         raw.pointee.pix_fmt = format.raw
         raw.pointee.time_base = timeBase.raw
         raw.pointee.thread_count = Int32(threads)
+        tags.apply(to: raw)
         if globalHeader { raw.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER }
         var options: [(String, String)] = []
         switch settings {

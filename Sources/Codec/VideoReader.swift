@@ -3,7 +3,7 @@ public import SystemPackage
 
 /// Decodes a video stream: pictures in output (display) order, each with the number of its packet (decode order).
 ///
-/// A damaged packet is recorded and passed over, as the `ffmpeg` program does.
+/// A damaged packet is recorded and skipped, as the `ffmpeg` program does.
 public final class VideoReader {
     private var demuxer: Demuxer
     private let decoder: VideoDecoder
@@ -11,14 +11,15 @@ public final class VideoReader {
     private var syntax: H264Syntax?
     private let checksSlices: Bool
     private var state = State.reading
+    private var times = BestEffortTimestamp()
     /// Every packet so far, in decode order.
     public private(set) var packets: [PacketRecord] = []
     /// Pictures delivered so far.
     public private(set) var delivered = 0
-    /// Damaged packets so far.
-    public private(set) var damagedPacketCount = 0
-    /// Whether a packet so far was damaged.
-    public var hasDamagedPackets: Bool { damagedPacketCount > 0 }
+    /// Damage so far: pictures with errors, and damaged packets that gave no picture. Every count of damage is this one.
+    public private(set) var damaged = 0
+    /// How pictures are turned for display: by the matrix that came with the first picture, or by the container's.
+    public private(set) var orientation: Orientation
     /// Bytes read so far, for progress.
     public private(set) var bytesRead = 0
 
@@ -35,6 +36,7 @@ public final class VideoReader {
     {
         demuxer = try Demuxer(path: path, streamIndex: streamIndex)
         decoder = try VideoDecoder(parameters: demuxer.parameters, path: path, options: options)
+        orientation = demuxer.stream.orientation
         packet = try Packet()
         let parameters = demuxer.parameters.pointee
         checksSlices = options.checksSlices && parameters.codec_id == AV_CODEC_ID_FFV1
@@ -54,11 +56,11 @@ public final class VideoReader {
     public var fileSize: Int { demuxer.fileSize }
     /// The most reference pictures that the stream keeps (H.264: `num_ref_frames`); known after the first picture.
     public var referenceFrames: Int { decoder.referenceFrames }
-    /// What cut the file short, in words, nil while nothing did: a read error, or fewer packets than announced.
+    /// What cut the file short, in words: a read error, or, once the last picture was read, pictures that the container
+    /// keeps beyond the end of the file. Nil where nothing did.
     public var truncation: String? {
         if let error = demuxer.readError { return "reading stopped: \(error)" }
-        guard state == .ended, packets.count < stream.announcedFrames else { return nil }
-        return "\(packets.count) of \(stream.announcedFrames) announced pictures are in the file"
+        return state == .ended ? demuxer.missingEnd : nil
     }
     /// The numbers of the damaged packets.
     public var damagedPackets: [Int] { packets.indices.filter { packets[$0].isDamaged } }
@@ -109,32 +111,48 @@ public final class VideoReader {
         let facts = packet.withBytes { syntax?.facts(of: $0) } ?? H264Syntax.PictureFacts()
         packets.append(
             PacketRecord(
-                pts: raw.pts == pframe_no_pts() ? nil : Int(raw.pts), size: Int(raw.size),
+                pts: raw.pts == pframe_no_pts() ? nil : Int(raw.pts),
+                dts: raw.dts == pframe_no_pts() ? nil : Int(raw.dts), size: Int(raw.size),
                 isReference: facts.isReference, isIDR: facts.isIDR, isMBAFF: facts.isMBAFF,
                 isDamaged: false))
         let isWrong = checksSlices && !packet.withBytes { FFV1Slices.areIntact($0) }
         if raw.flags & AV_PKT_FLAG_CORRUPT != 0 || isWrong { markLastDamaged() }
         bytesRead += Int(raw.size)
-        // libavcodec hands the packet's pts to its picture: its number takes that road and back.
+        // libavcodec hands the packet's pts to its picture, and the dts of the packet that made it come out: the numbers of
+        // both packets take that road and back.
         packet.raw.pointee.pts = Int64(packets.count - 1)
         packet.raw.pointee.dts = packet.raw.pointee.pts
     }
 
     private func claim(_ picture: Picture) {
         delivered += 1
-        let number = picture.timestamp
-        guard number != pframe_no_pts(), let index = Int(exactly: number), packets.indices.contains(index) else {
+        if delivered == 1, let own = picture.orientation { orientation = own }
+        let index = packet(numbered: picture.timestamp)
+        picture.packetNumber = index
+        picture.time = times.next(
+            pts: index.flatMap { packets[$0].pts },
+            dts: packet(numbered: picture.frame.pointee.pkt_dts).flatMap { packets[$0].dts })
+        guard let index else {
+            if picture.isDamaged { damaged += 1 }
             return
         }
-        picture.packetNumber = index
+        if picture.isDamaged { markDamaged(index) }
         // Outside H.264 the picture type alone tells whether others predict from it.
         if syntax == nil { packets[index].isReference = picture.type != .bidirectional }
     }
 
+    private func packet(numbered number: Int64) -> Int? {
+        number == pframe_no_pts() ? nil : Int(exactly: number).flatMap { packets.indices.contains($0) ? $0 : nil }
+    }
+
     private func markLastDamaged() {
-        guard !packets.isEmpty, !packets[packets.count - 1].isDamaged else { return }
-        packets[packets.count - 1].isDamaged = true
-        damagedPacketCount += 1
+        if !packets.isEmpty { markDamaged(packets.count - 1) }
+    }
+
+    private func markDamaged(_ index: Int) {
+        guard !packets[index].isDamaged else { return }
+        packets[index].isDamaged = true
+        damaged += 1
     }
 }
 

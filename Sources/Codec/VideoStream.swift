@@ -47,14 +47,15 @@ public struct VideoStream: Sendable {
     public let timeBase: Rational
     /// The average frame rate as the container states it (0/0 where it does not); time comes from pts, never from this.
     public let averageFrameRate: Rational
-    /// Pictures that the container announces, 0 where it does not.
+    /// Pictures that the container announces, 0 where it does not: a guess at the length, since edit lists and dropped
+    /// frames change their number.
     public let announcedFrames: Int
     /// Duration in seconds, nil where the container does not say.
     public let duration: Double?
-    /// Clockwise rotation for display in degrees, from the display matrix: 0, 90, 180 or 270.
-    public let rotation: Int
-    /// Width of a sample over its height; 1 where the file does not say.
-    public let sampleAspect: Double
+    /// How pictures are turned for display, by the container's display matrix.
+    public let orientation: Orientation
+    /// Width of a sample over its height, nil where the file does not say.
+    public let sampleAspectRatio: Rational?
     /// Whether it is a cover picture and no video.
     public let isAttachedPicture: Bool
     /// How vectors of this codec predict, nil for codecs of which libavcodec exports none.
@@ -70,8 +71,7 @@ public struct VideoStream: Sendable {
         timeBase = Rational(stream.pointee.time_base)
         averageFrameRate = Rational(stream.pointee.avg_frame_rate)
         announcedFrames = max(0, Int(stream.pointee.nb_frames))
-        let aspect = Rational(av_guess_sample_aspect_ratio(container, stream, nil)).value
-        sampleAspect = aspect > 0 ? aspect : 1
+        sampleAspectRatio = Rational(positive: av_guess_sample_aspect_ratio(container, stream, nil))
         isAttachedPicture = stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
         if stream.pointee.duration != pframe_no_pts() {
             duration = Double(stream.pointee.duration) * Rational(stream.pointee.time_base).value
@@ -80,12 +80,7 @@ public struct VideoStream: Sendable {
         } else {
             duration = nil
         }
-        if let matrix = pframe_display_matrix(stream) {
-            let degrees = av_display_rotation_get(matrix)
-            rotation = degrees.isFinite ? (Int((-degrees / 90).rounded()) * 90 % 360 + 360) % 360 : 0
-        } else {
-            rotation = 0
-        }
+        orientation = pframe_display_matrix(stream).flatMap { Orientation(matrix: $0) } ?? .upright
         predictionRule =
             switch parameters.codec_id {
             case AV_CODEC_ID_H264: .h264

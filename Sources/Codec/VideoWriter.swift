@@ -21,21 +21,23 @@ public final class VideoWriter {
     ///   - format: of every picture.
     ///   - timeBase: unit of the timestamps, in seconds.
     ///   - frameRate: what the container announces, nil for variable.
-    ///   - rotation: clockwise display rotation in degrees for the container to carry.
+    ///   - orientation: how players turn the pictures, for the container to carry (`.mp4`).
+    ///   - tags: sample aspect ratio and colour, for the stream and the container to carry.
     ///   - threads: of the encoder.
     /// - Throws: `CodecError`.
     public init(
         path: FilePath, settings: EncoderSettings, size: Size, format: PixelFormat = .yuv420p, timeBase: Rational,
-        frameRate: Rational? = nil, rotation: Int = 0, threads: Int = 1
+        frameRate: Rational? = nil, orientation: Orientation = .upright, tags: DisplayTags = DisplayTags(),
+        threads: Int = 1
     ) throws(CodecError) {
         self.path = path
         self.timeBase = timeBase
         packet = try Packet()
         let muxer = try Muxer(path: path)
         encoder = try VideoEncoder(
-            settings, size: size, format: format, timeBase: timeBase, globalHeader: muxer.wantsGlobalHeader,
-            threads: threads)
-        try muxer.start(encoder.context, timeBase: timeBase, frameRate: frameRate, rotation: rotation)
+            settings, size: size, format: format, timeBase: timeBase, tags: tags,
+            globalHeader: muxer.wantsGlobalHeader, threads: threads)
+        try muxer.start(encoder.context, timeBase: timeBase, frameRate: frameRate, orientation: orientation)
         self.muxer = muxer
     }
 
@@ -98,13 +100,17 @@ private struct Muxer: ~Copyable {
     var wantsGlobalHeader: Bool { context.pointee.oformat.pointee.flags & AVFMT_GLOBALHEADER != 0 }
 
     func start(
-        _ encoder: UnsafeMutablePointer<AVCodecContext>, timeBase: Rational, frameRate: Rational?, rotation: Int
+        _ encoder: UnsafeMutablePointer<AVCodecContext>, timeBase: Rational, frameRate: Rational?,
+        orientation: Orientation
     ) throws(CodecError) {
         let stream = try allocated(avformat_new_stream(context, nil), path)
         stream.pointee.time_base = timeBase.raw
         if let frameRate { stream.pointee.avg_frame_rate = frameRate.raw }
         try check(avcodec_parameters_from_context(stream.pointee.codecpar, encoder), path, "cannot describe the stream")
-        if rotation != 0 { try check(pframe_set_rotation(stream, Double(rotation)), path, "cannot set the rotation") }
+        stream.pointee.sample_aspect_ratio = encoder.pointee.sample_aspect_ratio
+        if orientation != .upright {
+            try check(pframe_set_display_matrix(stream, orientation.matrix), path, "cannot set the display matrix")
+        }
         // The same pictures give the same bytes: no encoder versions, no random identifiers.
         context.pointee.flags |= AVFMT_FLAG_BITEXACT
         try check(

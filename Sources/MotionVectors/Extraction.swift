@@ -37,6 +37,8 @@ public struct ExtractedFrame {
     public let picture: Picture
     /// Its residual, where asked for.
     public let residual: Residual?
+    /// Whether its prediction is a copy of the last reference picture, as that of interlaced pictures is.
+    var copiesReference = false
     /// Its motion back to the last intra picture, where asked for.
     public let accumulated: AccumulatedMotion?
     /// The residual against that intra picture, where accumulation and residual are asked for.
@@ -62,7 +64,6 @@ public final class Extraction {
     private var reachedEnd = false
     private var firstSize: Size?
     private var vectors: [MotionVector] = []
-    private var sawDamagedPicture = false
 
     /// Opens a video.
     ///
@@ -93,7 +94,11 @@ public final class Extraction {
         return stream.predictionRule == .h264 ? reader.referenceFrames : 2
     }
     /// Whether a damaged packet or picture was met so far.
-    public var foundDamage: Bool { sawDamagedPicture || reader.hasDamagedPackets }
+    public var foundDamage: Bool { damaged > 0 }
+    /// Damage so far: pictures with errors, and damaged packets that gave none.
+    public var damaged: Int { reader.damaged }
+    /// How pictures are turned for display; known after the first picture. Vectors and residuals are of stored pictures.
+    public var orientation: Orientation { reader.orientation }
     /// With `h264`, the share of blocks so far whose vector block search had to find (intra, or beyond the radius), 0…1.
     public var searchedShare: Double? { (predictor as? EstimatingPredictor)?.searchedShare }
     /// What cut the file short, in words; nil where nothing did.
@@ -131,7 +136,6 @@ public final class Extraction {
         let packet = picture.packetNumber.map { reader.packets[$0] }
         let record = FrameRecord(
             picture, display: display, packet: packet, timeBase: stream.timeBase, vectors: vectors.count)
-        if record.isDamaged { sawDamagedPicture = true }
         let rows = vectors.map { MotionRow(frame: Int32(display), vector: $0) }
         guard options.needsPixels else {
             finished.insert(

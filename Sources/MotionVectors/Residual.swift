@@ -66,12 +66,6 @@ public final class Residual {
             }
         }
     }
-
-    /// Mean absolute value of the luma plane.
-    public var meanLumaMagnitude: Double {
-        guard let base = planes[0].baseAddress, !planes[0].isEmpty else { return 0 }
-        return Double(pframe_sum_magnitude(base, planes[0].count)) / Double(planes[0].count)
-    }
 }
 
 @available(*, unavailable)

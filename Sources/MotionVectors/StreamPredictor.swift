@@ -48,7 +48,7 @@ final class StreamPredictor: FramePredictor {
         // that was delivered stands in the decoder's own picture buffer as it is.
         let lostReference = passed.contains { packets[$0].isDamaged && packets[$0].isReference }
         if isIDR || lostReference { references.removeAll() }
-        let prediction = predict(&frame)
+        let (prediction, isCopy) = predict(&frame)
         let trace = options.accumulate ? trace(&frame) : nil
         if frame.record.isReference {
             references.insert(frame.picture, display: frame.display)
@@ -71,26 +71,29 @@ final class StreamPredictor: FramePredictor {
         }
         return ExtractedFrame(
             record: frame.record, rows: frame.rows, picture: frame.picture, residual: residual,
-            accumulated: trace?.motion, accumulatedResidual: accumulatedResidual)
+            copiesReference: isCopy, accumulated: trace?.motion, accumulatedResidual: accumulatedResidual)
     }
 
-    /// Fills the frame's references and, where residuals are asked for, forms its prediction; nil where it is 0.
-    private func predict(_ frame: inout DecodedFrame) -> Picture? {
+    /// Fills the frame's references and, where residuals are asked for, forms its prediction; nil where it is 0. Also tells
+    /// whether it is a copy of the last reference picture.
+    private func predict(_ frame: inout DecodedFrame) -> (Picture?, isCopy: Bool) {
         let isTrusted =
             frame.record.type != .intra && !frame.record.isInterlaced && !frame.record.isDamaged
             && !references.entries.isEmpty
         guard isTrusted else {
             for index in frame.rows.indices { frame.rows[index].reference = MotionRow.unused }
-            guard options.residual, frame.record.predictsUnmoved, let lastReference else { return nil }
+            guard options.residual, frame.record.predictsUnmoved, let lastReference else {
+                return (nil, false)
+            }
             compensator.predictUnmoved(from: lastReference)
-            return compensator.prediction
+            return (compensator.prediction, true)
         }
         let picture = frame.picture
         frame.rows.withUnsafeMutableBufferPointer { rows in
             inference.infer(rows, of: picture, from: references.entries)
             if options.residual { compensator.predict(rows, from: references.entries) }
         }
-        return options.residual ? compensator.prediction : nil
+        return (options.residual ? compensator.prediction : nil, false)
     }
 
     private func trace(_ frame: inout DecodedFrame) -> Trace {

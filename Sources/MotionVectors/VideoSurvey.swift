@@ -23,8 +23,12 @@ public struct VideoSurvey: Sendable, Codable {
     public var codedWidth: Int
     /// Height of the coded planes.
     public var codedHeight: Int
-    /// Clockwise, degrees.
+    /// How pictures are turned for display: clockwise, degrees.
     public var rotation: Int
+    /// Whether they are flipped top to bottom before they are turned.
+    public var isFlipped: Bool
+    /// Sample aspect ratio and colour.
+    public var display: DisplayTags
     /// Frames that the container announces, 0 where it does not.
     public var announcedFrames: Int
     /// Seconds, if known.
@@ -49,14 +53,35 @@ public struct VideoSurvey: Sendable, Codable {
     public var referenceFrames: Int
     /// Frames coded in fields or MBAFF.
     public var interlacedFrames = 0
-    /// Frames with errors, and packets that gave none.
+    /// Frames with errors, and damaged packets that gave none.
     public var damagedFrames = 0
+    /// What cut the file short, where its end was reached; nil where nothing did.
+    public var truncation: String?
+    /// The first frame whose size differs from those before, nil where none does: `Extraction` ends there.
+    public var sizeChange: SizeChange?
     /// Whether libavcodec exports vectors of this codec.
     public var vectorsAvailable: Bool
     /// Mean rows of a frame that has vectors.
     public var vectorsPerFrame = 0.0
     /// Mean vector length in pixels over frames that have vectors.
     public var meanLength = 0.0
+    /// Mean absolute luma residual of predicted pixels, in grey levels; nil where no residual can be had.
+    public var meanResidual: Double?
+    /// The share of pixels without prediction in P- and B-frames, 0…1; nil where no residual can be had.
+    public var intraShare: Double?
+
+    /// Where the size of the pictures changes.
+    public struct SizeChange: Sendable, Codable {
+        /// The frame's number in display order, from 0.
+        public var frame: Int
+        /// Its coded width.
+        public var width: Int
+        /// Its coded height.
+        public var height: Int
+    }
+
+    /// How pictures are turned for display.
+    public var orientation: Orientation { Orientation(rotation: rotation, isFlipped: isFlipped) }
 
     /// The GOP structure in words.
     public var gop: String {
@@ -68,9 +93,7 @@ public struct VideoSurvey: Sendable, Codable {
     ///
     /// - Throws: `CodecError` where the file cannot be read or gives no picture.
     public init(path: FilePath, streamIndex: Int? = nil, frameLimit: Int = 300) throws(CodecError) {
-        var decoding = DecoderOptions()
-        decoding.loopFilter = false
-        let reader = try VideoReader(path: path, streamIndex: streamIndex, options: decoding)
+        let reader = try VideoReader(path: path, streamIndex: streamIndex)
         let described = reader.stream
         video = path.string
         stream = described.index
@@ -80,7 +103,8 @@ public struct VideoSurvey: Sendable, Codable {
         pixelFormat = described.pixelFormatName
         (width, height) = (described.size.width, described.size.height)
         (codedWidth, codedHeight) = (width, height)
-        rotation = described.rotation
+        (rotation, isFlipped) = (described.orientation.rotation, described.orientation.isFlipped)
+        display = DisplayTags()
         announcedFrames = described.announcedFrames
         duration = described.duration
         framesPerSecond = described.averageFrameRate.value
@@ -91,8 +115,16 @@ public struct VideoSurvey: Sendable, Codable {
         var times: [Int] = []
         var sums = (vectors: 0, length: 0.0, frames: 0)
         var vectors: [MotionVector] = []
+        var prediction = SurveyedPrediction(described.predictionRule)
         while framesDecoded < frameLimit, let picture = try reader.next() {
-            (codedWidth, codedHeight) = (picture.size.width, picture.size.height)
+            if framesDecoded == 0 {
+                (codedWidth, codedHeight) = (picture.size.width, picture.size.height)
+                (rotation, isFlipped) = (reader.orientation.rotation, reader.orientation.isFlipped)
+                display = DisplayTags(of: picture, in: described)
+            } else if sizeChange == nil, picture.size != Size(width: codedWidth, height: codedHeight) {
+                sizeChange = SizeChange(
+                    frame: framesDecoded, width: picture.size.width, height: picture.size.height)
+            }
             if picture.isKey { keys.append(framesDecoded) }
             switch picture.type {
             case .intra: intraFrames += 1
@@ -101,19 +133,22 @@ public struct VideoSurvey: Sendable, Codable {
             }
             if keys.count < 2, pattern.count < 24 { pattern += picture.type.rawValue }
             let packet = picture.packetNumber.map { reader.packets[$0] }
-            if let pts = packet?.pts { times.append(pts) }
+            if let time = picture.time { times.append(time) }
             if picture.isInterlaced || packet?.isMBAFF == true { interlacedFrames += 1 }
-            if picture.isDamaged { damagedFrames += 1 }
             picture.readMotionVectors(into: &vectors)
+            let rows = vectors.map { MotionRow(frame: Int32(framesDecoded), vector: $0) }
+            if sizeChange == nil { try prediction.add(picture, rows, reader) }
             if !vectors.isEmpty {
                 sums.vectors += vectors.count
-                sums.length += MotionStatistics.meanLength(vectors.map { MotionRow(frame: 0, vector: $0) })
+                sums.length += MotionStatistics.meanLength(rows)
                 sums.frames += 1
             }
             framesDecoded += 1
         }
         guard framesDecoded > 0 else { throw CodecError(path: path, "no picture could be decoded") }
-        damagedFrames += reader.damagedPackets.count
+        (damagedFrames, truncation) = (reader.damaged, reader.truncation)
+        let predicted = prediction.finish(reader)
+        (meanResidual, intraShare) = (predicted.meanResidual, predicted.intraShare)
         referenceFrames = vectorsAvailable && described.predictionRule != .h264 ? 2 : reader.referenceFrames
         if let first = keys.first, let last = keys.last, keys.count > 1 {
             meanGOP = Double(last - first) / Double(keys.count - 1)
@@ -126,5 +161,44 @@ public struct VideoSurvey: Sendable, Codable {
         if let least = steps.min(), let most = steps.max() {
             isVariableRate = most - least > 0.001 + described.timeBase.value
         }
+    }
+}
+
+/// Predicts the pictures of a survey by their vectors, as an extraction does, to see what residual they leave.
+private struct SurveyedPrediction {
+    private let rule: PredictionRule?
+    private var predictor: StreamPredictor?
+    private var statistics = PredictionStatistics()
+
+    init(_ rule: PredictionRule?) { self.rule = rule }
+
+    /// Takes the next picture in display order; all are of one size. Pictures that give no residuals are left out.
+    mutating func add(_ picture: Picture, _ rows: [MotionRow], _ reader: VideoReader) throws(CodecError) {
+        guard let rule, picture.format == .yuv420p || picture.format == .yuv420pFullRange else { return }
+        let predictor: StreamPredictor
+        if let ready = self.predictor {
+            predictor = ready
+        } else {
+            var options = ExtractionOptions()
+            options.residual = true
+            predictor = try StreamPredictor(
+                size: picture.size, rule: rule, referenceFrames: rule == .h264 ? reader.referenceFrames : 2,
+                options: options)
+            self.predictor = predictor
+        }
+        let record = FrameRecord(
+            picture, display: reader.delivered - 1, packet: picture.packetNumber.map { reader.packets[$0] },
+            timeBase: reader.stream.timeBase, vectors: rows.count)
+        var statistics = statistics
+        predictor.accept(DecodedFrame(picture: picture, record: record, rows: rows), packets: reader.packets) {
+            statistics.add($0)
+        }
+        self.statistics = statistics
+    }
+
+    mutating func finish(_ reader: VideoReader) -> PredictionStatistics {
+        var statistics = statistics
+        predictor?.finish(packets: reader.packets) { statistics.add($0) }
+        return statistics
     }
 }

@@ -48,7 +48,7 @@ struct VideoBuild {
         let totals = [
             "videos": 1, "rejected_videos": counts.clips == 0 ? 1 : 0, "clips": counts.clips, "frames": counts.frames,
             "shots": counts.shots, "short_shots": counts.shortShots, "tails": counts.tails,
-            "damaged_frames": counts.damaged,
+            "damaged_frames": reader.damaged, "skipped_frames": counts.skipped,
         ]
         return Outcome(reject: reject(reader, failure), totals: totals)
     }
@@ -62,8 +62,9 @@ struct VideoBuild {
         let counts = reader.counts
         if let failure { return reject(.unreadable, failure.message, clips: counts.clips) }
         if counts.frames == 0 { return reject(.unreadable, "no picture could be decoded") }
-        if reader.damage > 0 {
-            let what = "\(reader.damage) damaged frames or packets; from each to the next key frame nothing is taken"
+        if reader.damaged > 0 {
+            let what =
+                "\(reader.damaged) damaged frames; \(counts.skipped) frames, from each to the next key frame, are in no clip"
             return reject(.damaged, what, clips: counts.clips)
         }
         if let truncation = reader.truncation { return reject(.truncated, truncation, clips: counts.clips) }

@@ -4,10 +4,10 @@ import Codec
 ///
 /// YCbCr is scaled as such and made RGB at the small size: scaling straight to RGB takes libswscale's plain C code.
 /// `crop` cuts the picture to the target's proportions first, so that nothing is scaled in vain. Sample aspect ratio and
-/// rotation are undone: a clip shows what a player shows.
+/// orientation are undone: a clip shows what a player shows.
 final class ClipFitter {
     private let options: ClipOptions
-    private let rotation: Int
+    private let orientation: Orientation
     private let aspect: Double
     private var plan: Plan?
 
@@ -25,11 +25,11 @@ final class ClipFitter {
     }
 
     /// - Parameters:
-    ///   - rotation: clockwise degrees to turn pictures by.
+    ///   - orientation: how pictures are turned for display.
     ///   - aspect: width of a sample over its height.
-    init(_ options: ClipOptions, rotation: Int, aspect: Double) {
+    init(_ options: ClipOptions, orientation: Orientation, aspect: Double) {
         self.options = options
-        self.rotation = rotation
+        self.orientation = orientation
         self.aspect = aspect > 0.05 && aspect < 20 ? aspect : 1
     }
 
@@ -47,11 +47,14 @@ final class ClipFitter {
         return image(plan)
     }
 
+    /// The frame of the clip as it lies in stored pictures.
+    private var frame: Size {
+        // Exchanging the sides is its own inverse.
+        orientation.shown(Size(width: options.width, height: options.height))
+    }
+
     private func makePlan(_ picture: Picture) throws(CodecError) -> Plan {
-        let turned = rotation % 180 != 0
-        let target =
-            turned
-            ? Size(width: options.height, height: options.width) : Size(width: options.width, height: options.height)
+        let target = frame
         let shape = Double(picture.size.width) * aspect / Double(picture.size.height)
         let wanted = Double(target.width) / Double(target.height)
         var crop = Crop()
@@ -90,22 +93,16 @@ final class ClipFitter {
     /// The scaled picture turned upright, on black where it does not fill the frame.
     private func image(_ plan: Plan) -> RGBImage {
         var image = RGBImage(width: options.width, height: options.height)
-        let (width, height) = (options.width, options.height)
         let rgb = plan.finish?.rgb ?? plan.scaled
         let (plane, size) = (rgb.plane(0), rgb.size)
+        let places = orientation.places(in: frame)
         image.pixels.withUnsafeMutableBufferPointer { pixels in
             guard let out = pixels.baseAddress else { return }
             for row in 0..<size.height {
                 let line = plane.base + row * plane.stride
-                let (x, y) = (plan.left, plan.top + row)
                 // The step in the target from one source pixel to the next, and where the row begins.
-                let (start, step) =
-                    switch rotation {
-                    case 90: ((x * width) + (width - 1 - y), width)
-                    case 180: ((height - 1 - y) * width + (width - 1 - x), -1)
-                    case 270: ((height - 1 - x) * width + y, -width)
-                    default: (y * width + x, 1)
-                    }
+                let step = places.column
+                let start = places.start + plan.left * step + (plan.top + row) * places.row
                 guard step != 1 else {
                     (out + start * 3).update(from: line, count: size.width * 3)
                     continue

@@ -4,7 +4,7 @@ public import SystemPackage
 /// Cuts one video into clips in a single pass: decodes it, finds its shots, and samples clips from them.
 ///
 /// Memory holds one clip and one decoded picture, however long the video is. From a damaged picture up to the next key
-/// frame nothing is taken; behind it a new shot begins.
+/// frame nothing is taken; behind it a new shot begins. So does one where time steps back.
 public final class ClipReader {
     /// What a video came to beside its clips.
     public struct Counts: Sendable, Equatable {
@@ -16,8 +16,8 @@ public final class ClipReader {
         public var shortShots = 0
         /// Shots whose last pictures were left over.
         public var tails = 0
-        /// Pictures passed over because of damage.
-        public var damaged = 0
+        /// Pictures that no clip may hold: those with errors, and those after damage up to the next key frame.
+        public var skipped = 0
         /// Clips so far.
         public var clips = 0
     }
@@ -41,7 +41,7 @@ public final class ClipReader {
     private let reader: VideoReader
     private let options: ClipOptions
     private let meter: ContentMeter
-    private let fitter: ClipFitter
+    private var fitter: ClipFitter?
     private var sampler: ClipSampler
     private var newest: Candidate?
     private var previous: Candidate?
@@ -54,7 +54,7 @@ public final class ClipReader {
     private var clipsOfShot = 0
     private var sampledSinceClip = 0
     private var awaitsKey = false
-    private var damagedPackets = 0
+    private var damageSeen = 0
     private var lastSeconds: Double?
     private var hasEnded = false
     /// What the video came to so far.
@@ -69,9 +69,7 @@ public final class ClipReader {
         decoding.cropping = true
         reader = try VideoReader(path: path, options: decoding)
         self.options = options
-        let stream = reader.stream
-        meter = ContentMeter(rule: options.rule, rotation: stream.rotation)
-        fitter = ClipFitter(options, rotation: stream.rotation, aspect: stream.sampleAspect)
+        meter = ContentMeter(rule: options.rule, rotation: reader.stream.orientation.rotation)
         sampler = ClipSampler(options)
     }
 
@@ -79,8 +77,8 @@ public final class ClipReader {
     public var truncation: String? { hasEnded ? reader.truncation : nil }
     /// How far reading has come, 0…1.
     public var share: Double { reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0 }
-    /// Pictures or packets that were damaged.
-    public var damage: Int { counts.damaged + reader.damagedPacketCount }
+    /// Pictures with errors so far, and damaged packets that gave none (`VideoReader.damaged`).
+    public var damaged: Int { reader.damaged }
 
     /// The next clip, nil at the end of the video or of the clips that the options want.
     ///
@@ -103,8 +101,8 @@ public final class ClipReader {
         let frame = counts.frames
         counts.frames += 1
         let content = try meter.next(picture).value
-        if picture.isDamaged || reader.damagedPacketCount > damagedPackets {
-            damagedPackets = reader.damagedPacketCount
+        if reader.damaged > damageSeen {
+            damageSeen = reader.damaged
             // A key frame that is itself whole, decoded after a lost packet, mends everything.
             awaitsKey = picture.isDamaged || !picture.isKey
             try endShot()
@@ -113,14 +111,15 @@ public final class ClipReader {
         }
         let seconds = time(of: picture)
         guard !awaitsKey else {
-            counts.damaged += 1
+            counts.skipped += 1
             return
         }
-        let isJump = newest.map { abs(seconds - $0.seconds) > ClipSampler.longestStep(options) } ?? false
+        let step = newest.map { seconds - $0.seconds } ?? 0
+        let isJump = step < 0 || step > ClipSampler.longestStep(options)
         let isCut = newest != nil && options.cutThreshold.map { content >= $0 } ?? false
         if isCut || isJump { try endShot() }
-        // Time that stands still gives no instant a nearer picture.
-        if let newest, seconds <= newest.seconds {
+        // Time that stands still gives no instant a nearer picture; a stride counts pictures, whatever their time.
+        if let newest, seconds <= newest.seconds, options.stride == nil {
             contents.append(content)
             return
         }
@@ -161,9 +160,19 @@ public final class ClipReader {
     private func scaled(_ candidate: inout Candidate?) throws(CodecError) -> Sampled? {
         guard let chosen = candidate else { return nil }
         let image: RGBImage
-        if let ready = chosen.image { image = ready } else { image = try fitter.fit(chosen.picture) }
+        if let ready = chosen.image { image = ready } else { image = try fit(chosen.picture) }
         candidate?.image = image
         return Sampled(image: image, seconds: chosen.seconds, frame: chosen.frame)
+    }
+
+    private func fit(_ picture: Picture) throws(CodecError) -> RGBImage {
+        let fitter =
+            fitter
+            ?? ClipFitter(
+                options, orientation: reader.orientation,
+                aspect: DisplayTags(of: picture, in: reader.stream).sampleAspectRatio?.value ?? 1)
+        self.fitter = fitter
+        return try fitter.fit(picture)
     }
 
     private func clip() -> Clip {
@@ -182,13 +191,12 @@ public final class ClipReader {
         contentStart = first
     }
 
-    /// Presentation time in seconds; where the file has none, one average interval after the picture before.
+    /// Presentation time in seconds; where the file knows none, one average interval after the picture before.
     private func time(of picture: Picture) -> Double {
         let stream = reader.stream
-        let pts = picture.packetNumber.flatMap { reader.packets[$0].pts }
         let rate = stream.averageFrameRate.value
         let seconds =
-            pts.map { (Double($0) * stream.timeBase.value * 1e6).rounded() / 1e6 }
+            picture.time.map { (Double($0) * stream.timeBase.value * 1e6).rounded() / 1e6 }
             ?? (lastSeconds.map { $0 + 1 / (rate > 0 ? rate : 25) } ?? 0)
         lastSeconds = seconds
         return seconds

@@ -61,7 +61,7 @@ struct BuildSection: Sendable {
         ("videos", "videos read"), ("rejected_videos", "of these, gave no clip"),
         ("listed_rejects", "named in the list, not read"), ("frames", "frames decoded"), ("shots", "shots"),
         ("short_shots", "of these, too short for a clip"), ("tails", "of these, with a tail left over"),
-        ("damaged_frames", "damaged frames"), ("clips", "clips"),
+        ("damaged_frames", "damaged frames"), ("skipped_frames", "frames skipped for damage"), ("clips", "clips"),
     ]
 
     private var account: HTML {

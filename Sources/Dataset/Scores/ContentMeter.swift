@@ -18,7 +18,8 @@ public final class ContentMeter {
     ///
     /// - Parameters:
     ///   - rule: to which size pictures shrink before they are compared.
-    ///   - rotation: `VideoStream.rotation`, clockwise degrees; OpenCV turns pictures before anything else.
+    ///   - rotation: `Orientation.rotation` of the stream, clockwise degrees; OpenCV turns pictures before anything else,
+    ///     and knows no flip.
     public init(rule: ShrinkRule = .v06, rotation: Int = 0) {
         precondition(rotation.isMultiple(of: 90), "a rotation by \(rotation) degrees")
         self.rule = rule

@@ -47,7 +47,7 @@ public struct VideoMotion: Sendable, Equatable {
         decoding.cropping = true
         let reader = try VideoReader(path: path, streamIndex: streamIndex, options: decoding)
         let hasVectors = reader.stream.predictionRule != nil
-        let meter = ContentMeter(rule: rule, rotation: reader.stream.rotation)
+        let meter = ContentMeter(rule: rule, rotation: reader.stream.orientation.rotation)
         var sums = (content: 0.0, length: 0.0, moving: 0)
         var vectors: [MotionVector] = []
         while let picture = try reader.next() {
@@ -62,9 +62,6 @@ public struct VideoMotion: Sendable, Equatable {
             sums.content += value
             maxContent = max(maxContent, value)
             if value >= ContentScore.cutThreshold { cuts += 1 }
-            // A damaged packet whose picture shows the damage counts once.
-            let isCounted = picture.packetNumber.map { reader.packets[$0].isDamaged } ?? false
-            if picture.isDamaged, !isCounted { damaged += 1 }
             frames += 1
             let share = reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0
             try receive(motion, share)
@@ -72,7 +69,7 @@ public struct VideoMotion: Sendable, Equatable {
         guard frames > 0 else { throw CodecError(path: path, "no picture could be decoded") }
         meanContent = sums.content / Double(max(1, frames - 1))
         meanLength = hasVectors ? sums.length / Double(max(1, sums.moving)) : nil
-        damaged += reader.damagedPackets.count
+        damaged = reader.damaged
         truncation = reader.truncation
     }
 }

@@ -155,7 +155,8 @@ struct ResidualPanel {
     let field: VectorField
     let scale: ColorScale
 
-    func draw(_ residual: [Int16], on canvas: inout Canvas, at corner: (x: Int, y: Int)) {
+    /// - Parameter mean: of the residual's magnitude; nil for the one of what is drawn.
+    func draw(_ residual: [Int16], mean: Double?, on canvas: inout Canvas, at corner: (x: Int, y: Int)) {
         let slope = 127.5 / scale.limit
         var grey = RGBImage(width: field.width, height: field.height)
         var (total, covered) = (0, 0)
@@ -186,10 +187,11 @@ struct ResidualPanel {
                 }
             }
         }
-        let mean = Double(total) / Double(max(1, covered))
+        let mean = mean ?? Double(total) / Double(max(1, covered))
         canvas.frame(
             layout, at: corner, letter: "b", title: "Residual (luma)",
-            remark: "mean magnitude " + decimalText(mean, places: 2, padded: true))
+            remark: covered == 0
+                ? "nothing is predicted" : "mean magnitude " + decimalText(mean, places: 2, padded: true) + " where predicted")
         let (top, barHeight, baseline, _) = layout.legend(below: corner)
         let inset = layout.length(18)
         let barWidth = layout.panelWidth * 11 / 20
@@ -209,7 +211,8 @@ struct MagnitudePanel {
     let field: VectorField
     let scale: ColorScale
 
-    func draw(on canvas: inout Canvas, at corner: (x: Int, y: Int)) {
+    /// - Parameter intra: the share of intra blocks, 0…1; nil for the one of what is drawn.
+    func draw(intra: Double?, on canvas: inout Canvas, at corner: (x: Int, y: Int)) {
         let magnitudes = field.vectors.map(\.magnitude)
         let colors = magnitudes.map { scale.color($0) }
         let pitch = layout.length(9)
@@ -226,7 +229,7 @@ struct MagnitudePanel {
                 return colors[vector]
             }
         }
-        let intra = 100 - 100 * Double(covered) / Double(layout.panelWidth * layout.panelHeight)
+        let drawn = 1 - Double(covered) / Double(layout.panelWidth * layout.panelHeight)
         let mean =
             covered > 0 ? "mean " + decimalText(total / Double(covered), places: 2, padded: true) + " px" : ""
         canvas.frame(layout, at: corner, letter: "c", title: "Motion magnitude (pixels)", remark: mean)
@@ -245,7 +248,7 @@ struct MagnitudePanel {
         canvas.text(
             "no vector (intra)", at: Canvas.Point(left, baseline), font: layout.legendFont, FigurePalette.softInk)
         canvas.text(
-            decimalText(intra, places: 1, padded: true) + " %",
+            decimalText(100 * (intra ?? drawn), places: 1, padded: true) + " %",
             at: Canvas.Point(left, lower),
             font: layout.legendFont, FigurePalette.softInk)
     }

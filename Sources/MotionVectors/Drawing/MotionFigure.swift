@@ -68,6 +68,8 @@ public struct MotionFigure: Sendable {
         public var index: Int
         /// The frame's time in seconds.
         public var seconds: Double
+        /// What the panels say of residual and intra blocks; nil to take both from what they draw.
+        public var prediction: PredictionStatistics?
 
         /// Makes a frame of its parts; `residual` has as many values as `picture` has pixels.
         public init(
@@ -124,9 +126,9 @@ public struct MotionFigure: Sendable {
         ArrowPanel(layout: layout, field: field, limit: ranges.magnitude ?? 2, spacing: arrowSpacing)
             .draw(picture, on: &canvas, at: layout.panels[0])
         ResidualPanel(layout: layout, field: field, scale: .residual(limit: Float(ranges.residual ?? 10)))
-            .draw(frame.residual, on: &canvas, at: layout.panels[1])
+            .draw(frame.residual, mean: frame.prediction?.meanResidual, on: &canvas, at: layout.panels[1])
         MagnitudePanel(layout: layout, field: field, scale: .magnitude(limit: ranges.magnitude ?? 2))
-            .draw(on: &canvas, at: layout.panels[2])
+            .draw(intra: frame.prediction?.intraShare, on: &canvas, at: layout.panels[2])
         return canvas.image
     }
 

@@ -1,44 +1,6 @@
 public import Codec
 public import SystemPackage
 
-extension MotionFigure.Frame {
-    /// The figure's view of an extracted frame: cropped for display, with the vectors that predict.
-    ///
-    /// Where nothing predicts, the residual is 0, so that ranges and means speak of predicted blocks alone.
-    ///
-    /// - Throws: `CodecError` for pictures that are not 8-bit 4:2:0.
-    public init(_ frame: ExtractedFrame) throws(CodecError) {
-        let crop = frame.picture.crop
-        let shown = crop.applied(to: frame.picture.size)
-        let vectors = frame.rows.compactMap { row -> MotionVector? in
-            guard row.reference >= 0 else { return nil }
-            var vector = row.vector
-            vector.destinationX -= Int32(crop.left)
-            vector.destinationY -= Int32(crop.top)
-            vector.sourceX -= Int32(crop.left)
-            vector.sourceY -= Int32(crop.top)
-            return vector
-        }
-        var luma = [Int16](repeating: 0, count: shown.width * shown.height)
-        frame.residual?.withPlane(0) { values in
-            for vector in vectors {
-                let bottom = min(shown.height, vector.top + Int(vector.height))
-                let right = min(shown.width, vector.left + Int(vector.width))
-                // Blocks may lie in the part that the crop leaves out.
-                for y in stride(from: max(0, vector.top), to: bottom, by: 1) {
-                    for x in stride(from: max(0, vector.left), to: right, by: 1) {
-                        luma[y * shown.width + x] = values[(y + crop.top) * frame.picture.size.width + x + crop.left]
-                    }
-                }
-            }
-        }
-        self.init(
-            picture: try RGBImage(frame.picture, crop: crop), vectors: vectors, residual: luma,
-            type: Character(frame.record.type.rawValue), index: frame.record.display, seconds: frame.record.seconds ?? 0
-        )
-    }
-}
-
 /// Draws the motion figure of a video: one frame of it, or all as a film.
 public struct VideoFigure {
     private let path: FilePath
@@ -72,7 +34,7 @@ public struct VideoFigure {
         let extraction = try Extraction(path: path, options: options)
         var count = 0
         while let frame = try extraction.next() {
-            if frame.record.display == chosen { return figure.render(try MotionFigure.Frame(frame)) }
+            if frame.record.display == chosen { return figure.render(try extraction.shown(frame)) }
             count += 1
         }
         throw CodecError(path: path, "has no frame \(chosen): it has \(count) frames, numbered from 0")
@@ -96,13 +58,13 @@ public struct VideoFigure {
             var last = -1
             var writer: VideoWriter?
             while let frame = try extraction.next() {
-                let image = figure.render(try MotionFigure.Frame(frame))
+                let image = figure.render(try extraction.shown(frame))
                 if writer == nil {
                     writer = try VideoWriter(
                         path: path, settings: .h264(crf: 16, preset: "fast"),
                         size: Size(width: image.width, height: image.height),
                         timeBase: Rational(rate.denominator, rate.numerator),
-                        frameRate: rate, threads: 0)
+                        frameRate: rate, tags: .convertedFromRGB, threads: 0)
                 }
                 // Frames fall on the nearest step of the average rate, one a step: smooth enough to look at.
                 last = max(last + 1, Int(((frame.record.seconds ?? 0) * rate.value).rounded()))
@@ -117,16 +79,16 @@ public struct VideoFigure {
         return count
     }
 
-    private func probed(_ body: (ExtractedFrame) throws(CodecError) -> Void) throws(CodecError) {
+    private func probed(_ body: (ExtractedFrame, Extraction) throws(CodecError) -> Void) throws(CodecError) {
         var options = options
         options.frameLimit = min(options.frameLimit ?? Self.probe, Self.probe)
         let extraction = try Extraction(path: path, options: options)
-        while let frame = try extraction.next() { try body(frame) }
+        while let frame = try extraction.next() { try body(frame, extraction) }
     }
 
     private func liveliest() throws(CodecError) -> Int {
         var best = (index: 0, length: -1.0)
-        try probed { frame throws(CodecError) in
+        try probed { frame, _ throws(CodecError) in
             // Mostly intra frames show little; so do a handful of long vectors.
             let motion = MotionStatistics(frame.rows, size: frame.picture.size)
             let length = motion.covered > 0.9 ? motion.meanLength : motion.meanLength * motion.covered * 0.5
@@ -137,12 +99,21 @@ public struct VideoFigure {
 
     private func fittedRanges() throws(CodecError) -> MotionFigure.Ranges {
         var fitted: [MotionFigure.Ranges] = []
-        try probed { frame throws(CodecError) in
+        try probed { frame, extraction throws(CodecError) in
             guard !frame.rows.isEmpty, frame.record.display % 4 == 1 else { return }
-            let view = try MotionFigure.Frame(frame)
+            let view = try extraction.shown(frame)
             fitted.append(.fitting(residual: view.residual, vectors: view.vectors))
         }
         return figure.ranges.completed(by: fitted)
+    }
+}
+
+extension Extraction {
+    /// A frame of this video as the figure shows it.
+    fileprivate func shown(_ frame: ExtractedFrame) throws(CodecError) -> MotionFigure.Frame {
+        try MotionFigure.Frame(
+            frame, orientation: orientation,
+            sampleAspectRatio: DisplayTags(of: frame.picture, in: stream).sampleAspectRatio)
     }
 }
 

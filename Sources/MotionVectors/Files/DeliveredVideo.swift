@@ -36,20 +36,21 @@ public final class DeliveredVideo {
         size = description.crop.applied(to: description.codedSize)
         let format: PixelFormat = description.fullRange ? .yuv420pFullRange : .yuv420p
         let rate = description.averageFrameRate.value > 0 ? description.averageFrameRate : Rational(25, 1)
+        let tags = description.display ?? DisplayTags()
         if Kind(path) == .encoded {
             guard size.width % 2 == 0, size.height % 2 == 0 else {
                 throw CodecError(
                     path: path, "libx264 takes no pictures of odd size \(size); write .y4m or .yuv instead")
             }
-            guard description.rotation == 0 || path.extension?.lowercased() == "mp4" else {
-                throw CodecError(
-                    path: path, "Matroska keeps no rotation (\(description.rotation)°); write .mp4 instead")
+            if let words = description.orientation.words, path.extension?.lowercased() != "mp4" {
+                throw CodecError(path: path, "Matroska keeps no orientation (\(words)); write .mp4 instead")
             }
             encoded = try VideoWriter(
                 path: path, settings: .h264(crf: crf), size: size, format: format,
-                timeBase: description.timeBase, frameRate: rate, rotation: description.rotation, threads: 0)
+                timeBase: description.timeBase, frameRate: rate, orientation: description.orientation,
+                tags: tags, threads: 0)
         } else {
-            raw = try RawVideoWriter(path: path, size: size, frameRate: rate, format: format)
+            raw = try RawVideoWriter(path: path, size: size, frameRate: rate, format: format, tags: tags)
         }
     }
 

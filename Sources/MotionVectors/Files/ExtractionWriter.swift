@@ -32,8 +32,10 @@ public struct ExtractionSummary: Sendable {
     public var truncation: String?
     /// Mean vector length in pixels over pictures that have vectors; nil where it was not measured in this run.
     public var meanLength: Double?
-    /// Mean absolute luma residual over pictures with vectors, in grey levels; nil without residuals.
+    /// Mean absolute luma residual of predicted pixels, in grey levels; nil without residuals.
     public var meanResidual: Double?
+    /// The share of pixels without prediction in pictures that predict, 0…1; nil where it was not measured in this run.
+    public var intraShare: Double?
     /// Bytes written.
     public var bytes = 0
 }
@@ -134,7 +136,8 @@ public struct ExtractionWriter {
         }
         var summary = ExtractionSummary()
         var records: [FrameRecord] = []
-        var sums = (length: 0.0, residual: 0.0, frames: 0)
+        var sums = (length: 0.0, frames: 0)
+        var prediction = PredictionStatistics()
         var first: Picture?
         let isExactOnlyWhole = !options.needsPixels && !options.loopFilter
         while let frame = try extraction.next() {
@@ -144,9 +147,9 @@ public struct ExtractionWriter {
             summary.vectors += frame.rows.count
             if !frame.rows.isEmpty {
                 sums.length += MotionStatistics.meanLength(frame.rows)
-                sums.residual += frame.residual?.meanLumaMagnitude ?? 0
                 sums.frames += 1
             }
+            prediction.add(frame)
             try files?.write(frame)
             let share = extraction.progress
             try progress(records.count, share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0)
@@ -155,11 +158,12 @@ public struct ExtractionWriter {
         guard let first else { throw CodecError(path: path, "no picture could be decoded") }
         let lost = extraction.lostPackets(delivered: records)
         summary.frames = records.count
-        summary.damaged = records.count { $0.isDamaged } + lost.count
+        summary.damaged = extraction.damaged
         summary.interlaced = records.count { $0.isInterlaced }
         summary.truncation = extraction.truncation
         summary.meanLength = sums.length / Double(max(1, sums.frames))
-        summary.meanResidual = options.residual && sums.frames > 0 ? sums.residual / Double(sums.frames) : nil
+        summary.meanResidual = prediction.meanResidual
+        summary.intraShare = prediction.intraShare
         if let files {
             let description = StreamDescription(
                 extraction: extraction, source: try source(), options: describedOptions, motionSource: options.source,

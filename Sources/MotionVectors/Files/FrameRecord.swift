@@ -6,7 +6,8 @@ public struct FrameRecord: Sendable, Equatable {
     public var decode: Int
     /// Display index, or −1 for a damaged packet that gave no picture.
     public var display: Int
-    /// Presentation time in the stream's time base, nil where the container has none.
+    /// Presentation time in the stream's time base, as ffprobe's `best_effort_timestamp` tells it; nil where the container
+    /// has neither pts nor dts.
     public var pts: Int?
     /// Presentation time in seconds.
     public var seconds: Double?
@@ -65,7 +66,7 @@ public struct FrameRecord: Sendable, Equatable {
     init(_ picture: Picture, display: Int, packet: PacketRecord?, timeBase: Rational, vectors: Int) {
         decode = picture.packetNumber ?? display
         self.display = display
-        pts = packet?.pts
+        pts = picture.time
         seconds = pts.map { Double($0) * timeBase.value }
         type = picture.type
         isKey = picture.isKey

@@ -64,8 +64,12 @@ public struct StreamDescription: Sendable, Codable, Equatable {
     public var timeBase: Rational
     /// As the container states it; 0/0 where it does not.
     public var averageFrameRate: Rational
-    /// Clockwise, degrees.
+    /// How pictures are turned for display: clockwise, degrees.
     public var rotation: Int
+    /// Whether they are flipped top to bottom before they are turned; nil in files of older versions: they are not.
+    public var flipped: Bool?
+    /// Sample aspect ratio and colour; nil in files of older versions.
+    public var display: DisplayTags?
     /// Rows of `frames.csv` that are pictures.
     public var frames: Int
     /// Rows of `motion.npy`.
@@ -79,6 +83,8 @@ public struct StreamDescription: Sendable, Codable, Equatable {
     /// What cut the file short, or nil.
     public var truncation: String?
 
+    /// How pictures are turned for display.
+    public var orientation: Orientation { Orientation(rotation: rotation, isFlipped: flipped ?? false) }
     /// The size of the planes.
     public var codedSize: Size { Size(width: codedWidth, height: codedHeight) }
 
@@ -106,7 +112,7 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         let limit = 1...65_536
         guard limit.contains(codedWidth), limit.contains(codedHeight), referenceFrames >= 0, frames >= 0,
             [crop.left, crop.top, crop.right, crop.bottom].allSatisfy({ (0..<65_536).contains($0) }),
-            crop.left + crop.right < codedWidth, crop.top + crop.bottom < codedHeight
+            crop.left + crop.right < codedWidth, crop.top + crop.bottom < codedHeight, rotation.isMultiple(of: 90)
         else { throw CodecError(path: path, "its sizes make no picture") }
     }
 
@@ -130,7 +136,9 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         fullRange = first.format == .yuv420pFullRange
         timeBase = stream.timeBase
         averageFrameRate = stream.averageFrameRate
-        rotation = stream.rotation
+        rotation = extraction.orientation.rotation
+        flipped = extraction.orientation.isFlipped
+        display = DisplayTags(of: first, in: stream)
         frames = summary.frames
         vectors = summary.vectors
         damaged = summary.damaged

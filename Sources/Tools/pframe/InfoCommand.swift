@@ -41,7 +41,7 @@ struct InfoCommand: ParsableCommand {
                 do {
                     if report.json { try Console.json(survey) } else { show(survey, isFirst: index == 0) }
                 } catch { throw CodecError(path: item.path, "\(error)") }
-                if survey.damagedFrames > 0 { failed = true }
+                if survey.damagedFrames > 0 || survey.truncation != nil { failed = true }
             } catch {
                 failed = true
                 Console.error("error: \(error)")
@@ -58,10 +58,14 @@ struct InfoCommand: ParsableCommand {
         if survey.codedWidth != survey.width || survey.codedHeight != survey.height {
             size += " (coded \(survey.codedWidth)x\(survey.codedHeight))"
         }
-        if survey.rotation != 0 { size += ", to be rotated by \(survey.rotation)°" }
+        if let aspect = survey.display.sampleAspectRatio, aspect.value != 1 {
+            size += ", samples \(aspect.numerator):\(aspect.denominator)"
+        }
+        if let words = survey.orientation.words { size += ", shown \(words)" }
         rows.append(("size", size))
         var length =
-            survey.announcedFrames > 0 ? "\(Format.count(survey.announcedFrames)) frames" : "unknown frame count"
+            survey.announcedFrames > 0
+            ? "\(Format.count(survey.announcedFrames)) frames announced" : "unknown frame count"
         if let duration = survey.duration { length += ", \(Format.fixed(duration, 2)) s" }
         length += survey.framesPerSecond > 0 ? ", \(Format.fixed(survey.framesPerSecond, 3)) frames/s on average" : ""
         rows.append(("length", length + (survey.isVariableRate ? ", variable rate" : "")))
@@ -77,9 +81,24 @@ struct InfoCommand: ParsableCommand {
             rows.append(("interlaced", "\(survey.interlacedFrames) frames: their vectors are exported but not trusted"))
         }
         if survey.damagedFrames > 0 { rows.append(("damaged", "\(survey.damagedFrames) \(counted)")) }
+        if let truncation = survey.truncation { rows.append(("cut off", truncation)) }
+        if let change = survey.sizeChange {
+            rows.append(
+                (
+                    "new size",
+                    "\(change.width)x\(change.height) from frame \(change.frame) on: extract stops there; cut the video "
+                        + "there (ffmpeg -ss/-to) and extract the parts"
+                ))
+        }
         if survey.vectorsAvailable {
-            rows.append(("vectors", "\(Format.fixed(survey.vectorsPerFrame, 1)) a predicted frame"))
+            rows.append(("vectors", "\(Format.fixed(survey.vectorsPerFrame, 1)) per predicted frame"))
             rows.append(("motion", "\(Format.fixed(survey.meanLength, 2)) px mean vector length"))
+            if let residual = survey.meanResidual {
+                rows.append(("residual", "\(Format.fixed(residual, 2)) grey levels mean over predicted pixels"))
+            }
+            if let share = survey.intraShare {
+                rows.append(("intra", "\(Format.fixed(100 * share, 1)) % of the pixels of P- and B-frames"))
+            }
         } else {
             rows.append(("vectors", "none: libavcodec exports none of \(survey.codec); use --motion-source search"))
         }

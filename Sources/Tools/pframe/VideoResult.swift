@@ -14,6 +14,7 @@ struct VideoResult: VideoOutcome {
     var truncation: String?
     var meanLength: Double?
     var meanResidual: Double?
+    var intraShare: Double?
     var bytes: Int?
 
     init(video: String) { self.video = video }
@@ -27,7 +28,7 @@ struct VideoResult: VideoOutcome {
         status = summary.damaged > 0 || summary.truncation != nil ? .damaged : .done
         (frames, vectors, damaged, interlaced) = (summary.frames, summary.vectors, summary.damaged, summary.interlaced)
         (truncation, meanLength, meanResidual) = (summary.truncation, summary.meanLength, summary.meanResidual)
-        bytes = summary.bytes
+        (intraShare, bytes) = (summary.intraShare, summary.bytes)
     }
 
     var remarks: [String] {
@@ -43,12 +44,13 @@ struct VideoResult: VideoOutcome {
         return parts
     }
 
-    static let columns = ["video", "frames", "vectors", "mean px", "residual", "size"]
+    static let columns = ["video", "frames", "vectors", "mean px", "residual", "intra", "size"]
 
     var row: [String] {
         [
             video, frames.map(Format.count) ?? "-", vectors.map(Format.count) ?? "-", Format.fixed(meanLength, 2),
-            Format.fixed(meanResidual, 2), bytes.map { $0 > 0 ? Format.bytes($0) : "-" } ?? "-",
+            Format.fixed(meanResidual, 2), intraShare.map { Format.fixed(100 * $0, 1) + " %" } ?? "-",
+            bytes.map { $0 > 0 ? Format.bytes($0) : "-" } ?? "-",
         ]
     }
 }

@@ -1,0 +1,86 @@
+import CFFmpeg
+import SystemPackage
+
+/// Tells whether a file ends before its container does. Only what a container proves counts: how many pictures it
+/// announces is no proof, since edit lists, dropped frames and careless writers change their number.
+enum ContainerEnd {
+    /// What lies beyond the end of a file, in words; nil where nothing is known to.
+    ///
+    /// - Parameters:
+    ///   - stream: its index, as far as it was read, names the bytes of every picture (MP4, AVI).
+    ///   - fileSize: in bytes; 0 where unknown.
+    static func missing(
+        _ stream: UnsafeMutablePointer<AVStream>, path: FilePath, fileSize: Int
+    ) -> String? {
+        guard fileSize > 0 else { return nil }
+        let count = Int(avformat_index_get_entries_count(stream))
+        let beyond = (0..<count).count { pframe_index_entry_end(stream, Int32($0)) > Int64(fileSize) }
+        if beyond > 0 { return "\(beyond) of \(count) pictures lie beyond the end of the file" }
+        guard let end = announced(path, fileSize: fileSize), end > fileSize else { return nil }
+        return "the file ends at byte \(fileSize), its container at byte \(end)"
+    }
+
+    /// The byte where the outermost element of an AVI, a Matroska or a fragmented MP4 file ends by its own header; nil
+    /// where it does not say.
+    private static func announced(_ path: FilePath, fileSize: Int) -> Int? {
+        // The pictures are read: a header that cannot be read any more proves nothing.
+        guard let file = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else { return nil }
+        defer { _ = try? file.close() }
+        let start = bytes(of: file, at: 0, count: 4096)
+        if start.starts(with: Array("RIFF".utf8)), start.dropFirst(8).starts(with: Array("AVI ".utf8)) {
+            let size = start[4..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+            // Writers that never came back, and files beyond 2 GB, have no size here.
+            return (1..<0x7FFF_FF00).contains(size) ? 8 + size : nil
+        }
+        if start.starts(with: [0x1A, 0x45, 0xDF, 0xA3]) { return segmentEnd(start) }
+        if start.dropFirst(4).starts(with: Array("ftyp".utf8)) { return lastFragmentEnd(file, fileSize) }
+        return nil
+    }
+
+    /// The end of Matroska's segment (RFC 8794, 4 to 6): elements of an id, a size and their data.
+    private static func segmentEnd(_ start: [UInt8]) -> Int? {
+        var place = 0
+        while place + 12 <= start.count {
+            let isSegment = start[place...].starts(with: [0x18, 0x53, 0x80, 0x67])
+            let idLength = start[place].leadingZeroBitCount + 1
+            let first = place + idLength
+            guard idLength <= 4, first < start.count else { return nil }
+            let length = start[first].leadingZeroBitCount + 1
+            guard length <= 8, first + length <= start.count else { return nil }
+            let mask = Int(0xFF >> length)
+            let size = start[first..<(first + length)].dropFirst().reduce(Int(start[first]) & mask) {
+                $0 << 8 | Int($1)
+            }
+            // All ones: unknown, as of a live stream.
+            guard size < (1 << (7 * length)) - 1 else { return nil }
+            if isSegment { return first + length + size }
+            place = first + length + size
+        }
+        return nil
+    }
+
+    /// The end of the last `moof` that begins in the file, whose pictures no index names if the file ends within it.
+    private static func lastFragmentEnd(_ file: FileDescriptor, _ fileSize: Int) -> Int? {
+        var (place, end) = (0, Int?.none)
+        while place + 8 <= fileSize {
+            let header = bytes(of: file, at: place, count: 16)
+            guard header.count >= 8 else { break }
+            var size = header[0..<4].reduce(0) { $0 << 8 | Int($1) }
+            if size == 1, header.count == 16 {
+                size = Int(clamping: header[8..<16].reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+            }
+            let (next, isHuge) = place.addingReportingOverflow(size)
+            guard size >= 8, !isHuge else { break }
+            if header[4..<8].elementsEqual("moof".utf8) { end = next }
+            place = next
+        }
+        return end
+    }
+
+    private static func bytes(of file: FileDescriptor, at offset: Int, count: Int) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: count)
+        // Of a file that was read until now nothing but its end is expected here.
+        let read = (try? buffer.withUnsafeMutableBytes { try file.read(fromAbsoluteOffset: Int64(offset), into: $0) }) ?? 0
+        return Array(buffer[..<read])
+    }
+}
