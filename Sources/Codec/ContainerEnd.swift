@@ -80,7 +80,8 @@ enum ContainerEnd {
     private static func bytes(of file: FileDescriptor, at offset: Int, count: Int) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: count)
         // Of a file that was read until now nothing but its end is expected here.
-        let read = (try? buffer.withUnsafeMutableBytes { try file.read(fromAbsoluteOffset: Int64(offset), into: $0) }) ?? 0
+        let read =
+            (try? buffer.withUnsafeMutableBytes { try file.read(fromAbsoluteOffset: Int64(offset), into: $0) }) ?? 0
         return Array(buffer[..<read])
     }
 }

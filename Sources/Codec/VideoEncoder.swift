@@ -38,7 +38,8 @@ struct VideoEncoder: ~Copyable {
     ///   - threads: of the encoder; the bytes depend on it for H.264, not for FFV1.
     /// - Throws: `CodecError` where this libavcodec lacks the encoder or refuses the settings.
     init(
-        _ settings: EncoderSettings, size: Size, format: PixelFormat, timeBase: Rational, tags: DisplayTags = DisplayTags(),
+        _ settings: EncoderSettings, size: Size, format: PixelFormat, timeBase: Rational,
+        tags: DisplayTags = DisplayTags(),
         globalHeader: Bool, threads: Int
     ) throws(CodecError) {
         let name = settings.encoderName

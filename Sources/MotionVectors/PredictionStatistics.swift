@@ -11,15 +11,17 @@ public struct PredictionStatistics: Sendable, Equatable {
     private var pixels = 0
     /// Those of them that a vector predicts.
     private var predicted = 0
-    /// Predicted pixels whose residual is known, and the sum of its magnitude.
-    private var residuals = (pixels: 0, sum: 0)
+    /// Predicted pixels whose residual is known.
+    private var measured = 0
+    /// The sum of the magnitudes of their residuals.
+    private var magnitude = 0
 
     /// Nothing measured yet.
     public init() {}
 
     /// Mean absolute luma residual of predicted pixels in grey levels; nil where none was measured.
     public var meanResidual: Double? {
-        residuals.pixels > 0 ? Double(residuals.sum) / Double(residuals.pixels) : nil
+        measured > 0 ? Double(magnitude) / Double(measured) : nil
     }
 
     /// The share of pixels without prediction (intra blocks) in pictures that predict, 0…1; nil where there is none.
@@ -34,17 +36,13 @@ public struct PredictionStatistics: Sendable, Equatable {
             predicted += cover.pixels
         }
         guard let residual = frame.residual, cover.pixels > 0 else { return }
-        residuals.pixels += cover.pixels
+        measured += cover.pixels
         residual.withPlane(0) { plane in
             guard let base = plane.baseAddress else { return }
             cover.forEachRun { x, y, count in
-                residuals.sum += Int(pframe_sum_magnitude(base + y * frame.picture.size.width + x, count))
+                magnitude += Int(pframe_sum_magnitude(base + y * frame.picture.size.width + x, count))
             }
         }
-    }
-
-    public static func == (one: PredictionStatistics, other: PredictionStatistics) -> Bool {
-        (one.pixels, one.predicted) == (other.pixels, other.predicted) && one.residuals == other.residuals
     }
 }
 
@@ -52,8 +50,7 @@ extension ExtractedFrame {
     /// Whether blocks of it may predict: it is neither intra nor damaged, nor coded in fields, whose vectors are not
     /// trusted. Estimated vectors predict wherever there are any.
     fileprivate var mayPredict: Bool {
-        !rows.isEmpty && !record.isDamaged && !record.isInterlaced
-            || record.type != .intra && !record.isDamaged && !record.isInterlaced && record.display > 0
+        !record.isDamaged && !record.isInterlaced && (!rows.isEmpty || record.type != .intra && record.display > 0)
     }
 }
 

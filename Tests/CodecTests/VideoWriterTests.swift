@@ -117,15 +117,16 @@ struct VideoWriterTests {
         }
     }
 
-    @Test("an MP4 carries its rotation", arguments: [0, 90, 180, 270])
-    func rotation(degrees: Int) throws {
+    @Test("an MP4 carries its orientation", arguments: Orientation.all)
+    func orientation(_ orientation: Orientation) throws {
         try withTemporaryFolder { folder in
             let (path, size) = (folder.appending("clip.mp4"), Size(width: 64, height: 48))
             let writer = try VideoWriter(
-                path: path, settings: .h264(), size: size, timeBase: Rational(1, 25), rotation: degrees)
+                path: path, settings: .h264(), size: size, timeBase: Rational(1, 25),
+                orientation: orientation)
             try writer.write(try .waves(size), at: 0)
             try writer.finish()
-            #expect(try VideoReader(path: path).stream.rotation == degrees)
+            #expect(try VideoReader(path: path).stream.orientation == orientation)
         }
     }
 

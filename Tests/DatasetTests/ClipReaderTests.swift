@@ -157,16 +157,16 @@ import Testing
     }
 
     /// A file that says how to turn its pictures gives the same clips as one whose pictures are turned, whatever the fit.
-    @Test(arguments: [90, 180, 270], [ClipOptions.Fit.crop, .pad, .stretch])
-    func turnsAsPlayersDo(_ rotation: Int, _ fit: ClipOptions.Fit) throws {
+    @Test(arguments: Orientation.all, [ClipOptions.Fit.crop, .pad, .stretch])
+    func turnsAsPlayersDo(_ orientation: Orientation, _ fit: ClipOptions.Fit) throws {
         try withTemporaryFolder { folder in
             let size = Size(width: 64, height: 48)
-            for degrees in [0, rotation] {
+            for (name, orientation) in [("plain", .upright), ("turned", orientation)] {
                 // Lossless, so that both files hold the same pictures.
                 let writer = try VideoWriter(
-                    path: folder.appending("\(degrees).mp4"),
+                    path: folder.appending("\(name).mp4"),
                     settings: .h264(crf: 0, preset: "ultrafast", parameters: "threads=1:qp=0"), size: size,
-                    timeBase: Rational(1, 25), frameRate: Rational(25, 1), rotation: degrees)
+                    timeBase: Rational(1, 25), frameRate: Rational(25, 1), orientation: orientation)
                 for index in 0..<30 {
                     var image = RGBImage(width: 64, height: 48)
                     for pixel in 0..<(64 * 48) {
@@ -179,26 +179,28 @@ import Testing
             }
             var options = ClipOptions()
             (options.width, options.height, options.frames, options.fit) = (32, 32, 4, fit)
-            let plain = try Self.clips(folder.appending("0.mp4"), options).clips
-            let turned = try Self.clips(folder.appending("\(rotation).mp4"), options).clips
+            let plain = try Self.clips(folder.appending("plain.mp4"), options).clips
+            let turned = try Self.clips(folder.appending("turned.mp4"), options).clips
             #expect(plain.count == 2 && turned.count == 2)
             for (a, b) in zip(plain, turned) {
-                for (first, second) in zip(a.frames, b.frames) { #expect(turn(first, rotation) == second) }
+                for (first, second) in zip(a.frames, b.frames) { #expect(turn(first, orientation) == second) }
             }
         }
     }
 
-    /// A square picture turned clockwise.
-    private func turn(_ image: RGBImage, _ degrees: Int) -> RGBImage {
+    /// A square picture, flipped and then turned clockwise.
+    private func turn(_ image: RGBImage, _ orientation: Orientation) -> RGBImage {
         var result = image
         let side = image.width
         for y in 0..<side {
             for x in 0..<side {
+                let line = orientation.isFlipped ? side - 1 - y : y
                 let (u, v) =
-                    switch degrees {
-                    case 90: (side - 1 - y, x)
-                    case 180: (side - 1 - x, side - 1 - y)
-                    default: (y, side - 1 - x)
+                    switch orientation.rotation {
+                    case 90: (side - 1 - line, x)
+                    case 180: (side - 1 - x, side - 1 - line)
+                    case 270: (line, side - 1 - x)
+                    default: (x, line)
                     }
                 for channel in 0..<3 {
                     result.pixels[(v * side + u) * 3 + channel] = image.pixels[(y * side + x) * 3 + channel]

@@ -191,7 +191,8 @@ struct ResidualPanel {
         canvas.frame(
             layout, at: corner, letter: "b", title: "Residual (luma)",
             remark: covered == 0
-                ? "nothing is predicted" : "mean magnitude " + decimalText(mean, places: 2, padded: true) + " where predicted")
+                ? "nothing is predicted"
+                : "mean magnitude " + decimalText(mean, places: 2, padded: true) + " where predicted")
         let (top, barHeight, baseline, _) = layout.legend(below: corner)
         let inset = layout.length(18)
         let barWidth = layout.panelWidth * 11 / 20

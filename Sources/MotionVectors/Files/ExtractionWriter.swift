@@ -36,6 +36,8 @@ public struct ExtractionSummary: Sendable {
     public var meanResidual: Double?
     /// The share of pixels without prediction in pictures that predict, 0…1; nil where it was not measured in this run.
     public var intraShare: Double?
+    /// How pictures are turned for display; what was extracted is of the pictures as they are stored.
+    public var orientation = Orientation.upright
     /// Bytes written.
     public var bytes = 0
 }
@@ -77,6 +79,7 @@ public struct ExtractionWriter {
         summary.damaged = found.damaged
         summary.interlaced = found.interlaced
         summary.truncation = found.truncation
+        summary.orientation = found.orientation
         return summary
     }
 
@@ -164,6 +167,7 @@ public struct ExtractionWriter {
         summary.meanLength = sums.length / Double(max(1, sums.frames))
         summary.meanResidual = prediction.meanResidual
         summary.intraShare = prediction.intraShare
+        summary.orientation = extraction.orientation
         if let files {
             let description = StreamDescription(
                 extraction: extraction, source: try source(), options: describedOptions, motionSource: options.source,

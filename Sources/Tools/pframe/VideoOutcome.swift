@@ -18,6 +18,9 @@ protocol VideoOutcome: Encodable, Sendable {
     /// Frames that were read.
     var frames: Int? { get }
 
+    /// What is said once of all videos, nil for nothing.
+    static func note(on outcomes: [Self]) -> String?
+
     /// The names of the summary's columns, `status` left out.
     static var columns: [String] { get }
     /// The summary's row, `status` left out.
@@ -41,6 +44,8 @@ extension VideoOutcome {
         return remarks.isEmpty ? nil : "warning: \(video): " + remarks.joined(separator: "; ")
     }
 
+    static func note(on outcomes: [Self]) -> String? { nil }
+
     /// Works on videos side by side, and prints what became of them in their order.
     ///
     /// - Parameters:
@@ -63,6 +68,7 @@ extension VideoOutcome {
             progress.finish(index, message: outcome.note)
         }
         let all = outcomes.withLock { $0.compactMap { $0 } } + unread
+        if let note = note(on: all) { Console.error(note) }
         if summary, report.json {
             for outcome in all { try Console.json(outcome) }
         } else if summary, !all.isEmpty {

@@ -1,3 +1,4 @@
+import Codec
 import MotionVectors
 import ToolOptions
 
@@ -15,6 +16,8 @@ struct VideoResult: VideoOutcome {
     var meanLength: Double?
     var meanResidual: Double?
     var intraShare: Double?
+    /// How players turn the pictures, in words.
+    var shown: String?
     var bytes: Int?
 
     init(video: String) { self.video = video }
@@ -28,7 +31,7 @@ struct VideoResult: VideoOutcome {
         status = summary.damaged > 0 || summary.truncation != nil ? .damaged : .done
         (frames, vectors, damaged, interlaced) = (summary.frames, summary.vectors, summary.damaged, summary.interlaced)
         (truncation, meanLength, meanResidual) = (summary.truncation, summary.meanLength, summary.meanResidual)
-        (intraShare, bytes) = (summary.intraShare, summary.bytes)
+        (intraShare, shown, bytes) = (summary.intraShare, summary.orientation.words, summary.bytes)
     }
 
     var remarks: [String] {
@@ -42,6 +45,15 @@ struct VideoResult: VideoOutcome {
                 "\(Format.quantity(interlaced, "interlaced frame")), whose vectors are exported but not trusted")
         }
         return parts
+    }
+
+    static func note(on outcomes: [VideoResult]) -> String? {
+        let turned = outcomes.filter { $0.shown != nil }
+        guard let first = turned.first, let words = first.shown else { return nil }
+        let others = turned.count > 1 ? ", as are \(turned.count - 1) more," : ""
+        return
+            "\(first.video) is shown \(words)\(others) but vectors, residuals and fields are of the pictures as they are "
+            + "stored"
     }
 
     static let columns = ["video", "frames", "vectors", "mean px", "residual", "intra", "size"]
