@@ -13,11 +13,12 @@ enum ContainerEnd {
         _ stream: UnsafeMutablePointer<AVStream>, path: FilePath, fileSize: Int
     ) -> String? {
         guard fileSize > 0 else { return nil }
-        let count = Int(avformat_index_get_entries_count(stream))
-        let beyond = (0..<count).count { pframe_index_entry_end(stream, Int32($0)) > Int64(fileSize) }
-        if beyond > 0 { return "\(beyond) of \(count) pictures lie beyond the end of the file" }
-        guard let end = announced(path, fileSize: fileSize), end > fileSize else { return nil }
-        return "the file ends at byte \(fileSize), its container at byte \(end)"
+        if let end = announced(path, fileSize: fileSize), end > fileSize {
+            return "the file ends at byte \(fileSize), its container at byte \(end)"
+        }
+        let count = avformat_index_get_entries_count(stream)
+        let beyond = (0..<count).count { pframe_index_entry_end(stream, $0) > Int64(fileSize) }
+        return beyond == 0 ? nil : "\(beyond) pictures of its index lie beyond the end of the file"
     }
 
     /// The byte where the outermost element of an AVI, a Matroska or a fragmented MP4 file ends by its own header; nil
