@@ -29,19 +29,23 @@ public struct PredictionStatistics: Sendable, Equatable {
 
     /// Adds a picture.
     public mutating func add(_ frame: ExtractedFrame) {
-        let crop = frame.picture.crop
-        let cover = BlockCover(frame.rows, size: frame.picture.size, crop: crop, isWhole: frame.copiesReference)
-        if frame.mayPredict {
-            pixels += cover.shown.width * cover.shown.height
-            predicted += cover.pixels
-        }
-        guard let residual = frame.residual, cover.pixels > 0 else { return }
-        measured += cover.pixels
-        residual.withPlane(0) { plane in
-            guard let base = plane.baseAddress else { return }
-            cover.forEachRun { x, y, count in
-                magnitude += Int(pframe_sum_magnitude(base + y * frame.picture.size.width + x, count))
+        let (size, crop) = (frame.picture.size, frame.picture.crop)
+        var (covered, sum) = (0, 0)
+        BlockCover.forEachRun(of: frame, crop) { x, lines, count in
+            covered += count * lines.count
+            frame.residual?.withPlane(0) { plane in
+                guard let base = plane.baseAddress else { return }
+                for y in lines { sum += Int(pframe_sum_magnitude(base + y * size.width + x, count)) }
             }
+        }
+        if frame.mayPredict {
+            let shown = crop.applied(to: size)
+            pixels += shown.width * shown.height
+            predicted += covered
+        }
+        if frame.residual != nil {
+            measured += covered
+            magnitude += sum
         }
     }
 }
@@ -54,53 +58,50 @@ extension ExtractedFrame {
     }
 }
 
-/// Which shown pixels of a picture are predicted, by cells of 8×8: no codec here has vectors of smaller blocks.
-private struct BlockCover {
+/// Which pixels of a picture are predicted, by cells of 8×8: no codec here has vectors of smaller blocks.
+private enum BlockCover {
     private static let cell = 8
-    /// The size of what is shown.
-    let shown: Size
-    private let crop: Crop
-    private let columns: Int
-    private var cells: [Bool]
-    /// Predicted pixels that are shown.
-    private(set) var pixels = 0
 
-    init(_ rows: [MotionRow], size: Size, crop: Crop, isWhole: Bool) {
-        self.crop = crop
-        shown = crop.applied(to: size)
-        columns = (size.width + Self.cell - 1) / Self.cell
-        let lines = (size.height + Self.cell - 1) / Self.cell
-        cells = [Bool](repeating: isWhole, count: columns * lines)
-        if !isWhole {
-            for row in rows where row.reference != MotionRow.unused {
-                let vector = row.vector
-                let right = (vector.left + Int(vector.width) + Self.cell - 1) / Self.cell
-                let bottom = (vector.top + Int(vector.height) + Self.cell - 1) / Self.cell
-                let (left, top) = (max(0, vector.left / Self.cell), max(0, vector.top / Self.cell))
-                for y in top..<max(top, min(lines, bottom)) {
-                    for x in left..<max(left, min(columns, right)) { cells[y * columns + x] = true }
+    /// Calls `body` with every longest run of predicted cells of what `crop` shows: its first column, the pixel rows that it
+    /// spans, and its width in pixels.
+    static func forEachRun(
+        of frame: ExtractedFrame, _ crop: Crop, _ body: (_ x: Int, _ lines: Range<Int>, _ count: Int) -> Void
+    ) {
+        let size = frame.picture.size
+        let (columns, rows) = ((size.width + cell - 1) / cell, (size.height + cell - 1) / cell)
+        let shown = (
+            x: crop.left..<max(crop.left, size.width - crop.right),
+            y: crop.top..<max(crop.top, size.height - crop.bottom)
+        )
+        withUnsafeTemporaryAllocation(of: Bool.self, capacity: columns * rows) { cells in
+            cells.initialize(repeating: frame.copiesReference)
+            mark(frame.rows, in: cells, columns, rows)
+            for row in 0..<rows {
+                let lines = (row * cell..<(row + 1) * cell).clamped(to: shown.y)
+                guard !lines.isEmpty else { continue }
+                var column = 0
+                while column < columns {
+                    let first = column
+                    while column < columns, cells[row * columns + column] { column += 1 }
+                    let run = (first * cell..<column * cell).clamped(to: shown.x)
+                    if !run.isEmpty { body(run.lowerBound, lines, run.count) }
+                    column += 1
                 }
             }
         }
-        var count = 0
-        forEachRun { _, _, length in count += length }
-        pixels = count
     }
 
-    /// Calls `body` with every longest run of predicted pixels of a shown row: where it begins, and its length.
-    func forEachRun(_ body: (_ x: Int, _ y: Int, _ count: Int) -> Void) {
-        for y in crop.top..<(crop.top + shown.height) {
-            let line = y / Self.cell * columns
-            var x = crop.left
-            let end = crop.left + shown.width
-            while x < end {
-                let isPredicted = cells[line + x / Self.cell]
-                var next = x
-                while next < end, cells[line + next / Self.cell] == isPredicted {
-                    next = min(end, (next / Self.cell + 1) * Self.cell)
-                }
-                if isPredicted { body(x, y, next - x) }
-                x = next
+    private static func mark(
+        _ vectors: [MotionRow], in cells: UnsafeMutableBufferPointer<Bool>, _ columns: Int, _ rows: Int
+    ) {
+        for row in vectors where row.reference != MotionRow.unused {
+            let vector = row.vector
+            let (left, top) = (max(0, vector.left / cell), max(0, vector.top / cell))
+            let right = min(columns, (vector.left + Int(vector.width) + cell - 1) / cell)
+            let bottom = min(rows, (vector.top + Int(vector.height) + cell - 1) / cell)
+            guard left < right else { continue }
+            for y in stride(from: top, to: bottom, by: 1) {
+                for x in left..<right { cells[y * columns + x] = true }
             }
         }
     }
