@@ -3,6 +3,7 @@ package import Dataset
 import FoundationEssentials
 import Glibc
 import Synchronization
+import SystemPackage
 
 /// How messages and progress stand on stderr.
 package enum LogFormat: String, ExpressibleByArgument, CaseIterable {
@@ -28,18 +29,46 @@ package enum Console {
     /// Whether such a line stands on the terminal; held while anything is written.
     private static let isDrawn = Mutex(false)
 
+    /// Keeps the numbers of stdin, stdout and stderr, where one was closed at the start, from the files that are opened
+    /// later: what is printed must not end in one of them.
+    package static func reserve() {
+        for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
+            // The least free number is given out: this one. What cannot be written there is an error.
+            _ = open("/dev/null", O_RDONLY)
+        }
+    }
+
+    /// Closes stdout; ends the process with exit code 1 where only this tells that what was written is lost (NFS).
+    package static func close() {
+        if Glibc.close(STDOUT_FILENO) < 0 { failed(Errno(rawValue: errno)) }
+    }
+
     /// One line on stderr. What it begins with says its level: `error: `, `warning: `, or nothing.
-    package static func error(_ text: String) {
-        guard logFormat == .json else { return write(text + "\n", to: STDERR_FILENO) }
+    package static func error(_ text: String) { write(line(text), to: STDERR_FILENO) }
+
+    /// One line on stderr that waits for nothing: neither for a thread that is writing, nor for a reader.
+    package static func urgent(_ text: String) {
+        var ready = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+        guard poll(&ready, 1, 0) == 1 else { return }
+        let wasDrawn = isDrawn.withLockIfAvailable { isDrawn in
+            defer { isDrawn = false }
+            return isDrawn
+        }
+        _ = write(Array(((wasDrawn ?? false ? clearing : "") + line(text)).utf8), to: STDERR_FILENO)
+    }
+
+    /// A message as it stands on stderr.
+    private static func line(_ text: String) -> String {
+        guard logFormat == .json else { return text + "\n" }
         let level = ["error", "warning"].first { text.hasPrefix($0 + ": ") }
         let message = level.map { String(text.dropFirst($0.count + 2)) } ?? text
-        log(["level": .text(level ?? "info"), "message": .text(message)])
+        return object(["level": .text(level ?? "info"), "message": .text(message)])
     }
 
     /// How far work is: a line drawn over the last one, a line of its own, or an object.
     package static func progress(_ line: @autoclosure () -> String, _ members: @autoclosure () -> [String: JSONValue]) {
         if logFormat == .json {
-            log(members().merging(["level": .text("progress")]) { $1 })
+            write(object(members().merging(["level": .text("progress")]) { $1 }), to: STDERR_FILENO)
         } else {
             write(redraws ? line() : line() + "\n", to: STDERR_FILENO, draws: redraws)
         }
@@ -48,16 +77,15 @@ package enum Console {
     /// Clears a line that was drawn; whatever is written does so too.
     package static func clear() { write("", to: STDERR_FILENO) }
 
-    private static func log(_ members: [String: JSONValue]) {
-        write(JSONValue.object(members).json() + "\n", to: STDERR_FILENO)
-    }
+    private static func object(_ members: [String: JSONValue]) -> String { JSONValue.object(members).json() + "\n" }
 
-    /// One line on stdout.
+    /// One line on stdout. Where stdout cannot take it, as on a full disk, the process ends with exit code 1; where
+    /// nobody reads it any more, as behind `head`, nothing is said.
     package static func output(_ text: String) {
         write(text + "\n", to: STDOUT_FILENO)
     }
 
-    /// Lines on stdout that end by themselves.
+    /// Lines on stdout that end by themselves; as ``output(_:)``.
     package static func outputLines(_ text: String) {
         write(text, to: STDOUT_FILENO)
     }
@@ -75,24 +103,40 @@ package enum Console {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
+    /// Moves to the start of the line and empties it.
+    private static let clearing = "\r\u{1B}[K"
+
     private static func write(_ text: String, to descriptor: Int32, draws: Bool = false) {
-        isDrawn.withLock { isDrawn in
-            if isDrawn || draws { write(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO) }
+        let problem = isDrawn.withLock { isDrawn in
+            if isDrawn || draws { _ = write(Array(clearing.utf8), to: STDERR_FILENO) }
             isDrawn = draws
-            write(Array(text.utf8), to: descriptor)
+            return write(Array(text.utf8), to: descriptor)
         }
+        // Of stderr there is no other place to tell.
+        if let problem, descriptor == STDOUT_FILENO, problem != .brokenPipe { failed(problem) }
     }
 
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
+    private static func failed(_ problem: Errno) -> Never {
+        error("error: cannot write to stdout: \(problem)")
+        // Other threads may be at work: what they write stands under hidden names until it is whole.
+        _exit(1)
+    }
+
+    /// Writes all bytes; gives back why not where that is not possible.
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Errno? {
         var position = 0
         while position < bytes.count {
             let count = bytes.withUnsafeBytes {
                 Glibc.write(descriptor, $0.baseAddress.map { $0 + position }, $0.count - position)
             }
-            // A closed pipe or terminal has no reader to tell.
-            guard count > 0 || errno == EINTR else { return }
             position += max(0, count)
+            guard count < 0, errno != EINTR else { continue }
+            guard errno == EAGAIN else { return Errno(rawValue: errno) }
+            // Whoever shares the pipe made it one that does not wait.
+            var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            _ = poll(&ready, 1, -1)
         }
+        return nil
     }
 }
 

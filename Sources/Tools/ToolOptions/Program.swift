@@ -10,24 +10,31 @@ package enum Program {
 
     /// Runs the command that the process's arguments name, and ends the process.
     package static func run(_ root: any ParsableCommand.Type) -> Never {
+        Console.reserve()
         Interruption.install()
         do {
             var command = try root.parseAsRoot(RawArguments.escaped())
+            Interruption.advise(command)
             try command.run()
+            Interruption.settle()
             Console.clear()
         } catch let failure as DataProblem {
+            Interruption.settle()
             if failure.message.isEmpty { Console.clear() } else { Console.error(failure.message) }
             exit(1)
         } catch {
+            Interruption.settle()
             let message = root.fullMessage(for: error)
             if root.exitCode(for: error) == .success {
                 Console.output(message)
+                Console.close()
                 exit(0)
             }
             // The argument parser writes "Error: ", everything else "error: ".
             Console.error(message.hasPrefix("Error: ") ? "e" + message.dropFirst() : message)
             exit(2)
         }
+        Console.close()
         exit(0)
     }
 }

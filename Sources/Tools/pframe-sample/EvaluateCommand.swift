@@ -6,7 +6,9 @@ import ToolOptions
 import Train
 
 /// `pframe evaluate`.
-struct EvaluateCommand: ParsableCommand {
+struct EvaluateCommand: StoppableCommand {
+    static let remedy = "what was sampled is lost"
+
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
         abstract: "Compare what a model samples, or an autoencoder rebuilds, with the real clips of a data set.",
@@ -124,7 +126,7 @@ struct EvaluateCommand: ParsableCommand {
     ) throws(TrainError) -> EvaluationReport {
         let progress = Progress(weights: Array(repeating: 1, count: count), unit: "clip", counted: "clips")
         let result = try body(progress.advance)
-        guard let result else { throw TrainError("interrupted; what was sampled is lost") }
+        guard let result else { throw TrainError("interrupted; \(Self.remedy)") }
         return result
     }
 

@@ -7,7 +7,9 @@ import ToolOptions
 import Train
 
 /// `pframe sample`.
-struct SampleCommand: ParsableCommand {
+struct SampleCommand: StoppableCommand {
+    static let remedy = "the same command makes the rest"
+
     static let configuration = CommandConfiguration(
         commandName: "sample",
         abstract: "Make videos of first frames and captions with a trained model.",

@@ -6,7 +6,9 @@ import ToolOptions
 import Train
 
 /// `pframe score` with `--clip`.
-struct ScoreCommand: ParsableCommand {
+struct ScoreCommand: StoppableCommand {
+    static let remedy = "nothing was written"
+
     static let configuration = CommandConfiguration(
         commandName: "score",
         abstract: "Score how well captions fit their clips, with CLIP.",
@@ -51,7 +53,7 @@ struct ScoreCommand: ParsableCommand {
             let scores = try CLIPCaptionScores(DatasetFolder(dataset), model: model, frames: frames)
             let progress = Progress(weights: Array(repeating: 1, count: scores.count), unit: "clip", counted: "clips")
             let result = try scores.run(shouldStop: { Interruption.isRequested }) { progress.advance(to: Double($0)) }
-            guard let result else { throw TrainError("interrupted; nothing was written") }
+            guard let result else { throw TrainError("interrupted; \(Self.remedy)") }
             summary = result
         } catch {
             throw DataProblem(message: "error: \(error)")

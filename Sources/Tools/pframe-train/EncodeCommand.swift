@@ -8,7 +8,9 @@ public import Train
 extension CodingLoop: ExpressibleByArgument {}
 
 /// `pframe encode`.
-struct EncodeCommand: ParsableCommand {
+struct EncodeCommand: StoppableCommand {
+    static let remedy = "run the same command again to go on"
+
     static let configuration = CommandConfiguration(
         commandName: "encode",
         abstract: "Turn the residuals of a data set into latents.",
@@ -65,7 +67,7 @@ struct EncodeCommand: ParsableCommand {
             let summary = try set.run(shouldStop: { Interruption.isRequested }) { done in
                 progress.advance(to: Double(done))
             }
-            guard let summary else { throw TrainError("interrupted; run the same command again to go on") }
+            guard let summary else { throw TrainError("interrupted; \(Self.remedy)") }
             try show(summary, seconds: progress.elapsed)
         } catch {
             throw DataProblem(message: "error: \(error)")

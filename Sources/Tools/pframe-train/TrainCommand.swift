@@ -13,7 +13,9 @@ extension PredictionTarget: ExpressibleByArgument {}
 extension LearningRate.Course: ExpressibleByArgument {}
 
 /// `pframe train`.
-struct TrainCommand: ParsableCommand {
+struct TrainCommand: StoppableCommand {
+    static let remedy = "the same command goes on from the last checkpoint"
+
     static let configuration = CommandConfiguration(
         commandName: "train",
         abstract: "Train the residual autoencoder or a video diffusion model.",

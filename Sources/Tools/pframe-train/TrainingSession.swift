@@ -35,7 +35,7 @@ struct TrainingSession {
         let progress = TrainingProgress(
             steps: setup.options.steps, start: loop.start, peak: peak, isShown: isMain, folder: output)
         progress.begin(run, samples: setup.samples)
-        let isDone = try loop.run(shouldStop: { Interruption.isRequested }, report: progress.update)
+        let isDone = try loop.run(shouldStop: { Interruption.stopsAfterPiece() }, report: progress.update)
         guard isMain else { return }
         guard isDone else {
             throw TrainError(

@@ -4,7 +4,9 @@ import SystemPackage
 import ToolOptions
 
 /// `pframe bench-loader`.
-struct BenchLoaderCommand: ParsableCommand {
+struct BenchLoaderCommand: StoppableCommand {
+    static let remedy = "nothing was measured"
+
     static let configuration = CommandConfiguration(
         commandName: "bench-loader",
         abstract: "Measure how fast a data set is read, beside cat.",
@@ -63,7 +65,7 @@ struct BenchLoaderCommand: ParsableCommand {
             throw DataProblem(message: "error: \(error)")
         }
         for sample in damaged { Console.error("error: damaged: \(sample)") }
-        if Interruption.isRequested { throw DataProblem.interrupted("nothing was measured") }
+        if Interruption.isRequested { throw DataProblem.interrupted(Self.remedy) }
         if !damaged.isEmpty { throw DataProblem() }
     }
 

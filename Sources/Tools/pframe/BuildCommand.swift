@@ -9,7 +9,9 @@ extension InputLayout: ExpressibleByArgument {}
 extension ClipOptions.Fit: ExpressibleByArgument {}
 
 /// `pframe build`.
-struct BuildCommand: ParsableCommand {
+struct BuildCommand: StoppableCommand {
+    static let remedy = "run the same command again to go on"
+
     static let configuration = CommandConfiguration(
         commandName: "build",
         abstract: "Build a data set of clips from videos and captions.",

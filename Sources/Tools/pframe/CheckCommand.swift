@@ -4,7 +4,9 @@ import SystemPackage
 import ToolOptions
 
 /// `pframe check`.
-struct CheckCommand: ParsableCommand {
+struct CheckCommand: StoppableCommand {
+    static let remedy = "the rest is unchecked"
+
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Find damage in a data set: every byte of every shard and row file.",
@@ -51,7 +53,7 @@ struct CheckCommand: ParsableCommand {
             result = try check.run(jobs: running.count, begin: { progress.begin($0) }) {
                 bytes throws(DatasetError) in
                 progress.add(bytes)
-                if Interruption.isRequested { throw DatasetError(path: nil, "interrupted") }
+                if Interruption.isRequested { throw DatasetError(path: nil, "interrupted; \(Self.remedy)") }
             }
         } catch {
             throw DataProblem(message: "error: \(error)")

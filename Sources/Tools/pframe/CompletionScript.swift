@@ -29,6 +29,7 @@ enum CompletionScript {
             }
         }
         Console.output(lines.joined(separator: "\n"))
+        Console.close()
         exit(0)
     }
 

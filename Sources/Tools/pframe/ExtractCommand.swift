@@ -7,7 +7,9 @@ import ToolOptions
 extension ResidualFormat: ExpressibleByArgument {}
 
 /// `pframe extract`.
-struct ExtractCommand: ParsableCommand {
+struct ExtractCommand: StoppableCommand {
+    static let remedy = "run the same command again to go on"
+
     static let configuration = CommandConfiguration(
         commandName: "extract",
         abstract: "Extract motion vectors, and residuals, of videos.",
@@ -77,8 +79,7 @@ struct ExtractCommand: ParsableCommand {
         }
         let jobs = running.jobs(for: items.count)
         let command = Settings(self, encoderThreads: max(1, Parallel.processors / jobs))
-        try VideoResult.each(of: found, running: running, report: report, remedy: "run the same command again to go on")
-        {
+        try VideoResult.each(of: found, running: running, report: report, remedy: Self.remedy) {
             index, item, progress in
             command.extract(item, into: names.folders[index]) {
                 progress.update(index, count: $0, share: $1)

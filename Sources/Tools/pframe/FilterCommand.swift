@@ -23,7 +23,9 @@ struct ScoreRule: ExpressibleByArgument {
 }
 
 /// `pframe filter`.
-struct FilterCommand: ParsableCommand {
+struct FilterCommand: StoppableCommand {
+    static let remedy = "run the same command again to go on"
+
     static let configuration = CommandConfiguration(
         commandName: "filter",
         abstract: "Keep the clips of a data set that meet rules, as a data set of its own.",
@@ -115,7 +117,7 @@ struct FilterCommand: ParsableCommand {
                     bytes throws(DatasetError) in
                     progress.add(bytes)
                     if Interruption.isRequested {
-                        throw DatasetError(path: nil, "interrupted; run the same command to go on")
+                        throw DatasetError(path: nil, "interrupted; \(Self.remedy)")
                     }
                 }
                 try finish(plan, written)

@@ -6,7 +6,9 @@ import ToolOptions
 extension LoaderFiles: ExpressibleByArgument {}
 
 /// `pframe index`.
-struct IndexCommand: ParsableCommand {
+struct IndexCommand: StoppableCommand {
+    static let remedy = "run the same command again"
+
     static let configuration = CommandConfiguration(
         commandName: "index",
         abstract: "Write a data set's index anew, close one built in parts, or take in shards that others wrote.",
@@ -53,7 +55,7 @@ struct IndexCommand: ParsableCommand {
             ) { bytes throws(DatasetError) in
                 progress.add(bytes)
                 if Interruption.isRequested {
-                    throw DatasetError(path: nil, "interrupted; run the same command again")
+                    throw DatasetError(path: nil, "interrupted; \(Self.remedy)")
                 }
             }
             var exported: [String] = []

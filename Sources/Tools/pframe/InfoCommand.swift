@@ -5,7 +5,9 @@ import SystemPackage
 import ToolOptions
 
 /// `pframe info`.
-struct InfoCommand: ParsableCommand {
+struct InfoCommand: StoppableCommand {
+    static let remedy = "what was looked at is above"
+
     static let configuration = CommandConfiguration(
         commandName: "info",
         abstract: "Say what is in videos, and whether motion vectors can be exported.",
@@ -35,7 +37,7 @@ struct InfoCommand: ParsableCommand {
         for problem in found.problems { Console.error("error: \(problem.path): \(problem.reason)") }
         var failed = !found.problems.isEmpty
         for (index, item) in found.items.enumerated() {
-            if Interruption.isRequested { throw DataProblem.interrupted("what was looked at is above") }
+            if Interruption.isRequested { throw DataProblem.interrupted(Self.remedy) }
             do throws(CodecError) {
                 let survey = try VideoSurvey(path: item.path, streamIndex: streams.stream, frameLimit: frames)
                 do {

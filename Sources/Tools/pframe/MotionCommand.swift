@@ -7,7 +7,9 @@ import ToolOptions
 extension ShrinkRule: ExpressibleByArgument {}
 
 /// `pframe motion`.
-struct MotionCommand: ParsableCommand {
+struct MotionCommand: StoppableCommand {
+    static let remedy = "nothing is kept of a part"
+
     static let configuration = CommandConfiguration(
         commandName: "motion",
         abstract: "Score how much videos move.",
@@ -52,7 +54,7 @@ struct MotionCommand: ParsableCommand {
             rule: rule, stream: streams.stream, json: report.json, namesVideos: found.items.count > 1)
         let printsFrames = perFrame
         try MotionResult.each(
-            of: found, running: running, report: report, summary: !perFrame, remedy: "nothing is kept of a part"
+            of: found, running: running, report: report, summary: !perFrame, remedy: Self.remedy
         ) { index, item, progress in
             var lines = FrameLines(settings, video: item.path.string)
             defer {

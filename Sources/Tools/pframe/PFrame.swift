@@ -5,6 +5,7 @@ import ToolOptions
 /// Starts `pframe`.
 @main enum Main {
     static func main() {
+        Console.reserve()
         ModelCommands.startIfNamed()
         CompletionScript.printIfAsked()
         if let mistake = PFrame.unknownCommand() {

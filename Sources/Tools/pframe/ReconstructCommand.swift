@@ -6,7 +6,9 @@ import SystemPackage
 import ToolOptions
 
 /// `pframe reconstruct`.
-struct ReconstructCommand: ParsableCommand {
+struct ReconstructCommand: StoppableCommand {
+    static let remedy = "nothing was written"
+
     static let configuration = CommandConfiguration(
         commandName: "reconstruct",
         abstract: "Rebuild a video from its motion vectors and residual.",
@@ -96,7 +98,7 @@ struct ReconstructCommand: ParsableCommand {
             let total = reconstruction.description.frames
             let written = try reconstruction.write(to: output, crf: crf) { count throws(CodecError) in
                 progress.update(0, count: count, share: Double(count) / Double(max(1, total)))
-                if Interruption.isRequested { throw CodecError(path: output, "interrupted; nothing was written") }
+                if Interruption.isRequested { throw CodecError(path: output, "interrupted; \(Self.remedy)") }
             }
             let result = Result(
                 folder: folder.string, output: output.string, frames: written.frames, width: written.size.width,

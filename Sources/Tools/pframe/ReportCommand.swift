@@ -4,7 +4,9 @@ import SystemPackage
 import ToolOptions
 
 /// `pframe report`.
-struct ReportCommand: ParsableCommand {
+struct ReportCommand: StoppableCommand {
+    static let remedy = "no report was written"
+
     static let configuration = CommandConfiguration(
         commandName: "report",
         abstract: "Write a page that shows a data set.",

@@ -5,7 +5,9 @@ import SystemPackage
 import ToolOptions
 
 /// `pframe score`.
-struct ScoreCommand: ParsableCommand {
+struct ScoreCommand: StoppableCommand {
+    static let remedy = "nothing was written"
+
     static let configuration = CommandConfiguration(
         commandName: "score",
         abstract: "Score how well captions fit their clips, from embeddings that you bring.",
@@ -67,7 +69,7 @@ struct ScoreCommand: ParsableCommand {
                     done += rows
                     progress.update(0, count: done, share: Double(done) / Double(max(1, scores.count)))
                 }
-                if Interruption.isRequested { throw DatasetError(path: nil, "interrupted; nothing was written") }
+                if Interruption.isRequested { throw DatasetError(path: nil, "interrupted; \(Self.remedy)") }
             }
         } catch {
             throw DataProblem(message: "error: \(error)")

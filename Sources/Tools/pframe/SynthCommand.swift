@@ -5,7 +5,9 @@ import SystemPackage
 import ToolOptions
 
 /// `pframe synth`.
-struct SynthCommand: ParsableCommand {
+struct SynthCommand: StoppableCommand {
+    static let remedy = "run the same command again"
+
     static let configuration = CommandConfiguration(
         commandName: "synth",
         abstract: "Make a data set of moving shapes, with captions.",
@@ -102,7 +104,7 @@ struct SynthCommand: ParsableCommand {
         } catch {
             throw DataProblem(message: "error: \(error)")
         }
-        guard isWhole else { throw DataProblem.interrupted("run the same command again") }
+        guard isWhole else { throw DataProblem.interrupted(Self.remedy) }
         let result = Result(
             folder: output.string, captions: output.appending("captions.csv").string, videos: videos,
             framesPerVideo: dataset.options.frameCount)

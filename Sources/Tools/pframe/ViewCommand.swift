@@ -18,7 +18,9 @@ extension MotionFigure.Arrangement: ExpressibleByArgument {
 }
 
 /// `pframe view`.
-struct ViewCommand: ParsableCommand {
+struct ViewCommand: StoppableCommand {
+    static let remedy = "nothing was written"
+
     static let configuration = CommandConfiguration(
         commandName: "view",
         abstract: "Draw motion vectors, residual and motion magnitude of a video or a clip.",
@@ -105,7 +107,7 @@ struct ViewCommand: ParsableCommand {
                     return try drawing.film(to: output) { frames, share throws(CodecError) in
                         progress.update(0, count: frames, share: share)
                         if Interruption.isRequested {
-                            throw CodecError(path: output, "interrupted; nothing was written")
+                            throw CodecError(path: output, "interrupted; \(Self.remedy)")
                         }
                     }
                 }
