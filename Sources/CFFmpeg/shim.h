@@ -51,6 +51,12 @@ static inline const int32_t *_Nullable pframe_display_matrix(const AVStream *_No
 #endif
 }
 
+// Whether a packet is encrypted: by common encryption (MP4), or by a key that the track names (Matroska, WebM).
+static inline int pframe_is_encrypted(const AVPacket *_Nonnull packet, const AVStream *_Nullable stream) {
+    return av_packet_get_side_data(packet, AV_PKT_DATA_ENCRYPTION_INFO, NULL)
+        || (stream && av_dict_get(stream->metadata, "enc_key_id", NULL, 0));
+}
+
 // av_log takes a va_list callback, which Swift cannot form: libavcodec's own lines are switched off instead,
 // since every failure reaches the user as one line of ours.
 static inline void pframe_silence_log(void) { av_log_set_level(AV_LOG_QUIET); }

@@ -69,7 +69,9 @@ struct Demuxer: ~Copyable {
     /// Reads the next packet of the stream; false at the end.
     ///
     /// A read error ends the stream like its end does, and is kept in `readError`: what was read until there is good.
-    mutating func read(into packet: borrowing Packet) -> Bool {
+    ///
+    /// - Throws: `CodecError` for an encrypted packet.
+    mutating func read(into packet: borrowing Packet) throws(CodecError) -> Bool {
         while true {
             av_packet_unref(packet.raw)
             let code = av_read_frame(context, packet.raw)
@@ -78,7 +80,13 @@ struct Demuxer: ~Copyable {
                 if code != pframe_averror_eof() { readError = reason(code) }
                 return false
             }
-            if packet.raw.pointee.stream_index == Int32(stream.index) { return true }
+            guard packet.raw.pointee.stream_index == Int32(stream.index) else { continue }
+            guard pframe_is_encrypted(packet.raw, context.pointee.streams[stream.index]) == 0 else {
+                throw CodecError(
+                    path: path,
+                    "is encrypted. Decrypt it first, with its key: ffmpeg -decryption_key KEY -i IN -c copy OUT.mp4")
+            }
+            return true
         }
     }
 }
@@ -92,6 +100,9 @@ private struct FormatContext: ~Copyable {
         let code = path.withFileURL { avformat_open_input(&opened, $0, nil, nil) }
         if code == pframe_averror_invalid_data() {
             throw CodecError(path: path, "is no video that libavformat can read: wrong kind of file, empty, or cut off")
+        }
+        if code == -Errno.noSuchFileOrDirectory.rawValue, let text = path.nameOfNoFile {
+            throw CodecError(path: path, text)
         }
         try check(code, path, "cannot open")
         raw = try allocated(opened, path)

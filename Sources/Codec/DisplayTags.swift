@@ -55,6 +55,21 @@ public struct DisplayTags: Sendable, Hashable, Codable {
         }
     }
 
+    /// Tells a picture.
+    func apply(to frame: UnsafeMutablePointer<AVFrame>) {
+        if let value = Self.value(range, av_color_range_from_name) { frame.pointee.color_range = AVColorRange(value) }
+        if let value = Self.value(matrix, av_color_space_from_name) { frame.pointee.colorspace = AVColorSpace(value) }
+        if let value = Self.value(primaries, av_color_primaries_from_name) {
+            frame.pointee.color_primaries = AVColorPrimaries(value)
+        }
+        if let value = Self.value(transfer, av_color_transfer_from_name) {
+            frame.pointee.color_trc = AVColorTransferCharacteristic(value)
+        }
+        if let value = Self.value(chromaLocation, av_chroma_location_from_name) {
+            frame.pointee.chroma_location = AVChromaLocation(value)
+        }
+    }
+
     private static func name(_ text: UnsafePointer<CChar>?) -> String? {
         text.map { String(cString: $0) }.flatMap { ["unknown", "unspecified"].contains($0) ? nil : $0 }
     }

@@ -54,7 +54,7 @@ extension RGBImage {
             width: Int(width), height: Int(height), pixels: Array(UnsafeBufferPointer(start: bytes, count: count)))
     }
 
-    /// Writes a `.png` or `.jpg` file, by the path's extension.
+    /// Writes a `.png` or `.jpg` file, by the path's extension; it appears when it is complete.
     ///
     /// - Throws: `CodecError`.
     public func write(to path: FilePath) throws(CodecError) {
@@ -64,9 +64,11 @@ extension RGBImage {
         case "jpg", "jpeg": bytes = try jpeg()
         default: throw CodecError(path: path, "no picture format for this extension; use .png or .jpg")
         }
-        var file = try OutputFile(path: path)
-        try file.write(bytes)
-        try file.close()
+        try StagedFile.write(path) { hidden throws(CodecError) in
+            var file = try OutputFile(path: hidden)
+            try file.write(bytes)
+            try file.close()
+        }
     }
 }
 

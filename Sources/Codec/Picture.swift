@@ -146,6 +146,15 @@ public final class Picture {
         return Plane(base: data, stride: Int(stride), width: extent.width, height: extent.height)
     }
 
+    /// Says what of the picture is shown and what its values mean, as a decoder does.
+    public func describe(crop: Crop, tags: DisplayTags) {
+        frame.pointee.crop_left = crop.left
+        frame.pointee.crop_top = crop.top
+        frame.pointee.crop_right = crop.right
+        frame.pointee.crop_bottom = crop.bottom
+        tags.apply(to: frame)
+    }
+
     /// A copy of what remains of an 8-bit 4:2:0 picture after `crop`.
     ///
     /// - Throws: `CodecError` when memory is short, or for another pixel format.

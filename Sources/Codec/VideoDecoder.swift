@@ -44,6 +44,9 @@ struct VideoDecoder: ~Copyable {
         parameters: UnsafePointer<AVCodecParameters>, path: FilePath?, options: DecoderOptions
     ) throws(CodecError) {
         let name = String(cString: avcodec_get_name(parameters.pointee.codec_id))
+        guard parameters.pointee.codec_id != AV_CODEC_ID_NONE else {
+            throw CodecError(path: path, Self.unknownCodec(parameters.pointee.codec_tag))
+        }
         guard let codec = avcodec_find_decoder(parameters.pointee.codec_id) else {
             throw CodecError(path: path, "this libavcodec has no decoder for \(name)")
         }
@@ -52,6 +55,18 @@ struct VideoDecoder: ~Copyable {
         Self.configure(context.raw, options)
         try check(avcodec_open2(context.raw, codec, nil), path, "cannot open the \(name) decoder")
         owner = context
+    }
+
+    /// What to say of a stream whose codec libavformat does not know.
+    private static func unknownCodec(_ tag: UInt32) -> String {
+        let bytes = (0..<4).map { UInt8(truncatingIfNeeded: tag >> ($0 * 8)) }
+        guard !["encv", "drmi"].contains(String(decoding: bytes, as: UTF8.self)) else {
+            return "is encrypted, and does not say of which codec it is; PFrame reads no protected videos"
+        }
+        let isText = bytes.allSatisfy { (0x20..<0x7F).contains($0) }
+        let name = isText ? "\"\(String(decoding: bytes, as: UTF8.self))\"" : "0x\(String(tag, radix: 16))"
+        return "its video has a codec that this libavformat does not know (tag \(name)): convert it to H.264 with a "
+            + "program that does"
     }
 
     /// A decoder with nothing known of the stream but its codec: parameter sets come in the packets.

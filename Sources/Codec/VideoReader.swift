@@ -67,10 +67,10 @@ public final class VideoReader {
 
     /// The next picture in output order, nil at the end.
     ///
-    /// - Throws: `CodecError` when memory is short. Damage is no error: see `packets` and `Picture.isDamaged`.
+    /// - Throws: `CodecError` when memory is short, and for encrypted packets. Damage is no error: see `packets` and `Picture.isDamaged`.
     public func next() throws(CodecError) -> Picture? {
         while state != .ended {
-            if state == .reading || state == .packetPending { advance() }
+            if state == .reading || state == .packetPending { try advance() }
             switch try decoder.receive() {
             case .picture(let picture):
                 claim(picture)
@@ -88,9 +88,9 @@ public final class VideoReader {
     }
 
     /// Sends one packet, or starts draining.
-    private func advance() {
+    private func advance() throws(CodecError) {
         if state == .reading {
-            guard demuxer.read(into: packet) else {
+            guard try demuxer.read(into: packet) else {
                 decoder.finish()
                 state = .draining
                 return

@@ -78,7 +78,7 @@ public final class Extraction {
             throw CodecError(
                 path: path,
                 "libavcodec exports no motion vectors of \(reader.stream.codecName); "
-                    + "use --motion-source search (block search between decoded frames, any codec)")
+                    + Remedy.noVectors(pixelFormat: reader.stream.pixelFormatName, size: reader.stream.size))
         }
     }
 
@@ -160,15 +160,16 @@ public final class Extraction {
             throw CodecError(
                 path: reader.path,
                 "frame \(display): the picture size changes from \(firstSize) to \(picture.size), which is not "
-                    + "supported; cut the video there (ffmpeg -ss/-to) and extract the parts")
+                    + "supported; convert the video to one size first: \(Remedy.conversion(stream.size, scales: true))")
         }
         firstSize = picture.size
         guard options.needsPixels else { return }
         guard picture.format == .yuv420p || picture.format == .yuv420pFullRange else {
             throw CodecError(
                 path: reader.path,
-                "pixel format \(picture.formatName) is not supported with residuals or references (8-bit 4:2:0 is); "
-                    + "extract vectors alone, or convert first: ffmpeg -i IN -pix_fmt yuv420p OUT.mp4")
+                "pixel format \(picture.formatName) is not supported with residuals, references or block search (8-bit "
+                    + "4:2:0 is); " + (stream.predictionRule == nil ? "" : "extract the stream's vectors alone, or ")
+                    + "convert the video first: \(Remedy.conversion(stream.size))")
         }
     }
 }

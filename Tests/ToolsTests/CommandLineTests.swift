@@ -21,6 +21,35 @@ import Testing
         #expect(try Programs.pframe("--help").output.contains(command))
     }
 
+    /// Lines that are set by hand, examples and maps, fit on a terminal of 80 columns as they are, and so do the others.
+    @Test(
+        arguments: [
+            "", "info", "extract", "reconstruct", "view", "motion", "synth", "build", "index", "check", "score",
+            "filter",
+            "report", "bench-loader",
+        ])
+    func helpFitsOn80Columns(_ command: String) throws { try Self.expectFit(["help", command].filter { !$0.isEmpty }) }
+
+    @Test(
+        .requires(.libtorch),
+        arguments: [
+            ["help", "train"], ["help", "encode"], ["help", "sample"], ["help", "evaluate"],
+            ["score", "--clip", "x", "--help"],
+        ])
+    func helpOfModelsFitsOn80Columns(_ arguments: [String]) throws { try Self.expectFit(arguments) }
+
+    private static func expectFit(_ arguments: [String]) throws {
+        func lines(_ columns: String) throws -> [Substring] {
+            let outcome = try Programs.run(Programs.pframe.path, arguments, environment: ["COLUMNS": columns])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return outcome.output.split(separator: "\n")
+        }
+        let (narrow, wide) = (try lines("80"), try lines("1000"))
+        #expect(narrow.allSatisfy { $0.count <= 80 }, "\(narrow.filter { $0.count > 80 })")
+        let setByHand = wide.prefix { !$0.hasPrefix("USAGE") }.filter { $0.hasPrefix("  ") }
+        #expect(!setByHand.isEmpty && Set(setByHand).isSubset(of: narrow), "\(Set(setByHand).subtracting(narrow))")
+    }
+
     @Test(
         arguments: [
             ["extract"], ["extract", "a.mp4"], ["extract", "a.mp4", "--output", "x", "--discard"],

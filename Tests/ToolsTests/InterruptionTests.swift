@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// Ctrl-C and SIGTERM end a program within a second, whatever it waits for, with exit code 1 and what to do next.
@@ -60,8 +61,9 @@ import Testing
 
     /// A step of some minutes; before it the largest matrix product is measured, in bfloat16 for minutes where the
     /// processor has none.
-    @Test(arguments: ["float32", "bfloat16"]) func insideAStepOfMinutes(precision: String) throws {
-        guard let models = try SampleModels.ready() else { return }
+    @Test(.requires(.libtorch), arguments: ["float32", "bfloat16"])
+    func insideAStepOfMinutes(precision: String) throws {
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let run = scratch.path("run")
         let train = try RunningProgram(
@@ -76,8 +78,8 @@ import Testing
     }
 
     /// Steps that are short are let end, and a checkpoint keeps them.
-    @Test func keepsStepsThatAreShort() throws {
-        guard let models = try SampleModels.ready() else { return }
+    @Test(.requires(.libtorch)) func keepsStepsThatAreShort() throws {
+        let models = try SampleModels.ready()
         let scratch = try Scratch()
         let arguments =
             ["train", "vdm", models.clips, "--output", scratch.path("run"), "--text", "none", "--batch", "1"]
@@ -127,8 +129,8 @@ final class RunningProgram {
     /// Waits for a condition, given what stands on stderr; fails where the program ends before.
     func wait(until condition: (String) throws -> Bool) throws {
         let deadline = Date().addingTimeInterval(120)
-        while try !condition(scratch.text("err")) {
-            try #require(process.isRunning && Date() < deadline, "\(try scratch.text("err"))")
+        while case let errors = try scratch.text("err"), try !condition(errors) {
+            try #require(process.isRunning && Date() < deadline, "\(errors)")
             usleep(5000)
         }
     }

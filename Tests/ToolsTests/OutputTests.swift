@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Output that cannot be written is an error that names it; a reader that has gone is none.
@@ -39,10 +40,8 @@ import Testing
         try expectAnError(arguments)
     }
 
-    @Test(arguments: modelCommands) func stdoutOnAFullDiskIsAnErrorOfModels(_ arguments: [String]) throws {
-        guard FileManager.default.fileExists(atPath: SampleModels.sampler.path) else {
-            return print("skipped: built without libtorch")
-        }
+    @Test(.requires(.libtorch), arguments: modelCommands)
+    func stdoutOnAFullDiskIsAnErrorOfModels(_ arguments: [String]) throws {
         try expectAnError(arguments)
     }
 

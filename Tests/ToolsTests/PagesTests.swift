@@ -24,7 +24,7 @@ import Testing
         + ((try? FileManager.default.contentsOfDirectory(atPath: Programs.root.appending(path: "docs").path)) ?? [])
         .filter { $0.hasSuffix(".md") }.sorted().map { "docs/\($0)" }
 
-    /// What pages speak of: videos with captions, a first frame, and of everything that is made one that is ready.
+    /// What pages speak of: videos with captions, and of everything that is made one that is ready.
     private static let prepared = Result {
         let scratch = try Scratch()
         let script = """
@@ -33,14 +33,13 @@ import Testing
             cp videos/captions.csv .
             cp videos/video-00001.mp4 clip.mp4 && cp clip.mp4 a.mp4 && cp clip.mp4 b.mp4
             printf '{"video": "videos/video-%05d.mp4", "caption": "a shape"}\\n' 1 2 3 > list.jsonl
-            ffmpeg -v error -i clip.mp4 -frames:v 1 first.png
             mkdir ready && cd ready
             pframe build ../videos --captions ../captions.csv --output clips --no-cuts --motion-source search \
                 --represent frames,difference,motion-residual
             pframe train vae clips --output vae\(shorter["train vae"] ?? "")
             pframe encode clips --vae vae --output latents
             pframe train ed-vdm latents --output run\(shorter["train"] ?? "")
-            pframe sample run --image ../first.png --prompt "a red cross moves left" --output samples --steps 2
+            pframe sample run --image ../clip.mp4 --prompt "a red cross moves left" --output samples --steps 2
             """
         let outcome = try bash(script, scratch)
         try #require(outcome.status == 0, "\(outcome.output)\(outcome.errors)")

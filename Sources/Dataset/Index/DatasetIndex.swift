@@ -38,6 +38,9 @@ public final class DatasetIndex: Sendable {
         let path = folder.path.appending(Self.fileName)
         guard fileSize(path) != nil else {
             guard isFolder(folder.path) else { throw DatasetError(path: folder.path, "no such folder") }
+            guard try fileNames(in: folder.path).contains(where: { $0.hasSuffix(".tar") }) else {
+                throw DatasetError(path: folder.path, "is no data set: it holds no shards (.tar)")
+            }
             throw DatasetError(path: folder.path, "holds no \(Self.fileName): run `pframe index`")
         }
         self.path = path

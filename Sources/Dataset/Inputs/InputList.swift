@@ -11,6 +11,8 @@ public struct InputList: Sendable {
     public let rejects: [Reject]
     /// Files in folders that are no videos by their names, and links to folders.
     public let passedOver: Int
+    /// Pictures among them.
+    public let pictures: PictureCount
     /// Rows of the captions file that no video matched.
     public let unused: Int
     /// SHA-256 of names, sizes, captions, metadata and rejects in their order, in hexadecimal digits: no absolute paths
@@ -44,6 +46,7 @@ public struct InputList: Sendable {
         videos = reading.videos
         rejects = reading.rejects
         passedOver = search.passedOver
+        pictures = search.pictures
         unused = reading.unused
         sourceHash = Self.hash(videos, rejects)
     }

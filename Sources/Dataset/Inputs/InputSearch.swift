@@ -1,3 +1,4 @@
+import Codec
 import Glibc
 import SystemPackage
 
@@ -20,6 +21,8 @@ struct InputSearch {
     private(set) var rejects: [Reject] = []
     /// Files in folders that are no videos.
     private(set) var passedOver = 0
+    /// Pictures among them.
+    private(set) var pictures = PictureCount()
     /// The lists among the inputs, by input.
     private(set) var lists: [Int: VideoTable] = [:]
     private let options: InputOptions
@@ -46,7 +49,7 @@ struct InputSearch {
     }
 
     private mutating func searchFolder(_ folder: FilePath, _ input: Int) {
-        var (found, refused, others) = ([Candidate](), [Reject](), 0)
+        var (found, refused, others, pictures) = ([Candidate](), [Reject](), 0, PictureCount())
         VideoFiles.search(folder) { item in
             switch item {
             case .video(let path, let bytes):
@@ -57,19 +60,22 @@ struct InputSearch {
                     found.append(
                         Candidate(path: folder.pushing(path), name: name, bytes: bytes, input: input, row: nil))
                 }
-            case .other: others += 1
+            case .other(let path):
+                others += 1
+                pictures.add(folder.pushing(path))
             case .problem(let path, let reason):
                 let name = path.isEmpty ? Self.name(folder.lastComponent) : path.string
                 refused.append(Reject(video: name, kind: .missing, reason: reason))
             }
         }
         if found.isEmpty, refused.isEmpty {
-            refused.append(
-                Reject(video: Self.name(folder.lastComponent), kind: .missing, reason: "no videos in this folder"))
+            let reason = "no videos in this folder" + (pictures.remark.map { "; it holds \($0)" } ?? "")
+            refused.append(Reject(video: Self.name(folder.lastComponent), kind: .missing, reason: reason))
         }
         candidates += found
         rejects += refused
         passedOver += others
+        self.pictures.add(pictures)
     }
 
     private mutating func readList(_ path: FilePath, _ input: Int) throws(DatasetError) {
@@ -91,7 +97,9 @@ struct InputSearch {
         case .special:
             rejects.append(
                 Reject(video: name, kind: .unreadable, reason: "is a pipe, a socket or a device, and no file"))
-        case .missing(let reason): rejects.append(Reject(video: name, kind: .missing, reason: reason))
+        case .missing(let reason):
+            let remark = FilePath(name).nameOfNoFile
+            rejects.append(Reject(video: name, kind: .missing, reason: remark ?? reason))
         }
     }
 

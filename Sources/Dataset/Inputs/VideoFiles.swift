@@ -1,3 +1,4 @@
+import Codec
 import Glibc
 public import SystemPackage
 
@@ -17,7 +18,9 @@ public enum FileFacts: Sendable, Equatable {
         var facts = stat()
         guard path.withPlatformString({ stat($0, &facts) }) == 0, path.withPlatformString({ access($0, R_OK) }) == 0
         else {
-            self = .missing("cannot open: \(Errno(rawValue: errno))")
+            let code = Errno(rawValue: errno)
+            let remark = code == .noSuchFileOrDirectory ? path.nameOfNoFile : nil
+            self = .missing(remark ?? "cannot open: \(code)")
             return
         }
         switch facts.st_mode & S_IFMT {
@@ -43,12 +46,22 @@ public enum VideoFiles: Sendable {
     /// What counts as a video in a folder, in lower case.
     private static let extensions: Set<String> = [
         "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mts", "mpg", "mpeg", "m2v", "vob", "3gp", "flv",
-        "wmv", "ogv", "h264", "264", "avc", "h263", "mxf",
+        "wmv", "ogv", "h264", "264", "avc", "h263", "mxf", "gif",
+    ]
+
+    /// What counts as a picture, in lower case.
+    private static let pictures: Set<String> = [
+        "png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "ppm", "pgm", "exr", "dpx",
     ]
 
     /// Whether a file counts as a video by its extension, in capitals or not.
     public static func isVideo(_ path: FilePath) -> Bool {
         path.extension.map { extensions.contains($0.lowercased()) } ?? false
+    }
+
+    /// Whether a file counts as a picture by its extension, in capitals or not.
+    static func isPicture(_ path: FilePath) -> Bool {
+        path.extension.map { pictures.contains($0.lowercased()) } ?? false
     }
 
     /// Searches `folder` and the folders below it, each in the order of its names' bytes.

@@ -1,3 +1,4 @@
+import Codec
 public import SystemPackage
 
 /// Where a data set is.
@@ -11,7 +12,7 @@ public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
 
     /// Tells the forms apart: `http://…` and `https://…`, `pipe:COMMAND` with `{}`, and else the path of a folder.
     ///
-    /// - Throws: `DatasetError` for a command without `{}`.
+    /// - Throws: `DatasetError` for a command without `{}`, and for other addresses.
     public init(_ argument: String) throws(DatasetError) {
         if argument.hasPrefix("http://") || argument.hasPrefix("https://") {
             self = .server(argument)
@@ -21,6 +22,11 @@ public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
                 throw DatasetError(path: nil, "\(argument): has no {} for the name of a file")
             }
             self = .command(command)
+        } else if FilePath(argument).nameOfNoFile != nil, argument.contains("://") {
+            throw DatasetError(
+                path: nil,
+                "\(argument): is an address that PFrame does not read; give http://…, https://…, or a command that prints "
+                    + "a file, such as 'pipe:aws s3 cp s3://bucket/set/{} -'")
         } else {
             self = .folder(FilePath(argument))
         }

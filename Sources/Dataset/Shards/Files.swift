@@ -23,7 +23,8 @@ package func readFile(_ path: FilePath) throws(DatasetError) -> [UInt8] {
             return bytes
         }
     } catch {
-        throw DatasetError(path: path, "cannot read: \(error)")
+        let remark = error as? Errno == .noSuchFileOrDirectory ? path.nameOfNoFile : nil
+        throw DatasetError(path: path, remark ?? "cannot read: \(error)")
     }
 }
 

@@ -31,7 +31,7 @@ public struct SyntheticDatasetWriter: Sendable {
         jobs: Int = Parallel.processors, embeddings: Bool = false, truth: Bool = false,
         shouldStop: @Sendable () -> Bool = { false }, finished: @Sendable (Int) -> Void = { _ in }
     ) throws(CodecError) -> Bool {
-        try createFolder(folder)
+        let output = try OutputFolder(folder)
         let failure = Mutex<CodecError?>(nil)
         Parallel.forEach(dataset.options.videos, jobs: jobs) { index in
             guard !shouldStop(), failure.withLock({ $0 == nil }) else { return }
@@ -46,7 +46,7 @@ public struct SyntheticDatasetWriter: Sendable {
         guard !shouldStop() else { return false }
         if embeddings { try writeEmbeddings() }
         if truth { try writeTruth() }
-        try write(dataset.captions(), to: folder.appending("captions.csv"))
+        try write(dataset.captions(), to: output.path.appending("captions.csv"))
         return true
     }
 

@@ -1,10 +1,22 @@
 public import Codec
 public import SystemPackage
 
-/// Draws the motion figure of a video: one frame of it, or all as a film.
+/// Frames in display order, each with its vectors and its residual.
+private protocol FrameSource {
+    func nextFrame() throws(CodecError) -> ExtractedFrame?
+    /// A frame as the figure shows it.
+    func shown(_ frame: ExtractedFrame) throws(CodecError) -> MotionFigure.Frame
+    /// As the container of the video states it; 0/0 where it does not.
+    var averageFrameRate: Rational { get }
+    /// The share that was read, after so many frames, 0…1.
+    func share(_ frames: Int) -> Double
+}
+
+/// Draws the motion figure of a video or of its extraction: one frame of it, or all as a film.
 public struct VideoFigure {
     private let path: FilePath
-    private let options: ExtractionOptions
+    /// Begins with the first frame, given the most frames that are wanted.
+    private let open: (Int?) throws(CodecError) -> any FrameSource
     private var figure: MotionFigure
 
     /// Frames looked at to choose a frame or ranges.
@@ -16,13 +28,46 @@ public struct VideoFigure {
     ///   - options: which stream, and whose vectors.
     ///   - figure: title, arrangement, and the ranges that are fixed; ranges left open are fitted.
     public init(path: FilePath, options: ExtractionOptions, figure: MotionFigure) {
-        self.path = path
-        self.options = {
-            var options = options
-            options.residual = true
-            return options
-        }()
-        self.figure = figure
+        var options = options
+        options.residual = true
+        let (planned, limit) = (options, options.frameLimit)
+        self.init(path, figure) { most throws(CodecError) in
+            var options = planned
+            options.frameLimit = most.map { min($0, limit ?? $0) } ?? limit
+            return try Extraction(path: path, options: options)
+        }
+    }
+
+    /// Plans figures of a folder that ``ExtractionWriter`` wrote: of its own files where it holds residuals, else of the
+    /// video that it was made of.
+    ///
+    /// - Throws: `CodecError` where it is no complete extraction, or holds no residual and the video is not there as it
+    ///   was.
+    public init(extraction folder: FilePath, figure: MotionFigure) throws(CodecError) {
+        let description = try StreamDescription(folder: folder)
+        guard description.options.residual == nil else {
+            self.init(folder, figure) { _ throws(CodecError) in try Reconstruction(folder: folder) }
+            return
+        }
+        let video = FilePath(description.source.path)
+        let found: StreamDescription.Source?
+        do throws(CodecError) { found = try StreamDescription.Source(video) } catch { found = nil }
+        guard found == description.source else {
+            throw CodecError(
+                path: folder,
+                "holds no residual, and \(video), of which it was made, is not there as it was: draw the video from where "
+                    + "it is now, `pframe view VIDEO`, or extract it again with --residual")
+        }
+        var options = ExtractionOptions()
+        (options.streamIndex, options.source) = (description.options.stream, description.motionSource)
+        (options.radius, options.frameLimit) = (description.options.radius, description.options.frameLimit)
+        self.init(path: video, options: options, figure: figure)
+    }
+
+    private init(
+        _ path: FilePath, _ figure: MotionFigure, open: @escaping (Int?) throws(CodecError) -> any FrameSource
+    ) {
+        (self.path, self.figure, self.open) = (path, figure, open)
     }
 
     /// The figure of a frame by display index; nil for the one that moves most among the first sixty.
@@ -31,10 +76,10 @@ public struct VideoFigure {
     public func still(frame index: Int?) throws(CodecError) -> RGBImage {
         let chosen: Int
         if let index { chosen = index } else { chosen = try liveliest() }
-        let extraction = try Extraction(path: path, options: options)
+        let source = try open(nil)
         var count = 0
-        while let frame = try extraction.next() {
-            if frame.record.display == chosen { return figure.render(try extraction.shown(frame)) }
+        while let frame = try source.nextFrame() {
+            if frame.record.display == chosen { return figure.render(try source.shown(frame)) }
             count += 1
         }
         throw CodecError(path: path, "has no frame \(chosen): it has \(count) frames, numbered from 0")
@@ -49,16 +94,15 @@ public struct VideoFigure {
     ) throws(CodecError) -> Int {
         var figure = figure
         figure.ranges = try fittedRanges()
-        let extraction = try Extraction(path: path, options: options)
-        let stream = extraction.stream
-        let rate = stream.averageFrameRate.value > 0 ? stream.averageFrameRate : Rational(25, 1)
+        let source = try open(nil)
+        let rate = source.averageFrameRate.value > 0 ? source.averageFrameRate : Rational(25, 1)
         var count = 0
-        let source = self.path
+        let origin = self.path
         try StagedFile.write(output) { path throws(CodecError) in
             var last = -1
             var writer: VideoWriter?
-            while let frame = try extraction.next() {
-                let image = figure.render(try extraction.shown(frame))
+            while let frame = try source.nextFrame() {
+                let image = figure.render(try source.shown(frame))
                 if writer == nil {
                     writer = try VideoWriter(
                         path: path, settings: .h264(crf: 16, preset: "fast"),
@@ -70,20 +114,20 @@ public struct VideoFigure {
                 last = max(last + 1, Int(((frame.record.seconds ?? 0) * rate.value).rounded()))
                 try writer?.write(try image.yuv420p(), at: last)
                 count += 1
-                let share = extraction.progress
-                try progress(count, share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0)
+                try progress(count, source.share(count))
             }
-            guard let writer else { throw CodecError(path: source, "no picture could be decoded") }
+            guard let writer else { throw CodecError(path: origin, "no picture could be decoded") }
             try writer.finish()
         }
         return count
     }
 
-    private func probed(_ body: (ExtractedFrame, Extraction) throws(CodecError) -> Void) throws(CodecError) {
-        var options = options
-        options.frameLimit = min(options.frameLimit ?? Self.probe, Self.probe)
-        let extraction = try Extraction(path: path, options: options)
-        while let frame = try extraction.next() { try body(frame, extraction) }
+    private func probed(_ body: (ExtractedFrame, any FrameSource) throws(CodecError) -> Void) throws(CodecError) {
+        let source = try open(Self.probe)
+        for _ in 0..<Self.probe {
+            guard let frame = try source.nextFrame() else { return }
+            try body(frame, source)
+        }
     }
 
     private func liveliest() throws(CodecError) -> Int {
@@ -99,22 +143,39 @@ public struct VideoFigure {
 
     private func fittedRanges() throws(CodecError) -> MotionFigure.Ranges {
         var fitted: [MotionFigure.Ranges] = []
-        try probed { frame, extraction throws(CodecError) in
+        try probed { frame, source throws(CodecError) in
             guard !frame.rows.isEmpty, frame.record.display % 4 == 1 else { return }
-            let view = try extraction.shown(frame)
+            let view = try source.shown(frame)
             fitted.append(.fitting(residual: view.residual, vectors: view.vectors))
         }
         return figure.ranges.completed(by: fitted)
     }
 }
 
-extension Extraction {
-    /// A frame of this video as the figure shows it.
+extension Extraction: FrameSource {
+    fileprivate func nextFrame() throws(CodecError) -> ExtractedFrame? { try next() }
+    fileprivate var averageFrameRate: Rational { stream.averageFrameRate }
+
     fileprivate func shown(_ frame: ExtractedFrame) throws(CodecError) -> MotionFigure.Frame {
         try MotionFigure.Frame(
             frame, orientation: orientation,
             sampleAspectRatio: DisplayTags(of: frame.picture, in: stream).sampleAspectRatio)
     }
+
+    fileprivate func share(_ frames: Int) -> Double {
+        progress.total > 0 ? min(1, Double(progress.read) / Double(progress.total)) : 0
+    }
+}
+
+extension Reconstruction: FrameSource {
+    fileprivate var averageFrameRate: Rational { description.averageFrameRate }
+
+    fileprivate func shown(_ frame: ExtractedFrame) throws(CodecError) -> MotionFigure.Frame {
+        try MotionFigure.Frame(
+            frame, orientation: description.orientation, sampleAspectRatio: description.display?.sampleAspectRatio)
+    }
+
+    fileprivate func share(_ frames: Int) -> Double { Double(frames) / Double(max(1, description.frames)) }
 }
 
 @available(*, unavailable)

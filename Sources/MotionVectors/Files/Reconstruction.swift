@@ -12,7 +12,7 @@ public final class Reconstruction {
     private let compensator: MotionCompensator
     private var references: ReferencePictures
     private var order = DecodeOrder<Pending>()
-    private var finished = DisplayOrder<Picture>()
+    private var finished = DisplayOrder<ExtractedFrame>()
     private var pool: ResidualPool
     private var nextRead = 0
 
@@ -58,9 +58,14 @@ public final class Reconstruction {
     /// The next picture in display order, at coded size, nil at the end.
     ///
     /// - Throws: `CodecError` where the files end early or contradict each other.
-    public func next() throws(CodecError) -> Picture? {
+    public func next() throws(CodecError) -> Picture? { try nextFrame()?.picture }
+
+    /// The next picture in display order with its vectors and its residual, nil at the end.
+    ///
+    /// - Throws: `CodecError` where the files end early or contradict each other.
+    public func nextFrame() throws(CodecError) -> ExtractedFrame? {
         while true {
-            if let picture = finished.pop() { return picture }
+            if let frame = finished.pop() { return frame }
             guard nextRead < records.count else { return nil }
             try readNext()
             let isComplete = nextRead == records.count
@@ -102,9 +107,13 @@ public final class Reconstruction {
             }
             prediction = compensator.prediction
         }
+        picture.describe(crop: description.crop, tags: description.display ?? DisplayTags())
         pending.residual.add(to: prediction, into: picture)
         if !isStream || record.isReference { references.insert(picture, display: Int32(record.display)) }
-        finished.insert(picture, at: record.display)
+        let frame = ExtractedFrame(
+            record: record, rows: pending.rows, picture: picture, residual: pending.residual, accumulated: nil,
+            accumulatedResidual: nil)
+        finished.insert(frame, at: record.display)
     }
 }
 

@@ -4,23 +4,25 @@ import SystemPackage
 
 /// A folder whose files appear together: each is written under a hidden name, and renamed when all are complete.
 ///
-/// Deleting one that was not committed removes what it staged and leaves what stood there before.
+/// Deleting one that was not committed removes what it staged, the folder where it is then empty, and leaves what stood
+/// there before.
 struct StagedFolder: ~Copyable {
-    /// The folder.
-    let path: FilePath
+    private let folder: OutputFolder
     private var names: [String] = []
     private var isCommitted = false
 
     /// Creates the folder where it is missing.
     init(path: FilePath) throws(CodecError) {
-        self.path = path
-        try createFolder(path)
+        folder = try OutputFolder(path)
     }
 
     deinit {
         guard !isCommitted else { return }
         for name in names { remove(Self.hidden(name)) }
     }
+
+    /// The folder.
+    var path: FilePath { folder.path }
 
     /// Where to write the file that will be called `name`.
     mutating func stage(_ name: String) -> FilePath {

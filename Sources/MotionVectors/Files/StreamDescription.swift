@@ -88,7 +88,8 @@ public struct StreamDescription: Sendable, Codable, Equatable {
     /// The size of the planes.
     public var codedSize: Size { Size(width: codedWidth, height: codedHeight) }
 
-    static let fileName = "stream.json"
+    /// The file's name in the folder of an extraction.
+    public static let fileName = "stream.json"
 
     /// Reads a folder's description.
     ///

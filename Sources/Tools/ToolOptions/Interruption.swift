@@ -53,7 +53,8 @@ package enum Interruption {
 
     /// From here on the work ends the process, in its own time.
     package static func settle() {
-        guard end.compareExchange(expected: .open, desired: .work, ordering: .relaxed).original == .watch else { return }
+        let before = end.compareExchange(expected: .open, desired: .work, ordering: .relaxed).original
+        guard before == .watch else { return }
         // The process ends in this moment, with a message.
         while true { pause() }
     }

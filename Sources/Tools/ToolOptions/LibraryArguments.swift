@@ -1,11 +1,13 @@
 public import ArgumentParser
 public import Codec
-package import Dataset
+public import Dataset
 
 extension Size: ExpressibleByArgument {
     /// `256x128`, or `128` for a square.
     public init?(argument: String) { self.init(argument) }
 }
+
+extension ClipOptions.Fit: ExpressibleByArgument {}
 
 extension ShardSource {
     /// A data set that an argument names; the bytes of a path are as they were given.

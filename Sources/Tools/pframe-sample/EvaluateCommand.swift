@@ -27,7 +27,7 @@ struct EvaluateCommand: StoppableCommand {
 
             EXAMPLES:
               pframe evaluate run clips --clips 256 --json
-              pframe evaluate run clips --i3d i3d_torchscript.pt --label-column label --subject-column subject
+              pframe evaluate run clips --i3d i3d_torchscript.pt --label-column label
               pframe evaluate --reconstruction --vae vae clips
             """)
 

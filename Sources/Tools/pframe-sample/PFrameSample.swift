@@ -13,7 +13,7 @@ struct PFrameSample: ParsableCommand {
         abstract: "Make videos with trained models, and measure them.",
         discussion: """
             EXAMPLES:
-              pframe sample run --image first.png --prompt "a red circle moves left" --output out
+              pframe sample run --image clip.mp4 --fit crop --prompt "a cross" --output out
               pframe evaluate run clips
               pframe evaluate --reconstruction --vae vae clips
             """,

@@ -20,10 +20,10 @@ struct SampleCommand: StoppableCommand {
             already, made in the same way, is not made again.
 
             EXAMPLES:
-              pframe sample run --image first.png --prompt "a red circle moves left" --output out
-              pframe sample run --image a.png --image b.png --prompt wave --count 4 --seed 7 --output out
-              pframe sample run --dataset clips --first 64 --output out     first frames and captions of a data set
-              pframe reconstruct out/000 --output again.mp4                 of motion and residual (ed-vdm)
+              pframe sample run --image clip.mp4 --fit crop --prompt "a cross" --output out
+              pframe sample run --image a.png --image b.png --prompt wave --output out
+              pframe sample run --dataset clips --first 64 --output out
+              pframe reconstruct out/000 --output again.mp4    of motion and residual
             """)
 
     @Argument(help: ArgumentHelp("The run of `pframe train`.", valueName: "run"), completion: .directory)
@@ -31,6 +31,9 @@ struct SampleCommand: StoppableCommand {
 
     @Option(help: ArgumentHelp("A first frame: PNG, JPEG or another; of a video its first.", valueName: "file"))
     var image: [FilePath] = []
+
+    @Option(help: "How images of another size become the model's: crop (fill it), pad (black bars) or stretch.")
+    var fit: ClipOptions.Fit?
 
     @Option(help: "What is to be seen: a caption, or a label where the model knows labels.")
     var prompt: String?
@@ -58,8 +61,9 @@ struct SampleCommand: StoppableCommand {
         if dataset == nil, image.isEmpty {
             throw ValidationError("--image FILE says how the clip begins (or --dataset SET)")
         }
-        if dataset != nil, !image.isEmpty || prompt != nil || count != 1 {
-            throw ValidationError("--dataset brings frames and captions: it excludes --image, --prompt and --count")
+        if dataset != nil, !image.isEmpty || fit != nil || prompt != nil || count != 1 {
+            throw ValidationError(
+                "--dataset brings frames and captions: it excludes --image, --fit, --prompt and --count")
         }
         if dataset == nil, first != nil { throw ValidationError("--first is for --dataset") }
         if count < 1 { throw ValidationError("--count takes 1 or more") }
@@ -96,7 +100,10 @@ struct SampleCommand: StoppableCommand {
         if trained.captions != nil, prompt == nil {
             throw ValidationError("--prompt says what is to be seen: this model was trained with captions")
         }
-        return try SampleRequest.requests(image, count: count, caption: prompt ?? "", seed: sampling.seed)
+        let options = trained.model.options
+        let size = Size(width: options.width, height: options.height)
+        return try SampleRequest.requests(
+            image, count: count, caption: prompt ?? "", seed: sampling.seed, fitting: fit.map { (size, $0) })
     }
 
     private func warn(_ requests: [SampleRequest], _ trained: TrainedDiffusion) {

@@ -12,13 +12,14 @@ struct ScoreCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "score",
         abstract: "Score how well captions fit their clips, with CLIP.",
+        usage: "pframe score <dataset> --clip <clip> --clip-vocabulary <merges>",
         discussion: """
             Writes column caption_clip: the cosine of CLIP's features of a caption with the mean of those of some of its \
             clip's frames. The scores stand beside the shards in NAME.caption_clip.jsonl and in index.sqlite; shards stay \
             as they are.
 
             EXAMPLES:
-              pframe score clips --clip ViT-B-32.pt --clip-vocabulary bpe_simple_vocab_16e6.txt
+              pframe score clips --clip ViT-B-32.pt --clip-vocabulary merges.txt
             """)
 
     @Argument(help: "The folder of the data set.", completion: .directory)

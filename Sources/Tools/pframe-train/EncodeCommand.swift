@@ -14,6 +14,7 @@ struct EncodeCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "encode",
         abstract: "Turn the residuals of a data set into latents.",
+        usage: "pframe encode <dataset> --vae <vae> --output <output> [<options>]",
         discussion: """
             Writes a data set with latent.npy, float16 (T−1, H/16, W/16, 16), and mv.npy in place of residual.npy. In the \
             closed loop motion is searched against the frames as they will be rebuilt. The scores psnr_coding and \

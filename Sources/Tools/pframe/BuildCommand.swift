@@ -6,7 +6,6 @@ import SystemPackage
 import ToolOptions
 
 extension InputLayout: ExpressibleByArgument {}
-extension ClipOptions.Fit: ExpressibleByArgument {}
 
 /// `pframe build`.
 struct BuildCommand: StoppableCommand {
@@ -22,10 +21,11 @@ struct BuildCommand: StoppableCommand {
 
             EXAMPLES:
               pframe build videos/ --captions captions.csv --output shards
-              pframe build videos/ --no-captions --output shards --size 256 --fps 12 --frames 24
+              pframe build videos/ --no-captions --output shards --size 256 --fps 12
               pframe build list.jsonl --output shards --represent frames,difference
               pframe build UTD-MHAD/ --layout mhad --output shards
-              pframe build videos/ --captions captions.csv --output shards --part 3/64   then: pframe index shards
+              pframe build videos/ --no-captions --output shards --part 3/64
+              pframe index shards                             when all parts are there
 
             INPUT is a video, a folder, or a CSV or JSONL list. Captions: CSV or JSONL with video,caption and more columns, \
             or a .txt beside each video. Videos that give no clip are in rejects.jsonl with the reason, and make the exit \
@@ -137,6 +137,7 @@ struct BuildCommand: StoppableCommand {
         let videos: Int
         let rejected: Int
         let passedOver: Int
+        let picturesPassedOver: Int
         let unusedCaptions: Int
         let bytes: Int?
         let seconds: Double
@@ -156,6 +157,7 @@ struct BuildCommand: StoppableCommand {
                     dataset: output.string, part: part.count > 1 ? "\(part.index)/\(part.count)" : nil,
                     shards: summary.shards, shardsFinishedBefore: summary.finishedBefore, clips: whole?.samples,
                     videos: list.videos.count, rejected: rejected, passedOver: list.passedOver,
+                    picturesPassedOver: list.pictures.pictures,
                     unusedCaptions: list.unused, bytes: whole?.bytes, seconds: seconds, totals: totals))
         } else if let whole {
             var lines = [
@@ -170,6 +172,7 @@ struct BuildCommand: StoppableCommand {
             if rejected > 0 { lines.append("\(Format.quantity(rejected, "video")) without a clip: see rejects.jsonl") }
             if list.unused > 0 { lines.append("\(Format.quantity(list.unused, "caption")) without a video") }
             if list.passedOver > 0 { lines.append("\(Format.quantity(list.passedOver, "other file")) passed over") }
+            if let remark = list.pictures.remark { lines.append("among these are \(remark)") }
             if summary.finishedBefore > 0 {
                 lines.append("\(Format.quantity(summary.finishedBefore, "shard")) finished before")
             }

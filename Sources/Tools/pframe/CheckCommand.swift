@@ -10,6 +10,7 @@ struct CheckCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Find damage in a data set: every byte of every shard and row file.",
+        usage: "pframe check <dataset> [<options>]",
         discussion: """
             Reads everything once and compares it with dataset.json: sizes and SHA-256 of shards and row files, each \
             sample's CRC-32C, tar headers against rows, keys, files too few or too many, and the index. Every finding is \

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Codec
+import Dataset
 public import MotionVectors
 import SystemPackage
 import ToolOptions
@@ -66,6 +67,19 @@ struct ExtractCommand: StoppableCommand {
     func validate() throws {
         if discard == (output != nil) { throw ValidationError("give --output DIR, or --discard to write nothing") }
         if let field, ![4, 8, 16].contains(field) { throw ValidationError("--field takes 4, 8 or 16") }
+        try checkResidual()
+    }
+
+    /// A word behind `--residual` that is none of its values counts as a video. Where there is none of that name, a value
+    /// was meant.
+    private func checkResidual() throws {
+        let words = RawArguments.escaped().prefix { $0 != "--" }
+        for (option, word) in zip(words, words.dropFirst())
+        where option == "--residual" && !word.hasPrefix("-") && ResidualFormat(rawValue: word) == nil {
+            guard case .missing = FileFacts(RawArguments.path(word)) else { continue }
+            let values = ResidualFormat.allCases.map(\.rawValue).joined(separator: " or ")
+            throw ValidationError("--residual takes \(values): \"\(word)\" is neither, and no video is called so")
+        }
     }
 
     func run() throws {

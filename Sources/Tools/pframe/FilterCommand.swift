@@ -29,6 +29,7 @@ struct FilterCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "filter",
         abstract: "Keep the clips of a data set that meet rules, as a data set of its own.",
+        usage: "pframe filter <dataset> --output <output> [<options>]",
         discussion: """
             Rules are applied in this order, each to what the one before left: motion, score, where, duplicates, top. A \
             clip without the score is dropped, and dropped.jsonl says so. Samples are copied byte for byte under their \
@@ -36,10 +37,12 @@ struct FilterCommand: StoppableCommand {
 
             EXAMPLES:
               pframe filter clips --output lively --motion 1...20
-              pframe filter clips --output best --motion 1...20 --top 5000000 --by caption_clip     as ART·V does
-              pframe filter clips --output some --score caption_clip=0.2... --drop-duplicates
-              pframe filter clips --output cats --where "caption LIKE '%cat%' AND split = 'train'"
-              pframe filter clips --list --motion ...0.5                     keys on stdout
+              pframe filter clips --output best --top 5000000 --by caption_clip
+              pframe filter clips --output some --score caption_clip=0.2...
+              pframe filter clips --output once --drop-duplicates
+              pframe filter clips --output cats --where "caption LIKE '%cat%'"
+              pframe filter clips --list | head -3             what keys look like
+              pframe filter clips --list --motion ...0.5       keys on stdout
               pframe filter clips --list --output keys.txt --motion 1...20
             """)
 
@@ -70,7 +73,7 @@ struct FilterCommand: StoppableCommand {
     @Option(help: "The column that --top goes by.")
     var by: String?
 
-    @Flag(help: "Write the keys of what is kept, one a line, and no shards.")
+    @Flag(help: "Write the keys of what is kept, one a line, and no shards; without a rule those of all clips.")
     var list = false
 
     @OptionGroup var running: RunOptions
@@ -90,7 +93,7 @@ struct FilterCommand: StoppableCommand {
     func validate() throws {
         if (top == nil) != (by == nil) { throw ValidationError("--top N and --by COLUMN go together") }
         if let top, top < 1 { throw ValidationError("--top takes 1 or more") }
-        if rules.isEmpty {
+        if rules.isEmpty, !list {
             throw ValidationError("give a rule: --motion, --score, --where, --drop-duplicates or --top N --by COLUMN")
         }
         if output == nil, !list { throw ValidationError("give --output FOLDER, or --list to print keys") }
@@ -143,7 +146,7 @@ struct FilterCommand: StoppableCommand {
             try finish(plan, nil)
         } else {
             try plan.forEachKey(of: index) { Console.output($0) }
-            Console.error(table(plan))
+            if !rules.isEmpty { Console.error(table(plan)) }
         }
     }
 
@@ -155,7 +158,7 @@ struct FilterCommand: StoppableCommand {
     }
 
     private func show(_ plan: FilterPlan) throws {
-        if !report.json { Console.output(table(plan)) }
+        if !report.json, !rules.isEmpty { Console.output(table(plan)) }
     }
 
     private struct Step: Encodable {

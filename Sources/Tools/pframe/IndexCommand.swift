@@ -12,6 +12,7 @@ struct IndexCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "index",
         abstract: "Write a data set's index anew, close one built in parts, or take in shards that others wrote.",
+        usage: "pframe index <dataset> [<options>]",
         discussion: """
             A set that was built in parts becomes one: dataset.json, rejects.jsonl and index.sqlite. Of a finished set \
             index.sqlite is written anew from the rows and score files. A folder of WebDataset shards from elsewhere is \
@@ -22,9 +23,9 @@ struct IndexCommand: StoppableCommand {
             EXAMPLES:
               pframe index clips
               pframe index downloaded-shards --jobs 8
-              pframe index clips --export energon          .tar.idx and .nv-meta for Megatron Energon
+              pframe index clips --export energon    .tar.idx and .nv-meta, for Energon
               pframe index clips --export dali --export wids
-              sqlite3 clips/index.sqlite 'SELECT key, caption FROM clips WHERE motion_content > 10 LIMIT 5'
+              sqlite3 clips/index.sqlite 'SELECT key, caption FROM clips LIMIT 5'
             """)
 
     @Argument(help: "The folder of the data set, or of shards.", completion: .directory)

@@ -11,6 +11,7 @@ struct InfoCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
         abstract: "Say what is in videos, and whether motion vectors can be exported.",
+        usage: "pframe info <video> ... [<options>]",
         discussion: """
             Decodes the first frames of each video (--frames) to see its GOP structure, references, B-frames and vectors.
 
@@ -102,7 +103,9 @@ struct InfoCommand: StoppableCommand {
                 rows.append(("intra", "\(Format.fixed(100 * share, 1)) % of the pixels of P- and B-frames"))
             }
         } else {
-            rows.append(("vectors", "none: libavcodec exports none of \(survey.codec); use --motion-source search"))
+            let size = Size(width: survey.width, height: survey.height)
+            let remedy = Remedy.noVectors(pixelFormat: survey.pixelFormat, size: size)
+            rows.append(("vectors", "none: libavcodec exports none of \(survey.codec); \(remedy)"))
         }
         if survey.otherVideoStreams.count > 0 {
             rows.append(("also here", survey.otherVideoStreams.map { "--stream \($0)" }.joined(separator: ", ")))

@@ -13,6 +13,7 @@ struct MotionCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "motion",
         abstract: "Score how much videos move.",
+        usage: "pframe motion <video> ... [<options>]",
         discussion: """
             Decodes each video once and prints PySceneDetect's content value (mean of frames 1 to N-1, and largest), the \
             number of cuts it means (frames of 27 or more), and the mean length of the exported motion vectors in pixels \
@@ -21,8 +22,8 @@ struct MotionCommand: StoppableCommand {
             EXAMPLES:
               pframe motion clip.mp4
               pframe motion videos/ --json | jq 'select(.mean_content > 1)'
-              pframe motion clip.mp4 --per-frame > clip.txt     one line a frame
-              pframe motion clip.mp4 --rule 0.7                 as PySceneDetect since 0.6.5
+              pframe motion clip.mp4 --per-frame > clip.txt    one line a frame
+              pframe motion clip.mp4 --rule 0.7       as PySceneDetect since 0.6.5
 
             --per-frame prints the columns frame, content, hue, saturation, lightness, vector; frame 0 has 0.0, a codec \
             without vectors nan. Of several videos each begins with a line "# path". Damaged videos are scored as far as \

@@ -23,10 +23,10 @@ struct PFrame: ParsableCommand {
         abstract: "Motion vectors and residuals of video, exactly and fast.",
         discussion: """
             THE PATH
-              a video      extract → view, reconstruct          its motion and residual, and itself again
-              videos       build → filter → report, check       clips in shards, those that you want, as a page
-              a data set   train vae → encode → train ed-vdm    a model of motion and residual
-              a model      sample → reconstruct, evaluate       new videos, and how good they are
+              a video     extract → view, reconstruct        motion, residual, video again
+              videos      build → filter → report, check     clips in shards, as a page
+              data set    train vae → encode → train ed-vdm  a model of motion, residual
+              model       sample → reconstruct, evaluate     new videos, how good they are
 
             EXAMPLES:
               pframe info clip.mp4                              what is in it

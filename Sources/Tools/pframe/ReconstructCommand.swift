@@ -12,6 +12,7 @@ struct ReconstructCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reconstruct",
         abstract: "Rebuild a video from its motion vectors and residual.",
+        usage: "pframe reconstruct <folder> --output <output> [<options>]",
         discussion: """
             Reads the folder that `pframe extract --residual` wrote, and nothing else. The pictures equal the decoded \
             video bit for bit; .yuv and .y4m store them as they are, .mp4 and .mkv encode them again with libx264.

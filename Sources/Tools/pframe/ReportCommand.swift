@@ -10,6 +10,7 @@ struct ReportCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
         abstract: "Write a page that shows a data set.",
+        usage: "pframe report <dataset> [<options>]",
         discussion: """
             One HTML file that needs nothing beside it: clips with their motion, histograms of all scores with a filter's cuts, \
             captions and labels, the clips at both ends of every score, duplicates, and how the set was built. The same set \

@@ -11,6 +11,7 @@ struct ScoreCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "score",
         abstract: "Score how well captions fit their clips, from embeddings that you bring.",
+        usage: "pframe score <dataset> --text <text> --image <image> --keys <keys>",
         discussion: """
             Writes column caption_clip: the cosine of a caption's and its frames' embeddings, matched by key. Arrays are \
             .npy of float16, float32 or float64, read in blocks: captions (N, D), frames (N, D), or (N, F, D) for F frames \
@@ -20,7 +21,7 @@ struct ScoreCommand: StoppableCommand {
 
             EXAMPLES:
               pframe score clips --text t.npy --image i.npy --keys keys.txt
-              pframe filter clips --list | head -3       what keys look like (with any rule)
+              pframe filter clips --list | head -3       what keys look like
             """)
 
     @Argument(help: "The folder of the data set.", completion: .directory)

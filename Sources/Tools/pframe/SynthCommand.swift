@@ -24,7 +24,7 @@ struct SynthCommand: StoppableCommand {
               pframe synth --output shapes --videos 200
               pframe synth --output shapes --videos 64 --size 256 --seconds 2 --seed 7
               pframe synth --output shapes --videos 600 --fps 8 --seconds 2.2 --speed 4
-              pframe synth --output shapes --videos 200 --duplicates 0.1 --wrong-captions 0.1 --embeddings
+              pframe synth --output shapes --duplicates 0.1 --embeddings
             """)
 
     @Option(name: .shortAndLong, help: "Folder for the videos and captions.csv.", completion: .directory)

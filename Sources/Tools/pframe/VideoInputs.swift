@@ -41,16 +41,20 @@ struct VideoInputs: ParsableArguments {
             switch FileFacts(input) {
             case .folder:
                 let before = found.count
+                var pictures = PictureCount()
                 VideoFiles.search(input) { item in
                     switch item {
                     case .video(let name, let bytes):
                         found.append(Item(path: input.pushing(name), name: name, bytes: bytes))
-                    case .other: break
+                    case .other(let name): pictures.add(name)
                     case .problem(let name, let reason):
                         problems.append(Problem(path: input.pushing(name), reason: reason))
                     }
                 }
-                if found.count == before { problems.append(Problem(path: input, reason: "no videos in this folder")) }
+                if found.count == before {
+                    let reason = "no videos in this folder" + (pictures.remark.map { "; it holds \($0)" } ?? "")
+                    problems.append(Problem(path: input, reason: reason))
+                }
             case .file(let bytes): found.append(Item(path: input, name: Self.name(input), bytes: bytes))
             // A pipe that is named itself is tried: it may hold a video.
             case .special: found.append(Item(path: input, name: Self.name(input), bytes: 0))

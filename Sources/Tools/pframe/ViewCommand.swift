@@ -27,18 +27,21 @@ struct ViewCommand: StoppableCommand {
         discussion: """
             A .png or .jpg shows one frame, a .mp4 or .mkv all of them. Arrows show where content moves; the residual is \
             grey with its range on a bar; blocks without a vector are hatched. Of a clip that `pframe sample` made with \
-            ed-vdm, or of a data set's, motion and residual are drawn as they are stored.
+            ed-vdm, of a data set's, or of what `pframe extract --residual` wrote, motion and residual are drawn as they \
+            are stored.
 
             EXAMPLES:
               pframe view clip.mp4 --output figure.png       the liveliest frame
               pframe view clip.mp4 --output figure.png --frame 42
               pframe view clip.mp4 --output film.mp4 --frames 250
               pframe view clip.mp4 --output figure.png --magnitude-range 20
+              pframe view out/clip --output figure.png       what extract wrote
               pframe view samples/000 --output film.mp4      what a model made
               pframe view clips/000000_0000003 --output film.mp4
             """)
 
-    @Argument(help: "The video; or DIR/NNN of a sample, or DATASET/KEY.", completion: .file())
+    @Argument(
+        help: "The video; or a folder that extract wrote, DIR/NNN of a sample, or DATASET/KEY.", completion: .file())
     var video: FilePath
 
     @Option(name: .shortAndLong, help: "The picture (.png, .jpg) or film (.mp4, .mkv) to write.", completion: .file())
@@ -78,8 +81,10 @@ struct ViewCommand: StoppableCommand {
         if let frame, frame < 0 { throw ValidationError("--frame counts from 0") }
         if motion.frames != nil, isPicture { throw ValidationError("--frames is for films; pictures take --frame") }
         if frame != nil, !isPicture { throw ValidationError("--frame is for pictures; films take --frames") }
-        if motion.isGiven, StoredClip(video) != nil {
-            throw ValidationError("--stream, --motion-source, --radius and --frames are for videos: \(video) is a clip")
+        if motion.isGiven, isExtraction || StoredClip(video) != nil {
+            throw ValidationError(
+                "--stream, --motion-source, --radius and --frames are for videos: \(video) is "
+                    + (isExtraction ? "an extraction" : "a clip"))
         }
         if let residualRange, !(1...255).contains(residualRange) {
             throw ValidationError("--residual-range takes 1 to 255")
@@ -101,7 +106,10 @@ struct ViewCommand: StoppableCommand {
                     clip.clip(), from: video, framesPerSecond: clip.framesPerSecond(), figure: figure)
                 count = try draw(still: drawing.still, film: drawing.film)
             } else {
-                let drawing = VideoFigure(path: video, options: options, figure: figure)
+                let drawing =
+                    isExtraction
+                    ? try VideoFigure(extraction: video, figure: figure)
+                    : try VideoFigure(path: file(), options: options, figure: figure)
                 count = try draw(still: drawing.still) { output throws(CodecError) in
                     let progress = Progress(weights: [1], unit: "film")
                     return try drawing.film(to: output) { frames, share throws(CodecError) in
@@ -116,6 +124,31 @@ struct ViewCommand: StoppableCommand {
         } catch {
             throw DataProblem(message: "error: \(error)")
         }
+    }
+
+    /// Whether the argument names a folder that `pframe extract` wrote.
+    private var isExtraction: Bool {
+        if case .file = FileFacts(video.appending(StreamDescription.fileName)) { true } else { false }
+    }
+
+    /// The argument, where it is no folder: else says which of the things in it can be drawn.
+    private func file() throws(CodecError) -> FilePath {
+        guard FileFacts(video) == .folder else { return video }
+        if case .file = FileFacts(video.appending(DatasetDescription.fileName)) {
+            throw CodecError(
+                path: video,
+                "is a data set: name a clip of it, DATASET/KEY (`pframe filter \(video) --list` prints the keys)")
+        }
+        var extraction: FilePath?
+        VideoFiles.search(video) { item in
+            guard extraction == nil, case .other(let path) = item else { return }
+            if path.lastComponent?.string == StreamDescription.fileName { extraction = path.removingLastComponent() }
+        }
+        throw CodecError(
+            path: video,
+            extraction.map { "is a folder of extractions: name one, such as \(video.pushing($0))" }
+                ?? "is a folder: name a video, a folder that `pframe extract` wrote, DIR/NNN of a sample or DATASET/KEY"
+        )
     }
 
     /// Writes the picture or the film; returns how many frames it has.

@@ -83,13 +83,13 @@ public struct SampleFolder {
     public mutating func write(_ clip: MadeClip, of request: SampleRequest) throws(TrainError) {
         let files = files(request.name)
         do throws(CodecError) {
-            try Self.write(request.first, to: files.first)
+            try request.first.write(to: files.first)
             if hasMotion {
                 let cells = clip.motion.first.map { [$0.rows, $0.columns, 2] } ?? [0, 0, 2]
                 try Self.write(clip.motion.map(\.vectors), cells, to: files.motion)
                 try Self.write(clip.residuals, [request.first.height, request.first.width, 3], to: files.residual)
             }
-            try Self.write(PictureStrip.of([clip.frames]), to: files.strip)
+            try PictureStrip.of([clip.frames]).write(to: files.strip)
             try ClipFile.write(clip.frames, to: files.video, framesPerSecond: framesPerSecond, crf: SampleFiles.crf)
         } catch {
             throw TrainError(error)
@@ -133,10 +133,6 @@ public struct SampleFolder {
     private func writeTable() throws(TrainError) {
         let lines = names.compactMap { rows[$0]?.json() }.map { $0 + "\n" }.joined()
         try reading { () throws(DatasetError) in try replaceFile(path.appending(Self.tableName), with: lines) }
-    }
-
-    private static func write(_ image: RGBImage, to path: FilePath) throws(CodecError) {
-        try StagedFile.write(path) { path throws(CodecError) in try image.write(to: path) }
     }
 
     private static func write<Element: BitwiseCopyable>(

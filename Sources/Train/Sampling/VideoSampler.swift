@@ -46,12 +46,9 @@ public struct VideoSampler {
     public func check(_ requests: [SampleRequest]) throws(TrainError) {
         for request in requests where request.first.width != size.width || request.first.height != size.height {
             let found = Size(width: request.first.width, height: request.first.height)
-            let file = request.source?.lastComponent?.string ?? "IMAGE"
             throw TrainError(
                 path: request.source,
-                "is \(found) where the model takes \(size): make it fit with `ffmpeg -i \(file) -vf "
-                    + "scale=\(size.width):\(size.height):force_original_aspect_ratio=increase,"
-                    + "crop=\(size.width):\(size.height) first.png`")
+                "is \(found) where the model takes \(size): --fit crop, pad or stretch makes it fit")
         }
         if trained.model.options.text == .labels {
             for label in Set(requests.map(\.caption)).sorted() { _ = try trained.captions?.tokens(captions: [label]) }
