@@ -6,7 +6,7 @@ public struct Reject: Sendable, Equatable {
         case missing
         /// It is no video, or holds none that libavcodec decodes.
         case unreadable
-        /// It ends before its announced end; clips before the cut were taken.
+        /// The file ends before its container does; clips before the cut were taken.
         case truncated
         /// Frames are damaged; clips without them were taken.
         case damaged
