@@ -5,7 +5,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,6 +75,20 @@ def run(program: Program, allowed: Sequence[int] = (0,)) -> Usage:
     program.tidy()
     # Linux counts ru_maxrss in KiB.
     return Usage(resources.ru_utime, resources.ru_stime, wall, resources.ru_maxrss * 1024 / MEGABYTE, text)
+
+
+@contextmanager
+def busy(count: int, cores: int) -> Iterator[None]:
+    """Keeps the first so many cores busy meanwhile with processes that do nothing but compute."""
+    command = ["taskset", "-c", ",".join(map(str, CORES[:cores])), "timeout", "600", sys.executable, "-c",
+               "while True: pass"]
+    processes = [subprocess.Popen(command, stdin=subprocess.DEVNULL) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait()
 
 
 def capture(command: Sequence[str]) -> str:

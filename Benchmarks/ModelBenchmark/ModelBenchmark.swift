@@ -7,8 +7,16 @@ extension ModelKind: ExpressibleByArgument {}
 extension Preset: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 
+/// Starts the benchmark.
+@main enum Main {
+    static func main() {
+        ThreadWaiting.restartShortened()
+        ModelBenchmark.main()
+    }
+}
+
 /// Times training steps and sampling steps of a diffusion model on random clips: one line of JSON.
-@main struct ModelBenchmark: ParsableCommand {
+struct ModelBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Time training and sampling steps of a model on random clips.")
 
@@ -22,6 +30,7 @@ extension Precision: ExpressibleByArgument {}
     @Option var precision = Precision.float32
     @Option var threads = 2
     @Option(help: "Counted steps, after one to warm up.") var runs = 5
+    @Option(help: "Seconds for measuring the best matrix product.") var peakSeconds = 15.0
     @Flag(help: "Time evaluations of the network instead of training steps.") var sampling = false
 
     private struct Result: Encodable {
@@ -64,7 +73,7 @@ extension Precision: ExpressibleByArgument {}
             }
             if run > 0 { seconds.append(clock.elapsed) }
         }
-        let peak = try GEMMPeak.measure(precision, device: .cpu, size: 4096) / 1e9
+        let peak = try GEMMPeak.measure(precision, device: .cpu, seconds: peakSeconds) / 1e9
         try Console.json(
             Result(
                 seconds: seconds, gflop: gflop, peak: peak, memoryBytes: Self.highestMemory(),

@@ -3,7 +3,10 @@ import ToolOptions
 
 /// Starts `pframe-sample`.
 @main enum Main {
-    static func main() { Program.run(PFrameSample.self) }
+    static func main() {
+        ThreadWaiting.restartShortened()
+        Program.run(PFrameSample.self)
+    }
 }
 
 /// The commands that use what was trained; `pframe sample …` and so on start them.
