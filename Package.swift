@@ -129,7 +129,7 @@ if libtorch != "none" {
         .target(
             name: "EngineOptions",
             dependencies: [
-                "ToolOptions", "Train", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Dataset", "ToolOptions", "Train", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Sources/Tools/EngineOptions"
@@ -162,7 +162,9 @@ if libtorch != "none" {
         .executableTarget(
             name: "ExchangeProgram",
             dependencies: [
-                "CMPI", "Dataset", "Train", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CMPI", "Codec", "Dataset", "Train",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/ExchangeProgram"
         ),

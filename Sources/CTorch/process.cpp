@@ -124,7 +124,7 @@ ct_status ct_synchronize(ct_device device) {
 
 bool ct_has_bfloat16(ct_device device) {
     if (device != CT_CPU) return true;
-    return cpuinfo_initialize() && (cpuinfo_has_x86_avx512bf16() || cpuinfo_has_arm_bf16());
+    return cpuinfo_initialize() && (cpuinfo_has_x86_avx512bf16() || cpuinfo_has_x86_amx_bf16() || cpuinfo_has_arm_bf16());
 }
 
 ct_flops ct_flops_so_far(void) { return ct::flops; }

@@ -4,9 +4,14 @@ import Dataset
 import Glibc
 import Train
 
-/// What goes wrong, or who wants to stop, in one step on one rank.
-enum Fault: String, ExpressibleByArgument, CaseIterable {
-    case kill, hang, error, stop
+/// What happens to one rank in one step.
+enum Event: String, ExpressibleByArgument, CaseIterable {
+    /// It ends, waits for nothing, is suspended, throws.
+    case kill, hang, suspend, error
+    /// It wants to stop.
+    case stop
+    /// It takes long: computing, or as one that waits for a disk.
+    case compute, disk
 }
 
 /// Trains a small model on data that are the same everywhere, alone or as one rank of several, and prints what came out.
@@ -18,14 +23,18 @@ struct ExchangeProgram: ParsableCommand {
     @Flag(help: "Fewer clips in some steps, so that the last ranks have few or none.") var uneven = false
     @Flag(help: "Two micro-batches a step.") var accumulate = false
     @Flag(help: "Run the model in bfloat16.") var bfloat16 = false
-    @Option(help: "What goes wrong.") var fault: Fault?
-    @Option(help: "The rank where it does.") var rank = 1
-    @Option(help: "The step in which it does.") var step = 5
+    @Option(help: "What happens.") var event: Event?
+    @Option(help: "The rank to which it happens.") var rank = 1
+    @Option(help: "The step in which it happens.") var step = 5
+    @Option(help: "Seconds that it takes.") var seconds = 10.0
+    @Option(help: "Train by TrainingLoop on this data set instead; the event happens to its first picture.")
+    var dataset: String?
+    @Option(help: "The folder of that run.") var output = "run"
 
     func run() throws {
         let communicator = try Communicator.open(patience: .seconds(patience))
         do {
-            try train(communicator)
+            if let dataset { try trainByLoop(dataset, communicator) } else { try train(communicator) }
             try communicator?.close()
         } catch {
             communicator?.abort("\(error)")
@@ -43,8 +52,8 @@ struct ExchangeProgram: ParsableCommand {
         var losses: [Double] = []
         for step in 0..<steps {
             communicator?.step = step
-            if rank == self.rank, step == self.step { try fail() }
-            let wantsToStop = fault == .stop && rank == self.rank && step >= self.step
+            if rank == self.rank, step == self.step { try happen(communicator) }
+            let wantsToStop = event == .stop && rank == self.rank && step >= self.step
             if let communicator, try communicator.agreeToStop(wantsToStop) { break }
 
             let all = clips(step, of: batch * ranks)
@@ -85,11 +94,18 @@ struct ExchangeProgram: ParsableCommand {
         return (total, gradients)
     }
 
-    private func fail() throws {
-        switch fault {
+    func happen(_ communicator: Communicator?) throws(TrainError) {
+        switch event {
         case .kill: kill(getpid(), SIGKILL)
         case .hang: while true { sleep(1000) }
+        case .suspend: raise(SIGSTOP)
         case .error: throw TrainError("the disk is full")
+        case .compute:
+            let start = ContinuousClock.now
+            while ContinuousClock.now - start < .seconds(seconds) {
+                _ = try Tensor.normal([64, 64], seed: 1).matmul(Tensor.normal([64, 64], seed: 2))
+            }
+        case .disk: _ = try communicator?.usingStorage { () throws(TrainError) in usleep(UInt32(seconds * 1e6)) }
         case .stop, nil: break
         }
     }

@@ -37,6 +37,40 @@ import Testing
         #expect(try #require(plan["memory_bytes"] as? Int) > 1_000_000_000)
     }
 
+    /// What a clip more takes, as the kernel counts the memory of whole runs, is what the plan says of each precision.
+    @Test func memoryIsThePlans() throws {
+        let models = try SampleModels.ready()
+        let scratch = try Scratch()
+        let measure = """
+            import resource, subprocess, sys
+            done = subprocess.run(sys.argv[1:], stdout=sys.stderr)
+            print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+            sys.exit(done.returncode)
+            """
+        func plan(_ batch: Int) throws -> [String: Int] {
+            let outcome = try Programs.pframe(
+                "train", "vdm", "--size", "64", "--frames", "8", "--batch", "\(batch)", "--plan", "--json")
+            let plan = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+            return try #require(plan?["memory_bytes_by_precision"] as? [String: Int], "\(outcome.errors)")
+        }
+        let (small, large) = (try plan(1), try plan(3))
+        for precision in ["float32", "bfloat16"] {
+            let found = try [1, 3].map { batch in
+                let outcome = try Programs.run(
+                    "/usr/bin/env",
+                    [
+                        "python3", "-c", measure, Self.program.path, "train", "vdm", models.clips, "--output",
+                        scratch.path("\(precision)\(batch)"), "--steps", "1", "--batch", "\(batch)", "--precision",
+                        precision, "--picture-every", "0",
+                    ] + SampleModels.alone, limit: 600)
+                return try #require(Double(outcome.output.split(separator: "\n").last ?? ""), "\(outcome.errors)")
+            }
+            let planned = Double(try #require(large[precision]) - #require(small[precision]))
+            let ratio = (found[1] - found[0]) / planned
+            #expect((0.6...1.4).contains(ratio), "\(precision): \(found), planned \(planned)")
+        }
+    }
+
     /// The command of a run on so many ranks.
     private static func command(ranks: Int, _ arguments: [String]) -> [String] {
         let launcher = [
@@ -142,7 +176,10 @@ import Testing
             (["train", "ed-vdm", scratch.path("nowhere"), "--output", scratch.path("c")], 1, "nowhere"),
             (["train", "ed-vdm", set], 2, "--output"),
             (["train", "ed-vdm", set, "--output", scratch.path("d"), "--multiples", "1,2,4,8"], 1, "multiples"),
-            (["train", "ed-vdm", set, "--output", models.edVDM, "--learning-rate", "1"], 1, "learning_rate"),
+            (
+                ["train", "ed-vdm", set, "--output", models.edVDM, "--learning-rate", "1"], 1,
+                "--learning-rate 1.0 (the run: 0.0002)"
+            ),
             (["train", "ed-vdm", set, "--output", scratch.path("e"), "--text", "clip"], 2, "--clip MODEL"),
             (["train", "ed-vdm", set, "--output", scratch.path("f"), "--clip", "m"], 2, "belong together"),
             (Self.arguments(set, scratch.path("g"), steps: 2, ["--text", "clip"] + clip), 1, "vocabulary of 40"),
@@ -151,13 +188,17 @@ import Testing
             let outcome = try Programs.run(Self.program.path, arguments, limit: 120)
             #expect(outcome.status == status && outcome.errors.contains(words), "\(arguments): \(outcome.errors)")
         }
+        for name in ["a", "b", "c", "d", "e", "f", "g"] { #expect(!scratch.exists(name), "\(name) is left behind") }
     }
 
     /// Wrong options leave no folder that would refuse the right ones.
     @Test(
         arguments: [
-            (["ed-vdm", "--batch", "0"], "a batch has 1 sample or more"),
-            (["ed-vdm", "--learning-rate", "nan"], "learning rate"),
+            (["ed-vdm", "--batch", "0"], "--batch takes 1 or more, not 0"),
+            (["ed-vdm", "--learning-rate", "nan"], "--learning-rate takes a number above 0, not nan"),
+            (["ed-vdm", "--width", "12"], "--width takes a multiple of 8, not 12"),
+            (["ed-vdm", "--lr", "1e-3"], "did you mean --learning-rate 1e-3?"),
+            (["ed-vdm", "--batch-size", "4"], "did you mean --batch 4?"),
             (["vae", "--width", "8"], "--width is for diffusion"),
             (["vae", "--vae", "x"], "--vae is for ed-vdm"),
             (["vae", "--text", "none"], "--text is for diffusion"), (["vdm", "--motion-share", "0.5"], "for ed-vdm"),
@@ -168,6 +209,28 @@ import Testing
             Self.program.path, ["train", options[0], "set", "--output", scratch.path("run")] + options.dropFirst())
         #expect(outcome.status == 2 && outcome.errors.contains(words), "\(outcome.errors)")
         #expect(!scratch.exists("run"))
+    }
+
+    /// The first line says what runs where, before anything that takes long; a processor without bfloat16 is warned of;
+    /// no share of the peak is above 1.
+    @Test func saysWhatItDoesBeforeItBegins() throws {
+        let models = try SampleModels.ready()
+        let scratch = try Scratch()
+        let (set, run) = (Self.latents(models), scratch.path("run"))
+        let outcome = try Programs.run(
+            Self.program.path, Self.arguments(set, run, steps: 4, ["--precision", "bfloat16"]), limit: 300)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.errorLines.first == "\(run): ed-vdm on \(set), cpu, bfloat16", "\(outcome.errors)")
+        let processor = try String(contentsOf: URL(filePath: "/proc/cpuinfo"), encoding: .utf8)
+        let hasBFloat16 = ["avx512_bf16", "amx_bf16", " bf16"].contains { processor.contains($0) }
+        #expect(outcome.errors.contains("warning: this processor has no bfloat16") == !hasBFloat16)
+        let lines = try scratch.text("run/metrics.jsonl").split(separator: "\n")
+        #expect(lines.count == 4)
+        for line in lines {
+            let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Double])
+            let share = try #require(row["share_of_peak"])
+            #expect(share > 0 && share <= 1)
+        }
     }
 
     /// A run that another version began goes on.

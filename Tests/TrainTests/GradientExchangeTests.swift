@@ -95,9 +95,10 @@ import Testing
     @Test(
         .requires(.mpirun),
         arguments: [
-            (["--fault", "kill"], "process rank 1", 60.0),
-            (["--fault", "error"], "rank 1 of 3: the disk is full", 60),
-            (["--fault", "hang", "--patience", "15"], "rank 1 of 3 gave no answer for 15 s at step 5", 60),
+            (["--event", "kill"], "process rank 1", 60.0),
+            (["--event", "error"], "rank 1 of 3: the disk is full", 60),
+            (["--event", "hang", "--patience", "15"], "rank 1 of 3 gave no answer for 15 s at step 5", 60),
+            (["--event", "suspend", "--patience", "15"], "rank 1 of 3 gave no answer for 15 s at step 5", 60),
         ])
     func aRankThatFailsEndsAll(options: [String], message: String, seconds: Double) throws {
         let outcome = try Self.run(3, options)
@@ -105,8 +106,40 @@ import Testing
         #expect(outcome.errors.contains(message), "\(outcome.errors)")
     }
 
+    /// The others wait for a rank that works for longer than their patience lasts.
+    @Test(.requires(.mpirun), arguments: ["compute", "disk"]) func aRankThatWorksIsWaitedFor(event: String) throws {
+        let outcome = try Self.run(3, ["--event", event, "--patience", "5", "--seconds", "12"])
+        #expect(outcome.status == 0 && outcome.seconds > 12, "\(outcome.seconds) s: \(outcome.errors)")
+        #expect(try outcome.answer().losses.count == 20)
+    }
+
+    /// The first rank alone makes pictures, checkpoints and the page. The others wait for it while it works, and notice
+    /// when it does not.
+    @Test(.requires(.mpirun), arguments: [("compute", true), ("disk", true), ("hang", false), ("kill", false)])
+    func picturesTakeLongerThanPatience(event: String, isWaitedFor: Bool) throws {
+        try withTemporaryFolder { folder in
+            let frames = TestShards.array("|u1", [2, 4, 4, 3], [UInt8](repeating: 7, count: 96))
+            _ = try TestShards(
+                in: folder, counts: [6],
+                change: { sample, _, _ in sample.members.insert(("frames.npy", frames), at: 0) })
+            let run = folder.appending("run")
+            let outcome = try Self.run(
+                2,
+                [
+                    "--dataset", folder.string, "--output", run.string, "--event", event, "--patience", "5",
+                    "--seconds", "12", "--steps", "6",
+                ])
+            #expect((outcome.status == 0) == isWaitedFor, "\(outcome.errors)")
+            #expect((outcome.output == "trained\n") == isWaitedFor, "\(outcome.output)")
+            let pictures = (try? FileManager.default.contentsOfDirectory(atPath: run.appending("samples").string)) ?? []
+            #expect(pictures.count == (isWaitedFor ? 3 : 0), "\(pictures)")
+            if isWaitedFor { #expect(outcome.seconds > 12) }
+            if event == "hang" { #expect(outcome.errors.contains("rank 0 of 2 gave no answer for 5 s")) }
+        }
+    }
+
     @Test(.requires(.mpirun)) func allStopAtTheSameStep() throws {
-        let outcome = try Self.run(3, ["--fault", "stop"])
+        let outcome = try Self.run(3, ["--event", "stop"])
         #expect(outcome.status == 0, "\(outcome.errors)")
         let answer = try outcome.answer()
         #expect(answer.losses.count == 5 && answer.ranksThatDiffer == 0)

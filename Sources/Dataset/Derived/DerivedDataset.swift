@@ -1,4 +1,5 @@
 public import Codec
+import Glibc
 import Synchronization
 public import SystemPackage
 
@@ -37,6 +38,7 @@ public final class DerivedDataset: Sendable {
     private let rejects: [Reject]
     private let waiting: Mutex<[Int]>
     private let lock: KernelLock
+    private let madeFolder: Bool
 
     /// Plans to write `output`, or to go on with what a stopped run left there.
     ///
@@ -65,6 +67,7 @@ public final class DerivedDataset: Sendable {
             sourceHash: try Self.hash(source, description, sideFiles), shards: description.shards.count, shard: nil,
             rejects: [], totals: [:])
 
+        madeFolder = !isFolder(output)
         try carrying { () throws(CodecError) in try createFolder(output) }
         guard !isSameFile(output, source.path) else {
             throw DatasetError(path: output, "is the data set itself: name a new folder")
@@ -123,6 +126,19 @@ public final class DerivedDataset: Sendable {
         guard let lock = try KernelLock(closing) else { return nil }
         let closed = try DatasetClosing.close(folder: output, jobs: jobs)
         return withExtendedLifetime(lock) { closed }
+    }
+
+    /// Removes what this process made of a set of which no shard is finished: a failure leaves no empty folder behind.
+    ///
+    /// Where others make parts of the set, they may need the folder.
+    package func removeIfEmpty() {
+        let hidden = output.appending(ShardReceipt.folderName)
+        guard madeFolder, part.count == 1, let names = try? fileNames(in: hidden),
+            names.allSatisfy({ $0 == "lock" || $0.hasSuffix(".lock") })
+        else { return }
+        // What cannot be removed stays: the error that led here is the one to tell of.
+        for name in names { _ = hidden.appending(name).withPlatformString { unlink($0) } }
+        for folder in [hidden, output] { _ = folder.withPlatformString { rmdir($0) } }
     }
 
     /// The source's options and what was done to it: readers of shapes and rates find them where they were.

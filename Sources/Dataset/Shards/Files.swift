@@ -84,7 +84,7 @@ package func fileSize(_ path: FilePath) -> Int? {
 }
 
 /// Whether a path leads to a folder.
-func isFolder(_ path: FilePath) -> Bool {
+package func isFolder(_ path: FilePath) -> Bool {
     var facts = stat()
     return path.withPlatformString { stat($0, &facts) } == 0 && facts.st_mode & S_IFMT == S_IFDIR
 }

@@ -1,4 +1,6 @@
 public import ArgumentParser
+import Dataset
+import ToolOptions
 public import Train
 
 extension Device: ExpressibleByArgument {
@@ -19,8 +21,10 @@ package struct EngineOptions: ParsableArguments {
     @Option(help: "Where to compute: cpu or cuda.")
     package var device = Device.cpu
 
-    @Option(help: "float32, or bfloat16: faster where the processor multiplies it in matrix units (AMX).")
-    package var precision = Precision.float32
+    @Option(
+        name: .customLong("precision"),
+        help: "float32 (default), or bfloat16: faster where the processor multiplies it in matrix units (AMX).")
+    package var givenPrecision: Precision?
 
     @Option(help: "Threads of the CPU; default: one a processor.")
     package var threads: Int?
@@ -28,12 +32,24 @@ package struct EngineOptions: ParsableArguments {
     package init() {}
 
     package mutating func validate() throws {
-        if let threads, threads < 1 { throw ValidationError("--threads takes 1 or more") }
+        if let threads, threads < 1 { throw ValidationError("--threads takes 1 or more, not \(threads)") }
     }
 
+    /// The precision to compute in.
+    package var precision: Precision { givenPrecision ?? .float32 }
+
+    /// Whether this process is alone, or the first of those that a launcher started: the one that speaks.
+    package var isFirst: Bool { (BuildPart.ofLauncher?.index ?? 0) == 0 }
+
     /// Makes the device ready.
-    package func open() throws(TrainError) {
+    ///
+    /// - Parameter own: the precision of a run that goes on; nil for the one that the options say.
+    package func open(precision own: Precision? = nil) throws(TrainError) {
         try device.open()
         if let threads { Device.threads = threads }
+        guard isFirst, device.emulates(own ?? precision) else { return }
+        Console.error(
+            "warning: this processor has no bfloat16 arithmetic and emulates it: without --precision bfloat16 (float32) "
+                + "it is faster")
     }
 }

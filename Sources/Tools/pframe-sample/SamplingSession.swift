@@ -20,12 +20,20 @@ struct SamplingSession {
     }
 
     mutating func run(_ requests: [SampleRequest]) throws(TrainError) {
+        do throws(TrainError) { try make(requests) } catch {
+            folder.removeIfEmpty()
+            throw error
+        }
+    }
+
+    private mutating func make(_ requests: [SampleRequest]) throws(TrainError) {
         let pending = try folder.begin(requests, batchSize: sampler.batchSize)
         let before = Set(requests.map(\.name)).subtracting(pending.map(\.name))
         for request in requests where before.contains(request.name) { try show(request, "up-to-date") }
         let progress = Progress(weights: pending.map { _ in 1 }, unit: "clip")
         let frames = sampler.frames
         var (folder, finished) = (folder, 0)
+        defer { self.folder = folder }
         let isWhole = try sampler.sample(
             pending, shouldStop: { Interruption.isRequested },
             progress: { done in

@@ -3,7 +3,10 @@ import ToolOptions
 
 /// Starts `pframe-train`.
 @main enum Main {
-    static func main() { Program.run(PFrameTrain.self) }
+    static func main() {
+        ThreadWaiting.restartShortened()
+        Program.run(PFrameTrain.self)
+    }
 }
 
 /// The commands that train; `pframe train …` and `pframe encode …` start them.
@@ -18,5 +21,5 @@ struct PFrameTrain: ParsableCommand {
               pframe train ed-vdm latents --output run           the diffusion model
               mpirun -n 4 pframe-train train ed-vdm latents --output run
             """,
-        subcommands: [TrainCommand.self, EncodeCommand.self])
+        subcommands: [TrainCommand.self, EncodeCommand.self, CheckRunCommand.self])
 }

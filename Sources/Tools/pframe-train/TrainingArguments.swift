@@ -2,57 +2,123 @@ import ArgumentParser
 import Dataset
 import Train
 
-/// How it is trained.
+/// How it is trained. What is left out is the run's where that goes on, and else the default.
 struct TrainingArguments: ParsableArguments {
-    @Option(help: "Steps in all.")
-    var steps = 10_000
+    private static let defaults = TrainingOptions()
 
-    @Option(help: "Clips of a step on each rank.")
-    var batch = 8
+    @Option(help: "Steps in all; default: \(TrainingArguments.defaults.steps).")
+    var steps: Int?
 
-    @Option(help: "Batches whose gradients make one step.")
-    var accumulation = 1
+    @Option(help: "Clips of a step on each rank; default: \(TrainingArguments.defaults.batchSize).")
+    var batch: Int?
 
-    @Option(help: "The highest learning rate.")
-    var learningRate = 2e-4
+    @Option(help: "Batches whose gradients make one step; default: \(TrainingArguments.defaults.accumulation).")
+    var accumulation: Int?
 
-    @Option(help: "Steps until the highest learning rate.")
-    var warmUp = 100
+    @Option(help: "The highest learning rate; default: \(TrainingArguments.defaults.learningRate).")
+    var learningRate: Double?
 
-    @Option(help: "After the warm-up: constant, or cosine down to a hundredth.")
-    var course = LearningRate.Course.cosine
+    @Option(help: "Steps until the highest learning rate; default: \(TrainingArguments.defaults.warmUp).")
+    var warmUp: Int?
 
-    @Option(help: "Weight decay.")
-    var weightDecay = 0.01
+    @Option(help: "After the warm-up: constant, or cosine down to a hundredth (default).")
+    var course: LearningRate.Course?
 
-    @Option(help: "Largest norm of the gradients; 0 for no clipping.")
-    var gradientNorm = 1.0
+    @Option(help: "Weight decay; default: \(TrainingArguments.defaults.optimiser.weightDecay).")
+    var weightDecay: Double?
 
-    @Option(help: "Decay of the moving average of weights, which sampling uses.")
-    var averageDecay = 0.999
+    @Option(help: "Largest norm of the gradients, 0 for no clipping; default: 1.")
+    var gradientNorm: Double?
 
-    @Option(help: "Steps between checkpoints.")
-    var checkpointEvery = 500
+    @Option(
+        help: """
+            Decay of the moving average of weights, which sampling uses; default: \
+            \(TrainingArguments.defaults.optimiser.averageDecay).
+            """)
+    var averageDecay: Double?
 
-    @Option(help: "Steps between pictures in samples/; 0 for none.")
-    var pictureEvery = 1000
+    @Option(help: "Steps between checkpoints; default: \(TrainingArguments.defaults.checkpointEvery).")
+    var checkpointEvery: Int?
 
-    @Option(help: "The seed that everything follows from.")
-    var seed: UInt64 = 0
+    @Option(
+        help: "Steps between pictures in samples/, 0 for none; default: \(TrainingArguments.defaults.pictureEvery).")
+    var pictureEvery: Int?
+
+    @Option(help: "The seed that everything follows from; default: 0.")
+    var seed: UInt64?
 
     @Flag(help: "Leave damaged samples out instead of ending.")
     var skipDamaged = false
 
-    /// The library's options for these.
-    var options: TrainingOptions {
-        var options = TrainingOptions()
-        (options.steps, options.batchSize, options.accumulation) = (steps, batch, accumulation)
-        (options.learningRate, options.warmUp, options.course) = (learningRate, warmUp, course)
-        options.optimiser.weightDecay = weightDecay
-        options.optimiser.largestNorm = gradientNorm > 0 ? gradientNorm : nil
-        options.optimiser.averageDecay = averageDecay
-        (options.checkpointEvery, options.pictureEvery, options.seed) = (checkpointEvery, pictureEvery, seed)
-        options.damage = skipDamaged ? .skip : .fail
+    func validate() throws {
+        for (flag, value, least) in [
+            ("--steps", steps, 1), ("--batch", batch, 1), ("--accumulation", accumulation, 1), ("--warm-up", warmUp, 0),
+            ("--checkpoint-every", checkpointEvery, 1), ("--picture-every", pictureEvery, 0),
+        ] {
+            if let value, value < least { throw ValidationError("\(flag) takes \(least) or more, not \(value)") }
+        }
+        if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
+            throw ValidationError("--learning-rate takes a number above 0, not \(learningRate)")
+        }
+        for (flag, value) in [("--weight-decay", weightDecay), ("--gradient-norm", gradientNorm)] {
+            if let value, !(value >= 0 && value.isFinite) {
+                throw ValidationError("\(flag) takes 0 or more, not \(value)")
+            }
+        }
+        if let averageDecay, !(averageDecay >= 0 && averageDecay < 1) {
+            throw ValidationError("--average-decay takes 0 or more and less than 1, not \(averageDecay)")
+        }
+    }
+
+    /// The library's options: those given, and else those of `base`.
+    func options(else base: TrainingOptions = TrainingOptions()) -> TrainingOptions {
+        var options = base
+        if let steps { options.steps = steps }
+        if let batch { options.batchSize = batch }
+        if let accumulation { options.accumulation = accumulation }
+        if let learningRate { options.learningRate = learningRate }
+        if let warmUp { options.warmUp = warmUp }
+        if let course { options.course = course }
+        if let weightDecay { options.optimiser.weightDecay = weightDecay }
+        if let gradientNorm { options.optimiser.largestNorm = gradientNorm > 0 ? gradientNorm : nil }
+        if let averageDecay { options.optimiser.averageDecay = averageDecay }
+        if let checkpointEvery { options.checkpointEvery = checkpointEvery }
+        if let pictureEvery { options.pictureEvery = pictureEvery }
+        if let seed { options.seed = seed }
+        if skipDamaged { options.damage = .skip }
         return options
+    }
+
+    /// Options that a run keeps to its end: each with the value given, nil for none, and the run's own.
+    func fixed(of run: TrainingOptions) -> [FixedOption] {
+        let optimiser = run.optimiser
+        return [
+            FixedOption("--batch", batch, run.batchSize), FixedOption("--accumulation", accumulation, run.accumulation),
+            FixedOption("--learning-rate", learningRate, run.learningRate),
+            FixedOption("--warm-up", warmUp, run.warmUp),
+            FixedOption("--course", course?.rawValue, run.course.rawValue),
+            FixedOption("--weight-decay", weightDecay, optimiser.weightDecay),
+            FixedOption("--gradient-norm", gradientNorm, optimiser.largestNorm ?? 0),
+            FixedOption("--average-decay", averageDecay, optimiser.averageDecay), FixedOption("--seed", seed, run.seed),
+        ]
+    }
+}
+
+/// An option that a run keeps to its end.
+struct FixedOption {
+    let flag: String
+    /// What the command line says; nil where it says nothing.
+    let given: String?
+    /// What the run was begun with.
+    let own: String
+
+    init<Value>(_ flag: String, _ given: Value?, _ own: Value) {
+        (self.flag, self.given, self.own) = (flag, given.map { "\($0)" }, "\(own)")
+    }
+
+    /// `--batch 4 (the run: 8)`; nil where they agree.
+    var difference: String? {
+        guard let given, given != own else { return nil }
+        return "\(flag) \(given) (the run: \(own))"
     }
 }

@@ -8,15 +8,14 @@ import Train
 final class TrainingProgress {
     private let steps: Int
     private let start: Int
-    private let peak: Double
     private let isShown: Bool
     private let folder: FilePath
     private var clock = ProgressClock()
     private(set) var last: TrainingStep?
     private var smoothed: Double?
 
-    init(steps: Int, start: Int, peak: Double, isShown: Bool, folder: FilePath) {
-        (self.steps, self.start, self.peak, self.isShown, self.folder) = (steps, start, peak, isShown, folder)
+    init(steps: Int, start: Int, isShown: Bool, folder: FilePath) {
+        (self.steps, self.start, self.isShown, self.folder) = (steps, start, isShown, folder)
     }
 
     func begin(_ run: RunFolder, samples: Int) {
@@ -34,17 +33,19 @@ final class TrainingProgress {
         smoothed = smoothed.map { $0 + (step.loss - $0) * 0.05 } ?? step.loss
         guard isShown, clock.isDue() else { return }
         let left = clock.elapsed / Double(step.step - start) * Double(steps - step.step)
-        let share = peak > 0 ? step.flopsPerSecond / peak : 0
+        let share = step.shareOfPeak.map { " (\(Int($0 * 100)) % of peak)" } ?? ""
         let line =
             "\(Format.count(step.step))/\(Format.count(steps))  loss \(Format.fixed(smoothed ?? step.loss, 4))  "
-            + "\(Format.fixed(step.samplesPerSecond, 1)) clips/s  \(Format.fixed(step.flopsPerSecond / 1e9, 0)) GFLOP/s "
-            + "(\(Int(share * 100)) % of peak)  \(Format.duration(left)) left  \(Format.bytes(Self.memory()))"
+            + "\(Format.fixed(step.samplesPerSecond, 1)) clips/s  "
+            + "\(Format.fixed(step.flopsPerSecond / 1e9, 0)) GFLOP/s\(share)  "
+            + "\(Format.duration(left)) left  \(Format.bytes(Self.memory()))"
         Console.progress(
             line,
             [
                 "step": .integer(step.step), "of": .integer(steps), "loss": .number(step.loss),
                 "samples_per_second": .number(step.samplesPerSecond),
-                "gflop_per_second": .number(step.flopsPerSecond / 1e9), "share_of_peak": .number(share),
+                "gflop_per_second": .number(step.flopsPerSecond / 1e9),
+                "share_of_peak": step.shareOfPeak.map { .number($0) } ?? .null,
                 "seconds_left": .number(left), "memory_bytes": .integer(Self.memory()),
             ])
     }
@@ -62,6 +63,11 @@ final class TrainingProgress {
     func finish(json: Bool) throws(TrainError) {
         let seconds = clock.elapsed
         guard json else {
+            guard last != nil else {
+                Console.output(
+                    "\(folder): all \(Format.quantity(steps, "step")) were taken before; a larger --steps goes on")
+                return
+            }
             let loss = smoothed.map { ", loss \(Format.fixed($0, 4))" } ?? ""
             Console.output(
                 "\(folder): step \(Format.count(last?.step ?? start))\(loss), \(Format.duration(seconds)); "
@@ -71,7 +77,7 @@ final class TrainingProgress {
         let result = Result(
             run: folder.string, steps: last?.step ?? start, loss: last?.loss, seconds: seconds,
             samplesPerSecond: last?.samplesPerSecond, gflopPerSecond: last.map { $0.flopsPerSecond / 1e9 },
-            shareOfPeak: last.map { peak > 0 ? $0.flopsPerSecond / peak : 0 })
+            shareOfPeak: last?.shareOfPeak)
         do { try Console.json(result) } catch { throw TrainError("cannot write the result: \(error)") }
     }
 

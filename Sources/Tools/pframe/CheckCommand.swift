@@ -9,19 +9,23 @@ struct CheckCommand: StoppableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Find damage in a data set: every byte of every shard and row file.",
+        abstract: "Find damage in a data set, or in the run of a model.",
         usage: "pframe check <dataset> [<options>]",
         discussion: """
             Reads everything once and compares it with dataset.json: sizes and SHA-256 of shards and row files, each \
             sample's CRC-32C, tar headers against rows, keys, files too few or too many, and the index. Every finding is \
             one line with file, byte, what was expected, what was found and what to do. Exit code 1 with any.
 
+            Of a run: whether config.json, checkpoint.safetensors, metrics.jsonl and the pictures can be read, whether \
+            the checkpoint has every tensor of the model, and every number is finite.
+
             EXAMPLES:
               pframe check clips
+              pframe check run
               pframe check clips --jobs 8 --json | jq 'select(.file)'
             """)
 
-    @Argument(help: "The folder of the data set.", completion: .directory)
+    @Argument(help: "The folder of the data set, or of the run.", completion: .directory)
     var dataset: FilePath
 
     @OptionGroup var running: RunOptions

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dataset
 import Glibc
 import SystemPackage
 import ToolOptions
@@ -41,6 +42,7 @@ enum ModelCommands {
         guard let command = asksForHelp ? words.last : words.first, let program = program(of: command, arguments) else {
             return
         }
+        ThreadWaiting.shorten()
         let path = folder.appending(program)
         path.withPlatformString { name in
             "--help".withCString { help in
@@ -67,7 +69,14 @@ enum ModelCommands {
             let words = arguments.map { String(cString: $0) }
             return words.contains { $0 == "--clip" || $0.hasPrefix("--clip=") } ? "pframe-sample" : nil
         }
+        if command == "check" { return arguments.dropFirst(2).contains(where: isRun) ? "pframe-train" : nil }
         return programs.first { $0.1.contains(command) }?.0
+    }
+
+    /// Whether an argument is the folder of a run: it has a configuration, and is no data set.
+    private static func isRun(_ argument: UnsafeMutablePointer<CChar>) -> Bool {
+        let folder = FilePath(platformString: argument)
+        return fileSize(folder.appending("config.json")) != nil && fileSize(folder.appending("dataset.json")) == nil
     }
 
     /// The folder of this program, links followed.

@@ -69,6 +69,13 @@ public struct LatentDataset {
     ///   - progress: told how many clips are done.
     /// - Returns: nil where it was stopped.
     public func run(shouldStop: () -> Bool, progress: (Int) -> Void) throws(TrainError) -> Summary? {
+        do throws(TrainError) { return try codeAll(shouldStop, progress) } catch {
+            derived.removeIfEmpty()
+            throw error
+        }
+    }
+
+    private func codeAll(_ shouldStop: () -> Bool, _ progress: (Int) -> Void) throws(TrainError) -> Summary? {
         var summary = Summary()
         while let shard = try reading({ () throws(DatasetError) in try derived.next() }) {
             var start = 0

@@ -1,5 +1,6 @@
 import Codec
 import Dataset
+import Glibc
 public import MotionVectors
 public import SystemPackage
 
@@ -16,6 +17,7 @@ public struct SampleFolder {
     private let facts: [String: JSONValue]
     private let framesPerSecond: Double
     private let hasMotion: Bool
+    private let madeFolder: Bool
     private var names: [String] = []
     private var rows: [String: JSONValue] = [:]
 
@@ -35,7 +37,16 @@ public struct SampleFolder {
             "steps": .integer(sampler.options.steps), "eta": .number(sampler.options.eta),
             "fps": .number(framesPerSecond),
         ]
+        madeFolder = !isFolder(path)
         do throws(CodecError) { try createFolder(path) } catch { throw TrainError(error) }
+    }
+
+    /// Removes what this process made of a folder in which no sample is: a failure leaves nothing behind.
+    package func removeIfEmpty() {
+        guard rows.isEmpty, madeFolder else { return }
+        // What cannot be removed stays: the error that led here is the one to tell of.
+        _ = path.appending(Self.tableName).withPlatformString { unlink($0) }
+        _ = path.withPlatformString { rmdir($0) }
     }
 
     /// The files of a sample.

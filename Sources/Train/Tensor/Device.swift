@@ -25,6 +25,9 @@ public enum Device: String, Sendable, CaseIterable {
     /// Whether it multiplies bfloat16 without emulating it.
     public var hasBFloat16: Bool { ct_has_bfloat16(code) }
 
+    /// Whether it has no arithmetic of this precision, and takes detours through another.
+    public func emulates(_ precision: Precision) -> Bool { precision == .bfloat16 && !hasBFloat16 }
+
     /// Threads of operations on the CPU.
     public static var threads: Int {
         get { Int(ct_threads()) }

@@ -63,15 +63,36 @@ public struct Checkpoint {
         optimiser.steps = step
     }
 
+    /// What a checkpoint has of every parameter.
+    static let parts = ["weight", "average", "moment1", "moment2"]
+
+    /// Looks whether it has all that a model needs.
+    ///
+    /// - Throws: `TrainError` naming a tensor that is missing, has another shape, or holds NaN.
+    func verify(_ store: ParameterStore, parts: [String]) throws(TrainError) {
+        for parameter in store.parameters {
+            for part in parts {
+                try withValues(of: "\(part).\(parameter.name)", shape: parameter.master.shape) { _ in }
+            }
+        }
+    }
+
     private func fill(_ tensor: Tensor, _ name: String) throws(TrainError) {
+        try withValues(of: name, shape: tensor.shape) { bytes throws(TrainError) in try tensor.set(bytes) }
+    }
+
+    /// Lends the values of a tensor, of which all are finite.
+    private func withValues(
+        of name: String, shape: [Int], _ body: (UnsafeRawBufferPointer) throws(TrainError) -> Void
+    ) throws(TrainError) {
         guard let entry = file[name] else {
             throw TrainError(path: file.path, "has no tensor \(name): it is of another model or version")
         }
-        guard entry.type == .float32, entry.shape == tensor.shape else {
+        guard entry.type == .float32, entry.shape == shape else {
             throw TrainError(
                 path: file.path,
                 "\(name) is \(entry.type.rawValue) \(entry.shape), but the model of config.json wants "
-                    + "F32 \(tensor.shape)")
+                    + "F32 \(shape)")
         }
         let path = file.path
         try file.withBytes(of: name) { (bytes) throws(TrainError) in
@@ -83,7 +104,7 @@ public struct Checkpoint {
             guard finite else {
                 throw TrainError(path: path, "\(name) holds NaN or infinity: training diverged; take an older run")
             }
-            try tensor.set(bytes)
+            try body(bytes)
         }
     }
 
@@ -95,10 +116,9 @@ public struct Checkpoint {
     ) throws(TrainError) {
         var tensors: [(name: String, tensor: Tensor)] = []
         for (parameter, state) in zip(optimiser.store.parameters, optimiser.states) {
-            tensors.append(("weight." + parameter.name, parameter.master))
-            tensors.append(("average." + parameter.name, state.average))
-            tensors.append(("moment1." + parameter.name, state.first))
-            tensors.append(("moment2." + parameter.name, state.second))
+            for (part, tensor) in zip(parts, [parameter.master, state.average, state.first, state.second]) {
+                tensors.append(("\(part).\(parameter.name)", tensor))
+            }
         }
         let metadata = [
             "model": kind.rawValue, "step": String(optimiser.steps), "epoch": String(position.epoch),

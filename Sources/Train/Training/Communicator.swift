@@ -1,12 +1,15 @@
 import CMPI
 internal import Dataset
 import Glibc
+import Synchronization
 
 /// The processes that train one model together, over MPI.
 ///
 /// Every rank makes the same calls in the same order, one thread at a time. A rank that ends, by a signal or an error, is
-/// noticed by the launcher, which ends the others; one that stays silent is noticed by those that wait for it: after
-/// `patience` they throw, and whoever holds the error ends all ranks with `abort`.
+/// noticed by the launcher, which ends the others. Those that wait for a rank wait for as long as it works, be it that it
+/// computes or that it waits for a disk (``usingStorage(_:)``): it says so whenever they ask. One that neither works nor
+/// waits, and one that is stopped, gives no answer: after `patience` they throw, and whoever holds the error ends all
+/// ranks with `abort`.
 ///
 /// ```
 /// let communicator = try Communicator.open()
@@ -17,13 +20,15 @@ public final class Communicator {
     public let rank: Int
     /// Processes in all, at least 2.
     public let ranks: Int
-    /// How long the other ranks may be silent.
+    /// How long another rank may give no answer.
     public let patience: Duration
     /// The step of training, for messages.
     public var step = 0
     /// What MPI still reads and writes; it must outlive an error.
     private var underway: [Request] = []
-    private let letters: Letters
+    private let letters: RankLetters
+    /// Calls of MPI come from one thread at a time.
+    private static let calls = Mutex(())
 
     /// An operation that was started, and the memory that it works on.
     public final class Request {
@@ -36,16 +41,15 @@ public final class Communicator {
 
     private init(rank: Int, ranks: Int, patience: Duration) {
         (self.rank, self.ranks, self.patience) = (rank, ranks, patience)
-        letters = Letters(rank: rank, ranks: ranks)
+        letters = RankLetters(rank: rank, ranks: ranks, patience: patience / 2)
     }
 
     /// Joins the processes that a launcher (`mpirun`, `srun`) started; nil, and no call of MPI, where there are none.
     ///
-    /// Once a process: `MPI_Init_thread`, for calls from one thread at a time, since libtorch computes the gradients of a
-    /// device other than the CPU on a thread of its own.
+    /// Once a process: `MPI_Init_thread`, for calls from one thread at a time: a thread answers the other ranks, and
+    /// libtorch computes the gradients of a device other than the CPU on a thread of its own.
     ///
-    /// - Parameter patience: how long a rank may be silent before the others give up; more than the longest that one rank
-    ///   may be ahead of another.
+    /// - Parameter patience: how long a rank may give no answer before the others give up.
     /// - Throws: `TrainError` where MPI does not find the processes that the launcher's variables tell of.
     public static func open(patience: Duration = .seconds(60)) throws(TrainError) -> Communicator? {
         guard let launched = BuildPart.ofLauncher else { return nil }
@@ -65,6 +69,7 @@ public final class Communicator {
     /// Leaves, once all ranks do: `MPI_Finalize`. A process that ends without it ends the others.
     public func close() throws(TrainError) {
         try barrier()
+        letters.close()
         try Self.check(MPI_Finalize(), "leaving MPI")
     }
 
@@ -73,7 +78,7 @@ public final class Communicator {
     /// - Parameter tell: prints a line; on standard error unless given.
     public func abort(_ message: String, tell: (String) -> Void = Communicator.printError) -> Never {
         tell("rank \(rank) of \(ranks): \(message)")
-        pf_mpi_abort(1)
+        Self.calls.withLock { _ in pf_mpi_abort(1) }
         exit(1)
     }
 
@@ -83,11 +88,16 @@ public final class Communicator {
     }
 
     /// Waits until all ranks are here.
-    ///
-    /// - Parameter patience: another than the usual where one rank does something long alone, such as drawing samples.
-    public func barrier(patience: Duration? = nil) throws(TrainError) {
-        let request = try start(nil, "waiting for all ranks") { _, request in pf_mpi_start_barrier(&request) }
-        try wait([request], patience: patience)
+    public func barrier() throws(TrainError) {
+        try wait([start(nil, "waiting for all ranks") { _, request in pf_mpi_start_barrier(&request) }])
+    }
+
+    /// Reads or writes what may keep this rank waiting: however long a disk or a network takes, the others are told that
+    /// this rank works.
+    public func usingStorage<Result>(_ body: () throws(TrainError) -> Result) throws(TrainError) -> Result {
+        letters.storage(1)
+        defer { letters.storage(-1) }
+        return try body()
     }
 
     /// Overwrites the tensor with that of rank `root`; shape and type are the same everywhere.
@@ -185,43 +195,50 @@ public final class Communicator {
         try Self.check(pf_mpi_test(&request.value, &request.isDone), "exchanging at step \(step)")
     }
 
-    /// Waits until the operations are done.
+    /// Waits until the operations are done, for as long as other ranks work.
     ///
-    /// - Throws: `TrainError` that names the ranks which gave no answer where none of the operations was done for as long
-    ///   as the patience lasts.
-    public func wait(_ requests: [Request], patience: Duration? = nil) throws(TrainError) {
-        let patience = patience ?? self.patience
+    /// - Throws: `TrainError` that names the ranks which gave no answer for as long as the patience lasts, or says that
+    ///   all ranks wait.
+    public func wait(_ requests: [Request]) throws(TrainError) {
+        letters.wait(true)
+        defer { letters.wait(false) }
         for request in requests {
-            var wait = Wait()
+            var (wait, hasAsked) = (Wait(), false)
             while !request.isDone {
                 try proceed()
                 if request.isDone { break }
-                guard wait.isLong else { continue }
-                try letters.answer()
-                if wait.waited > patience / 2 { try letters.ask() }
-                if wait.waited > patience { throw silence(patience) }
+                guard wait.isLong, wait.waited > patience / 2 else { continue }
+                if wait.waited > patience {
+                    let answers = try letters.answers
+                    guard answers.silent.isEmpty, answers.someoneWorks else { throw silence(answers.silent) }
+                    wait.begin(at: patience / 2)
+                    hasAsked = false
+                }
+                if !hasAsked { try letters.ask() }
+                hasAsked = true
             }
-            letters.forget()
         }
     }
 
-    private func silence(_ patience: Duration) -> TrainError {
-        let silent = letters.silent
+    private func silence(_ silent: [Int]) -> TrainError {
         let seconds = Double(patience.components.seconds) + Double(patience.components.attoseconds) * 1e-18
         let duration = "for \(seconds == seconds.rounded() ? String(Int(seconds)) : String(seconds)) s at step \(step)"
         if silent.isEmpty {
-            return TrainError("all ranks answer, but none got on \(duration): ending; do all run the same program?")
+            return TrainError("all ranks wait, and none got on \(duration): ending; do all run the same program?")
         }
         let who = (silent.count == 1 ? "rank " : "ranks ") + silent.map(String.init).joined(separator: ", ")
         return TrainError("\(who) of \(ranks) gave no answer \(duration): ending; is it stopped, or its node down?")
     }
 
     /// The one place where a code of MPI becomes an error.
-    static func check(_ code: Int32, _ what: @autoclosure () -> String) throws(TrainError) {
+    static func check(_ call: @autoclosure () -> Int32, _ what: @autoclosure () -> String) throws(TrainError) {
+        let code = calls.withLock { _ in call() }
         guard !pf_mpi_is_success(code) else { return }
         var length: Int32 = 0
         let text = [UInt8](unsafeUninitializedCapacity: Int(PF_MPI_MESSAGE_LENGTH)) { buffer, initialized in
-            buffer.withMemoryRebound(to: CChar.self) { _ = MPI_Error_string(code, $0.baseAddress, &length) }
+            _ = calls.withLock { _ in
+                buffer.withMemoryRebound(to: CChar.self) { MPI_Error_string(code, $0.baseAddress, &length) }
+            }
             initialized = Int(length)
         }
         throw TrainError("\(what()): \(String(decoding: text, as: UTF8.self))")
@@ -234,16 +251,24 @@ extension Communicator: Sendable {}
 @available(*, unavailable)
 extension Communicator.Request: Sendable {}
 
+extension Communicator? {
+    /// As of the communicator; without one, the work alone.
+    func usingStorage<Result>(_ body: () throws(TrainError) -> Result) throws(TrainError) -> Result {
+        guard let communicator = self else { return try body() }
+        return try communicator.usingStorage(body)
+    }
+}
+
 /// How long a rank has been waiting.
 private struct Wait {
     private(set) var waited = Duration.zero
     private var last = ContinuousClock.now
 
-    /// Lets others run; whether it has been long enough that looking for letters costs nothing.
+    /// Lets others run; whether it has been long enough that looking for answers costs nothing.
     var isLong: Bool {
         mutating get {
             // What the wait is for is mostly computed on these same cores.
-            if waited < .milliseconds(5) { sched_yield() } else { usleep(50) }
+            if waited < .milliseconds(5) { sched_yield() } else { usleep(waited < .seconds(1) ? 50 : 1000) }
             let now = ContinuousClock.now
             // Where all processes were suspended, as batch systems do, that time is nobody's silence.
             waited += min(now - last, .seconds(1))
@@ -251,59 +276,7 @@ private struct Wait {
             return waited >= .milliseconds(5)
         }
     }
-}
 
-/// Questions and answers by which a rank that waits finds out who else is there.
-///
-/// Half of the patience after it began to wait, a rank asks the others; those that wait too answer.
-private final class Letters {
-    private static let (question, answer): (Int32, Int32) = (1, 2)
-    private let rank: Int
-    private let ranks: Int
-    /// The number of the question; an answer to an earlier one says nothing about now.
-    private var number: Int64 = 0
-    private var hasAsked = false
-    private var answered: Set<Int> = []
-    /// What MPI may still read of the last question and of the last answer to each rank: never freed before it ends.
-    private let pages: UnsafeMutablePointer<Int64>
-
-    init(rank: Int, ranks: Int) {
-        (self.rank, self.ranks) = (rank, ranks)
-        pages = .allocate(capacity: ranks + 1)
-        pages.initialize(repeating: 0, count: ranks + 1)
-    }
-
-    /// Those who did not answer the last question.
-    var silent: [Int] { (0..<ranks).filter { $0 != rank && !answered.contains($0) } }
-
-    /// Asks all others, once a wait.
-    func ask() throws(TrainError) {
-        guard !hasAsked else { return }
-        (hasAsked, number) = (true, number + 1)
-        pages[ranks] = number
-        for other in 0..<ranks where other != rank {
-            try Communicator.check(pf_mpi_send(pages + ranks, Int32(other), Self.question), "asking rank \(other)")
-        }
-    }
-
-    /// Reads what came and answers questions.
-    func answer() throws(TrainError) {
-        var (number, other, tag, found) = (Int64(0), Int32(0), Int32(0), true)
-        while true {
-            try Communicator.check(pf_mpi_receive(&number, &other, &tag, &found), "reading an answer")
-            guard found else { return }
-            if tag == Self.question {
-                pages[Int(other)] = number
-                try Communicator.check(pf_mpi_send(pages + Int(other), other, Self.answer), "answering rank \(other)")
-            } else if number == self.number {
-                answered.insert(Int(other))
-            }
-        }
-    }
-
-    /// Ends a wait.
-    func forget() {
-        hasAsked = false
-        answered.removeAll(keepingCapacity: true)
-    }
+    /// Begins anew, as one that has waited so long.
+    mutating func begin(at waited: Duration) { self.waited = waited }
 }

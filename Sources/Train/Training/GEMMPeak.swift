@@ -2,23 +2,42 @@ import Glibc
 
 /// The machine's best matrix product: what training is compared with.
 public enum GEMMPeak: Sendable {
-    /// Operations a second of a square product, the best of three runs after one to warm up.
+    /// The sizes of the products that are tried, in rows and columns: from 2,048 on the speed of a CPU changes little.
+    static let sizes = [128, 256, 512, 1024, 2048, 4096]
+    /// Products of each size; the first one warms up.
+    private static let runs = 4
+
+    /// Operations a second of the fastest square product: products grow until the next ones would take too long.
     ///
-    /// - Parameter size: rows and columns; from 2,048 on it changes little.
+    /// The type is the one that the device computes in: a processor without bfloat16 computes its products in float32.
+    ///
+    /// - Parameters:
+    ///   - seconds: what the measurement takes at most, about.
+    ///   - shouldStop: asked before each product; what was found until then is returned.
+    /// - Returns: 0 where it was stopped before the first product.
     public static func measure(
-        _ precision: Precision, device: Device, size: Int = 2048
+        _ precision: Precision, device: Device, seconds: Double = 1, shouldStop: () -> Bool = { false }
     ) throws(TrainError) -> Double {
-        let left = try Tensor.uniform([size, size], seed: 1).to(device).to(precision.type)
-        let right = try Tensor.uniform([size, size], seed: 2).to(device).to(precision.type)
-        var best = Double.infinity
-        for run in 0..<4 {
-            let start = now()
-            _ = try withoutGradients { () throws(TrainError) in try left.matmul(right) }
-            try device.synchronize()
-            if run > 0 { best = min(best, now() - start) }
+        let type = device.emulates(precision) ? .float32 : precision.type
+        let begin = now()
+        var best = 0.0
+        for size in sizes {
+            let left = try Tensor.uniform([size, size], seed: 1).to(device).to(type)
+            let right = try Tensor.uniform([size, size], seed: 2).to(device).to(type)
+            var fastest = Double.infinity
+            for _ in 0..<runs {
+                if shouldStop() { return best }
+                let start = now()
+                _ = try withoutGradients { () throws(TrainError) in try left.matmul(right) }
+                try device.synchronize()
+                fastest = min(fastest, now() - start)
+                best = max(best, 2 * Double(size * size * size) / fastest)
+                if now() - begin > seconds { return best }
+            }
+            // The next products have eight times the operations.
+            if now() - begin + Double(8 * runs) * fastest > seconds { return best }
         }
-        let size = Double(size)
-        return 2 * size * size * size / best
+        return best
     }
 
     private static func now() -> Double {

@@ -1,5 +1,6 @@
 import Codec
 public import Dataset
+import Glibc
 public import SystemPackage
 
 /// The folder of a training run: `config.json`, `checkpoint.safetensors`, `metrics.jsonl`, TensorBoard events,
@@ -11,6 +12,10 @@ public struct RunFolder: Sendable {
     public let configuration: JSONValue
     /// The model in it.
     public let kind: ModelKind
+    /// Keeps other processes from training into it, where this one made it or goes on with it.
+    private(set) var lock: KernelLock?
+    /// Whether it had no checkpoint, and whether there was not even a folder, when this process began it.
+    private var (isNew, madeFolder) = (false, false)
 
     /// Opens a run.
     ///
@@ -27,64 +32,112 @@ public struct RunFolder: Sendable {
         (self.path, self.configuration, self.kind) = (path, configuration, kind)
     }
 
+    /// Whether a folder holds a run that goes on: one with a checkpoint. Any other is begun anew.
+    public static func hasCheckpoint(_ path: FilePath) -> Bool {
+        [RunConfiguration.fileName, Checkpoint.fileName].allSatisfy { fileSize(path.appending($0)) != nil }
+    }
+
     /// Begins a run, or goes on with one of the same configuration.
     ///
-    /// - Parameter configuration: must have `model`; of a run that goes on, only `steps` and `tool` may differ.
-    /// - Throws: `TrainError` naming what differs.
+    /// - Parameter configuration: must have `model`; of a run that goes on, only `steps`, `tool` and how often it keeps
+    ///   checkpoints and pictures may differ.
+    /// - Throws: `TrainError` naming what differs, or where another process trains into the folder.
     public init(making path: FilePath, _ configuration: JSONValue) throws(TrainError) {
         let file = path.appending(RunConfiguration.fileName)
-        if fileSize(file) != nil {
-            let before = try RunFolder(path)
-            let names = Self.differences(Self.comparable(before.configuration), Self.comparable(configuration), "")
-            guard names.isEmpty else {
-                let hasCheckpoint = fileSize(path.appending(Checkpoint.fileName)) != nil
-                throw TrainError(
-                    path: path,
-                    "holds a run with another \(names.prefix(4).joined(separator: ", ")): take another --output, or "
-                        + (hasCheckpoint
-                            ? "the options of that run to go on with it"
-                            : "remove this folder, which has no checkpoint yet"))
-            }
+        let isThere = isFolder(path)
+        do throws(CodecError) { try createFolder(path) } catch { throw TrainError(error) }
+        let lock = try Self.lock(path)
+        let goesOn = Self.hasCheckpoint(path)
+        if goesOn { try Self.refuseDifferences(try RunFolder(path), configuration) }
+        do throws(CodecError) { try createFolder(path.appending(SampleStrips.folderName)) } catch {
+            throw TrainError(error)
         }
-        do throws(CodecError) {
-            try createFolder(path)
-            try createFolder(path.appending("samples"))
-        } catch { throw TrainError(error) }
         try reading { () throws(DatasetError) in
             try replaceFile(file, with: configuration.json(lines: 2) + "\n")
         }
         try self.init(path)
+        (self.lock, isNew, madeFolder) = (lock, !goesOn, !isThere)
     }
 
-    /// A configuration without what may differ, the data set as its source reads: a path may end in a slash.
+    /// Keeps other processes from training into a folder.
+    ///
+    /// - Throws: `TrainError` where another one does.
+    static func lock(_ path: FilePath) throws(TrainError) -> KernelLock {
+        let lock = try reading { () throws(DatasetError) in try KernelLock(path.appending(".lock")) }
+        guard let lock else { throw TrainError(path: path, "another process trains into this folder") }
+        return lock
+    }
+
+    private static func refuseDifferences(_ before: RunFolder, _ now: JSONValue) throws(TrainError) {
+        let found = differences(comparable(before.configuration), comparable(now), "")
+        guard !found.isEmpty else { return }
+        let list = found.prefix(4).map(\.text).joined(separator: ", ")
+        // What was found in the data set, and not said by anybody.
+        let isOfData = found.allSatisfy { $0.name.hasPrefix("captions") || $0.name.hasPrefix("statistics") }
+        throw TrainError(
+            path: before.path,
+            isOfData
+                ? "was begun with another content of the data set: \(list) are not the same. Restore the data set, or take "
+                    + "another --output"
+                : "holds a run with another \(list): take another --output, or the options of that run to go on with it"
+        )
+    }
+
+    /// A configuration without what may differ.
     private static func comparable(_ configuration: JSONValue) -> JSONValue {
         guard var members = configuration.members else { return configuration }
         (members["steps"], members["tool"]) = (nil, nil)
+        if var training = members["training"]?.members {
+            for name in TrainingOptions.changeable { training[name] = nil }
+            members["training"] = .object(training)
+        }
         // What names no source is compared as it stands.
         if let name = members["dataset"]?.string, let source = try? ShardSource(name) {
-            members["dataset"] = .text(source.description)
+            members["dataset"] = .text(identity(of: source))
         }
         return .object(members)
     }
 
-    /// Names of members in which two configurations differ.
-    private static func differences(_ first: JSONValue, _ second: JSONValue, _ name: String) -> [String] {
-        guard let members = first.members, let others = second.members else { return first == second ? [] : [name] }
-        return Set(members.keys).union(others.keys).sorted().flatMap { key -> [String] in
+    /// What a data set is called, however it is named: a folder by its absolute path, links followed.
+    package static func identity(of source: ShardSource) -> String {
+        guard case .folder(let path) = source, let real = path.withPlatformString({ realpath($0, nil) }) else {
+            return source.description
+        }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    /// Members in which two configurations differ, with their values where these are short.
+    private static func differences(
+        _ first: JSONValue, _ second: JSONValue, _ name: String
+    ) -> [(name: String, text: String)] {
+        guard let members = first.members, let others = second.members else {
+            guard first != second else { return [] }
+            let values = "\(first.string ?? first.json()), now \(second.string ?? second.json())"
+            return [(name, values.utf8.count < 120 ? "\(name) (\(values))" : name)]
+        }
+        return Set(members.keys).union(others.keys).sorted().flatMap { key -> [(name: String, text: String)] in
             let full = name.isEmpty ? key : "\(name).\(key)"
-            guard let left = members[key], let right = others[key] else { return [full] }
-            return differences(left, right, full)
+            return differences(members[key] ?? .null, others[key] ?? .null, full)
         }
     }
 
-    /// Reads a member of the configuration; errors have its path.
+    /// Removes what this process made of a run in which no step was taken: a failure leaves nothing behind.
     ///
-    /// - Throws: `TrainError` where it is missing, and what `body` throws.
-    func parsed<Result>(
-        _ member: String, _ body: (JSONValue) throws(TrainError) -> Result
-    ) throws(TrainError) -> Result {
-        do throws(TrainError) { return try body(try ConfigurationReader(configuration).member(member)) } catch {
-            throw TrainError(path: error.path ?? path.appending(RunConfiguration.fileName), error.message)
+    /// Files that are not of a run stay, and the folder with them.
+    package func removeIfUntrained() {
+        let metrics = path.appending(MetricsLog.fileName)
+        guard isNew, !Self.hasCheckpoint(path), (fileSize(metrics) ?? 0) == 0 else { return }
+        let own = [RunConfiguration.fileName, Checkpoint.fileName, PrincipalComponents.fileName]
+        let inner = path.appending(TrainedDiffusion.autoencoderFolder)
+        let events = (try? TensorBoardEvents.names(in: path)) ?? []
+        let names = own + [MetricsLog.fileName, ".lock"] + events
+        // What cannot be removed stays: the error that led here is the one to tell of.
+        for file in own.map({ inner.appending($0) }) + names.map({ path.appending($0) }) {
+            _ = file.withPlatformString { unlink($0) }
+        }
+        for folder in [inner, path.appending(SampleStrips.folderName)] + (madeFolder ? [path] : []) {
+            _ = folder.withPlatformString { rmdir($0) }
         }
     }
 }

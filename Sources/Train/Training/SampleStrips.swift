@@ -66,6 +66,21 @@ struct SampleStrips: Sendable {
             """
     }
 
+    /// The pictures, the latest first.
+    var files: [FilePath] { groups.flatMap { $0.map(\.path) } }
+
+    /// Pictures that are no complete PNG files.
+    ///
+    /// - Throws: `TrainError` where one cannot be read.
+    func damaged() throws(TrainError) -> [FilePath] {
+        var found: [FilePath] = []
+        for file in files {
+            let bytes = try reading { () throws(DatasetError) in try readFile(file) }
+            if Self.size(bytes) == nil { found.append(file) }
+        }
+        return found
+    }
+
     private static func figure(_ strip: Strip) throws(TrainError) -> HTML {
         let bytes = try reading { () throws(DatasetError) in try readFile(strip.path) }
         guard let (width, height) = size(bytes) else {

@@ -96,8 +96,9 @@ public final class TensorBoardEvents {
     /// `SessionLog.START`.
     private static let start = 1
 
-    private static func names(in folder: FilePath) throws(TrainError) -> [String] {
-        do throws(DatasetError) { return try fileNames(in: folder) } catch {
+    /// The event files of a folder.
+    static func names(in folder: FilePath) throws(TrainError) -> [String] {
+        do throws(DatasetError) { return try fileNames(in: folder).filter { $0.hasPrefix(prefix) } } catch {
             throw TrainError(path: error.path, error.message)
         }
     }

@@ -14,7 +14,7 @@ extension ResidualAutoencoder {
         guard run.kind == .autoencoder else {
             throw TrainError(path: path, "holds a model \(run.kind.rawValue) where a vae is wanted")
         }
-        let options = try run.parsed("options") { json throws(TrainError) in try AutoencoderOptions(json) }
+        let options = try run.autoencoderOptions()
         try self.init(options, precision: precision, device: device)
         try Checkpoint(run: path, kind: .autoencoder).restoreAverage(store)
     }
@@ -49,19 +49,10 @@ public struct TrainedDiffusion {
         guard run.kind != .autoencoder else {
             throw TrainError(path: path, "holds a vae, which has no samples: give the run of a diffusion model")
         }
-        let options = try run.parsed("options") { json throws(TrainError) in try DiffusionOptions(json) }
+        let options = try run.diffusionOptions()
         checkpoint = try Checkpoint(run: path, kind: run.kind)
         (self.run, self.precision, self.device) = (path, precision, device)
-        let config = path.appending(RunConfiguration.fileName)
-        if options.text == .none {
-            captions = nil
-        } else {
-            guard let words = run.configuration["captions"] else {
-                throw TrainError(
-                    path: config, "has no vocabulary (\"captions\"): it is damaged; take a copy of the run")
-            }
-            captions = try CaptionReader(options.text, words, path: config)
-        }
+        captions = try run.captions()
         model = try VideoDiffusion(
             options, textEntries: captions?.entries ?? 0, precision: precision, device: device)
         try checkpoint.restoreAverage(model.store)

@@ -19,6 +19,8 @@ public struct TrainingStep: Sendable {
     public var samplesPerSecond: Double
     /// Floating-point operations a second of this rank's convolutions and products.
     public var flopsPerSecond: Double
+    /// The share of the machine's best matrix product that this is, at most 1; nil where that was not measured.
+    public var shareOfPeak: Double?
 }
 
 /// Trains a model into a run's folder; a run that was stopped or killed goes on at its last checkpoint, and gives the
@@ -34,37 +36,34 @@ public final class TrainingLoop {
     private let rate: LearningRate
     /// The step that it begins after.
     public let start: Int
-    /// Operations a second of the machine's best matrix product, for the share of it that training reaches.
-    private let peak: Double
     // The process holds it as long as it trains.
     private let lock: KernelLock?
 
     /// Prepares a run, from its checkpoint where it has one.
     ///
     /// - Parameters:
-    ///   - peak: operations a second of the machine's best matrix product, as ``GEMMPeak`` measures it; 0 for unknown.
     ///   - communicator: the other ranks; nil for one process alone.
     /// - Throws: `TrainError` where the data set or the run cannot be read, or another process trains into the folder.
     public init(
-        _ trainee: any Trainee, source: ShardSource, run: RunFolder, options: TrainingOptions, peak: Double = 0,
+        _ trainee: any Trainee, source: ShardSource, run: RunFolder, options: TrainingOptions,
         communicator: Communicator? = nil
     ) throws(TrainError) {
         try options.validate()
-        (self.trainee, self.options, self.run, self.peak) = (trainee, options, run, peak)
-        self.communicator = communicator
+        (self.trainee, self.options, self.run, self.communicator) = (trainee, options, run, communicator)
         let isMain = (communicator?.rank ?? 0) == 0
         if isMain {
-            lock = try reading { () throws(DatasetError) in try KernelLock(run.path.appending(".lock")) }
-            guard lock != nil else { throw TrainError(path: run.path, "another process trains into this folder") }
+            if let own = run.lock { lock = own } else { lock = try RunFolder.lock(run.path) }
         } else {
             lock = nil
         }
         optimiser = try AdamW(trainee.store, options.optimiser)
         var position = LoaderPosition()
         if fileSize(run.path.appending(Checkpoint.fileName)) != nil {
-            let checkpoint = try Checkpoint(run: run.path, kind: trainee.kind)
-            try checkpoint.restore(optimiser)
-            position = checkpoint.position
+            position = try communicator.usingStorage { [optimiser] () throws(TrainError) in
+                let checkpoint = try Checkpoint(run: run.path, kind: trainee.kind)
+                try checkpoint.restore(optimiser)
+                return checkpoint.position
+            }
         }
         start = optimiser.steps
         exchange = try communicator.map { communicator throws(TrainError) in
@@ -84,40 +83,52 @@ public final class TrainingLoop {
     /// Trains to the last step, or until it should stop.
     ///
     /// - Parameters:
-    ///   - shouldStop: asked after each step; a checkpoint is written before it stops.
+    ///   - peak: operations a second of the machine's best matrix product, as ``GEMMPeak`` measures it; 0 for unknown.
+    ///   - shouldStop: asked before the first step and after each one, after which a checkpoint is written.
     ///   - report: told of each step.
     /// - Returns: whether all steps were taken.
     /// - Throws: `TrainError`; the last checkpoint stays whole.
     public func run(
-        shouldStop: () -> Bool = { false }, report: (TrainingStep) -> Void = { _ in }
+        peak: Double = 0, shouldStop: () -> Bool = { false }, report: (TrainingStep) -> Void = { _ in }
     ) throws(TrainError) -> Bool {
+        guard start < options.steps else { return true }
         let isMain = (communicator?.rank ?? 0) == 0
         let log = isMain ? try MetricsLog(run: run.path, resumingAt: start == 0 ? nil : start) : nil
         let events = isMain ? try TensorBoardEvents(folder: run.path, resumingAt: start == 0 ? nil : start) : nil
+        func stops() throws(TrainError) -> Bool { try communicator?.agreeToStop(shouldStop()) ?? shouldStop() }
+        if try stops() { return false }
         var pace = Pace()
         var shown: Batch?
-        for step in (start + 1)..<(max(start, options.steps) + 1) {
+        for step in (start + 1)...options.steps {
             var done = try take(step, keeping: &shown)
             pace.add(samples: done.samples, flops: done.flops)
             (done.step.samplesPerSecond, done.step.flopsPerSecond) = (pace.samples, pace.flops)
+            if peak > 0 { done.step.shareOfPeak = min(1, pace.flops / peak) }
             report(done.step)
             if let log, let events {
                 try write(done.step, log, events)
             }
-            let stops = try communicator?.agreeToStop(shouldStop()) ?? shouldStop()
-            let isLast = step == options.steps
-            if isMain, step % options.checkpointEvery == 0 || isLast || stops {
-                try Checkpoint.write(run: run.path, kind: trainee.kind, optimiser: optimiser, position: loader.position)
-            }
-            if isMain, options.pictureEvery > 0, step % options.pictureEvery == 0 || isLast, let shown {
-                try picture(shown, step)
-            }
-            if isMain, isLast || stops || step % options.checkpointEvery == 0 {
-                try TrainingReport.write(run: run.path)
-            }
-            if stops, !isLast { return false }
+            let (isStopped, isLast) = (try stops(), step == options.steps)
+            if isMain { try keep(step, isEnd: isLast || isStopped, shown) }
+            if isStopped, !isLast { return false }
         }
         return true
+    }
+
+    /// What the first rank does alone while the others go on, or wait: checkpoint, picture, page.
+    private func keep(_ step: Int, isEnd: Bool, _ shown: Batch?) throws(TrainError) {
+        let isKept = isEnd || step % options.checkpointEvery == 0
+        if isKept {
+            try communicator.usingStorage { () throws(TrainError) in
+                try Checkpoint.write(run: run.path, kind: trainee.kind, optimiser: optimiser, position: loader.position)
+            }
+        }
+        if options.pictureEvery > 0, step % options.pictureEvery == 0 || step == options.steps, let shown {
+            try picture(shown, step)
+        }
+        if isKept {
+            try communicator.usingStorage { () throws(TrainError) in try TrainingReport.write(run: run.path) }
+        }
     }
 
     private func take(
@@ -125,7 +136,7 @@ public final class TrainingLoop {
     ) throws(TrainError) -> (step: TrainingStep, samples: Int, flops: Double) {
         let before = FlopCount.now.training
         var batches: [Batch] = []
-        for _ in 0..<options.accumulation { batches.append(try nextBatch()) }
+        for _ in 0..<options.accumulation { batches.append(try communicator.usingStorage(nextBatch)) }
         let own = batches.reduce(0) { $0 + $1.count }
         var loss = 0.0
         var notes: [(name: String, value: Double)] = []
@@ -171,7 +182,8 @@ public final class TrainingLoop {
         guard norm.isFinite else { throw diverged(step, "the norm of the gradients is \(norm)") }
         let flops = FlopCount.now.training - before
         let result = TrainingStep(
-            step: step, loss: loss, notes: notes, norm: norm, rate: rate, samplesPerSecond: 0, flopsPerSecond: 0)
+            step: step, loss: loss, notes: notes, norm: norm, rate: rate, samplesPerSecond: 0, flopsPerSecond: 0,
+            shareOfPeak: nil)
         return (result, Int(all), flops)
     }
 
@@ -197,7 +209,7 @@ public final class TrainingLoop {
         values += [
             ("learning_rate", step.rate), ("gradient_norm", step.norm), ("samples_per_second", step.samplesPerSecond),
         ]
-        if peak > 0 { values.append(("share_of_peak", step.flopsPerSecond / peak)) }
+        if let share = step.shareOfPeak { values.append(("share_of_peak", share)) }
         try log.append(step: step.step, values)
         try events.append(step: step.step, values.map { (tag: $0.name, value: $0.value) })
     }

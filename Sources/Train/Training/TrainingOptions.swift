@@ -50,7 +50,36 @@ public struct TrainingOptions: Sendable, Equatable {
             "weight_decay": .number(optimiser.weightDecay), "beta1": .number(optimiser.beta1),
             "beta2": .number(optimiser.beta2), "average_decay": .number(optimiser.averageDecay),
             "largest_norm": optimiser.largestNorm.map { .number($0) } ?? .null,
-            "seed": .integer(Int(truncatingIfNeeded: seed)),
+            "seed": .integer(Int(truncatingIfNeeded: seed)), "checkpoint_every": .integer(checkpointEvery),
+            "picture_every": .integer(pictureEvery), "skip_damaged": .bool(damage == .skip),
         ])
+    }
+
+    /// Members of `json` that change nothing of what is learned: a run may go on with others, and those of earlier
+    /// versions have none.
+    static let changeable = ["checkpoint_every", "picture_every", "skip_damaged"]
+
+    /// Reads what `json` wrote.
+    ///
+    /// - Throws: `TrainError` naming the member that is missing or makes no sense.
+    init(_ json: JSONValue, steps: Int) throws(TrainError) {
+        let reader = ConfigurationReader(json)
+        self.steps = steps
+        batchSize = try reader.integer("batch_size")
+        accumulation = try reader.integer("accumulation")
+        learningRate = try reader.number("learning_rate")
+        warmUp = try reader.integer("warm_up")
+        course = try reader.choice("course")
+        optimiser.weightDecay = try reader.number("weight_decay")
+        optimiser.beta1 = try reader.number("beta1")
+        optimiser.beta2 = try reader.number("beta2")
+        optimiser.averageDecay = try reader.number("average_decay")
+        optimiser.largestNorm = json["largest_norm"]?.double
+        guard let bits = json["seed"]?.int else { throw reader.damaged("seed") }
+        seed = UInt64(bitPattern: Int64(bits))
+        if let every = json["checkpoint_every"]?.int { checkpointEvery = every }
+        if let every = json["picture_every"]?.int { pictureEvery = every }
+        if json["skip_damaged"]?.bool == true { damage = .skip }
+        try validate()
     }
 }

@@ -30,7 +30,7 @@ public struct TrainingSetup {
         _ source: ShardSource, run folder: FilePath, communicator: Communicator? = nil
     ) throws(TrainError) {
         (self.source, self.folder, self.communicator) = (source, folder, communicator)
-        facts = try DatasetFacts(source)
+        facts = try communicator.usingStorage { () throws(TrainError) in try DatasetFacts(source) }
     }
 
     /// Samples of the data set.
@@ -46,7 +46,10 @@ public struct TrainingSetup {
     /// - Throws: `TrainError` where the set has none of them.
     public func captions(_ kind: TextKind) throws(TrainError) -> CaptionReader? {
         guard kind != .clip else { throw TrainError("CLIP reads captions by its own files: give it as CaptionReader") }
-        return kind == .none ? nil : try CaptionReader(kind, rows: facts.rows(source))
+        guard kind != .none else { return nil }
+        return try communicator.usingStorage { () throws(TrainError) in
+            try CaptionReader(kind, rows: facts.rows(source))
+        }
     }
 
     /// A run of the residual autoencoder; a new one begins with the principal components of the set's residuals.
@@ -55,14 +58,17 @@ public struct TrainingSetup {
     public func begin(_ shape: AutoencoderOptions) throws(TrainError) -> (any Trainee, RunFolder) {
         try options.validate()
         let plan = try ModelPlan(shape, precision: precision)
-        let run = try makeRun(configuration(.autoencoder, shape.preset, shape.json, plan))
         let model = try ResidualAutoencoder(shape, precision: precision, device: device, seed: options.seed)
         let trainee = AutoencoderTrainee(model)
-        if fileSize(folder.appending(Checkpoint.fileName)) == nil {
+        var components: PrincipalComponents?
+        if !RunFolder.hasCheckpoint(folder) {
             if isFirst { note("finding the principal components of the residuals") }
-            let components = try trainee.begin(with: source)
+            components = try communicator.usingStorage { () throws(TrainError) in try trainee.begin(with: source) }
+        }
+        // The folder comes last: what fails before leaves none.
+        let run = try makeRun(configuration(.autoencoder, shape.preset, shape.json, plan)) { run throws(TrainError) in
             // What `pframe evaluate --reconstruction` compares the autoencoder with.
-            if isFirst { try components.write(run: folder) }
+            try components?.write(run: run.path)
         }
         return (trainee, run)
     }
@@ -85,36 +91,48 @@ public struct TrainingSetup {
         let plan = try ModelPlan(shape, precision: precision)
         var members = configuration(shape.kind, shape.preset, shape.json, plan)
         members["captions"] = captions?.json
-        var (statistics, source): (ClipStatistics?, FilePath?) = (nil, nil)
+        var (statistics, adopted, decoder): (ClipStatistics?, FilePath?, ResidualAutoencoder?) = (nil, nil, nil)
         if shape.kind == .edVDM {
-            source = try facts.autoencoder(or: autoencoder)
-            let found = try ClipStatistics(of: self.source, options: shape, radius: facts.radius)
+            // A run that goes on has its autoencoder already.
+            let own = folder.appending(TrainedDiffusion.autoencoderFolder)
+            let hasOwn = autoencoder == nil && [folder, own].allSatisfy(RunFolder.hasCheckpoint)
+            if !hasOwn { adopted = try facts.autoencoder(or: autoencoder) }
+            let found = try communicator.usingStorage { () throws(TrainError) in
+                try ClipStatistics(of: source, options: shape, radius: facts.radius)
+            }
             members["statistics"] = found.json
             statistics = found
-        }
-        let run = try makeRun(members)
-        var decoder: ResidualAutoencoder?
-        if let source {
-            if isFirst { try run.adopt(autoencoder: source) }
-            try communicator?.barrier()
-            decoder = try ResidualAutoencoder(
-                run: folder.appending(TrainedDiffusion.autoencoderFolder), precision: precision, device: device)
+            decoder = try communicator.usingStorage { () throws(TrainError) in
+                try ResidualAutoencoder(run: adopted ?? own, precision: precision, device: device)
+            }
         }
         let model = try VideoDiffusion(
             shape, textEntries: captions?.entries ?? 0, precision: precision, device: device, seed: options.seed)
         let coder = ClipCoder(shape, statistics: statistics, autoencoder: decoder)
+        let run = try makeRun(members) { run throws(TrainError) in
+            if let adopted { try run.adopt(autoencoder: adopted) }
+        }
         return (DiffusionTrainee(model, coder: coder, captions: captions), run)
     }
 
     private var isFirst: Bool { (communicator?.rank ?? 0) == 0 }
 
-    /// The first rank makes the folder, the others find it.
-    private func makeRun(_ members: [String: JSONValue]) throws(TrainError) -> RunFolder {
+    /// The first rank makes the folder and fills it, the others find it.
+    private func makeRun(
+        _ members: [String: JSONValue], filling fill: (RunFolder) throws(TrainError) -> Void
+    ) throws(TrainError) -> RunFolder {
         guard isFirst else {
             try communicator?.barrier()
             return try RunFolder(folder)
         }
-        let run = try RunFolder(making: folder, .object(members))
+        let run = try communicator.usingStorage { () throws(TrainError) in
+            let run = try RunFolder(making: folder, .object(members))
+            do throws(TrainError) { try fill(run) } catch {
+                run.removeIfUntrained()
+                throw error
+            }
+            return run
+        }
         try communicator?.barrier()
         return run
     }
@@ -124,7 +142,7 @@ public struct TrainingSetup {
     ) -> [String: JSONValue] {
         [
             "tool": .text(tool), "model": .text(kind.rawValue), "preset": .text(preset.rawValue),
-            "dataset": .text(source.description), "steps": .integer(options.steps),
+            "dataset": .text(RunFolder.identity(of: source)), "steps": .integer(options.steps),
             "parameters": .integer(plan.parameters), "gflop_per_clip": .number(plan.trainingGFLOP), "options": shape,
             "training": options.json, "precision": .text(precision.rawValue),
         ]

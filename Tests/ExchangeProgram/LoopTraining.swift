@@ -1,0 +1,52 @@
+import Codec
+import Dataset
+import SystemPackage
+import Train
+
+extension ExchangeProgram {
+    /// Trains four numbers by ``TrainingLoop``, with a picture and a checkpoint after every second step.
+    func trainByLoop(_ dataset: String, _ communicator: Communicator?) throws {
+        var options = TrainingOptions()
+        (options.steps, options.batchSize, options.warmUp) = (steps, 1, 1)
+        (options.pictureEvery, options.checkpointEvery) = (2, 2)
+        let trainee = try FourNumbers { () throws(TrainError) in try happen(communicator) }
+        let run = try communicator?.rank ?? 0 == 0 ? makeRun() : nil
+        try communicator?.barrier()
+        let loop = try TrainingLoop(
+            trainee, source: ShardSource(dataset), run: run ?? RunFolder(FilePath(output)), options: options,
+            communicator: communicator)
+        let isDone = try loop.run()
+        if communicator?.rank ?? 0 == 0 { print(isDone ? "trained" : "stopped") }
+    }
+
+    private func makeRun() throws -> RunFolder {
+        try RunFolder(making: FilePath(output), .object(["model": .text(ModelKind.vdm.rawValue)]))
+    }
+}
+
+/// A model of four numbers that become small, whose first picture takes its time.
+private final class FourNumbers: Trainee {
+    let kind = ModelKind.vdm
+    let notes = 0
+    let store = ParameterStore(precision: .float32, seed: 1)
+    private let numbers: Tensor
+    private let beforePicture: () throws(TrainError) -> Void
+    private var pictures = 0
+
+    init(beforePicture: @escaping () throws(TrainError) -> Void) throws(TrainError) {
+        numbers = try store.root.parameter("numbers", [4], .constant(1))
+        self.beforePicture = beforePicture
+    }
+
+    func loss(
+        _ batch: Batch, seeds: [RandomSeed]
+    ) throws(TrainError) -> (loss: Tensor, notes: [(name: String, value: Tensor)]) {
+        (try numbers.squared().mean(), [])
+    }
+
+    func picture(_ batch: Batch, seed: RandomSeed) throws(TrainError) -> RGBImage {
+        if pictures == 0 { try beforePicture() }
+        pictures += 1
+        return RGBImage(width: 1, height: 1, pixels: [0, 0, 0])
+    }
+}
