@@ -2,9 +2,11 @@
 
 import PackageDescription
 
-/// The folder of libtorch (`include/`, `lib/`): what `make deps` fetched, or `LIBTORCH=DIR`; `LIBTORCH=none` leaves out
-/// everything that trains. Nothing here looks at the file system, because SwiftPM keeps the answer.
-let libtorch = Context.environment["LIBTORCH"] ?? "\(Context.packageDirectory)/.libtorch/torch"
+/// The folder of libtorch (`include/`, `lib/`): what `make deps` fetched, or `LIBTORCH=DIR`, which counts from here;
+/// `LIBTORCH=none` leaves out everything that trains. Nothing here looks at the file system, because SwiftPM keeps the
+/// answer.
+let named = Context.environment["LIBTORCH"] ?? ".libtorch/torch"
+let libtorch = named == "none" || named.hasPrefix("/") ? named : "\(Context.packageDirectory)/\(named)"
 
 let package = Package(
     name: "PFrame",
@@ -101,6 +103,9 @@ let package = Package(
 )
 
 if libtorch != "none" {
+    // libtorch has neither a pkg-config file nor a place where a compiler would look for it. It was built with NDEBUG,
+    // without which some of its types have other sizes.
+    let torchHeaders: [CXXSetting] = [.unsafeFlags(["-isystem", "\(libtorch)/include"]), .define("NDEBUG")]
     package.products += [
         .executable(name: "pframe-train", targets: ["pframe-train"]),
         .executable(name: "pframe-sample", targets: ["pframe-sample"]),
@@ -110,8 +115,7 @@ if libtorch != "none" {
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .target(
             name: "CTorch",
-            // libtorch has neither a pkg-config file nor a place where a compiler would look for it.
-            cxxSettings: [.unsafeFlags(["-isystem", "\(libtorch)/include"])],
+            cxxSettings: torchHeaders,
             linkerSettings: [
                 .unsafeFlags([
                     "\(libtorch)/lib/libtorch_cpu.so", "\(libtorch)/lib/libc10.so", "-Xlinker", "-rpath", "-Xlinker",
@@ -168,10 +172,11 @@ if libtorch != "none" {
             ],
             path: "Tests/ExchangeProgram"
         ),
+        .target(name: "TorchWatch", dependencies: ["CTorch"], path: "Tests/TorchWatch", cxxSettings: torchHeaders),
         .testTarget(
             name: "TrainTests",
             dependencies: [
-                "ExchangeProgram", "Train", "CTorch", "Dataset", "MotionVectors", "Codec", "TestSupport",
+                "ExchangeProgram", "Train", "CTorch", "TorchWatch", "Dataset", "MotionVectors", "Codec", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

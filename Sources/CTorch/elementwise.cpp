@@ -3,13 +3,9 @@
 
 #include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>
-#include <ATen/ops/argmax.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/isfinite.h>
-#include <ATen/ops/logsumexp.h>
-#include <ATen/ops/maximum.h>
 #include <ATen/ops/mean.h>
-#include <ATen/ops/minimum.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/sum.h>
@@ -18,19 +14,14 @@ namespace {
 
 at::Tensor apply(ct_unary operation, const at::Tensor &x) {
     switch (operation) {
-    case CT_NEGATE: return x.neg();
     case CT_ABS: return x.abs();
     case CT_ROUND: return x.round();
     case CT_SQUARE: return x.square();
     case CT_SQRT: return x.sqrt();
-    case CT_RECIPROCAL: return x.reciprocal();
     case CT_EXP: return x.exp();
     case CT_LOG: return x.log();
-    case CT_SIN: return x.sin();
-    case CT_COS: return x.cos();
     case CT_TANH: return x.tanh();
     case CT_SIGMOID: return x.sigmoid();
-    case CT_RELU: return x.relu();
     case CT_SILU: return at::silu(x);
     case CT_GELU: return at::gelu(x);
     case CT_QUICK_GELU: return x.mul(x.mul(1.702).sigmoid());
@@ -45,8 +36,6 @@ at::Tensor combine(ct_binary operation, const at::Tensor &left, const at::Tensor
     case CT_SUBTRACT: return left.sub(right);
     case CT_MULTIPLY: return left.mul(right);
     case CT_DIVIDE: return left.div(right);
-    case CT_MAXIMUM: return at::maximum(left, right);
-    case CT_MINIMUM: return at::minimum(left, right);
     }
     TORCH_CHECK(false, "no such operation: ", int(operation));
 }
@@ -57,7 +46,6 @@ at::Tensor reduce(ct_reduction operation, const at::Tensor &x, at::IntArrayRef d
     case CT_MEAN: return at::mean(x, dimensions, keep);
     case CT_MAX: return at::amax(x, dimensions, keep);
     case CT_MIN: return at::amin(x, dimensions, keep);
-    case CT_LOG_SUM_EXP: return at::logsumexp(x, dimensions, keep);
     }
     TORCH_CHECK(false, "no such reduction: ", int(operation));
 }
@@ -99,10 +87,6 @@ ct_status ct_reduce(
         auto chosen = count == 0 ? at::IntArrayRef(all) : at::IntArrayRef(dimensions, count);
         return reduce(operation, tensor->value, chosen, keep);
     });
-}
-
-ct_status ct_argmax(const ct_tensor *tensor, int64_t dimension, ct_tensor **out) {
-    return ct::computing(out, [&] { return at::argmax(tensor->value, dimension); });
 }
 
 ct_status ct_softmax(const ct_tensor *tensor, int64_t dimension, ct_tensor **out) {

@@ -13,6 +13,7 @@
 namespace {
 
 using ct::BFloat16;
+using ct::elements;
 using ct::load;
 using ct::store;
 
@@ -131,7 +132,7 @@ struct Pieces {
     }
 };
 
-const float *floats(const at::Tensor &tensor) { return tensor.const_data_ptr<float>(); }
+const float *floats(const at::Tensor &tensor) { return ct::elements<float>(tensor); }
 
 // For each sample and channel, y = scale · x + shift before SiLU; `mean` and `deviation` (the reciprocal) by group.
 struct Lines {
@@ -194,8 +195,6 @@ Lines lines(
     }
     return result;
 }
-
-template <typename T> const T *elements(const at::Tensor &tensor) { return static_cast<const T *>(tensor.const_data_ptr()); }
 
 template <typename T>
 at::Tensor forward(const at::Tensor &x, const Pieces &pieces, const Lines &lines, bool silu) {

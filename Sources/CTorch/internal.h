@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-static_assert(TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR == 13, "CTorch is written for libtorch 2.13");
+static_assert(TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 11, "PFrame takes libtorch 2.11 or a later 2.x");
 
 struct ct_tensor {
     at::Tensor value;
@@ -57,6 +57,12 @@ at::Tensor shapeOnly(at::IntArrayRef sizes, const at::Tensor &like, bool needsGr
 
 inline std::optional<at::Tensor> optional(const ct_tensor *tensor) {
     return tensor ? std::optional<at::Tensor>(tensor->value) : std::nullopt;
+}
+
+// The elements of a dense tensor. The `const_data_ptr<T>` of libtorch 2.11 bears a name in its library that clang has not
+// given such a function since version 18, so it cannot be linked; this one is no template.
+template <typename T> const T *elements(const at::Tensor &tensor) {
+    return static_cast<const T *>(tensor.const_data_ptr());
 }
 
 inline at::Tensor orUndefined(const ct_tensor *tensor) { return tensor ? tensor->value : at::Tensor(); }

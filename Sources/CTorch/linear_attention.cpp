@@ -163,7 +163,7 @@ template <typename Body> void forEachHead(const at::Tensor &qkv, int64_t heads, 
 template <typename T>
 at::Tensor forward(const at::Tensor &qkv, int64_t heads, at::Tensor &kept) {
     auto result = at::empty({qkv.size(0), qkv.size(1), qkv.size(2) / 3}, qkv.options());
-    auto source = static_cast<const T *>(qkv.const_data_ptr());
+    auto source = ct::elements<T>(qkv);
     auto target = static_cast<T *>(result.mutable_data_ptr());
     float *keeping = kept.mutable_data_ptr<float>();
     forEachHead(qkv, heads, [&](int64_t index, int64_t from, int64_t to, const Shape &shape) {
@@ -175,10 +175,10 @@ at::Tensor forward(const at::Tensor &qkv, int64_t heads, at::Tensor &kept) {
 template <typename T>
 at::Tensor backward(const at::Tensor &qkv, const at::Tensor &dy, int64_t heads, const at::Tensor &kept) {
     auto result = at::empty_like(qkv);
-    auto source = static_cast<const T *>(qkv.const_data_ptr());
-    auto gradient = static_cast<const T *>(dy.const_data_ptr());
+    auto source = ct::elements<T>(qkv);
+    auto gradient = ct::elements<T>(dy);
     auto target = static_cast<T *>(result.mutable_data_ptr());
-    const float *keeping = kept.const_data_ptr<float>();
+    const float *keeping = ct::elements<float>(kept);
     forEachHead(qkv, heads, [&](int64_t index, int64_t from, int64_t to, const Shape &shape) {
         backwardHead(source + from, gradient + to, target + from, shape, keeping + index * keptSize(shape.width));
     });

@@ -110,8 +110,15 @@ ct_status ct_open_device(ct_device device) {
         mallopt(M_TRIM_THRESHOLD, INT_MAX);
         if (device != CT_CUDA) return;
         // The CPU build has no such file, so this cannot be linked.
-        bool loaded = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr;
-        TORCH_CHECK(loaded && c10::impl::hasDeviceGuardImpl(at::kCUDA), "this libtorch was built without CUDA");
+        const char *half = "libtorch_cuda.so";
+        if (!dlopen(half, RTLD_NOW | RTLD_GLOBAL)) {
+            std::string reason = dlerror();
+            TORCH_CHECK(reason.rfind(half, 0) != 0, "this libtorch was built without CUDA");
+            TORCH_CHECK(
+                false, "this libtorch lacks libraries of NVIDIA's (", reason, "): build with LIBTORCH=DIR of a PyTorch "
+                "that pip installed with its dependencies");
+        }
+        TORCH_CHECK(c10::impl::hasDeviceGuardImpl(at::kCUDA), "this libtorch was built without CUDA");
         TORCH_CHECK(c10::impl::getDeviceGuardImpl(at::kCUDA)->deviceCount() > 0, "no CUDA device was found");
     });
 }

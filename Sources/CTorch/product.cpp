@@ -79,18 +79,27 @@ ct_status ct_upsample_nearest(const ct_tensor *input, int64_t factor, ct_tensor 
     });
 }
 
+// The antialiasing kernels of the CPU know no type below float32.
+template <typename Resize> static at::Tensor antialiased(const at::Tensor &input, Resize &&resize) {
+    auto x = channelsSecond(input);
+    bool isLow = at::isReducedFloatingType(x.scalar_type());
+    return channelsLast(resize(isLow ? x.to(at::kFloat) : x).to(x.scalar_type()));
+}
+
 ct_status ct_resize_bilinear(const ct_tensor *input, int64_t height, int64_t width, bool antialias, ct_tensor **out) {
     return ct::computing(out, [&] {
-        auto x = channelsSecond(input->value);
-        return channelsLast(
-            antialias ? at::_upsample_bilinear2d_aa(x, {height, width}, false)
-                      : at::upsample_bilinear2d(x, {height, width}, false));
+        if (!antialias) return channelsLast(at::upsample_bilinear2d(channelsSecond(input->value), {height, width}, false));
+        return antialiased(input->value, [&](const at::Tensor &x) {
+            return at::_upsample_bilinear2d_aa(x, {height, width}, false);
+        });
     });
 }
 
 ct_status ct_resize_bicubic(const ct_tensor *input, int64_t height, int64_t width, ct_tensor **out) {
     return ct::computing(out, [&] {
-        return channelsLast(at::_upsample_bicubic2d_aa(channelsSecond(input->value), {height, width}, false));
+        return antialiased(input->value, [&](const at::Tensor &x) {
+            return at::_upsample_bicubic2d_aa(x, {height, width}, false);
+        });
     });
 }
 
@@ -99,6 +108,10 @@ ct_status ct_layer_norm(
     return ct::computing(out, [&] {
         const auto &x = input->value;
         if (x.is_meta()) return ct::shapeOnly(x.sizes(), x, ct::gradients(x, x) > 0);
-        return at::layer_norm(x, {x.size(-1)}, ct::optional(weight), ct::optional(bias), epsilon);
+        // Parameters are float32 whatever the input's type; on the CPU layer_norm takes such a pair, on CUDA it does not.
+        auto alike = [&](const ct_tensor *tensor) {
+            return tensor ? std::optional(tensor->value.to(x.scalar_type())) : std::nullopt;
+        };
+        return at::layer_norm(x, {x.size(-1)}, alike(weight), alike(bias), epsilon);
     });
 }

@@ -136,12 +136,12 @@ struct Pieces {
     }
 };
 
-const float *orNull(const at::Tensor &bias) { return bias.defined() ? bias.const_data_ptr<float>() : nullptr; }
+const float *orNull(const at::Tensor &bias) { return bias.defined() ? ct::elements<float>(bias) : nullptr; }
 
 template <typename T> at::Tensor forward(const at::Tensor &qkv, const at::Tensor &bias, int64_t heads) {
     Pieces pieces(qkv, heads);
     auto result = at::empty({qkv.size(0), qkv.size(1), qkv.size(2), qkv.size(3) / 3}, qkv.options());
-    auto source = static_cast<const T *>(qkv.const_data_ptr());
+    auto source = ct::elements<T>(qkv);
     auto target = static_cast<T *>(result.mutable_data_ptr());
     int64_t area = pieces.shape.length * pieces.shape.length;
     pieces.run([&](int64_t, int64_t from, int64_t to, int64_t head, Rows &rows) {
@@ -157,8 +157,8 @@ std::pair<at::Tensor, at::Tensor> backward(
     auto result = at::empty_like(qkv);
     int64_t area = pieces.shape.length * pieces.shape.length;
     std::vector<float> partial(bias.defined() ? pieces.count() * heads * area : 0, 0.0f);
-    auto source = static_cast<const T *>(qkv.const_data_ptr());
-    auto gradient = static_cast<const T *>(dy.const_data_ptr());
+    auto source = ct::elements<T>(qkv);
+    auto gradient = ct::elements<T>(dy);
     auto target = static_cast<T *>(result.mutable_data_ptr());
     pieces.run([&](int64_t index, int64_t from, int64_t to, int64_t head, Rows &rows) {
         float *dbias = partial.empty() ? nullptr : partial.data() + (index * heads + head) * area;

@@ -3,7 +3,6 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cumsum.h>
-#include <ATen/ops/flip.h>
 #include <ATen/ops/index_select.h>
 
 ct_status ct_reshape(const ct_tensor *tensor, const int64_t *sizes, int32_t count, ct_tensor **out) {
@@ -44,10 +43,6 @@ ct_status ct_index_select(const ct_tensor *tensor, int64_t dimension, const ct_t
         sizes.at(size_t(dimension)) = indices->value.numel();
         return ct::shapeOnly(sizes, x, ct::gradients(x, x) > 0);
     });
-}
-
-ct_status ct_flip(const ct_tensor *tensor, int64_t dimension, ct_tensor **out) {
-    return ct::making(out, [&] { return at::flip(tensor->value, dimension); });
 }
 
 ct_status ct_cumulative_sum(const ct_tensor *tensor, int64_t dimension, ct_tensor **out) {

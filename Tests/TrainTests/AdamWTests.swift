@@ -1,4 +1,5 @@
 import CTorch
+import TestSupport
 import Testing
 import Train
 
@@ -74,6 +75,27 @@ import Train
         for state in states { try state.step(1, decay: 0.1) }
         #expect(try states[0].weight.bytes() == states[1].weight.bytes())
         #expect(try states[0].second.bytes() == states[1].second.bytes())
+    }
+
+    /// Where the kernel does not know a type, libtorch's own operations take the same step.
+    @Test func stepsWithoutTheKernel() throws { try Self.compare(.cpu, .float16) }
+
+    @Test(.requires(.cuda), arguments: [ElementType.float32, .bfloat16])
+    func stepsOnCUDA(type: ElementType) throws { try Self.compare(.cuda, type) }
+
+    private static func compare(_ device: Device, _ type: ElementType) throws {
+        let (weight, gradient) = (try made("weight", [33, 5]), try made("gradient", [33, 5]).to(type))
+        let known = try State(weight.copy(), gradient: gradient.to(.float32), precision: .bfloat16)
+        let other = try State(weight.to(device).copy(), gradient: gradient.to(device), precision: .bfloat16)
+        for step in 1...3 {
+            try known.step(step, decay: 0.1)
+            try other.step(step, decay: 0.1)
+        }
+        expectClose(try other.weight.floats(), try known.weight.floats(), within: 1e-6, "weight")
+        expectClose(try other.first.floats(), try known.first.floats(), within: 1e-6, "first moment")
+        expectClose(try other.second.floats(), try known.second.floats(), within: 1e-6, "second moment")
+        expectClose(try other.average.floats(), try known.average.floats(), within: 1e-6, "average")
+        #expect(try other.low?.bytes() == other.weight.to(.bfloat16).bytes())
     }
 
     /// A gradient that is no number makes the weight and its copy none; its neighbours stay.

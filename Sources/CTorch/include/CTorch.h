@@ -83,18 +83,16 @@ ct_status ct_narrow(const ct_tensor *tensor, int64_t dimension, int64_t start, i
 ct_status ct_concatenate(const ct_tensor *_Nullable const *_Nonnull tensors, int32_t count, int64_t dimension, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_contiguous(const ct_tensor *tensor, bool channels_last, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_index_select(const ct_tensor *tensor, int64_t dimension, const ct_tensor *indices, ct_tensor *_Nullable *_Nonnull out);
-ct_status ct_flip(const ct_tensor *tensor, int64_t dimension, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_cumulative_sum(const ct_tensor *tensor, int64_t dimension, ct_tensor *_Nullable *_Nonnull out);
 
 // Element by element
 
 typedef enum ct_unary {
-    CT_NEGATE, CT_ABS, CT_ROUND, CT_SQUARE, CT_SQRT, CT_RECIPROCAL, CT_EXP, CT_LOG, CT_SIN, CT_COS, CT_TANH, CT_SIGMOID, CT_RELU, CT_SILU,
-    CT_GELU, CT_QUICK_GELU, CT_IS_FINITE,
+    CT_ABS, CT_ROUND, CT_SQUARE, CT_SQRT, CT_EXP, CT_LOG, CT_TANH, CT_SIGMOID, CT_SILU, CT_GELU, CT_QUICK_GELU, CT_IS_FINITE,
 } ct_unary;
 ct_status ct_apply(ct_unary operation, const ct_tensor *tensor, ct_tensor *_Nullable *_Nonnull out);
 
-typedef enum ct_binary { CT_ADD, CT_SUBTRACT, CT_MULTIPLY, CT_DIVIDE, CT_MAXIMUM, CT_MINIMUM } ct_binary;
+typedef enum ct_binary { CT_ADD, CT_SUBTRACT, CT_MULTIPLY, CT_DIVIDE } ct_binary;
 ct_status ct_combine(ct_binary operation, const ct_tensor *left, const ct_tensor *right, ct_tensor *_Nullable *_Nonnull out);
 // scale · x + offset
 ct_status ct_affine(const ct_tensor *tensor, double scale, double offset, ct_tensor *_Nullable *_Nonnull out);
@@ -104,10 +102,9 @@ ct_status ct_accumulate(ct_tensor *target, const ct_tensor *source, double scale
 
 // Reductions
 
-typedef enum ct_reduction { CT_SUM, CT_MEAN, CT_MAX, CT_MIN, CT_LOG_SUM_EXP } ct_reduction;
+typedef enum ct_reduction { CT_SUM, CT_MEAN, CT_MAX, CT_MIN } ct_reduction;
 // Over the dimensions given, all where none is.
 ct_status ct_reduce(ct_reduction operation, const ct_tensor *tensor, const int64_t *_Nullable dimensions, int32_t count, bool keep, ct_tensor *_Nullable *_Nonnull out);
-ct_status ct_argmax(const ct_tensor *tensor, int64_t dimension, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_softmax(const ct_tensor *tensor, int64_t dimension, ct_tensor *_Nullable *_Nonnull out);
 
 // Products
@@ -127,7 +124,7 @@ ct_status ct_resize_bicubic(const ct_tensor *input, int64_t height, int64_t widt
 
 // Normalisation
 
-// Over the last dimension.
+// Over the last dimension; the weight and the bias are taken in the type of the input.
 ct_status ct_layer_norm(const ct_tensor *input, const ct_tensor *_Nullable weight, const ct_tensor *_Nullable bias, double epsilon, ct_tensor *_Nullable *_Nonnull out);
 // Group normalisation of (N, P, C), then (1 + scale) · y + shift with `modulation` (N, 2C) = [scale, shift] where given,
 // then SiLU where `silu`: one pass forward and one backward.
