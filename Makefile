@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CONFIG ?= release
 LIBTORCH ?= .libtorch/torch
 PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-dev libopenblas-dev libsqlite3-dev \
-  libssl-dev libopenmpi-dev openmpi-bin pkg-config ffmpeg python3-venv chromium
+  libssl-dev libopenmpi-dev openmpi-bin g++ pkg-config ffmpeg python3-venv chromium
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PFRAME := .build/$(CONFIG)/pframe
 FUZZ_FILES ?= 2000
@@ -17,9 +17,9 @@ TEST := swift test -c release --disable-testable-imports
 DEMO ?= demo
 export DEMO VIDEOS CAPTIONS
 
-.PHONY: deps build build-data test skipped demo example bench experiments lint format fuzz soak sanitize clean
+.PHONY: deps build build-data test skipped demo example bench experiments lint format fuzz soak sanitize fresh clean
 
-deps:  ## install what apt has; nothing to do when all is there
+deps:  ## install what apt and pip have; nothing to do when all is there
 	@missing=; for package in $(PACKAGES); do \
 	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
 	done; \
@@ -28,11 +28,12 @@ deps:  ## install what apt has; nothing to do when all is there
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
 	fi
 
-	@if [ "$(LIBTORCH)" = .libtorch/torch ] && [ ! -e $(LIBTORCH)/lib/libtorch_cpu.so ]; then \
-	  echo "fetching libtorch, 200 MB"; rm -rf .libtorch .libtorch.tmp; \
-	  python3 -m venv .libtorch.tmp && .libtorch.tmp/bin/pip install -q --disable-pip-version-check --no-deps \
-	    --target .libtorch 'torch==2.13.*' && rm -rf .libtorch.tmp; \
-	fi
+	@case '$(LIBTORCH)' in \
+	none) ;; \
+	.libtorch/torch) python3 Scripts/libtorch.py .libtorch ;; \
+	*) [ -e '$(LIBTORCH)/lib/libtorch_cpu.so' ] || { echo "error: LIBTORCH=$(LIBTORCH): no lib/libtorch_cpu.so in it;" \
+	  "name the folder that python3 -c 'import torch; print(torch.__path__[0])' prints" >&2; exit 2; } ;; \
+	esac
 
 build: deps  ## build everything, optimised
 	swift build -c $(CONFIG)
@@ -40,8 +41,9 @@ build: deps  ## build everything, optimised
 build-data: deps  ## build the pframe command alone
 	swift build -c $(CONFIG) --product pframe
 
-test: deps  ## run every test, optimised: the kernels are 26 times slower in debug
-	@mkdir -p .build; $(TEST) 2>&1 | tee .build/test.log; status=$$?; $(SKIPPED); exit $$status
+test: deps  ## run every test, optimised: the kernels are 26 times slower in debug; FILTER=expression for some
+	@mkdir -p .build; $(TEST) $(if $(FILTER),--filter '$(FILTER)') 2>&1 | tee .build/test.log; status=$$?; $(SKIPPED); \
+	exit $$status
 
 skipped:  ## how many tests the last `make test` skipped, by reason
 	@$(SKIPPED)
@@ -74,6 +76,9 @@ soak: deps  ## what takes long: kills at many moments
 
 sanitize: deps  ## every test in a debug build under AddressSanitizer
 	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/sanitize
+
+fresh:  ## try the two commands of the README in a Debian 12 with Swift, git and make alone: half an hour
+	@Scripts/fresh.sh $(if $(FRESH),'$(FRESH)')
 
 clean:
 	rm -rf .build demo
