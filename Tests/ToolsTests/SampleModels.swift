@@ -28,27 +28,31 @@ struct SampleModels {
         if files.fileExists(atPath: folder.path) { try files.removeItem(at: folder) }
         try files.createDirectory(at: folder, withIntermediateDirectories: true)
         func path(_ name: String) -> String { folder.appending(path: name).path }
-        func run(_ arguments: String...) throws {
+        func run(_ arguments: [String]) throws {
             let engine = ["train", "encode"].contains(arguments[0]) ? Self.alone : []
             let outcome = try Programs.run(Programs.pframe.path, arguments + engine, limit: 300)
             try #require(outcome.status == 0, "\(arguments): \(outcome.errors)")
         }
-        try run("synth", "--output", path("videos"), "--videos", "6", "--size", "64", "--seconds", "1")
+        try run(["synth", "--output", path("videos"), "--videos", "6", "--size", "64", "--seconds", "1"])
         clips = path("clips")
         try run(
-            "build", path("videos"), "--captions", path("videos/captions.csv"), "--output", clips, "--size", "64",
-            "--frames", "8", "--fps", "8", "--no-cuts", "--represent", "frames,difference,motion-residual")
+            [
+                "build", path("videos"), "--captions", path("videos/captions.csv"), "--output", clips, "--size", "64",
+                "--frames", "8", "--fps", "8", "--no-cuts", "--represent", "frames,difference,motion-residual",
+            ])
         (autoencoder, edVDM, dVDM, vdm) = (path("vae"), path("ed-vdm"), path("d-vdm"), path("vdm"))
-        func train(_ model: String, _ set: String, _ output: String, _ text: String = "vocabulary") throws {
+        func train(_ model: String, _ set: String, _ output: String, _ more: [String] = []) throws {
             try run(
-                "train", model, set, "--output", output, "--text", text, "--steps", "2", "--batch", "2", "--warm-up",
-                "1", "--picture-every", "0")
+                [
+                    "train", model, set, "--output", output, "--steps", "2", "--batch", "2", "--warm-up", "1",
+                    "--picture-every", "0",
+                ] + more)
         }
         try train("vae", clips, autoencoder)
-        try run("encode", clips, "--vae", autoencoder, "--output", path("latents"))
+        try run(["encode", clips, "--vae", autoencoder, "--output", path("latents")])
         try train("ed-vdm", path("latents"), edVDM)
-        try train("d-vdm", clips, dVDM, "none")
-        try train("vdm", clips, vdm, "labels")
+        try train("d-vdm", clips, dVDM, ["--text", "none"])
+        try train("vdm", clips, vdm, ["--text", "labels"])
     }
 
     /// A first frame of the models' size, whose every pixel is known.

@@ -77,15 +77,13 @@ struct TrainingSession {
         let progress = TrainingProgress(
             steps: setup.options.steps, start: loop.start, isShown: isMain, folder: output)
         progress.begin(run, samples: setup.samples)
-        let measures = isMain && loop.start < setup.options.steps
-        let peak =
-            measures
-            ? try GEMMPeak.measure(
-                precision, device: setup.device, shouldStop: { Interruption.isRequested }) : 0
-        guard
-            try loop.run(
-                peak: peak, shouldStop: { Interruption.stopsAfterPiece() }, report: progress.update)
-        else {
+        var peak = 0.0
+        if isMain, loop.start < setup.options.steps {
+            peak = try GEMMPeak.measure(precision, device: setup.device) { Interruption.isRequested }
+        }
+        let isDone = try loop.run(
+            peak: peak, shouldStop: { Interruption.stopsAfterPiece() }, report: progress.update)
+        guard isDone else {
             return progress.last?.step ?? loop.start
         }
         if isMain { try progress.finish(json: command.report.json) }

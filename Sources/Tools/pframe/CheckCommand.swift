@@ -10,7 +10,7 @@ struct CheckCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Find damage in a data set, or in the run of a model.",
-        usage: "pframe check <dataset> [<options>]",
+        usage: "pframe check <folder> [<options>]",
         discussion: """
             Reads everything once and compares it with dataset.json: sizes and SHA-256 of shards and row files, each \
             sample's CRC-32C, tar headers against rows, keys, files too few or too many, and the index. Every finding is \
