@@ -6,20 +6,16 @@ import Testing
 /// `pframe build`: what stands in the shards, and that nothing but input and options decides it.
 @Suite struct BuildTests {
     /// A folder of small synthetic videos with captions, made once.
-    static let shapes: Scratch = {
-        do {
-            let scratch = try Scratch()
-            let made = try Programs.pframe(
-                "synth", "--output", scratch.path("videos"), "--videos", "20", "--size", "64", "--seconds", "2.5")
-            precondition(made.status == 0, made.errors)
-            return scratch
-        } catch {
-            preconditionFailure("cannot make videos: \(error)")
-        }
-    }()
+    private static let shapes = Result {
+        let scratch = try Scratch()
+        let made = try Programs.pframe(
+            "synth", "--output", scratch.path("videos"), "--videos", "20", "--size", "64", "--seconds", "2.5")
+        try #require(made.status == 0, "\(made.errors)")
+        return scratch
+    }
 
-    static var videos: String { shapes.path("videos") }
-    static var captions: String { shapes.path("videos/captions.csv") }
+    static var videos: String { get throws { try shapes.get().path("videos") } }
+    static var captions: String { get throws { try shapes.get().path("videos/captions.csv") } }
 
     /// Options of a quick build in several shards.
     static let quick = ["--size", "64", "--frames", "6", "--videos-per-shard", "4"]
@@ -113,7 +109,7 @@ import Testing
         #expect(try Self.buildShapes(output: scratch.path("whole")).status == 0)
         let duration = Date().timeIntervalSince(started)
         let expected = try Self.files(scratch.path("whole"))
-        let arguments = ["build", Self.videos, "--captions", Self.captions] + Self.quick
+        let arguments = try ["build", Self.videos, "--captions", Self.captions] + Self.quick
         var interrupted = 0
         // The first so soon that it interrupts, however fast the machine has become.
         for share in [0.05] + (1...kills).map({ Double($0) / Double(kills + 1) }) {
@@ -171,7 +167,7 @@ import Testing
         for attempt in 0..<20 where interrupted == 0 {
             let process = Process()
             process.executableURL = Programs.pframe
-            process.arguments = ["build", Self.videos, "--captions", Self.captions] + Self.quick
+            process.arguments = try ["build", Self.videos, "--captions", Self.captions] + Self.quick
             process.arguments? += ["--jobs", "1", "--output", scratch.path("\(attempt)")]
             let errors = Pipe()
             process.standardError = errors
@@ -192,7 +188,7 @@ import Testing
 
     @Test func namesWrongUse() throws {
         let scratch = try Scratch()
-        for (arguments, expected) in [
+        for (arguments, expected) in try [
             ([Self.videos], "--no-captions"), ([Self.videos, "--captions", scratch.path("none.csv")], "none.csv"),
         ] {
             let outcome = try Self.build(arguments, output: scratch.path("x"))

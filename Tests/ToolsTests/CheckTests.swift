@@ -167,7 +167,7 @@ import Testing
         try with(folder + "/clips-000000.tar", { $0[9000] ^= 1 }) {
             let bad = try Programs.pframe("check", folder)
             let lines = bad.output.split(separator: "\n")
-            #expect(bad.status == 1 && lines.count == 2)
+            try #require(bad.status == 1 && lines.count == 2, "\(bad.output)")
             #expect(
                 lines[0].hasPrefix("clips-000000.tar: at byte ") && lines[0].contains("expected CRC-32C ")
                     && lines[0].hasSuffix("remove the shard and run `pframe build` again"), "\(lines[0])")

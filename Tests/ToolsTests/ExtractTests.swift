@@ -87,7 +87,7 @@ import Testing
             $0.split(separator: ",")
         }
         #expect(
-            lines[0].joined(separator: ",")
+            lines.first?.joined(separator: ",")
                 == "decode,display,pts,seconds,type,key,interlaced,damaged,vectors,bytes,reference")
         let probed = try Programs.run(
             "/usr/bin/env",

@@ -131,6 +131,7 @@ import Testing
         let rows = try frames(Programs.pframe("motion", clip, "--per-frame").output)
         let outcome = try Programs.pframe("motion", clip, "--json")
         let result = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        try #require(rows.count == 24)
         let values = rows.dropFirst().map { $0[1] }
         #expect(result["frames"] as? Int == 24 && result["status"] as? String == "done")
         #expect(abs((result["mean_content"] as? Double ?? 0) - values.reduce(0, +) / 23) < 1e-5)

@@ -136,7 +136,7 @@ import Testing
 
         let names = ["1280", "390", "1280-dark", "390-dark", "320", "760-print"]
         let views = try open(page, names)
-        #expect(views.map(\.view) == names)
+        try #require(views.map(\.view) == names)
         for view in views {
             let width = Int(view.view.prefix { $0.isNumber }) ?? 0
             #expect(view.scrollWidth <= width && view.wide.isEmpty, "\(view.view): \(view.wide)")

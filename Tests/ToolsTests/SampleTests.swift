@@ -35,7 +35,7 @@ import Testing
         let rows = try scratch.text("out/samples.jsonl").split(separator: "\n").map {
             try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
         }
-        #expect(rows.map { $0["name"] as? String } == ["000", "001", "002"])
+        try #require(rows.map { $0["name"] as? String } == ["000", "001", "002"])
         #expect(rows.map { $0["seed"] as? Int } == [5, 6, 7])
         #expect(rows[0]["prompt"] as? String == "a zebra moves" && rows[0]["guidance"] as? Double == 2)
         #expect(rows[0]["sampler"] as? String == "dpm-solver++" && rows[0]["steps"] as? Int == 3)

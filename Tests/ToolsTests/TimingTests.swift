@@ -123,7 +123,7 @@ import Testing
         let expected = Self.expectedClips(times, frames: 4)
         #expect(rows.count == expected.count && rows.count >= 2 * kind.parts)
         for (row, wanted) in zip(rows, expected) {
-            #expect(zip(row, wanted).allSatisfy { abs($0 - $1) < 1e-5 }, "\(row) beside \(wanted)")
+            #expect(row.count == 4 && zip(row, wanted).allSatisfy { abs($0 - $1) < 1e-5 }, "\(row) beside \(wanted)")
         }
         #expect(try Totals(scratch).frames == times.count)
     }
@@ -173,8 +173,14 @@ import Testing
     }
 
     /// One count of damage, whoever tells it.
-    @Test(arguments: ["one-reference.mp4", "bframes-4refs.mp4", "mpeg2.mpg", "mpeg4-bframes.avi"], 0..<3)
-    func damageIsCountedOnce(_ name: String, _ seed: Int) throws {
+    @Test(arguments: ["one-reference.mp4", "bframes-4refs.mp4", "mpeg2.mpg", "mpeg4-bframes.avi"])
+    func damageIsCountedOnce(_ name: String) throws {
+        let counts = try (0..<3).map { try damaged(name, seed: $0) }
+        #expect(counts.contains { $0 > 0 }, "nothing was damaged")
+    }
+
+    /// How many frames are damaged of a video that was hit at three places, if all commands agree.
+    private func damaged(_ name: String, seed: Int) throws -> Int {
         let scratch = try Scratch()
         var bytes = try Data(contentsOf: URL(filePath: Programs.fixture(name)))
         for hit in 0..<3 {
@@ -198,5 +204,6 @@ import Testing
             "build", video, "--no-captions", "--size", "32", "--frames", "2", "--output", scratch.path("o"))
         #expect(try Totals(scratch).damaged == extracted)
         #expect(try scratch.text("o/rejects.jsonl").contains("\"damaged\"") == (extracted > 0))
+        return extracted
     }
 }
