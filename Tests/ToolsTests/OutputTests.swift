@@ -49,7 +49,7 @@ import Testing
     @Test func stdoutOfDataSetsOnAFullDiskIsAnError() throws {
         let scratch = try Scratch()
         let set = scratch.path("set")
-        let build = ["build", BuildTests.videos, "--captions", BuildTests.captions] + BuildTests.quick
+        let build = try ["build", BuildTests.videos, "--captions", BuildTests.captions] + BuildTests.quick
         try expectAnError(build + ["--output", set, "--json"])
         // The set is whole all the same.
         #expect(try Programs.pframe("check", set).status == 0)
