@@ -92,6 +92,9 @@ struct DatasetIndexTests {
     @Test("a damaged index is an error with the remedy")
     func damaged() throws {
         try withTemporaryFolder { folder in
+            let empty = try #require(throws: DatasetError.self) { try DatasetIndex(DatasetFolder(folder)) }
+            #expect(empty.message.contains("holds no shards"))
+            try put([], at: folder.appending("clips-000000.tar"))
             let missing = try #require(throws: DatasetError.self) { try DatasetIndex(DatasetFolder(folder)) }
             #expect(missing.message.contains("run `pframe index`"))
             try put(Array("no database, however long it is".utf8), at: folder.appending("index.sqlite"))

@@ -32,7 +32,7 @@ struct TrainCommand: StoppableCommand {
             EXAMPLES:
               pframe train vae clips --output vae --steps 2000
               pframe train ed-vdm latents --output run --steps 5000 --batch 16
-              pframe train --output run --steps 8000                                 3,000 more
+              pframe train --output run --steps 8000    3,000 more
               pframe train ed-vdm --preset paper --plan
               mpirun -n 4 pframe-train train ed-vdm latents --output run
             """)

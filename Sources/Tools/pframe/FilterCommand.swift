@@ -29,7 +29,7 @@ struct FilterCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "filter",
         abstract: "Keep the clips of a data set that meet rules, as a data set of its own.",
-        usage: "pframe filter <dataset> --output <output> [<options>]",
+        usage: "pframe filter <dataset> [--output <output>] [<options>]",
         discussion: """
             Rules are applied in this order, each to what the one before left: motion, score, where, duplicates, top. A \
             clip without the score is dropped, and dropped.jsonl says so. Samples are copied byte for byte under their \
