@@ -1,5 +1,5 @@
 import CKernels
-public import Codec
+import Codec
 
 /// How well vectors predict pictures: what residual they leave, and how much of the pictures they do not predict at all.
 ///
