@@ -4,7 +4,7 @@
 #
 #     fresh.sh [COMMAND]      by default: make demo QUICK=1, and a part of make test
 #
-# It makes the Debian with debootstrap in a temporary folder (TMPDIR, else /var/tmp; 10 GB), and lends it the toolchain of
+# It makes the Debian with debootstrap in a temporary folder (TMPDIR, else /var/tmp; 5 GB), and lends it the toolchain of
 # the Swift that runs here. Nothing else of this machine is in it but the way to the network: proxies, certificates, mirrors
 # of apt, pip and git. All mounts are in a namespace of their own, which the kernel removes with the last process in it.
 # Exit codes: the command's; 1 where there is no Debian to run it in.
