@@ -62,10 +62,10 @@ struct VideoReaderTests {
         }
     }
 
-    @Test("relative paths are files too")
-    func relativePath() throws {
+    @Test("an address is named as such, and not fetched")
+    func address() throws {
         let error = try codecError { _ = try VideoReader(path: "http://localhost:1/clip.mp4") }
-        #expect(error.message.contains("No such file"))
+        #expect(error.message.contains("is an address"))
     }
 
     @Test("packets say which pictures others predict from, and where a stream starts anew")
