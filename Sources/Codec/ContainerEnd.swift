@@ -18,7 +18,9 @@ enum ContainerEnd {
         }
         let count = avformat_index_get_entries_count(stream)
         let beyond = (0..<count).count { pframe_index_entry_end(stream, $0) > Int64(fileSize) }
-        return beyond == 0 ? nil : "\(beyond) pictures of its index lie beyond the end of the file"
+        guard beyond > 0 else { return nil }
+        let pictures = beyond == 1 ? "a picture of its index lies" : "\(beyond) pictures of its index lie"
+        return pictures + " beyond the end of the file"
     }
 
     /// The byte where the outermost element of an AVI, a Matroska or a fragmented MP4 file ends by its own header; nil
@@ -29,12 +31,27 @@ enum ContainerEnd {
         defer { _ = try? file.close() }
         let start = bytes(of: file, at: 0, count: 4096)
         if start.starts(with: Array("RIFF".utf8)), start.dropFirst(8).starts(with: Array("AVI ".utf8)) {
-            let size = start[4..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
-            // Writers that never came back, and files beyond 2 GB, have no size here.
-            return (1..<0x7FFF_FF00).contains(size) ? 8 + size : nil
+            return picturesEnd(file, fileSize)
         }
         if start.starts(with: [0x1A, 0x45, 0xDF, 0xA3]) { return segmentEnd(start) }
         if start.dropFirst(4).starts(with: Array("ftyp".utf8)) { return lastFragmentEnd(file, fileSize) }
+        return nil
+    }
+
+    /// The end of the pictures of an AVI: of the list `movi` among the chunks of its first `RIFF`, whose own size many
+    /// writers get wrong by some bytes.
+    private static func picturesEnd(_ file: FileDescriptor, _ fileSize: Int) -> Int? {
+        var place = 12
+        while place + 12 <= fileSize {
+            let header = bytes(of: file, at: place, count: 12)
+            guard header.count == 12 else { return nil }
+            let size = header[4..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+            if header[8..<12].elementsEqual("movi".utf8) {
+                // Writers that never came back, and files beyond 2 GB, have no size here.
+                return (1..<0x7FFF_FF00).contains(size) ? place + 8 + size : nil
+            }
+            place += 8 + size + size % 2
+        }
         return nil
     }
 

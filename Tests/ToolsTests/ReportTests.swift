@@ -222,7 +222,9 @@ import Testing
         #expect(missing.status == 1 && missing.errors.contains("no such folder"), "\(missing.errors)")
         let folder = scratch.path("without-index")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try FileManager.default.copyItem(atPath: made.folder + "/dataset.json", toPath: folder + "/dataset.json")
+        for name in ["dataset.json", "clips-000000.tar", "clips-000000.jsonl"] {
+            try FileManager.default.copyItem(atPath: "\(made.folder)/\(name)", toPath: "\(folder)/\(name)")
+        }
         let unindexed = try Programs.pframe("report", folder)
         #expect(unindexed.status == 1 && unindexed.errors.contains("run `pframe index`"), "\(unindexed.errors)")
         try Data("no database".utf8).write(to: URL(filePath: folder + "/index.sqlite"))

@@ -170,6 +170,26 @@ import Testing
         try bytes.prefix(Int(Double(bytes.count) * share)).write(to: URL(filePath: cut))
         let extracted = try Programs.pframe("extract", cut, "--output", scratch.path("x"))
         #expect(extracted.status == 1 && extracted.errors.contains("cut off"), "\(extracted.errors)")
+        try Programs.pframe(
+            "build", cut, "--no-captions", "--size", "32", "--frames", "2", "--output", scratch.path("o"))
+        let rejects = try scratch.text("o/rejects.jsonl")
+        #expect(rejects.contains("\"kind\":\"truncated\"") || rejects.contains("cut off"), "\(rejects)")
+    }
+
+    /// The outermost size of an AVI is wrong in many whole files.
+    @Test(arguments: [1, 8, 4096]) func carelessSizesProveNothing(_ surplus: UInt32) throws {
+        let scratch = try Scratch()
+        let video = scratch.path("a.avi")
+        try #require(
+            Programs.ffmpeg([
+                "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=96x64:rate=25:duration=1", "-c:v", "mpeg4", video,
+            ]).status == 0)
+        var bytes = try scratch.data("a.avi")
+        let size = bytes[4..<8].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        withUnsafeBytes(of: (size + surplus).littleEndian) { bytes.replaceSubrange(4..<8, with: $0) }
+        try bytes.write(to: URL(filePath: video))
+        let extracted = try Programs.pframe("extract", video, "--output", scratch.path("x"))
+        #expect(extracted.status == 0 && !extracted.errors.contains("cut off"), "\(extracted.errors)")
     }
 
     /// One count of damage, whoever tells it.

@@ -63,16 +63,19 @@ struct VideoBuild {
         if let failure { return reject(.unreadable, failure.message, clips: counts.clips) }
         if counts.frames == 0 { return reject(.unreadable, "no picture could be decoded") }
         if reader.damaged > 0 {
-            let what =
-                "\(reader.damaged) damaged frames; \(counts.skipped) frames, from each to the next key frame, are in no clip"
-            return reject(.damaged, what, clips: counts.clips)
+            let damaged = NumberText.count(reader.damaged, "damaged frame")
+            let skipped = NumberText.count(counts.skipped, "frame")
+            let cut = reader.truncation.map { "; cut off: \($0)" } ?? ""
+            return reject(
+                .damaged, "\(damaged); \(skipped) in no clip, from damage to the next key frame\(cut)",
+                clips: counts.clips)
         }
         if let truncation = reader.truncation { return reject(.truncated, truncation, clips: counts.clips) }
         guard counts.clips == 0 else { return nil }
         let rate = "at \(options.clips.framesPerSecond) frames a second"
         let wanted = options.clips.stride.map { "with a stride of \($0)" } ?? rate
         let shots = counts.shots == 1 ? "one shot" : "\(counts.shots) shots"
-        let what = "\(counts.frames) frames in \(shots)"
+        let what = "\(NumberText.count(counts.frames, "frame")) in \(shots)"
         let remedy = "--frames, " + (options.clips.stride == nil ? "--fps" : "--stride")
         return reject(
             .noClip, "\(what): too short for a clip of \(options.clips.frames) \(wanted) (\(remedy))")

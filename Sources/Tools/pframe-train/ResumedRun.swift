@@ -46,6 +46,12 @@ struct ResumedRun {
         if let given = command.dataset {
             let source = try reading { () throws(DatasetError) in try ShardSource(argument: given) }
             let own = try reading { () throws(DatasetError) in try ShardSource(dataset) }
+            if case .folder(let path) = own, !isFolder(path) {
+                throw TrainError(
+                    path: run.path,
+                    "was begun on \(dataset), which is not there any more: move the data set back, or link it there: "
+                        + "ln -s \(given) \(dataset)")
+            }
             if RunFolder.identity(of: source) != RunFolder.identity(of: own) {
                 options.append(FixedOption("the data set", given, dataset))
             }

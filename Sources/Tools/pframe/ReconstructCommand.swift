@@ -101,6 +101,11 @@ struct ReconstructCommand: StoppableCommand {
                 progress.update(0, count: count, share: Double(count) / Double(max(1, total)))
                 if Interruption.isRequested { throw CodecError(path: output, "interrupted; \(Self.remedy)") }
             }
+            if let words = reconstruction.description.orientation.words, DeliveredVideo.Kind(output) == .raw {
+                Console.error(
+                    "\(output) holds the pictures as they are stored, and no orientation: the video is shown \(words); "
+                        + ".mp4 keeps it")
+            }
             let result = Result(
                 folder: folder.string, output: output.string, frames: written.frames, width: written.size.width,
                 height: written.size.height)
