@@ -20,13 +20,13 @@ struct TrainCommand: StoppableCommand {
         commandName: "train",
         abstract: "Train the residual autoencoder or a video diffusion model.",
         discussion: """
-            vae     the residual autoencoder, on sets built with --represent motion-residual
-            ed-vdm  diffusion of motion and residual latents, on sets that `pframe encode` made
-            d-vdm   diffusion of frame differences, on sets built with --represent difference
-            vdm     diffusion of RGB frames, on sets built with --represent frames
+            vae     residual autoencoder, of sets with --represent motion-residual
+            ed-vdm  diffusion of motion and latents, of what `pframe encode` writes
+            d-vdm   diffusion of differences, of sets with --represent difference
+            vdm     diffusion of RGB frames, of sets with --represent frames
 
-            A run that was stopped or killed goes on where it was: `pframe train --output RUN`. Model, data set and options \
-            that are left out are the run's; --steps may grow. RUN holds config.json, checkpoint.safetensors, \
+            A run that was stopped or killed resumes: `pframe train --output RUN`. Model, data set and options that are \
+            left out are the run's; --steps may grow. RUN holds config.json, checkpoint.safetensors, \
             metrics.jsonl, TensorBoard events, samples/ and report.html.
 
             EXAMPLES:
