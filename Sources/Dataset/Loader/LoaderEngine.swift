@@ -100,7 +100,7 @@ final class LoaderEngine: Sendable {
     func work() {
         let scratch = AlignedBuffer(count: 1 << 18)
         while let claim = claim() {
-            let result: Result<FilledBatch, DatasetError>
+            var result: Result<FilledBatch, DatasetError>?
             do throws(DatasetError) {
                 guard let filled = try filler.fill(claim.step, of: claim.run, scratch: scratch.bytes) else { continue }
                 result = .success(filled)
@@ -109,8 +109,9 @@ final class LoaderEngine: Sendable {
             }
             state.withLock { state in
                 guard state.run === claim.run, !state.isStopped else { return }
-                state.ready[claim.step.number] = result
                 if case .failure = result { state.hasFailed = true }
+                // Handed over whole: while this thread held it too, its memory could not be used again.
+                state.ready[claim.step.number] = result.take()
             }
         }
     }
