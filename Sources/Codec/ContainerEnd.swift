@@ -23,10 +23,11 @@ enum ContainerEnd {
         return pictures + " beyond the end of the file"
     }
 
-    /// The byte where the outermost element of an AVI, a Matroska or a fragmented MP4 file ends by its own header; nil
-    /// where it does not say.
+    /// The byte where the pictures of an AVI, the segment of a Matroska file or the last fragment of an MP4 end by their
+    /// own headers; nil where these do not say.
     private static func announced(_ path: FilePath, fileSize: Int) -> Int? {
-        // The pictures are read: a header that cannot be read any more proves nothing.
+        // The decoder has read the file already. A header that cannot be read again proves nothing, and closing a file that
+        // was only read loses nothing.
         guard let file = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else { return nil }
         defer { _ = try? file.close() }
         let start = bytes(of: file, at: 0, count: 4096)
@@ -97,7 +98,7 @@ enum ContainerEnd {
 
     private static func bytes(of file: FileDescriptor, at offset: Int, count: Int) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: count)
-        // Of a file that was read until now nothing but its end is expected here.
+        // A read that fails counts as the end of the file: it proves nothing about the pictures.
         let read =
             (try? buffer.withUnsafeMutableBytes { try file.read(fromAbsoluteOffset: Int64(offset), into: $0) }) ?? 0
         return Array(buffer[..<read])
