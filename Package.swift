@@ -32,20 +32,30 @@ let package = Package(
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CKernels"),
         .target(
+            name: "Storage",
+            dependencies: ["CKernels", "COpenSSL", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .target(
             name: "Codec",
-            dependencies: ["CFFmpeg", "CJPEG", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: ["CFFmpeg", "CJPEG", "Storage", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .target(
             name: "MotionVectors",
-            dependencies: ["CKernels", "Codec", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: ["CKernels", "Codec", "Storage", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .target(
+            name: "Shards",
+            dependencies: ["Codec", "Storage", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Sources/Dataset/Shards"
         ),
         .target(
             name: "Dataset",
             dependencies: [
-                "CKernels", "COpenBLAS", "COpenSSL", "Codec", "MotionVectors",
+                "CKernels", "COpenBLAS", "Codec", "MotionVectors", "Shards", "Storage",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "SystemPackage", package: "swift-system"),
-            ]
+            ],
+            exclude: ["Shards"]
         ),
         .target(
             name: "ToolOptions",
@@ -71,31 +81,32 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["Storage", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport"
         ),
         .testTarget(
             name: "CodecTests",
-            dependencies: ["Codec", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: ["Codec", "Storage", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .testTarget(
             name: "MotionVectorsTests",
             dependencies: [
-                "CKernels", "Codec", "MotionVectors", "TestSupport",
+                "CKernels", "Codec", "MotionVectors", "Storage", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .testTarget(
             name: "DatasetTests",
             dependencies: [
-                "CKernels", "Codec", "Dataset", "MotionVectors", "TestSupport",
+                "CKernels", "Codec", "Dataset", "MotionVectors", "Shards", "Storage", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .testTarget(
             name: "ToolsTests",
             dependencies: [
-                "pframe", "MotionVectors", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+                "pframe", "MotionVectors", "Storage", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
     ],
@@ -126,7 +137,7 @@ if libtorch != "none" {
         .target(
             name: "Train",
             dependencies: [
-                "CMPI", "COpenBLAS", "CTorch", "Codec", "Dataset", "MotionVectors",
+                "CMPI", "COpenBLAS", "CTorch", "Codec", "Dataset", "MotionVectors", "Shards", "Storage",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -176,7 +187,8 @@ if libtorch != "none" {
         .testTarget(
             name: "TrainTests",
             dependencies: [
-                "ExchangeProgram", "Train", "CTorch", "TorchWatch", "Dataset", "MotionVectors", "Codec", "TestSupport",
+                "ExchangeProgram", "Train", "CTorch", "TorchWatch", "Dataset", "MotionVectors", "Codec", "Storage",
+                "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

@@ -1,3 +1,5 @@
+import Storage
+
 /// Tells the presentation times of pictures where containers leave them out or count them wrong: ffprobe's
 /// `best_effort_timestamp` (libavcodec's `guess_correct_pts`).
 ///

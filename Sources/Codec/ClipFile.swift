@@ -1,3 +1,4 @@
+public import Storage
 public import SystemPackage
 
 /// A clip of RGB frames as a video file: libx264, 4:2:0, a constant frame rate. The same frames give the same bytes.

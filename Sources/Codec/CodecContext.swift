@@ -1,4 +1,5 @@
 import CFFmpeg
+import Storage
 
 /// Owns an `AVCodecContext`, of a decoder or an encoder.
 struct CodecContext: ~Copyable {

@@ -1,4 +1,5 @@
 import CFFmpeg
+import Storage
 
 /// How the YCbCr of a picture becomes RGB: its matrix and range, as its own tags say, BT.601 where they say nothing.
 ///

@@ -1,4 +1,5 @@
 import CFFmpeg
+import Storage
 import SystemPackage
 
 /// Tells whether a file ends before its container does. Only what a container proves counts: how many pictures it

@@ -1,4 +1,5 @@
 import CFFmpeg
+import Storage
 import SystemPackage
 
 /// Reads the packets of one video stream of a file (libavformat).

@@ -1,4 +1,5 @@
 import CFFmpeg
+import Storage
 
 /// What a video says of its pictures beside their samples, for whoever shows them: the sample aspect ratio and the
 /// colour (H.264's VUI; `pasp` and `colr` of MP4).

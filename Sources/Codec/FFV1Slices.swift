@@ -1,4 +1,5 @@
 import CFFmpeg
+import Storage
 
 /// Checks the slices of an FFV1 version 3 packet (RFC 9043, 4.8 and 4.9).
 enum FFV1Slices {

@@ -1,3 +1,5 @@
+import Storage
+
 /// The little of H.264's syntax that libavcodec does not export: `nal_ref_idc`, IDR, and whether pictures are MBAFF
 /// (ITU-T H.264, 7.3.1 and 7.3.2.1).
 struct H264Syntax {

@@ -1,4 +1,5 @@
 import CFFmpeg
+public import Storage
 
 /// Encodes pictures with libx264 and decodes them again at once, one in, one out: the decoded pictures carry the
 /// encoder's motion vectors.

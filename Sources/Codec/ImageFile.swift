@@ -1,5 +1,6 @@
 import CFFmpeg
 import CJPEG
+public import Storage
 public import SystemPackage
 
 extension RGBImage {

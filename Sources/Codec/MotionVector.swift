@@ -1,3 +1,5 @@
+import Storage
+
 /// A motion vector as libavcodec exports it (`AVMotionVector`), with the ten columns that mv-extractor users know.
 ///
 /// The block lies around `(destinationX, destinationY)` in the **current** picture, the vector points **to** its

@@ -1,4 +1,5 @@
 import CFFmpeg
+import Storage
 
 /// How the stored pictures of a video are turned for display: one of the eight orientations of a display matrix.
 ///

@@ -1,4 +1,5 @@
 import CFFmpeg
+import Storage
 
 /// A compressed packet: the owner of an `AVPacket`, reused from read to read.
 struct Packet: ~Copyable {

@@ -1,4 +1,5 @@
 import CFFmpeg
+public import Storage
 
 /// A picture type as the codec names it.
 public enum PictureType: String, Sendable {

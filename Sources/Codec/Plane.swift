@@ -1,3 +1,5 @@
+import Storage
+
 /// One 8-bit plane of a picture, lent: valid only while its picture is.
 ///
 /// The owner must outlive it (`withExtendedLifetime`); nothing stores one beyond the call that got it.

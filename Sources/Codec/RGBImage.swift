@@ -1,3 +1,5 @@
+import Storage
+
 /// An 8-bit RGB picture, `(H, W, 3)` row-major.
 public struct RGBImage: Sendable, Equatable {
     /// Pixels a row.

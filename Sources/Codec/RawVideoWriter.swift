@@ -1,3 +1,4 @@
+public import Storage
 public import SystemPackage
 
 /// Writes 8-bit 4:2:0 pictures uncompressed: bare planes (`.yuv`) or YUV4MPEG2 (`.y4m`).

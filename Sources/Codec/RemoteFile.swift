@@ -1,4 +1,5 @@
 import CFFmpeg
+public import Storage
 
 /// Reads a file on a server from one place to another (libavformat's `avio` over `http:` and `https:`).
 ///

@@ -1,4 +1,5 @@
 import CFFmpeg
+public import Storage
 
 /// Converts pixel format and size (libswscale).
 public final class Scaler {

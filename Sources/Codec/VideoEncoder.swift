@@ -1,4 +1,5 @@
 import CFFmpeg
+import Storage
 import SystemPackage
 
 /// What to encode with.

@@ -1,4 +1,5 @@
 import CFFmpeg
+public import Storage
 public import SystemPackage
 
 /// Decodes a video stream: pictures in output (display) order, each with the number of its packet (decode order).

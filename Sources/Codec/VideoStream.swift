@@ -1,4 +1,5 @@
 import CFFmpeg
+import Storage
 
 /// A fraction, as time bases and frame rates are.
 public struct Rational: Sendable, Hashable, Codable {

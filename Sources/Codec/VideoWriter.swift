@@ -1,4 +1,5 @@
 import CFFmpeg
+public import Storage
 public import SystemPackage
 
 /// Writes a video file: encoder and container (chosen by the file's extension: `.mp4`, `.mkv`).

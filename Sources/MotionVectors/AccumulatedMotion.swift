@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// Motion traced back to the last intra picture, a displacement a pixel (CoViAR: Wu et al., "Compressed Video Action
 /// Recognition", 2018).

@@ -1,4 +1,5 @@
 import Codec
+import Storage
 
 /// One predicted block: the row of its vector, and of its second list where it has two.
 struct PredictedBlock {

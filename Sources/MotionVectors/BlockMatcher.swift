@@ -1,5 +1,6 @@
 import CKernels
 import Codec
+import Storage
 
 /// A plane with its edge pixels repeated `margin` pixels outwards, so that clamped offsets need no checks.
 final class PaddedPlane {

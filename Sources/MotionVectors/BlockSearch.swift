@@ -1,5 +1,6 @@
 import CKernels
 public import Codec
+import Storage
 
 /// Whole-pixel block matching, the motion of the ED-VDM paper: for every block the offset within ±`radius` with the
 /// least SAD of luma, `argmin Σ |frame(x) − reference(x + v)|`, coordinates clamped to the picture's edge.

@@ -1,5 +1,6 @@
 import CKernels
 public import Codec
+import Storage
 
 /// Whole-pixel motion for coding what is left: for every block the offset within ±`radius` with the least squared error of
 /// RGB, `argmin Σ (frame(x) − reference(x + v))²`, coordinates clamped to the picture's edge. Every offset is tried.

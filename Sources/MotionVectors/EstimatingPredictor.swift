@@ -1,4 +1,5 @@
 import Codec
+import Storage
 
 /// Estimates vectors (`search`, `h264`) between displayed pictures, each against the one before, and predicts from them.
 final class EstimatingPredictor: FramePredictor {

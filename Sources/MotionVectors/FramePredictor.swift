@@ -1,4 +1,5 @@
 import Codec
+import Storage
 
 /// Turns decoded pictures and their vectors into extracted frames: references, prediction, residual, accumulation.
 protocol FramePredictor: AnyObject {

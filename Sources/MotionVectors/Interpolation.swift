@@ -1,5 +1,6 @@
 import CKernels
 import Codec
+import Storage
 
 /// A block of the picture, cut to the plane: what one kernel call predicts.
 struct BlockArea {

@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// A clip as its first frame, motion and residual: `xₙ = clamp(P(xₙ₋₁, mvₙ) + rₙ)`.
 public struct MotionClip: Sendable {

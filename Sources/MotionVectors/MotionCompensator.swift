@@ -1,5 +1,6 @@
 import CKernels
 public import Codec
+public import Storage
 
 /// Forms the prediction of a picture from vectors and reference pictures: `p(x) = ref(x + mv / 4)`, coordinates clamped
 /// to the edge of the coded picture (H.264, 8.4.2.2), two lists averaged as `(a + b + 1) >> 1`.

@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// A dense motion field: one vector a cell of `cellSize`×`cellSize` pixels.
 ///

@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// One row of `motion.npy`: twelve `Int32`, in column order.
 public struct MotionRow: Sendable, Equatable, BitwiseCopyable {

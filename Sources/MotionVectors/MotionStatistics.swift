@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// How much, and how, a picture moves: means over the area that has vectors.
 public struct MotionStatistics: Sendable, Equatable {

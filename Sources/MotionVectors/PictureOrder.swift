@@ -1,3 +1,5 @@
+import Storage
+
 /// Puts pictures that arrive in display order back into decode order, where each may predict from those before it.
 ///
 /// Pure state, no pictures of its own: `Element` is whatever travels with a packet number. Numbers that never arrive

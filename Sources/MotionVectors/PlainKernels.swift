@@ -1,4 +1,5 @@
 package import Codec
+import Storage
 
 /// The plain meaning of every kernel in CKernels, one pixel at a time: what tests and benchmarks compare with.
 package enum PlainKernels {

@@ -1,5 +1,6 @@
 import CKernels
 import Codec
+import Storage
 
 /// How well vectors predict pictures: what residual they leave, and how much of the pictures they do not predict at all.
 ///

@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 
 /// The ED-VDM paper's motion: frames re-encoded by libx264 so that every macroblock is 16×16, with one reference, in
 /// whole pixels, and the vectors of that stream (`--motion-source h264`).

@@ -1,5 +1,6 @@
 import CKernels
 import Codec
+import Storage
 
 /// Finds the reference picture of every vector, which libavcodec does not export.
 ///

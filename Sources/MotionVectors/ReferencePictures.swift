@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// A picture that others predict from, and its place in display order.
 public struct ReferencePicture {

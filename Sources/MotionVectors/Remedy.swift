@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// What to do about a video that PFrame refuses, so that what is advised is not refused too.
 public enum Remedy: Sendable {

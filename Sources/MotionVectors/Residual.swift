@@ -1,5 +1,6 @@
 import CKernels
 public import Codec
+import Storage
 
 /// The residual of a 4:2:0 picture: three `Int16` planes of `frame − prediction`, luma `(H, W)` and chroma
 /// `(ceil(H/2), ceil(W/2))`, values −255…255.

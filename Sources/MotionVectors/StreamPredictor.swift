@@ -1,4 +1,5 @@
 import Codec
+import Storage
 
 /// Predicts pictures from the stream's own vectors, in decode order.
 final class StreamPredictor: FramePredictor {

@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 public import SystemPackage
 
 /// What a user needs to know of a video before extracting it, from its header and its first frames.

@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// Whole-pixel compensation of RGB frames: how data sets of motion and residual rebuild a frame from the one before.
 public enum WholePixelCompensation: Sendable {

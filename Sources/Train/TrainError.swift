@@ -1,5 +1,4 @@
-public import Codec
-public import Dataset
+public import Storage
 public import SystemPackage
 
 /// What went wrong while training, sampling or evaluating: where, what was expected, and what was found.
@@ -15,11 +14,8 @@ public struct TrainError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    /// Carries an error of a video or a file over.
-    public init(_ error: CodecError) { self.init(path: error.path, error.message) }
-
-    /// Carries an error of a data set over.
-    public init(_ error: DatasetError) {
+    /// Carries an error of a library below over.
+    public init(_ error: PFrameError) {
         self.init(path: error.path, (error.offset.map { "at byte \($0): " } ?? "") + error.message)
     }
 
@@ -28,6 +24,6 @@ public struct TrainError: Error, Sendable, CustomStringConvertible {
 }
 
 /// Runs work on a data set where `TrainError` is expected.
-package func reading<Result>(_ body: () throws(DatasetError) -> Result) throws(TrainError) -> Result {
-    do throws(DatasetError) { return try body() } catch { throw TrainError(error) }
+package func reading<Result>(_ body: () throws(PFrameError) -> Result) throws(TrainError) -> Result {
+    do throws(PFrameError) { return try body() } catch { throw TrainError(error) }
 }

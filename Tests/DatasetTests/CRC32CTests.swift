@@ -1,5 +1,6 @@
 import CKernels
 import Dataset
+import Storage
 import TestSupport
 import Testing
 

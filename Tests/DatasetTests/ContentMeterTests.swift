@@ -1,6 +1,7 @@
 import CKernels
 import Codec
 import Dataset
+import Storage
 import TestSupport
 import Testing
 

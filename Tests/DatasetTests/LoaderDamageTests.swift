@@ -1,5 +1,6 @@
 import Dataset
 import FoundationEssentials
+import Storage
 import SystemPackage
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Dataset
 import MotionVectors
+import Storage
 import TestSupport
 import Testing
 

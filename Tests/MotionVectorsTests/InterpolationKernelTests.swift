@@ -2,6 +2,7 @@ import CKernels
 import Codec
 import Glibc
 import MotionVectors
+import Storage
 import TestSupport
 import Testing
 

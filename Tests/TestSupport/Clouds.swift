@@ -1,3 +1,5 @@
+public import Storage
+
 /// Value noise of two scales: a texture that repeats nowhere and whose likeness to itself falls with distance.
 package func clouds(_ x: Int, _ y: Int) -> Int {
     func lattice(_ u: Int, _ v: Int, _ scale: Int) -> Int {

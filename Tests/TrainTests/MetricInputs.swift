@@ -1,5 +1,6 @@
 import Codec
 import Foundation
+import Storage
 import TestSupport
 import Train
 

@@ -1,4 +1,5 @@
 import MotionVectors
+public import Storage
 
 /// How a data set is built.
 public struct BuildOptions: Sendable, Equatable {

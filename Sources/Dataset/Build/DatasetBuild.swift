@@ -1,4 +1,5 @@
 import Codec
+public import Storage
 import Synchronization
 public import SystemPackage
 

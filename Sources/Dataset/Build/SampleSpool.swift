@@ -1,5 +1,6 @@
 import Codec
 import Glibc
+import Storage
 import Synchronization
 import SystemPackage
 

@@ -1,4 +1,5 @@
 import Codec
+import Storage
 
 /// Turns one video into samples, and says what became of it.
 struct VideoBuild {

@@ -1,4 +1,5 @@
-public import Codec
+import Codec
+public import Storage
 import SystemPackage
 
 /// Finds every byte of a data set that is not as it was written: sizes, SHA-256 of shards and rows, each sample's
@@ -57,7 +58,7 @@ public struct DatasetCheck: Sendable {
                 finding(error, expected: "a folder that can be listed", remedy: "see its permissions"))
         }
         do throws(DatasetError) { _ = try folder.rejects() } catch {
-            report.findings.append(finding(error, expected: "a reject a line", remedy: Remedy.rows(description)))
+            report.findings.append(finding(error, expected: "a reject a line", remedy: description.rowsRemedy))
         }
         if let finding = indexFinding(description) { report.findings.append(finding) }
         return report

@@ -1,3 +1,5 @@
+import Storage
+
 /// Something that is not as it should be in a data set.
 public struct Finding: Sendable, Equatable, CustomStringConvertible {
     /// The file's name in the data set.
@@ -30,23 +32,5 @@ public struct Finding: Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         "\(file): " + (offset.map { "at byte \($0): " } ?? "") + (sample.map { "sample \($0): " } ?? "")
             + "expected \(expected), found \(found): \(remedy)"
-    }
-}
-
-/// What is to be done about damage, which depends on where a set comes from.
-enum Remedy {
-    /// What brings a damaged shard back.
-    static func shard(_ description: DatasetDescription) -> String {
-        if description.options["filter"] != nil { return "remove the shard and run `pframe filter` again" }
-        if let command = description.options["derived"]?["command"]?.string {
-            return "remove the shard and run `\(command)` again"
-        }
-        if description.sourceHash.isEmpty { return "copy the shard anew from its origin and run `pframe index`" }
-        return "remove the shard and run `pframe build` again"
-    }
-
-    /// What brings a damaged row file back.
-    static func rows(_ description: DatasetDescription) -> String {
-        description.sourceHash.isEmpty ? "run `pframe index`" : shard(description)
     }
 }

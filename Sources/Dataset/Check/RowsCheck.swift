@@ -1,3 +1,4 @@
+import Storage
 import SystemPackage
 
 /// The row file of a shard, line by line: what can be read of it, and what is wrong with it.

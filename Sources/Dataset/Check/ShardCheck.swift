@@ -1,3 +1,4 @@
+import Storage
 import SystemPackage
 
 /// Compares a shard with its rows and with `dataset.json`, reading it once.
@@ -20,8 +21,8 @@ struct ShardCheck {
     ///
     /// - Parameter progress: told of bytes that were read since the last call; what it throws ends the check.
     func run(_ progress: (Int) throws(DatasetError) -> Void) throws(DatasetError) -> Result {
-        var rows = RowsCheck(folder, shard, remedy: Remedy.rows(description))
-        var tar = Findings(file: shard.tarName, remedy: Remedy.shard(description))
+        var rows = RowsCheck(folder, shard, remedy: description.rowsRemedy)
+        var tar = Findings(file: shard.tarName, remedy: description.shardRemedy)
         do throws(DatasetError) {
             let reader = try TarReader(folder.tar(shard))
             if reader.size != shard.bytes {
@@ -63,7 +64,7 @@ struct ShardCheck {
             }
             if digest == shard.sha256 {
                 // Nothing is wrong with the archive: what it has too much or too little, the rows have.
-                tar.list = tar.list.map { $0.remedied(Remedy.rows(description)) }
+                tar.list = tar.list.map { $0.remedied(description.rowsRemedy) }
             } else if tar.list.isEmpty {
                 tar.add(nil, nil, "SHA-256 \(shard.sha256)", digest)
             }
@@ -194,7 +195,6 @@ struct ShardCheck {
     }
 
     private static func digits(_ crc: UInt32) -> String {
-        let text = String(crc, radix: 16)
-        return String(repeating: "0", count: 8 - text.count) + text
+        crc.zeroPadded(8, radix: 16)
     }
 }

@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// A clip cut from a video: frames of one shot, brought to one size.
 public struct Clip: Sendable {

@@ -1,4 +1,5 @@
 import Codec
+import Storage
 
 /// Brings pictures to the size of the clips by libswscale with exact rounding, RGB out.
 ///

@@ -1,3 +1,5 @@
+public import Storage
+
 /// How videos are cut into clips.
 public struct ClipOptions: Sendable, Equatable {
     /// How a picture is brought to the size of the clips.

@@ -1,4 +1,5 @@
-public import Codec
+import Codec
+public import Storage
 public import SystemPackage
 
 /// Cuts one video into clips in a single pass: decodes it, finds its shots, and samples clips from them.

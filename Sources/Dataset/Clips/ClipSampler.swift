@@ -1,3 +1,5 @@
+import Storage
+
 /// Decides which pictures of a shot clips are made of: pure bookkeeping, no pixels.
 ///
 /// A shot wants a picture at every instant `start + m / fps` (or every `stride`-th picture); clip `j` consists of the

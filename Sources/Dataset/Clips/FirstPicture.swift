@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 public import SystemPackage
 
 extension RGBImage {

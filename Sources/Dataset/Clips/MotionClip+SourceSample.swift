@@ -1,5 +1,6 @@
 import Codec
 public import MotionVectors
+public import Storage
 public import SystemPackage
 
 extension MotionClip {

@@ -1,5 +1,6 @@
 public import Codec
 import MotionVectors
+public import Storage
 public import SystemPackage
 
 /// A clip that was rebuilt from its motion and residual, and the ways to store it.

@@ -1,5 +1,6 @@
 import Codec
 public import MotionVectors
+public import Storage
 
 /// What a sample holds of its clip, beside the first frame, the caption and the metadata.
 public enum Representation: String, Sendable, CaseIterable {

@@ -1,6 +1,7 @@
 import CKernels
 import Codec
 import MotionVectors
+import Storage
 
 /// Makes samples of clips: arrays as `.npy` files, the first frame, and the scores that need the pixels.
 ///

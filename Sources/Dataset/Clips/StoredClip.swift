@@ -1,5 +1,6 @@
 import Codec
 public import MotionVectors
+public import Storage
 public import SystemPackage
 
 /// A clip of first frame, motion and residual that a path names: `DIR/NNN` of `pframe sample`, or `DATASET/KEY`.

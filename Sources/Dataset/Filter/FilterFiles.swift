@@ -1,4 +1,5 @@
 import Codec
+import Storage
 import SystemPackage
 
 /// What a filter says of itself: `filter.json` and `dropped.jsonl`.

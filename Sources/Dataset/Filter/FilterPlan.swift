@@ -1,4 +1,5 @@
 import GRDB
+public import Storage
 
 /// Which clips of a data set a list of rules keeps, and which rule drops each other one.
 ///

@@ -1,3 +1,5 @@
+import Storage
+
 /// What a clip must meet to be kept.
 public enum FilterRule: Sendable, Equatable {
     /// `motion_content` within a closed range; nil for an open end.

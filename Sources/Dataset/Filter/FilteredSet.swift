@@ -1,4 +1,5 @@
-public import Codec
+import Codec
+public import Storage
 public import SystemPackage
 
 /// Writes what a plan keeps of a data set as a data set of its own: shards of the same names with the same samples, copied

@@ -1,4 +1,5 @@
 import Codec
+public import Storage
 public import SystemPackage
 
 extension FilterPlan {

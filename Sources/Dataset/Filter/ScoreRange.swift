@@ -1,3 +1,5 @@
+import Storage
+
 /// A closed range of values of which one end may be open.
 public struct ScoreRange: Sendable, Equatable {
     /// The least value; nil for any.

@@ -1,3 +1,4 @@
+import Storage
 import SystemPackage
 
 /// Copies what a plan keeps, shard by shard, and leaves a receipt of each.
@@ -83,7 +84,7 @@ struct ShardCopies: Sendable {
                 guard CRC32C.of(record) == row.crc32c else {
                     throw DatasetError(
                         path: path, offset: row.offset,
-                        "sample \(row.key) is damaged: see `pframe check`; \(Remedy.shard(description))")
+                        "sample \(row.key) is damaged: see `pframe check`; \(description.shardRemedy)")
                 }
                 try writer.append(record, of: row)
             }
@@ -112,7 +113,7 @@ struct ShardCopies: Sendable {
             guard count > 0 else {
                 throw DatasetError(
                     path: path, offset: row.offset + filled,
-                    "ends within sample \(row.key): see `pframe check`; \(Remedy.shard(description))")
+                    "ends within sample \(row.key): see `pframe check`; \(description.shardRemedy)")
             }
             filled += count
         }

@@ -1,5 +1,6 @@
 import Codec
 import GRDB
+import Storage
 import SystemPackage
 
 /// Runs work on a database; the only place that turns SQLite's errors into ours.
@@ -8,8 +9,6 @@ import SystemPackage
 func querying<Result>(_ path: FilePath, _ body: () throws -> Result) throws(DatasetError) -> Result {
     do { return try body() } catch let error as DatasetError {
         throw error
-    } catch let error as CodecError {
-        throw DatasetError(error)
     } catch let error as DatabaseError {
         let message = error.message ?? "\(error.resultCode)"
         switch error.resultCode {

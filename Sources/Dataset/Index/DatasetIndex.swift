@@ -1,4 +1,5 @@
 import GRDB
+public import Storage
 public import SystemPackage
 
 /// `index.sqlite`: the rows of all shards of a data set in one table, to be asked by SQL; derived, see `write`.

@@ -1,4 +1,5 @@
 import Codec
+import Storage
 import Synchronization
 
 /// Finds near duplicates among 64-bit perceptual hashes: Hamming distance at most 4.

@@ -1,3 +1,5 @@
+import Storage
+
 /// The columns of table `clips`: the fixed ones, one a score, one a metadata name.
 struct IndexColumns {
     /// What a column beyond the fixed ones shows.

@@ -1,5 +1,6 @@
-public import Codec
+import Codec
 import GRDB
+public import Storage
 import Synchronization
 import SystemPackage
 

@@ -1,4 +1,5 @@
 import GRDB
+import Storage
 
 extension DatasetIndex {
     /// The places in the set of clips by their keys.

@@ -1,3 +1,5 @@
+import Storage
+
 /// Which row of a captions file belongs to which video.
 struct CaptionMatch {
     /// The row of every video, nil where none fits.

@@ -1,3 +1,5 @@
+import Storage
+
 /// What the values of a column have in common, so that readers that infer types from a few rows infer the same ones.
 enum ColumnType: Sendable {
     /// No value yet.

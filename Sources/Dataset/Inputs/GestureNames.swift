@@ -1,3 +1,5 @@
+import Storage
+
 /// What the actions of UTD-MHAD and the gestures of NATOPS are called, in the order of their numbers.
 enum GestureNames {
     /// The 27 actions of UTD-MHAD: a short label, and the action as its authors describe it.

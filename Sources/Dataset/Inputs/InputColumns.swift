@@ -1,3 +1,5 @@
+import Storage
+
 /// The metadata of a list's videos: the columns of every table and of the layout under one set of names.
 struct InputColumns {
     /// What columns of the data set itself are called; a user's column of that name gets `_` behind it.

@@ -1,3 +1,5 @@
+import Storage
+
 /// How a known data set names its videos.
 public enum InputLayout: String, Sendable, CaseIterable {
     /// UTD-MHAD (Chen, Jafari and Kehtarnavaz, ICIP 2015): `a1_s1_t1_color.avi`, action, subject and trial.

@@ -1,3 +1,4 @@
+public import Storage
 import SystemPackage
 
 /// The videos that a data set is built from, with their captions and metadata.

@@ -1,3 +1,4 @@
+import Storage
 public import SystemPackage
 
 /// What a data set is built from.

@@ -1,3 +1,4 @@
+import Storage
 import SystemPackage
 
 /// Joins what was found with captions and metadata, video by video.

@@ -1,5 +1,6 @@
 import Codec
 import Glibc
+import Storage
 import SystemPackage
 
 /// Finds the videos that the inputs name: files, folders, and lists.

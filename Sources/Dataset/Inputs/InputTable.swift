@@ -1,3 +1,4 @@
+import Storage
 import SystemPackage
 
 /// A CSV or JSONL file in memory: its text, where its rows begin, its columns and their types.

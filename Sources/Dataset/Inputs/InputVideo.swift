@@ -1,3 +1,4 @@
+public import Storage
 public import SystemPackage
 
 /// A video that a data set is built from, and what the user's list says of it.

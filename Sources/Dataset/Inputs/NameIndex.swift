@@ -1,3 +1,5 @@
+import Storage
+
 /// Finds the numbers of things by a hash of what they are called: 16 bytes a thing, built in one sort.
 ///
 /// Several things may share a hash: who looks up compares.

@@ -1,3 +1,4 @@
+import Storage
 public import SystemPackage
 
 /// Pictures that a search for videos came across, and the folders that hold them: frames of videos, mostly, that somebody

@@ -1,5 +1,6 @@
 import Codec
 import Glibc
+import Storage
 public import SystemPackage
 
 /// What stands at a path.

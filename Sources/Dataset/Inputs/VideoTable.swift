@@ -1,3 +1,4 @@
+import Storage
 import SystemPackage
 
 /// A table whose rows name videos: which column names them, which describes them, and what the others are.

@@ -1,4 +1,5 @@
 import Glibc
+import Storage
 
 /// Where the values of an axis lie on it: evenly, or evenly near zero and by their logarithm away from it.
 ///

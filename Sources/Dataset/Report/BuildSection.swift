@@ -1,3 +1,5 @@
+import Storage
+
 /// How a data set was made: its options in words, and what became of the videos.
 struct BuildSection: Sendable {
     let description: DatasetDescription

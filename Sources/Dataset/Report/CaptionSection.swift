@@ -1,4 +1,5 @@
 import GRDB
+import Storage
 
 /// How long captions are, and how often a label, subject or split occurs.
 package struct CaptionSection: Sendable {

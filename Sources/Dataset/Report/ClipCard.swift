@@ -1,3 +1,5 @@
+import Storage
+
 /// Draws clips: picture with arrows, a value, key and caption.
 struct ClipCard: Sendable {
     let pictures: ClipPictures

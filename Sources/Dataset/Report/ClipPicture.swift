@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Storage
 
 /// What a sample has to look at: its picture as a file's bytes, and its motion.
 struct ClipPicture: Sendable {

@@ -1,3 +1,4 @@
+import Storage
 import SystemPackage
 
 /// A clip that the report shows, as the index knows it.

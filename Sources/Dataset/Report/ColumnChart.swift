@@ -1,4 +1,5 @@
 import GRDB
+import Storage
 
 /// The most frequent values of a metadata column, as bars.
 struct ColumnChart: Sendable {

@@ -1,3 +1,5 @@
+import Storage
+
 /// Clips spread evenly over a set.
 package struct ContactSheet: Sendable {
     /// The clips, in the order of the set.

@@ -1,3 +1,4 @@
+public import Storage
 public import SystemPackage
 
 /// A page that shows a data set: what is in it, how it was built and filtered, how its scores are distributed, and clips to

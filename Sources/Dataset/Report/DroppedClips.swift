@@ -1,4 +1,5 @@
 import GRDB
+import Storage
 import SystemPackage
 
 /// The scores of the clips that a filter dropped, out of `dropped.jsonl`.

@@ -1,4 +1,5 @@
 import GRDB
+import Storage
 
 /// Near duplicates: how many, and the largest groups with one of their duplicates each.
 struct DuplicatesSection: Sendable {

@@ -1,3 +1,5 @@
+import Storage
+
 /// The clips with the least and the greatest value of every score.
 struct ExtremesSection: Sendable {
     private let groups: [(score: String, lowest: [ReportClip], highest: [ReportClip])]

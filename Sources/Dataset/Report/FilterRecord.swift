@@ -1,3 +1,4 @@
+import Storage
 import SystemPackage
 
 /// What `filter.json` says of the filter that a data set went through.

@@ -1,3 +1,5 @@
+import Storage
+
 /// The rules of a filter with what each came to.
 struct FilterSection: Sendable {
     let filter: FilterRecord

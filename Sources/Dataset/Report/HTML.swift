@@ -1,3 +1,5 @@
+import Storage
+
 /// Markup: literals stand as they are, and every text that is put into one is escaped.
 ///
 /// So `"<p title=\"\(caption)\">"` is safe whatever the caption says; only `HTML` itself goes in unchanged.

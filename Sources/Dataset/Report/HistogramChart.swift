@@ -1,3 +1,5 @@
+import Storage
+
 /// A histogram as an SVG drawing: bars of the kept clips, those of the dropped ones stacked on them, a line with median and
 /// 5 and 95 % marks, and a filter's cuts.
 struct HistogramChart: Sendable {

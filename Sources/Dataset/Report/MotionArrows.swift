@@ -1,4 +1,5 @@
 import MotionVectors
+import Storage
 
 /// The mean motion of a clip: for every block how far its content moves from frame to frame.
 package struct MeanMotion: Sendable, Equatable {

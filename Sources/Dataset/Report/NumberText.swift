@@ -1,4 +1,5 @@
 import Glibc
+import Storage
 
 /// Numbers as the report shows them, the same on every machine.
 package enum NumberText {

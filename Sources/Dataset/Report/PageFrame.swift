@@ -1,3 +1,5 @@
+import Storage
+
 /// A page that needs nothing beside it: head, title, tiles, table of contents and foot around a body.
 package struct PageFrame: Sendable {
     /// What the page is about, above the title: `Data set`.

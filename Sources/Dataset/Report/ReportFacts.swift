@@ -1,4 +1,5 @@
 import GRDB
+import Storage
 
 /// The figures at the head of a report, counted over the whole index.
 struct ReportFacts: Sendable {

@@ -1,3 +1,4 @@
+import Storage
 import SystemPackage
 
 /// The page of a data set: title, facts, table of contents, problems and foot.

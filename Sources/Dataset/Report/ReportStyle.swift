@@ -1,3 +1,5 @@
+import Storage
+
 /// The style sheet of the report: light, dark and print, from 320 pixels wide.
 enum ReportStyle {
     /// The text of the `style` element.

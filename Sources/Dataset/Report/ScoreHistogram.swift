@@ -1,5 +1,6 @@
 import Codec
 import GRDB
+import Storage
 
 /// The values of a score over a set, in order.
 package struct ScoreValues: Sendable {

@@ -1,3 +1,5 @@
+import Storage
+
 /// The histograms of all scores.
 struct ScoreSection: Sendable {
     /// A score's chart with what stands beside it.

@@ -1,5 +1,6 @@
 import COpenBLAS
-public import Codec
+import Codec
+public import Storage
 public import SystemPackage
 
 /// Scores every clip by the cosine of its caption's and its frames' embeddings, which the user brings, as column

@@ -1,5 +1,6 @@
 import Codec
 import MotionVectors
+import Storage
 
 /// How much a clip moves by its own motion field.
 struct ClipMotion: Equatable {

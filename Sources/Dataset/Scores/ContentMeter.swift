@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 
 /// Measures how much each picture of a video differs from the one before: the content value of PySceneDetect's
 /// `ContentDetector`, which finds cuts and serves as the motion score of ART·V.

@@ -1,3 +1,5 @@
+import Storage
+
 /// How much a picture differs from the one before: the three parts of PySceneDetect's content value, in steps of 8-bit
 /// HSV, means over the pixels.
 public struct ContentScore: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import MotionVectors
+import Storage
 import SystemPackage
 
 /// A `.npy` file of embeddings, `(N, D)` or `(N, F, D)`, float16, float32 or float64, of which blocks of rows are read.

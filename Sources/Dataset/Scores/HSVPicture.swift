@@ -1,5 +1,6 @@
 import CKernels
 import Codec
+import Storage
 
 /// A picture in 8-bit HSV, three planes: hue 0…179, saturation and value 0…255 (OpenCV's `COLOR_BGR2HSV`).
 final class HSVPicture {

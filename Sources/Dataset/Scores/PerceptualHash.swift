@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// A hash that nearly equal pictures share: the signs of the 64 lowest frequencies, after Zauner, "Implementation and
 /// Benchmarking of Perceptual Image Hash Functions" (2010).

@@ -1,5 +1,6 @@
 import CKernels
 import Codec
+import Storage
 
 /// Shrinks pictures of one size, row by row, as OpenCV does: `cv2.resize` with `INTER_LINEAR` of pictures that were turned
 /// for display before.

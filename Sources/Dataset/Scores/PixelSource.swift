@@ -1,5 +1,6 @@
 import CKernels
 import Codec
+import Storage
 
 /// Gives the rows of pictures as pixels of 32 bits, blue lowest: libswscale's BGR24 of them at its default flags, which
 /// is what OpenCV reads.

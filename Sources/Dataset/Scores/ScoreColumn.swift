@@ -1,4 +1,5 @@
-public import Codec
+import Codec
+public import Storage
 import SystemPackage
 
 extension DatasetFolder {

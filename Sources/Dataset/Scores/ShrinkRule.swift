@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// To which size PySceneDetect shrinks pictures before it compares them: its releases disagree.
 public enum ShrinkRule: String, Sendable, CaseIterable, Codable {

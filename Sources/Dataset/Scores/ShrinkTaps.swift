@@ -1,3 +1,5 @@
+import Storage
+
 /// Which two samples of a line make each sample of a shorter one, and their weights: one axis of OpenCV's
 /// `INTER_LINEAR` for bytes.
 ///

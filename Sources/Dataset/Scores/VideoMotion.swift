@@ -1,5 +1,6 @@
-public import Codec
+import Codec
 import MotionVectors
+public import Storage
 public import SystemPackage
 
 /// How much one picture of a video moves.

@@ -1,3 +1,4 @@
+public import Storage
 public import SystemPackage
 
 /// `dataset.json`: what a data set was made of and with, and its shards. Written last: without it there is no finished
@@ -65,11 +66,11 @@ public struct DatasetDescription: Sendable, Equatable {
 
     /// Reads the text of a `dataset.json`.
     ///
-    /// - Throws: `DatasetError` where it is damaged or of a newer version.
-    public init(_ text: [UInt8], path: FilePath) throws(DatasetError) {
+    /// - Throws: `PFrameError` where it is damaged or of a newer version.
+    public init(_ text: [UInt8], path: FilePath) throws(PFrameError) {
         let value = try JSONValue(text, path: path)
-        func damaged(_ field: String) -> DatasetError {
-            DatasetError(
+        func damaged(_ field: String) -> PFrameError {
+            PFrameError(
                 path: path, "no valid \"\(field)\": move it away, then run `pframe index` to write it anew")
         }
         guard value["schema"]?.int != nil else { throw damaged("schema") }
@@ -90,16 +91,16 @@ public struct DatasetDescription: Sendable, Equatable {
     public var radius: Int { options["radius"]?.int ?? 15 }
 
     /// Refuses what a newer PFrame wrote.
-    private static func checkVersion(_ value: JSONValue, path: FilePath) throws(DatasetError) {
+    private static func checkVersion(_ value: JSONValue, path: FilePath) throws(PFrameError) {
         guard let schema = value["schema"]?.int, schema > Self.schema else { return }
-        throw DatasetError(
+        throw PFrameError(
             path: path, "schema \(schema) is newer than this PFrame knows (\(Self.schema)): update it")
     }
 
     /// Refuses to write over the `dataset.json` of a newer PFrame; any other may be replaced, damaged ones too.
     ///
-    /// - Throws: `DatasetError` where the file says a newer version.
-    static func checkReplaceable(_ path: FilePath) throws(DatasetError) {
+    /// - Throws: `PFrameError` where the file says a newer version.
+    package static func checkReplaceable(_ path: FilePath) throws(PFrameError) {
         guard fileSize(path) != nil else { return }
         let text = try readFile(path)
         // What cannot be read as JSON says no version.
@@ -110,7 +111,7 @@ public struct DatasetDescription: Sendable, Equatable {
 
 extension DatasetDescription.Shard {
     /// As `dataset.json` holds it.
-    var json: JSONValue {
+    package var json: JSONValue {
         .object([
             "name": .text(name), "samples": .integer(samples), "bytes": .integer(bytes), "sha256": .text(sha256),
             "rows_sha256": .text(rowsSHA256),
@@ -118,11 +119,27 @@ extension DatasetDescription.Shard {
     }
 
     /// Reads what `json` wrote; nil where a field is missing or makes no sense.
-    init?(_ value: JSONValue) {
+    package init?(_ value: JSONValue) {
         guard let name = value["name"]?.string, !name.isEmpty, !name.contains("/"),
             let samples = value["samples"]?.int, samples >= 0, let bytes = value["bytes"]?.int, bytes >= 0,
             let sha256 = value["sha256"]?.string, let rowsSHA256 = value["rows_sha256"]?.string
         else { return nil }
         self.init(name: name, samples: samples, bytes: bytes, sha256: sha256, rowsSHA256: rowsSHA256)
     }
+}
+
+/// What is to be done about damage, which depends on where a set comes from.
+extension DatasetDescription {
+    /// What brings a damaged shard back.
+    package var shardRemedy: String {
+        if options["filter"] != nil { return "remove the shard and run `pframe filter` again" }
+        if let command = options["derived"]?["command"]?.string {
+            return "remove the shard and run `\(command)` again"
+        }
+        if sourceHash.isEmpty { return "copy the shard anew from its origin and run `pframe index`" }
+        return "remove the shard and run `pframe build` again"
+    }
+
+    /// What brings a damaged row file back.
+    package var rowsRemedy: String { sourceHash.isEmpty ? "run `pframe index`" : shardRemedy }
 }

@@ -1,15 +1,17 @@
+import Storage
+
 /// Finds keys that occur more than once in a set, remembering eight bytes a key.
-struct RepeatedKeys: Sendable {
+package struct RepeatedKeys: Sendable {
     /// The hashes of the keys of one shard; equal keys have equal ones within a run of the program.
-    static func hashes(_ keys: some Sequence<String>) -> [Int] { keys.map(\.hashValue) }
+    package static func hashes(_ keys: some Sequence<String>) -> [Int] { keys.map(\.hashValue) }
 
     /// The hashes that occur more than once.
     private let hashes: Set<Int>
     /// The numbers of the shards that have a key with such a hash.
-    let shards: [Int]
+    package let shards: [Int]
 
     /// Looks through the hashes of all shards.
-    init(_ shards: [[Int]]) {
+    package init(_ shards: [[Int]]) {
         var all = shards.flatMap { $0 }
         all.sort()
         var repeated: Set<Int> = []
@@ -19,5 +21,5 @@ struct RepeatedKeys: Sendable {
     }
 
     /// Whether a key may occur more than once: its hash does.
-    func mayHold(_ key: String) -> Bool { hashes.contains(key.hashValue) }
+    package func mayHold(_ key: String) -> Bool { hashes.contains(key.hashValue) }
 }

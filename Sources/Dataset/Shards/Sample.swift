@@ -1,3 +1,5 @@
+public import Storage
+
 /// One clip on its way into a shard: the files of a WebDataset sample, and what its row says beyond them.
 ///
 /// The key is given by the shard's writer; `json` is written there from key and columns.
@@ -42,7 +44,7 @@ public struct SampleColumns: Sendable, Equatable {
     ]
 
     /// The text of the sample's `json` member: everything flat, as Hugging Face `datasets` and `webdataset` show it.
-    func json(key: String) -> String {
+    package func json(key: String) -> String {
         var members = metadata
         for (name, value) in scores { members[name] = .number(value) }
         members["caption"] = .text(caption)
@@ -54,15 +56,12 @@ public struct SampleColumns: Sendable, Equatable {
     }
 
     /// Whether a `json` member is one that PFrame wrote from columns; that of a sample made elsewhere says other things.
-    static func wrote(_ json: [UInt8], key: String) -> Bool {
+    package static func wrote(_ json: [UInt8], key: String) -> Bool {
         // What is no JSON was not written here.
         guard let value = try? JSONValue(json, path: nil) else { return false }
         return value["key"]?.string == key && value["hash"] != nil
     }
 
     /// Sixteen hexadecimal digits.
-    static func hexadecimal(_ hash: UInt64) -> String {
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
+    package static func hexadecimal(_ hash: UInt64) -> String { hash.zeroPadded(16, radix: 16) }
 }

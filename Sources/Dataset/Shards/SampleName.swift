@@ -1,11 +1,13 @@
+import Storage
+
 /// What a path in a tar file says by WebDataset's rule: the key is everything before the first dot of the last
 /// component, folders included; the member's name is everything behind it, in small letters.
-struct SampleName: Equatable {
-    let key: String
-    let member: String
+package struct SampleName: Equatable {
+    package let key: String
+    package let member: String
 
     /// Nil for what belongs to no sample: no dot, a hidden file, nothing behind the dot, or a leading `__name__`.
-    init?(_ path: String) {
+    package init?(_ path: String) {
         let start = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
         guard let dot = path[start...].utf8.firstIndex(of: UInt8(ascii: ".")), dot > start else { return nil }
         let member = path[path.utf8.index(after: dot)...].lowercased()

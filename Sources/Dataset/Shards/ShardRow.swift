@@ -1,3 +1,4 @@
+public import Storage
 public import SystemPackage
 
 /// A line of a shard's `.jsonl`: where a sample lies in the tar file, its checksum, and what is known of it.
@@ -56,10 +57,10 @@ public struct ShardRow: Sendable, Equatable {
 
     /// Reads a row.
     ///
-    /// - Throws: `DatasetError` where a field is missing or makes no sense.
-    public init(_ value: JSONValue, path: FilePath, offset place: Int) throws(DatasetError) {
-        func damaged(_ field: String) -> DatasetError {
-            DatasetError(
+    /// - Throws: `PFrameError` where a field is missing or makes no sense.
+    public init(_ value: JSONValue, path: FilePath, offset place: Int) throws(PFrameError) {
+        func damaged(_ field: String) -> PFrameError {
+            PFrameError(
                 path: path, offset: place, "a row without a valid \"\(field)\": run `pframe index` or build anew")
         }
         guard let key = value["key"]?.string, !key.isEmpty else { throw damaged("key") }
@@ -87,13 +88,13 @@ public struct ShardRow: Sendable, Equatable {
 
     /// Reads every row of a `.jsonl` text.
     ///
-    /// - Throws: `DatasetError` with the place of the first line that is no row, a last line without line feed included.
-    public static func rows(in text: [UInt8], path: FilePath) throws(DatasetError) -> [ShardRow] {
+    /// - Throws: `PFrameError` with the place of the first line that is no row, a last line without line feed included.
+    public static func rows(in text: [UInt8], path: FilePath) throws(PFrameError) -> [ShardRow] {
         var rows: [ShardRow] = []
         var start = 0
         while start < text.count {
             guard let end = text[start...].firstIndex(of: 0x0A) else {
-                throw DatasetError(path: path, offset: start, "the last row is cut off")
+                throw PFrameError(path: path, offset: start, "the last row is cut off")
             }
             rows.append(
                 try ShardRow(JSONValue(text[start..<end], path: path, offset: start), path: path, offset: start))

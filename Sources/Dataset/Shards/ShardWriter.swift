@@ -1,12 +1,12 @@
-import Codec
 import Glibc
-import SystemPackage
+package import Storage
+package import SystemPackage
 
 /// Writes one shard: `NAME.tar` (USTAR) and its rows `NAME.jsonl`.
 ///
 /// Both are written under `.tmp` names, synchronised and renamed, the rows after the archive; one that goes away
 /// unfinished removes what it wrote.
-final class ShardWriter {
+package final class ShardWriter {
     private let folder: FilePath
     private let name: String
     private let number: Int
@@ -21,8 +21,8 @@ final class ShardWriter {
 
     /// Creates the archive of shard `number`.
     ///
-    /// - Throws: `DatasetError`.
-    init(folder: FilePath, name: String, number: Int) throws(DatasetError) {
+    /// - Throws: `PFrameError`.
+    package init(folder: FilePath, name: String, number: Int) throws(PFrameError) {
         (self.folder, self.name, self.number) = (folder, name, number)
         let path = Self.temporary(folder, name + ".tar")
         do {
@@ -30,7 +30,7 @@ final class ShardWriter {
                 path, .writeOnly, options: [.create, .truncate, .closeOnExec],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch {
-            throw DatasetError(path: path, "cannot create the shard: \(error)")
+            throw PFrameError(path: path, "cannot create the shard: \(error)")
         }
     }
 
@@ -44,22 +44,18 @@ final class ShardWriter {
     }
 
     /// The key of sample `number` of shard `shard`.
-    static func key(shard: Int, sample: Int) -> String {
-        func padded(_ value: Int, _ digits: Int) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: max(0, digits - text.count)) + text
-        }
-        return padded(shard, 6) + "_" + padded(sample, 7)
+    package static func key(shard: Int, sample: Int) -> String {
+        shard.zeroPadded(6) + "_" + sample.zeroPadded(7)
     }
 
     /// The file name of a shard without an ending.
-    static func name(of shard: Int) -> String { "clips-" + key(shard: shard, sample: 0).prefix { $0 != "_" } }
+    package static func name(of shard: Int) -> String { "clips-" + key(shard: shard, sample: 0).prefix { $0 != "_" } }
 
     /// Appends a sample.
     ///
     /// - Parameter given: its key; the next one of the shard unless given.
-    /// - Throws: `DatasetError`, a full disk included.
-    func append(_ sample: borrowing Sample, key given: String? = nil) throws(DatasetError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    package func append(_ sample: borrowing Sample, key given: String? = nil) throws(PFrameError) {
         let key = given ?? Self.key(shard: number, sample: samples)
         var files = sample.members
         if !files.contains(where: { $0.name == "json" }) {
@@ -84,8 +80,8 @@ final class ShardWriter {
 
     /// Appends a sample as it stands in another shard, key and all.
     ///
-    /// - Throws: `DatasetError`, a full disk included.
-    func append(_ bytes: UnsafeRawBufferPointer, of row: ShardRow) throws(DatasetError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    package func append(_ bytes: UnsafeRawBufferPointer, of row: ShardRow) throws(PFrameError) {
         var moved = row
         moved.offset = offset
         for index in moved.members.indices { moved.members[index].offset += offset - row.offset }
@@ -98,8 +94,8 @@ final class ShardWriter {
 
     /// Ends the archive, writes the rows and gives both their names; nil, and no files, for a shard without samples.
     ///
-    /// - Throws: `DatasetError`, a full disk included.
-    func finish() throws(DatasetError) -> DatasetDescription.Shard? {
+    /// - Throws: `PFrameError`, a full disk included.
+    package func finish() throws(PFrameError) -> DatasetDescription.Shard? {
         guard samples > 0 else { return nil }
         try write([UInt8](repeating: 0, count: TarHeader.endSize))
         let tar = name + ".tar"
@@ -107,7 +103,7 @@ final class ShardWriter {
             try synchronize(descriptor)
             try descriptor.close()
         } catch {
-            throw DatasetError(path: folder.appending(tar), "cannot write the shard: \(error)")
+            throw PFrameError(path: folder.appending(tar), "cannot write the shard: \(error)")
         }
         let text = Array(rows.utf8)
         try writeFile(text, to: Self.temporary(folder, name + ".jsonl"))
@@ -120,11 +116,11 @@ final class ShardWriter {
             rowsSHA256: SHA256.digest(of: text))
     }
 
-    private func write(_ bytes: [UInt8]) throws(DatasetError) {
+    private func write(_ bytes: [UInt8]) throws(PFrameError) {
         bytes.withUnsafeBytes { hash.update($0) }
         do { try descriptor.writeAll(bytes) } catch {
             let path = folder.appending(name + ".tar")
-            throw DatasetError(path: path, offset: offset, "cannot write the shard: \(error)")
+            throw PFrameError(path: path, offset: offset, "cannot write the shard: \(error)")
         }
         offset += bytes.count
     }

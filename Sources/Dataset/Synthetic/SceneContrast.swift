@@ -1,4 +1,5 @@
 import Codec
+import Storage
 
 /// How much a cut from one picture to another shows, as PySceneDetect's content value measures it at full size: the mean
 /// absolute difference of hue (0…179, not circular), saturation and value (0…255), divided by 3.

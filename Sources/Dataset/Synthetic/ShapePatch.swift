@@ -1,3 +1,5 @@
+import Storage
+
 /// A textured shape drawn once, ready to be laid over a ground at any sixteenth of a pixel.
 struct ShapePatch: Sendable {
     /// Steps per pixel in which the patch can be placed.

@@ -1,3 +1,5 @@
+import Storage
+
 /// A data set of moving shapes that is computed, not stored: each video is a function of the options and its index.
 ///
 /// Most videos show one textured shape that moves left, right, up or down over still, textured ground; some show one that
@@ -198,8 +200,7 @@ public struct SyntheticDataset: Sendable {
 
     /// The name of a video without its extension.
     func name(_ index: Int) -> String {
-        let digits = String(index)
-        return "video-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+        "video-" + index.zeroPadded(5)
     }
 
     private static func quoted(_ field: String) -> String {

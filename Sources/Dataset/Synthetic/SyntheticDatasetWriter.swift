@@ -1,5 +1,6 @@
-public import Codec
+import Codec
 import MotionVectors
+public import Storage
 import Synchronization
 public import SystemPackage
 

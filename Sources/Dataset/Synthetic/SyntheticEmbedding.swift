@@ -1,3 +1,5 @@
+import Storage
+
 /// An embedding as a model of the CLIP kind gives it, of a sentence about shapes: known words as directions, and noise.
 ///
 /// Sentences that share no known word have a cosine of about 0; the same sentence drawn twice has one of about 0.8.

@@ -1,3 +1,5 @@
+import Storage
+
 /// What a ``SyntheticDataset`` holds.
 public struct SyntheticOptions: Sendable, Hashable {
     /// The number of videos; 64 unless set, at least 1.

@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// One textured shape that moves at constant speed over still, textured ground.
 ///

@@ -1,3 +1,5 @@
+import Storage
+
 /// The outline of a synthetic shape.
 public enum SyntheticShape: String, CaseIterable, Sendable {
     /// A filled circle.

@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// One video of a ``SyntheticDataset``: a scene, or two with a cut between them.
 public struct SyntheticVideo: Sendable {

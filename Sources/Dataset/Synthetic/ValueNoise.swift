@@ -1,3 +1,5 @@
+import Storage
+
 /// Multi-octave value noise in whole-number arithmetic: the texture of grounds and shapes.
 ///
 /// Each octave draws one value per point of a square lattice and joins them with the cubic `t²(3 - 2t)` along both axes.

@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// An opaque sRGB colour, 8 bits a channel.
 public struct RGBColor: Sendable, Hashable {

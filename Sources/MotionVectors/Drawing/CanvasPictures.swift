@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 extension Canvas {
     /// How an enlarged picture fills the pixels between its own.

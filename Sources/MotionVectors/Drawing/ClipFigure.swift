@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 public import SystemPackage
 
 /// Draws the motion figure of a clip of motion and residual, as models make them and data sets store them: vectors and

@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// Maps values to colours whose lightness tells their order, in colour and in black-and-white print.
 public struct ColorScale: Sendable {

@@ -1,3 +1,5 @@
+import Storage
+
 /// The distance fields behind ``Canvas``'s shapes.
 extension Canvas {
     /// A line segment that tells a point's distance from it.

@@ -1,4 +1,5 @@
 import Codec
+import Storage
 
 /// Where the parts of a ``MotionFigure`` lie, in pixels of the figure.
 struct FigureLayout {

@@ -1,4 +1,5 @@
 import Codec
+import Storage
 
 /// The figure's colours.
 enum FigurePalette {

@@ -1,3 +1,5 @@
+import Storage
+
 /// One character of ``StrokeFont``: its strokes in units of a hundredth of the cap height, +x right and +y **up** from
 /// the baseline.
 ///

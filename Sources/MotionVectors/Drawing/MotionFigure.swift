@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// A figure of one coded frame: its motion vectors over the picture, its residual, and its motion's magnitude.
 ///

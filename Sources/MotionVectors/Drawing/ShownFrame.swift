@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 
 extension MotionFigure.Frame {
     /// The figure's view of an extracted frame: cropped, turned and stretched as players show it, with the vectors that

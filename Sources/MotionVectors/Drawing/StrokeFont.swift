@@ -1,3 +1,5 @@
+import Storage
+
 /// A sans-serif typeface of single strokes, drawn by ``Canvas`` at any size and weight.
 ///
 /// It covers ASCII 32…126 and `· × − ± ≥ …`; anything else appears as a box. The letterforms are this project's own;

@@ -1,4 +1,5 @@
 import Codec
+import Storage
 
 /// A frame's vectors laid out over its pixels: which vector moves which pixel.
 struct VectorField {

@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 public import SystemPackage
 
 /// Frames in display order, each with its vectors and its residual.

@@ -1,4 +1,5 @@
 import Codec
+import Storage
 public import SystemPackage
 
 /// Writes rebuilt pictures, cropped for display, as raw or encoded video.

@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 public import SystemPackage
 
 /// What to write of an extraction, and where.

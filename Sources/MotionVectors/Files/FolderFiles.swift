@@ -1,5 +1,6 @@
 import Codec
 import Glibc
+import Storage
 import SystemPackage
 
 /// The open files of one extraction.

@@ -1,4 +1,5 @@
 public import Codec
+import Storage
 
 /// One row of `frames.csv`: what is known of a picture beside its pixels.
 public struct FrameRecord: Sendable, Equatable {

@@ -1,5 +1,6 @@
-public import Codec
+import Codec
 import Glibc
+public import Storage
 import SystemPackage
 
 extension MotionClip {

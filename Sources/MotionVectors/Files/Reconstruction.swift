@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 public import SystemPackage
 
 /// Rebuilds a video's pictures from an extraction folder alone: `frame = prediction + residual`, exactly.

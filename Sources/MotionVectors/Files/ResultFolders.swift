@@ -1,3 +1,4 @@
+import Storage
 public import SystemPackage
 
 /// The folders of several videos' results, relative to one that holds them all.

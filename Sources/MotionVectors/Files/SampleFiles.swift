@@ -1,3 +1,4 @@
+import Storage
 public import SystemPackage
 
 /// The files of one clip that a model made, `DIR/000.mp4` and others of that beginning.

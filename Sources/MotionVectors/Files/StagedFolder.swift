@@ -1,5 +1,6 @@
 import Codec
 import Glibc
+import Storage
 import SystemPackage
 
 /// A folder whose files appear together: each is written under a hidden name, and renamed when all are complete.

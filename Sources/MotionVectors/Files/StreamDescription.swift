@@ -1,5 +1,6 @@
 public import Codec
 import FoundationEssentials
+public import Storage
 public import SystemPackage
 
 /// `stream.json`: what an extraction holds and how it was made. Written last: a folder without it is not complete.

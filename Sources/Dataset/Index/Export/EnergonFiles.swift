@@ -1,4 +1,5 @@
 import Codec
+import Storage
 import SystemPackage
 
 /// What `energon prepare` makes: where samples begin in each shard, how many there are, and that all are for training.

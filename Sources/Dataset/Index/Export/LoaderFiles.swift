@@ -1,3 +1,4 @@
+public import Storage
 import SystemPackage
 
 /// Writes the side files that other loaders want beside WebDataset shards.

@@ -1,4 +1,5 @@
-public import Codec
+import Codec
+public import Storage
 import SystemPackage
 
 /// Makes a data set of a folder of WebDataset shards that others wrote: rows beside each, an index, and `dataset.json`.

@@ -1,3 +1,5 @@
+import Storage
+
 /// What the `txt` and `json` members of a sample made elsewhere say of it.
 enum ForeignSample {
     /// Members that are read for it.

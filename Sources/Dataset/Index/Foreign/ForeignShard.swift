@@ -1,3 +1,4 @@
+import Storage
 import SystemPackage
 
 /// Reads a WebDataset shard that others wrote, once, and finds the samples in it.

@@ -1,0 +1,2 @@
+@_exported import Shards
+@_exported import Storage

@@ -1,0 +1,76 @@
+import Dispatch
+public import Storage
+
+/// Streams the samples of a data set to training, as batches in an order that seed and epoch alone decide.
+///
+/// Threads of its own read ahead; how many there are, and how far they are ahead, changes nothing of what comes. Every
+/// sample's CRC-32C is checked over its whole record, headers and padding included, and what lies behind the samples is
+/// looked at when a shard is opened for the first time: no flipped byte and no cut passes unnoticed.
+///
+/// ```swift
+/// let loader = try Loader(ShardSource("DATASET"), options: options)
+/// for epoch in 0..<epochs {
+///     if epoch > 0 { try loader.startEpoch(epoch) }
+///     while let batch = try loader.next() {
+///         batch.withArray("mv.npy") { elements, type, shape in … }
+///     }
+/// }
+/// ```
+public final class Loader: Sendable {
+    /// What `dataset.json` says.
+    public let dataset: DatasetDescription
+    /// The options that it was made with.
+    public let options: LoaderOptions
+    private let engine: LoaderEngine
+    private let threads = DispatchGroup()
+
+    /// Reads `dataset.json` and begins to read ahead from `options.start`.
+    ///
+    /// - Throws: `PFrameError` where there is no data set, or the options make no sense.
+    public init(_ source: ShardSource, options: LoaderOptions = LoaderOptions()) throws(PFrameError) {
+        let store = ShardStore(source: source, patience: options.patience, cancellation: Cancellation())
+        dataset = try store.description()
+        try options.validate(samples: dataset.samples)
+        self.options = options
+        engine = LoaderEngine(store: store, shards: dataset.shards, options: options)
+        for number in 0..<options.threads {
+            // The threads know the engine and not the loader, whose end is theirs.
+            DispatchQueue(label: "pframe.loader.\(number)", qos: .userInitiated).async(group: threads) { [engine] in
+                engine.work()
+            }
+        }
+    }
+
+    deinit {
+        engine.stop()
+        threads.wait()
+    }
+
+    /// The next batch; nil at the end of the epoch.
+    ///
+    /// With several ranks every rank gets as many batches as the others; near the end of the epoch some are empty.
+    ///
+    /// - Throws: `PFrameError` that names shard, sample and place for what is damaged (with `DamagePolicy.fail`) or
+    ///   cannot be read, and for a sample whose arrays are not those of the others. It stays until the next start.
+    public func next() throws(PFrameError) -> Batch? { try engine.next() }
+
+    /// How far all ranks are together with the batches that were taken; a run that starts here goes on with the next.
+    public var position: LoaderPosition { engine.position }
+
+    /// Goes to an epoch, whatever was read of the one before.
+    ///
+    /// - Parameter samples: how many of its samples are done with.
+    /// - Throws: `PFrameError` where the epoch has no such position.
+    public func startEpoch(_ epoch: Int, samples: Int = 0) throws(PFrameError) {
+        var options = options
+        options.start = LoaderPosition(epoch: epoch, samples: samples)
+        try options.validate(samples: dataset.samples)
+        engine.start(options.start)
+    }
+
+    /// What was left out of the batches that were taken, in their order.
+    public var damaged: [DamagedSample] { engine.damaged }
+
+    /// Counts and sizes so far.
+    public var statistics: LoaderStatistics { engine.statistics }
+}

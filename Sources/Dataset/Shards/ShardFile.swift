@@ -1,0 +1,124 @@
+import Glibc
+package import Storage
+package import SystemPackage
+
+/// A shard that can be read.
+package protocol ShardFile: Sendable {
+    /// Its size in bytes.
+    ///
+    /// - Throws: `PFrameError` where it cannot be told.
+    func size() throws(PFrameError) -> Int
+    /// Begins to read `range`, which holds at least one byte.
+    func stream(_ range: Range<Int>) -> any ByteStream
+}
+
+/// Bytes of a shard, from one place to another.
+package protocol ByteStream: AnyObject {
+    /// Fills a buffer with the next bytes.
+    ///
+    /// - Throws: `PFrameError` where they cannot be read or are not there.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(PFrameError)
+}
+
+extension ByteStream {
+    /// The next `count` bytes.
+    ///
+    /// - Throws: `PFrameError` where they cannot be read or are not there.
+    package func bytes(_ count: Int) throws(PFrameError) -> [UInt8] {
+        var failure: PFrameError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do throws(PFrameError) {
+                try read(into: UnsafeMutableRawBufferPointer(buffer))
+                initialized = count
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+}
+
+/// A shard on this machine, or a copy of one.
+///
+/// Read by `pread`: copies of a mapped file are no faster once the page faults are counted, and a file that is cut off
+/// while it is in use gives an error instead of a signal.
+package final class LocalShard: ShardFile {
+    private let descriptor: FileDescriptor
+    /// As messages name it.
+    fileprivate let path: FilePath
+
+    /// Takes over an open file.
+    package init(_ descriptor: FileDescriptor, path: FilePath) {
+        (self.descriptor, self.path) = (descriptor, path)
+    }
+
+    /// Opens a file.
+    ///
+    /// - Throws: `PFrameError`.
+    package convenience init(path: FilePath) throws(PFrameError) {
+        do {
+            self.init(try FileDescriptor.open(path, .readOnly, options: .closeOnExec), path: path)
+        } catch {
+            throw PFrameError(path: path, "cannot open: \(error)")
+        }
+    }
+
+    deinit {
+        // Nothing was written: a failing close loses nothing.
+        _ = try? descriptor.close()
+    }
+
+    package func size() throws(PFrameError) -> Int {
+        var facts = stat()
+        guard fstat(descriptor.rawValue, &facts) == 0 else {
+            throw PFrameError(path: path, "cannot tell the size: \(Errno(rawValue: errno))")
+        }
+        guard facts.st_mode & S_IFMT == S_IFREG else { throw PFrameError(path: path, "is no file") }
+        return Int(facts.st_size)
+    }
+
+    package func stream(_ range: Range<Int>) -> any ByteStream { LocalStream(self, offset: range.lowerBound) }
+
+    /// Reads at a place.
+    fileprivate func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(PFrameError) {
+        var filled = 0
+        while filled < buffer.count {
+            let count: Int
+            do {
+                count = try descriptor.read(
+                    fromAbsoluteOffset: Int64(offset + filled),
+                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+            } catch {
+                throw PFrameError(path: path, offset: offset + filled, "cannot read: \(error)")
+            }
+            guard count > 0 else { throw PFrameError(path: path, offset: offset + filled, "the file ends here") }
+            filled += count
+        }
+    }
+}
+
+/// Reads on in a local file.
+private final class LocalStream: ByteStream {
+    private let shard: LocalShard
+    private var offset: Int
+
+    init(_ shard: LocalShard, offset: Int) { (self.shard, self.offset) = (shard, offset) }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(PFrameError) {
+        try shard.read(into: buffer, at: offset)
+        offset += buffer.count
+    }
+}
+
+/// Reads bytes that are in memory already.
+package final class MemoryStream: ByteStream {
+    private let bytes: [UInt8]
+    private var offset = 0
+
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    package func read(into buffer: UnsafeMutableRawBufferPointer) throws(PFrameError) {
+        precondition(offset + buffer.count <= bytes.count, "more than is there")
+        buffer.copyBytes(from: bytes[offset..<(offset + buffer.count)])
+        offset += buffer.count
+    }
+}

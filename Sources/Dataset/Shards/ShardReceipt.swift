@@ -1,0 +1,70 @@
+public import Storage
+public import SystemPackage
+
+/// What a build leaves of one shard: `.shards/NNNNNN.json`. All receipts together make `dataset.json`, so machines that
+/// build parts of a set share nothing but its folder.
+public struct ShardReceipt: Sendable, Equatable {
+    /// The folder of receipts within a data set.
+    public static let folderName = ".shards"
+
+    /// What wrote it: `pframe 0.1.0`.
+    public var tool: String
+    /// The options of the build; the same in all receipts of a set.
+    public var options: JSONValue
+    /// A hash of the input list; the same in all receipts of a set.
+    public var sourceHash: String
+    /// How many shards the whole set has, those without samples included.
+    public var shards: Int
+    /// The shard as it must be, nil where its videos gave no clip.
+    public var shard: DatasetDescription.Shard?
+    /// Its videos that gave no clip, or fewer than they hold.
+    public var rejects: [Reject]
+    /// Counts over the shard, by the names that `DatasetDescription.totals` has them.
+    public var totals: [String: Int]
+
+    /// Creates a receipt.
+    public init(
+        tool: String, options: JSONValue, sourceHash: String, shards: Int, shard: DatasetDescription.Shard?,
+        rejects: [Reject], totals: [String: Int]
+    ) {
+        (self.tool, self.options, self.sourceHash, self.shards) = (tool, options, sourceHash, shards)
+        (self.shard, self.rejects, self.totals) = (shard, rejects, totals)
+    }
+
+    /// Where the receipt of shard `number` of the set in `folder` is.
+    public static func path(in folder: FilePath, number: Int) -> FilePath {
+        folder.appending(folderName).appending(number.zeroPadded(6) + ".json")
+    }
+
+    /// The file's text.
+    public var json: String {
+        JSONValue.object([
+            "tool": .text(tool), "options": options, "source_hash": .text(sourceHash), "shards": .integer(shards),
+            "shard": shard?.json ?? .null, "rejects": .list(rejects.map(\.value)),
+            "totals": .object(totals.mapValues { .integer($0) }),
+        ]).json(lines: 1) + "\n"
+    }
+
+    /// Reads a receipt.
+    ///
+    /// - Throws: `PFrameError` where it is missing or damaged.
+    public init(reading path: FilePath) throws(PFrameError) {
+        let value = try JSONValue(try readFile(path), path: path)
+        func damaged(_ field: String) -> PFrameError {
+            PFrameError(path: path, "a receipt without a valid \"\(field)\": remove it and run its part again")
+        }
+        guard let options = value["options"], options.members != nil else { throw damaged("options") }
+        guard let sourceHash = value["source_hash"]?.string else { throw damaged("source_hash") }
+        guard let shards = value["shards"]?.int, shards > 0 else { throw damaged("shards") }
+        guard let totals = value["totals"]?.members else { throw damaged("totals") }
+        guard let entry = value["shard"] else { throw damaged("shard") }
+        let shard = DatasetDescription.Shard(entry)
+        guard shard != nil || entry == .null else { throw damaged("shard") }
+        guard let list = value["rejects"]?.array else { throw damaged("rejects") }
+        let rejects = list.compactMap { Reject($0) }
+        guard rejects.count == list.count else { throw damaged("rejects") }
+        self.init(
+            tool: value["tool"]?.string ?? "", options: options, sourceHash: sourceHash, shards: shards, shard: shard,
+            rejects: rejects, totals: totals.compactMapValues(\.int))
+    }
+}

@@ -1,0 +1,89 @@
+public import Storage
+public import SystemPackage
+
+/// Where a data set is.
+public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
+    /// A folder.
+    case folder(FilePath)
+    /// The address of a folder on an HTTP(S) server that gives ranges of bytes.
+    case server(String)
+    /// A shell command in which `{}` stands for the name of a file, and which prints that file.
+    case command(String)
+
+    /// Tells the forms apart: `http://…` and `https://…`, `pipe:COMMAND` with `{}`, and else the path of a folder.
+    ///
+    /// - Throws: `PFrameError` for a command without `{}`, and for other addresses.
+    public init(_ argument: String) throws(PFrameError) {
+        if argument.hasPrefix("http://") || argument.hasPrefix("https://") {
+            self = .server(argument)
+        } else if argument.hasPrefix("pipe:") {
+            let command = String(argument.dropFirst("pipe:".count))
+            guard command.contains("{}") else {
+                throw PFrameError(path: nil, "\(argument): has no {} for the name of a file")
+            }
+            self = .command(command)
+        } else if FilePath(argument).nameOfNoFile != nil, argument.contains("://") {
+            throw PFrameError(
+                path: nil,
+                "\(argument): is an address that PFrame does not read; give http://…, https://…, or a command that prints "
+                    + "a file, such as 'pipe:aws s3 cp s3://bucket/set/{} -'")
+        } else {
+            self = .folder(FilePath(argument))
+        }
+    }
+
+    /// As ``init(_:)`` reads it.
+    public var description: String {
+        switch self {
+        case .folder(let path): path.string
+        case .server(let address): address
+        case .command(let command): "pipe:" + command
+        }
+    }
+
+    /// A file of the set, as messages name it: its path, its address, or the command that prints it.
+    package func location(of name: String) -> String {
+        switch self {
+        case .folder(let path): path.appending(name).string
+        case .server(let address): Self.address(address, name)
+        case .command(let command): Self.command(command, name)
+        }
+    }
+
+    /// The address of a file in the folder at `base`, whose query stays at the end.
+    private static func address(_ base: String, _ name: String) -> String {
+        let query = base.firstIndex { $0 == "?" || $0 == "#" } ?? base.endIndex
+        let folder = base[..<query]
+        return folder + (folder.hasSuffix("/") ? "" : "/") + percentEncoded(name) + base[query...]
+    }
+
+    /// Every byte but RFC 3986's unreserved ones as `%XX`.
+    private static func percentEncoded(_ name: String) -> String {
+        name.utf8.map { byte in
+            let scalar = Unicode.Scalar(byte)
+            if isPlain(scalar) || scalar == "~" { return String(scalar) }
+            let digits = String(byte, radix: 16, uppercase: true)
+            return "%" + (byte < 16 ? "0" : "") + digits
+        }.joined()
+    }
+
+    private static func command(_ template: String, _ name: String) -> String {
+        let isPlain = name.unicodeScalars.allSatisfy(isPlain)
+        // In single quotes nothing is special to a shell but their end.
+        let quoted =
+            isPlain
+            ? name
+            : "'"
+                + name.split(separator: "'", omittingEmptySubsequences: false)
+                .joined(separator: "'\\''") + "'"
+        return template.split(separator: "{}", omittingEmptySubsequences: false).joined(separator: quoted)
+    }
+
+    /// Letters, digits, and signs that mean nothing to a shell or in an address.
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar {
+        case "a"..."z", "A"..."Z", "0"..."9", "-", ".", "_": true
+        default: false
+        }
+    }
+}

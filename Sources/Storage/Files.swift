@@ -1,0 +1,110 @@
+import Glibc
+public import SystemPackage
+
+/// The whole of a file.
+///
+/// - Throws: `PFrameError` where it cannot be read.
+package func readFile(_ path: FilePath) throws(PFrameError) -> [UInt8] {
+    do {
+        let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+        return try descriptor.closeAfter {
+            let size = Int(try descriptor.seek(offset: 0, from: .end))
+            var bytes = [UInt8](repeating: 0, count: size)
+            var filled = 0
+            while filled < size {
+                let count = try bytes.withUnsafeMutableBytes {
+                    try descriptor.read(
+                        fromAbsoluteOffset: Int64(filled), into: UnsafeMutableRawBufferPointer(rebasing: $0[filled...]))
+                }
+                guard count > 0 else { throw Errno.ioError }
+                filled += count
+            }
+            return bytes
+        }
+    } catch {
+        let remark = error as? Errno == .noSuchFileOrDirectory ? path.nameOfNoFile : nil
+        throw PFrameError(path: path, remark ?? "cannot read: \(error)")
+    }
+}
+
+/// `fsync`.
+package func synchronize(_ descriptor: FileDescriptor) throws {
+    guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
+}
+
+/// `rename`.
+package func rename(_ from: FilePath, to target: FilePath) throws(PFrameError) {
+    let result = from.withPlatformString { from in target.withPlatformString { Glibc.rename(from, $0) } }
+    guard result == 0 else {
+        throw PFrameError(path: target, "cannot rename into place: \(Errno(rawValue: errno))")
+    }
+}
+
+/// The size of a file in bytes, nil where there is none.
+package func fileSize(_ path: FilePath) -> Int? {
+    var facts = stat()
+    guard path.withPlatformString({ stat($0, &facts) }) == 0, facts.st_mode & S_IFMT == S_IFREG else { return nil }
+    return Int(facts.st_size)
+}
+
+/// Whether a path leads to a folder.
+package func isFolder(_ path: FilePath) -> Bool {
+    var facts = stat()
+    return path.withPlatformString { stat($0, &facts) } == 0 && facts.st_mode & S_IFMT == S_IFDIR
+}
+
+/// Whether two paths lead to one file or folder.
+package func isSameFile(_ first: FilePath, _ second: FilePath) -> Bool {
+    var facts = (stat(), stat())
+    guard first.withPlatformString({ stat($0, &facts.0) }) == 0,
+        second.withPlatformString({ stat($0, &facts.1) }) == 0
+    else { return false }
+    return facts.0.st_dev == facts.1.st_dev && facts.0.st_ino == facts.1.st_ino
+}
+
+/// The names of all entries of a folder, sorted by their bytes; names that are no UTF-8 are passed over.
+///
+/// - Throws: `PFrameError` where it cannot be listed.
+package func fileNames(in folder: FilePath) throws(PFrameError) -> [String] {
+    guard let stream = folder.withPlatformString({ opendir($0) }) else {
+        throw PFrameError(path: folder, "cannot list the folder: \(Errno(rawValue: errno))")
+    }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+            pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(validatingCString: $0) }
+        }
+        if let name, name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+}
+
+/// A folder's own name, however its path was given.
+package func ownName(of folder: FilePath) -> String {
+    let resolved = folder.withPlatformString { realpath($0, nil) }
+    defer { free(resolved) }
+    let path = resolved.map { FilePath(platformString: $0) } ?? folder
+    return path.lastComponent?.string ?? path.string
+}
+
+/// `unlink`; a file that is not there is no error.
+///
+/// - Throws: `PFrameError`.
+package func removeFile(_ path: FilePath) throws(PFrameError) {
+    guard path.withPlatformString({ unlink($0) }) != 0, errno != ENOENT else { return }
+    throw PFrameError(path: path, "cannot remove: \(Errno(rawValue: errno))")
+}
+
+extension FilePath {
+    /// What is wrong with a name that cannot be that of a local file, with the remedy; nil for every other name.
+    ///
+    /// To be asked where there is no file of the name. A path keeps one `/` of `https://host/clip.mp4`.
+    public var nameOfNoFile: String? {
+        if string == "-" { return "stands for standard input, which PFrame does not read: name a file" }
+        guard isRelative, components.count > 1, let first = components.first?.string, first.hasSuffix(":"),
+            first.count > 2, first.dropLast().allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "+") })
+        else { return nil }
+        return "is an address, and PFrame reads local files: download it first"
+    }
+}

@@ -1,0 +1,175 @@
+import Glibc
+package import SystemPackage
+
+/// A member of a tar file.
+package struct TarEntry: Equatable {
+    /// The path in the archive, long names resolved.
+    package var name: String
+    /// Where its first header begins, that of a long name included.
+    package var start: Int
+    /// Where its bytes begin.
+    package var offset: Int
+    /// How many they are.
+    package var size: Int
+    /// Whether it is a file.
+    package var isFile: Bool
+
+    /// Where the next header begins.
+    package var end: Int { offset + TarHeader.padded(size) }
+}
+
+/// Reads a tar file once from start to end, hashing every byte that goes by; memory is one buffer.
+package final class TarReader {
+    /// What stands where a header is expected.
+    package enum Step: Equatable {
+        /// A member; its bytes come next.
+        case entry(TarEntry)
+        /// A block of zeros: the archive ends here.
+        case end
+        /// The file ends, within a header or without an end-of-archive mark.
+        case cut
+        /// No header, or a damaged one, at that byte.
+        case damaged(Int)
+    }
+
+    private static let capacity = 1 << 20
+    /// More than any name: what a header announces beyond it is damage.
+    private static let longestName = 1 << 20
+
+    package let path: FilePath
+    /// Bytes of the file.
+    package let size: Int
+    /// The checksum of all bytes since it was last set.
+    package var crc = CRC32C()
+    /// Every byte before it has gone by.
+    package private(set) var position = 0
+    /// The bytes of the headers that `next` read last.
+    package private(set) var headers: [UInt8] = []
+    private let hash = SHA256()
+    private let descriptor: FileDescriptor
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 64)
+    private var rest = UnsafeRawBufferPointer(start: nil, count: 0)
+
+    /// Opens a file.
+    ///
+    /// - Throws: `PFrameError`.
+    package init(_ path: FilePath) throws(PFrameError) {
+        self.path = path
+        guard let size = fileSize(path) else {
+            buffer.deallocate()
+            throw PFrameError(path: path, "is missing")
+        }
+        self.size = size
+        do { descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec) } catch {
+            buffer.deallocate()
+            throw PFrameError(path: path, "cannot open: \(error)")
+        }
+    }
+
+    deinit {
+        // Nothing was written: a failing close loses nothing.
+        _ = try? descriptor.close()
+        buffer.deallocate()
+    }
+
+    /// SHA-256 of all bytes so far, hexadecimal.
+    package var digest: String { hash.digest }
+
+    /// Reads on to `end`, or the end of the file, lending the bytes in pieces that must not be stored.
+    ///
+    /// - Throws: `PFrameError` where the disk fails.
+    package func read(to end: Int, _ body: (UnsafeRawBufferPointer) -> Void = { _ in }) throws(PFrameError) {
+        while position < end {
+            if rest.isEmpty {
+                let count: Int
+                do { count = try descriptor.read(into: buffer) } catch {
+                    throw PFrameError(path: path, offset: position, "cannot read: \(error)")
+                }
+                guard count > 0 else { return }
+                rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            }
+            let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(end - position))
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(piece.count))
+            hash.update(piece)
+            crc.update(piece)
+            position += piece.count
+            body(piece)
+        }
+    }
+
+    /// The next bytes, fewer at the end of the file.
+    ///
+    /// - Throws: `PFrameError` where the disk fails.
+    package func bytes(_ count: Int) throws(PFrameError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(min(count, size))
+        try read(to: position + count) { bytes.append(contentsOf: $0) }
+        return bytes
+    }
+
+    /// Reads the header at the present position, with those of long names before it.
+    ///
+    /// - Throws: `PFrameError` where the disk fails.
+    package func next() throws(PFrameError) -> Step {
+        let start = position
+        headers.removeAll(keepingCapacity: true)
+        var (longName, longSize): (String?, Int?) = (nil, nil)
+        while true {
+            let place = position
+            let block = try bytes(TarHeader.blockSize)
+            guard block.count == TarHeader.blockSize else { return .cut }
+            headers += block
+            let header: TarHeader
+            do throws(TarHeader.Problem) {
+                header = try block.withUnsafeBufferPointer { block throws(TarHeader.Problem) in
+                    try TarHeader(UnsafeRawBufferPointer(block))
+                }
+            } catch {
+                return error == .end && place == start ? .end : .damaged(place)
+            }
+            switch header.kind {
+            case .file, .other:
+                return .entry(
+                    TarEntry(
+                        name: longName ?? header.name, start: start, offset: position, size: longSize ?? header.size,
+                        isFile: header.kind == .file))
+            case .longName, .extended:
+                guard header.size <= Self.longestName else { return .damaged(place) }
+                let payload = try bytes(TarHeader.padded(header.size))
+                guard payload.count == TarHeader.padded(header.size) else { return .cut }
+                headers += payload
+                if header.kind == .longName {
+                    longName = String(decoding: payload.prefix(header.size).prefix { $0 != 0 }, as: UTF8.self)
+                } else {
+                    guard let records = Self.records(payload.prefix(header.size)) else { return .damaged(place) }
+                    longName = records["path"] ?? longName
+                    if let text = records["size"] {
+                        guard let size = Int(text), (0..<1 << 50).contains(size) else { return .damaged(place) }
+                        longSize = size
+                    }
+                }
+            }
+        }
+    }
+
+    /// The records of a pax header, `LENGTH KEY=VALUE\n`; nil where they are damaged.
+    private static func records(_ payload: ArraySlice<UInt8>) -> [String: String]? {
+        var records: [String: String] = [:]
+        var rest = payload
+        while !rest.isEmpty {
+            guard let space = rest.firstIndex(of: 0x20),
+                let length = Int(String(decoding: rest[..<space], as: UTF8.self)), length <= rest.count,
+                length > space - rest.startIndex + 1
+            else { return nil }
+            let record = rest[rest.index(after: space)..<(rest.startIndex + length - 1)]
+            guard let equals = record.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+            let key = String(decoding: record[..<equals], as: UTF8.self)
+            records[key] = String(decoding: record[record.index(after: equals)...], as: UTF8.self)
+            rest = rest.dropFirst(length)
+        }
+        return records
+    }
+}
+
+@available(*, unavailable)
+extension TarReader: Sendable {}
