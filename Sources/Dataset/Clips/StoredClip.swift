@@ -1,4 +1,4 @@
-import Codec
+public import Codec
 public import MotionVectors
 public import Storage
 public import SystemPackage
@@ -73,5 +73,114 @@ public enum StoredClip: Sendable {
             if row["name"]?.string == files.name { return row["fps"]?.double }
         }
         return nil
+    }
+}
+
+/// A clip that was rebuilt from its motion and residual, and the ways to store it.
+public struct RebuiltClip: Sendable {
+    /// What a path's extension asks for.
+    public enum Kind: Sendable {
+        /// `.npy`: the frames as they are.
+        case array
+        /// `.mp4`, `.mkv`: encoded with libx264.
+        case encoded
+
+        /// Nil for any other extension.
+        public init?(_ path: FilePath) {
+            switch path.extension?.lowercased() {
+            case "npy": self = .array
+            case "mp4", "mkv": self = .encoded
+            default: return nil
+            }
+        }
+    }
+
+    /// The frames, the given one first.
+    public let frames: [RGBImage]
+    /// Of the clip, as is recorded beside it.
+    public let framesPerSecond: Double
+
+    /// Rebuilds a clip.
+    ///
+    /// - Throws: `DatasetError` where it is not there, is damaged, or holds no motion and residual.
+    public init(_ stored: StoredClip) throws(DatasetError) {
+        frames = try stored.clip().frames
+        framesPerSecond = try stored.framesPerSecond()
+    }
+
+    /// Stores the frames.
+    ///
+    /// - Parameters:
+    ///   - rate: frames a second of an encoded clip; nil for what is recorded.
+    ///   - crf: libx264's constant rate factor of an encoded clip.
+    /// - Throws: `CodecError`, a full disk included.
+    public func write(to path: FilePath, as kind: Kind, framesPerSecond rate: Double?, crf: Double) throws(CodecError) {
+        switch kind {
+        case .encoded: try ClipFile.write(frames, to: path, framesPerSecond: rate ?? framesPerSecond, crf: crf)
+        case .array:
+            try StagedFile.write(path) { path throws(CodecError) in
+                let writer = try NPYWriter(
+                    path: path, type: .uint8, itemShape: [frames[0].height, frames[0].width, 3])
+                for frame in frames { try writer.append(frame.pixels) }
+                try writer.close()
+            }
+        }
+    }
+}
+
+extension MotionClip {
+    /// The clip of a sample with `first.npy`, `mv.npy` and `residual.npy`.
+    ///
+    /// - Throws: `DatasetError` that names the sample where an array is missing, does not fit the others, or
+    ///   holds what cannot be.
+    public init(_ sample: SourceSample, dataset: FilePath) throws(DatasetError) {
+        let first = try Self.array(sample, "first.npy", .uint8, dataset)
+        let mv = try Self.array(sample, "mv.npy", .int16, dataset)
+        let residual = try Self.array(sample, "residual.npy", .int16, dataset)
+        let count = mv.shape.first ?? 0
+        let size = Size(width: first.shape.dropFirst().first ?? 0, height: first.shape.first ?? 0)
+        let field = MotionField(size: size, cellSize: SampleFiles.cellSize)
+        guard count > 0, size.width > 0, size.height > 0, first.shape == [size.height, size.width, 3],
+            mv.shape == [count, field.rows, field.columns, 2],
+            residual.shape == [count, size.height, size.width, 3]
+        else {
+            throw DatasetError(
+                path: dataset,
+                "sample \(sample.row.key): first.npy \(first.shape), mv.npy \(mv.shape) and residual.npy "
+                    + "\(residual.shape) do not fit each other")
+        }
+        let motion = mv.bytes.withUnsafeBytes { Self.fields($0, count, size) }
+        let residuals = residual.bytes.withUnsafeBytes { Self.residuals($0, count) }
+        if let mistake = Self.mistake(in: motion) {
+            throw DatasetError(path: dataset, "sample \(sample.row.key): mv.npy: \(mistake)")
+        }
+        if let mistake = Self.mistake(in: residuals, width: size.width) {
+            throw DatasetError(path: dataset, "sample \(sample.row.key): residual.npy: \(mistake)")
+        }
+        self.init(
+            first: RGBImage(width: size.width, height: size.height, pixels: Array(first.bytes)),
+            motion: motion, residuals: residuals)
+    }
+
+    private static func array(
+        _ sample: SourceSample, _ member: String, _ type: NPYType, _ dataset: FilePath
+    ) throws(DatasetError) -> (shape: [Int], bytes: [UInt8]) {
+        guard sample.row.member(member) != nil else {
+            throw DatasetError(
+                path: dataset,
+                "sample \(sample.row.key) has no \(member): build the set with --represent motion-residual")
+        }
+        let bytes = try sample.bytes(of: member)
+        do throws(NPYHeader.Problem) {
+            let header = try bytes.span.bytes.withUnsafeBytes { bytes throws(NPYHeader.Problem) in
+                try NPYHeader(bytes)
+            }
+            if header.type == type, bytes.count == header.size + header.payload {
+                return (header.shape, Array(bytes[header.size...]))
+            }
+        } catch {
+            throw DatasetError(path: dataset, "sample \(sample.row.key): \(member): \(error)")
+        }
+        throw DatasetError(path: dataset, "sample \(sample.row.key): \(member) is no array of \(type.rawValue)")
     }
 }

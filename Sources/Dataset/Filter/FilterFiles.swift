@@ -1,6 +1,6 @@
 import Codec
-import Storage
-import SystemPackage
+public import Storage
+public import SystemPackage
 
 /// What a filter says of itself: `filter.json` and `dropped.jsonl`.
 struct FilterFiles {
@@ -79,6 +79,30 @@ struct FilterFiles {
         case .condition(let sql): return "not \(sql)"
         case .duplicates: return "a duplicate of \(original ?? "another clip")"
         case .top(let count, let column): return "\(column) \(found) is not among the top \(count)"
+        }
+    }
+}
+
+extension FilterPlan {
+    /// Lends the keys of all clips that are kept, in the order of the set.
+    ///
+    /// - Throws: `DatasetError`, and what `body` throws.
+    public func forEachKey(of index: DatasetIndex, _ body: (String) throws -> Void) throws(DatasetError) {
+        try index.forEachRow(["number", "key"]) { row in
+            if let number = row[0].int, keeps(number), let key = row[1].string { try body(key) }
+        }
+    }
+
+    /// Writes the keys of all clips that are kept, one a line.
+    ///
+    /// - Throws: `DatasetError`, a full disk included.
+    public func writeKeys(of index: DatasetIndex, to path: FilePath) throws(DatasetError) {
+        var staged = StagedFile(path: path)
+        var file = try carrying { () throws(CodecError) in try OutputFile(path: staged.path) }
+        try forEachKey(of: index) { try file.write($0 + "\n") }
+        try carrying { () throws(CodecError) in
+            try file.close()
+            try staged.commit()
         }
     }
 }

@@ -1,3 +1,4 @@
+import CKernels
 public import Codec
 public import Storage
 
@@ -56,3 +57,83 @@ public final class ContentMeter {
 
 @available(*, unavailable)
 extension ContentMeter: Sendable {}
+
+/// How much a picture differs from the one before: the three parts of PySceneDetect's content value, in steps of 8-bit
+/// HSV, means over the pixels.
+public struct ContentScore: Sendable, Equatable {
+    /// Mean absolute difference of hue, 0…179 (`delta_hue`). Hue is not taken as a circle: 179 and 0 are 179 apart.
+    public var hue: Double
+    /// Mean absolute difference of saturation, 0…255 (`delta_sat`).
+    public var saturation: Double
+    /// Mean absolute difference of HSV's value, 0…255 (`delta_lum`; the stats file calls it so though it is no luma).
+    public var luma: Double
+
+    /// Creates a score of its parts.
+    public init(hue: Double, saturation: Double, luma: Double) {
+        self.hue = hue
+        self.saturation = saturation
+        self.luma = luma
+    }
+
+    /// PySceneDetect's `content_val`: the mean of the three.
+    public var value: Double { (hue + saturation + luma) / 3 }
+
+    /// The score of a first picture, which has none before it.
+    public static let zero = ContentScore(hue: 0, saturation: 0, luma: 0)
+    /// The score of a picture that cannot be compared with the one before, since its size is another: every part at its
+    /// most, so that a cut falls there.
+    public static let incomparable = ContentScore(hue: 179, saturation: 255, luma: 255)
+    /// From this value on PySceneDetect's `ContentDetector` sees a cut, by default.
+    public static let cutThreshold = 27.0
+}
+
+/// A picture in 8-bit HSV, three planes: hue 0…179, saturation and value 0…255 (OpenCV's `COLOR_BGR2HSV`).
+final class HSVPicture {
+    let size: Size
+    private let hue: UnsafeMutablePointer<UInt8>
+    private let saturation: UnsafeMutablePointer<UInt8>
+    private let value: UnsafeMutablePointer<UInt8>
+
+    /// A black picture.
+    init(_ size: Size) {
+        self.size = size
+        func plane() -> UnsafeMutablePointer<UInt8> {
+            let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: size.width * size.height)
+            memory.initialize(repeating: 0, count: size.width * size.height)
+            return memory
+        }
+        (hue, saturation, value) = (plane(), plane(), plane())
+    }
+
+    deinit {
+        hue.deallocate()
+        saturation.deallocate()
+        value.deallocate()
+    }
+
+    /// Sets a row from `size.width` pixels of 32 bits, blue lowest.
+    func set(_ row: Int, _ pixels: UnsafePointer<UInt32>) {
+        let start = row * size.width
+        pframe_pixels_to_hsv(hue + start, saturation + start, value + start, pixels, size.width)
+    }
+
+    /// The mean absolute differences to a picture of the same size.
+    func difference(to other: HSVPicture) -> ContentScore {
+        precondition(size == other.size, "pictures of different sizes")
+        let pixels = Double(max(1, size.width * size.height))
+        return ContentScore(
+            hue: Double(sum(hue, other.hue)) / pixels, saturation: Double(sum(saturation, other.saturation)) / pixels,
+            luma: Double(sum(value, other.value)) / pixels)
+    }
+
+    private func sum(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>) -> Int {
+        // So many pixels at a time: the kernel's sum has 32 bits.
+        let (count, step) = (size.width * size.height, 1 << 20)
+        return stride(from: 0, to: count, by: step).reduce(0) { sum, start in
+            sum + Int(pframe_sad(a + start, 0, b + start, 0, Int32(min(step, count - start)), 1))
+        }
+    }
+}
+
+@available(*, unavailable)
+extension HSVPicture: Sendable {}

@@ -65,3 +65,47 @@ public struct SampleColumns: Sendable, Equatable {
     /// Sixteen hexadecimal digits.
     package static func hexadecimal(_ hash: UInt64) -> String { hash.zeroPadded(16, radix: 16) }
 }
+
+/// What a path in a tar file says by WebDataset's rule: the key is everything before the first dot of the last
+/// component, folders included; the member's name is everything behind it, in small letters.
+package struct SampleName: Equatable {
+    package let key: String
+    package let member: String
+
+    /// Nil for what belongs to no sample: no dot, a hidden file, nothing behind the dot, or a leading `__name__`.
+    package init?(_ path: String) {
+        let start = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
+        guard let dot = path[start...].utf8.firstIndex(of: UInt8(ascii: ".")), dot > start else { return nil }
+        let member = path[path.utf8.index(after: dot)...].lowercased()
+        let first = path.prefix { $0 != "/" }
+        guard !member.isEmpty, !(first.utf8.count >= 4 && first.hasPrefix("__") && first.hasSuffix("__")) else {
+            return nil
+        }
+        key = String(path[..<dot])
+        self.member = member
+    }
+}
+
+/// Finds keys that occur more than once in a set, remembering eight bytes a key.
+package struct RepeatedKeys: Sendable {
+    /// The hashes of the keys of one shard; equal keys have equal ones within a run of the program.
+    package static func hashes(_ keys: some Sequence<String>) -> [Int] { keys.map(\.hashValue) }
+
+    /// The hashes that occur more than once.
+    private let hashes: Set<Int>
+    /// The numbers of the shards that have a key with such a hash.
+    package let shards: [Int]
+
+    /// Looks through the hashes of all shards.
+    package init(_ shards: [[Int]]) {
+        var all = shards.flatMap { $0 }
+        all.sort()
+        var repeated: Set<Int> = []
+        for index in all.indices.dropFirst() where all[index] == all[index - 1] { repeated.insert(all[index]) }
+        hashes = repeated
+        self.shards = repeated.isEmpty ? [] : shards.indices.filter { shards[$0].contains { repeated.contains($0) } }
+    }
+
+    /// Whether a key may occur more than once: its hash does.
+    package func mayHold(_ key: String) -> Bool { hashes.contains(key.hashValue) }
+}

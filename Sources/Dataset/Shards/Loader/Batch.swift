@@ -1,4 +1,6 @@
+import Glibc
 public import Storage
+import Synchronization
 
 /// Some samples in order: each array member contiguous over all of them, everything else at hand.
 ///
@@ -67,5 +69,87 @@ public final class Batch: Sendable {
     /// The bytes of a sample's member that is no array, nil as ``withBytes(of:sample:_:)``.
     public func bytes(of member: String, sample: Int) -> [UInt8]? {
         withBytes(of: member, sample: sample) { Array($0) }
+    }
+}
+
+/// Memory that is used again and again, at addresses that suit vector instructions and large pages.
+package final class AlignedBuffer {
+    private(set) var bytes: UnsafeMutableRawBufferPointer
+    private static let largePage = 1 << 21
+
+    package init(count: Int) { bytes = Self.allocate(count) }
+
+    deinit { bytes.deallocate() }
+
+    /// Makes room for `count` bytes and keeps the first `used`.
+    package func grow(to count: Int, keeping used: Int) {
+        guard count > bytes.count else { return }
+        let larger = Self.allocate(max(count, bytes.count * 2))
+        larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<used]))
+        bytes.deallocate()
+        bytes = larger
+    }
+
+    private static func allocate(_ count: Int) -> UnsafeMutableRawBufferPointer {
+        let isLarge = count >= largePage
+        let alignment = isLarge ? largePage : 4096
+        let size = max(1, (count + alignment - 1) / alignment) * alignment
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: alignment)
+        // A refusal costs time and nothing else.
+        if isLarge { madvise(memory.baseAddress, size, MADV_HUGEPAGE) }
+        return memory
+    }
+}
+
+/// The memory of one batch: an array of every member for all samples, and what else the samples hold.
+// Unchecked: one worker fills it, and from then on it is only read until it is filled anew.
+package final class BatchStorage: @unchecked Sendable {
+    /// One buffer a member of the layout.
+    package let arrays: [AlignedBuffer]
+    /// Headers and members that are no arrays, as they stand in the shards.
+    package let rest = AlignedBuffer(count: 1 << 16)
+    /// Bytes of `rest` in use.
+    package var used = 0
+
+    package init(layout: ArrayLayout, batchSize: Int) {
+        arrays = layout.members.map { AlignedBuffer(count: $0.size * batchSize) }
+    }
+}
+
+/// The storages that nobody uses, and how many there are in all.
+package final class BatchPool: Sendable {
+    private struct State {
+        var free: [BatchStorage] = []
+        var alive = 0
+        var largest = 0
+    }
+
+    private let state = Mutex(State())
+    private let kept: Int
+
+    /// A pool that keeps up to `kept` storages for later.
+    package init(kept: Int) { self.kept = kept }
+
+    /// Storages in use or kept, now and at most.
+    package var counts: (alive: Int, largest: Int) { state.withLock { ($0.alive, $0.largest) } }
+
+    /// A storage for a batch; all have the same layout.
+    package func take(_ layout: ArrayLayout, batchSize: Int) -> BatchStorage {
+        let kept = state.withLock { state -> BatchStorage? in
+            if let storage = state.free.popLast() { return storage }
+            state.alive += 1
+            state.largest = max(state.largest, state.alive)
+            return nil
+        }
+        let storage = kept ?? BatchStorage(layout: layout, batchSize: batchSize)
+        storage.used = 0
+        return storage
+    }
+
+    /// Takes a storage back.
+    package func give(_ storage: BatchStorage) {
+        state.withLock { state in
+            if state.free.count < kept { state.free.append(storage) } else { state.alive -= 1 }
+        }
     }
 }

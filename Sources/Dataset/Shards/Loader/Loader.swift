@@ -74,3 +74,43 @@ public final class Loader: Sendable {
     /// Counts and sizes so far.
     public var statistics: LoaderStatistics { engine.statistics }
 }
+
+extension Loader {
+    /// What a data set says of itself, and its first sample, before anything is asked of it; nil of an empty one.
+    ///
+    /// - Throws: `PFrameError`.
+    package static func glance(_ source: ShardSource) throws(PFrameError) -> (set: DatasetDescription, first: Batch?) {
+        var options = LoaderOptions()
+        (options.batchSize, options.shuffle, options.prefetch, options.threads) = (1, false, 1, 1)
+        let loader = try Loader(source, options: options)
+        return (loader.dataset, try loader.next())
+    }
+}
+
+/// What a loader has done so far.
+public struct LoaderStatistics: Sendable, Equatable {
+    /// Batches that were taken.
+    public internal(set) var batches = 0
+    /// Samples in them.
+    public internal(set) var samples = 0
+    /// Samples that were left out, and damage outside of samples.
+    public internal(set) var damaged = 0
+    /// Bytes of the samples in the shards, headers and padding included.
+    public internal(set) var bytes = 0
+    /// Seconds that ``Loader/next()`` waited.
+    public internal(set) var waited = 0.0
+    /// Batches' memories in use or kept for later.
+    public internal(set) var buffers = 0
+    /// The most of them at any time.
+    public internal(set) var largestBuffers = 0
+    /// The most shards that were open at any time.
+    public internal(set) var largestOpenShards = 0
+
+    package mutating func add(_ filled: FilledBatch, waited seconds: Double) {
+        batches += 1
+        samples += filled.batch.count
+        damaged += filled.damaged.count
+        bytes += filled.bytes
+        waited += seconds
+    }
+}

@@ -1,4 +1,4 @@
-import Storage
+package import Storage
 
 /// Reads one sample into a batch: arrays to their places, the rest beside them, and the checksum over all.
 ///
@@ -188,5 +188,57 @@ package struct SampleReader {
 
     private func unfit(_ what: String) -> SampleProblem {
         .unfit(shard.error(at: row.offset, "sample \(row.key): \(what)"))
+    }
+}
+
+/// A sample that a loader left out, or damage of a shard outside of its samples.
+public struct DamagedSample: Sendable, Equatable, CustomStringConvertible {
+    /// The name of the shard without an ending.
+    public var shard: String
+    /// The sample's key; empty for damage outside of samples, and where the row itself is damaged.
+    public var key: String
+    /// Where in the archive the sample begins, or the damage; nil where the row itself is damaged.
+    public var offset: Int?
+    /// What was found, in words.
+    public var what: String
+
+    /// Describes damage.
+    public init(shard: String, key: String, offset: Int?, what: String) {
+        (self.shard, self.key, self.offset, self.what) = (shard, key, offset, what)
+    }
+
+    /// One line.
+    public var description: String {
+        let place = offset.map { " at byte \($0)" } ?? ""
+        return "\(shard).tar\(place): \(key.isEmpty ? "" : "sample \(key): ")\(what)"
+    }
+}
+
+/// Why a sample cannot be delivered.
+package enum SampleProblem: Error {
+    /// Its bytes are not those that were written, or cannot be read: by choice fatal or left out.
+    case damaged(DamagedSample, PFrameError)
+    /// It is sound, but not what the set promises: fatal.
+    case unfit(PFrameError)
+
+    /// A sample whose bytes are not those that were written.
+    package init(_ row: ShardRow, in shard: OpenShard, damage what: String) {
+        self = .damaged(
+            DamagedSample(shard: shard.facts.name, key: row.key, offset: row.offset, what: what),
+            shard.error(at: row.offset, "sample \(row.key) is damaged: \(what)"))
+    }
+
+    /// A sample that cannot be read.
+    package init(_ row: ShardRow, in shard: OpenShard, unread error: PFrameError) {
+        let place = error.offset.map { "at byte \($0): " } ?? ""
+        self = .damaged(
+            DamagedSample(shard: shard.facts.name, key: row.key, offset: row.offset, what: place + error.message),
+            PFrameError(path: error.path, offset: error.offset, "sample \(row.key): \(error.message)"))
+    }
+
+    /// A sample whose shard cannot be opened, or whose row is damaged.
+    package init(number: Int, of shard: DatasetDescription.Shard, _ error: PFrameError) {
+        self = .damaged(
+            DamagedSample(shard: shard.name, key: "", offset: nil, what: "sample \(number): \(error)"), error)
     }
 }
