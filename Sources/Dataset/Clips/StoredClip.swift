@@ -46,7 +46,7 @@ public enum StoredClip: Sendable {
     }
 
     /// Reads the sample that the index says is of this key.
-    private static func sample(of folder: DatasetFolder, _ key: String) throws(DatasetError) -> SourceSample {
+    private static func sample(of folder: DatasetFolder, _ key: String) throws(DatasetError) -> Record {
         let (description, index) = (try folder.description(), try DatasetIndex(folder))
         guard var place = try index.places(of: [Substring(key)]).places.first else {
             let first = try index.rows(["key"], limit: 1).first?.first?.string
@@ -55,9 +55,9 @@ public enum StoredClip: Sendable {
         }
         for shard in description.shards {
             guard place >= shard.samples else {
-                let opened = try SourceShard(shard, in: folder, description, sideFiles: [])
+                let opened = try ShardReader(shard, in: folder, description)
                 guard opened.rows.indices.contains(place), opened.rows[place].key == key else { break }
-                return try opened.sample(place)
+                return try opened.record(place)
             }
             place -= shard.samples
         }
@@ -133,7 +133,7 @@ extension MotionClip {
     ///
     /// - Throws: `DatasetError` that names the sample where an array is missing, does not fit the others, or
     ///   holds what cannot be.
-    public init(_ sample: SourceSample, dataset: FilePath) throws(DatasetError) {
+    public init(_ sample: Record, dataset: FilePath) throws(DatasetError) {
         let first = try Self.array(sample, "first.npy", .uint8, dataset)
         let mv = try Self.array(sample, "mv.npy", .int16, dataset)
         let residual = try Self.array(sample, "residual.npy", .int16, dataset)
@@ -163,7 +163,7 @@ extension MotionClip {
     }
 
     private static func array(
-        _ sample: SourceSample, _ member: String, _ type: NPYType, _ dataset: FilePath
+        _ sample: Record, _ member: String, _ type: NPYType, _ dataset: FilePath
     ) throws(DatasetError) -> (shape: [Int], bytes: [UInt8]) {
         guard sample.row.member(member) != nil else {
             throw DatasetError(

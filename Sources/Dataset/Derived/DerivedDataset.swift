@@ -101,7 +101,7 @@ public final class DerivedDataset: Sendable {
         guard let lock = try KernelLock(place.removingLastComponent().appending("\(place.stem ?? "").lock")) else {
             throw DatasetError(path: place, "another process makes this shard: give each process a part of its own")
         }
-        let open = try SourceShard(shard, in: source, description, sideFiles: sideFiles[shard.name] ?? [])
+        let open = try ShardReader(shard, in: source, description, sideFiles: sideFiles[shard.name] ?? [])
         // The shard is about to change: what stood here counts no more.
         for file in [place, output.appending(shard.tarName), output.appending(shard.rowsName)] { try removeFile(file) }
         var receipt = receipt

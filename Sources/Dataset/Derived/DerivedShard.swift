@@ -17,7 +17,7 @@ public final class DerivedShard: Sendable {
 
     /// The name without an ending: `clips-000000`.
     public let name: String
-    private let source: SourceShard
+    private let source: ShardReader
     private let folder: FilePath
     private let number: Int
     private let receipt: ShardReceipt
@@ -29,7 +29,7 @@ public final class DerivedShard: Sendable {
     ///   - receipt: of a shard without samples.
     ///   - lock: held until the shard is finished or given up.
     init(
-        name: String, number: Int, source: SourceShard, folder: FilePath, receipt: ShardReceipt, lock: KernelLock
+        name: String, number: Int, source: ShardReader, folder: FilePath, receipt: ShardReceipt, lock: KernelLock
     ) {
         (self.name, self.number, self.source, self.folder, self.receipt) = (name, number, source, folder, receipt)
         state = Mutex(State(lock: lock))
@@ -42,7 +42,7 @@ public final class DerivedShard: Sendable {
     ///
     /// - Parameter index: its place among ``rows``.
     /// - Throws: `DatasetError` that names shard, sample and place where it is damaged or cannot be read.
-    public func sample(_ index: Int) throws(DatasetError) -> SourceSample { try source.sample(index) }
+    public func sample(_ index: Int) throws(DatasetError) -> Record { try source.record(index) }
 
     /// Appends what was made of a sample, under the same key and with the same columns.
     ///
@@ -56,7 +56,7 @@ public final class DerivedShard: Sendable {
     ///   - scores: columns beside its own, or instead of those of the same name; NaN where one could not be computed.
     /// - Throws: `DatasetError`, a full disk included.
     public func append(
-        _ sample: SourceSample, keeping names: [String], adding members: [(name: String, bytes: [UInt8])] = [],
+        _ sample: Record, keeping names: [String], adding members: [(name: String, bytes: [UInt8])] = [],
         scores: [String: Double] = [:]
     ) throws(DatasetError) {
         precondition(

@@ -140,14 +140,14 @@ struct ShardCopies: Sendable {
         if try isDone(number) {
             try progress(shard.bytes)
         } else {
-            let rows = try source.rows(shard)
+            let reader = try ShardReader(shard, in: source, description)
             let keys = try index.rows(["key"], where: "number BETWEEN \(first) AND \(first + shard.samples - 1)")
-            guard keys.map({ $0[0].string }) == rows.map(\.key) else {
+            guard keys.map({ $0[0].string }) == reader.rows.map(\.key) else {
                 throw DatasetError(path: index.path, "has other clips than \(shard.rowsName): run `pframe index`")
             }
             try removeFile(output.appending(shard.tarName))
             try removeFile(output.appending(shard.rowsName))
-            let copied = kept.isEmpty ? nil : try copy(kept.map { rows[$0] }, of: shard, number, progress)
+            let copied = kept.isEmpty ? nil : try copy(kept, of: reader, as: shard, number, progress)
             let receipt = ShardReceipt(
                 tool: tool, options: options, sourceHash: sourceHash, shards: description.shards.count, shard: copied,
                 rejects: number == 0 ? rejects : [],
@@ -175,60 +175,23 @@ struct ShardCopies: Sendable {
     }
 
     private func copy(
-        _ rows: [ShardRow], of shard: DatasetDescription.Shard, _ number: Int,
+        _ kept: [Int], of reader: ShardReader, as shard: DatasetDescription.Shard, _ number: Int,
         _ progress: (Int) throws(DatasetError) -> Void
     ) throws(DatasetError) -> DatasetDescription.Shard? {
-        let path = source.tar(shard)
-        let descriptor: FileDescriptor
-        do { descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec) } catch {
-            throw DatasetError(path: path, "cannot open: \(error)")
-        }
-        // Nothing is written to it: a failing close loses nothing.
-        defer { _ = try? descriptor.close() }
         let writer = try ShardWriter(folder: output, name: shard.name, number: number)
         var bytes: [UInt8] = []
         var told = 0
-        for row in rows {
-            if bytes.count < row.size { bytes = [UInt8](repeating: 0, count: row.size) }
-            try read(row, descriptor, path, &bytes)
+        for index in kept {
+            let row = reader.rows[index]
+            try reader.read(index, into: &bytes)
             try bytes.withUnsafeBufferPointer { bytes throws(DatasetError) in
-                let record = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<row.size])
-                guard CRC32C.of(record) == row.crc32c else {
-                    throw DatasetError(
-                        path: path, offset: row.offset,
-                        "sample \(row.key) is damaged: see `pframe check`; \(description.shardRemedy)")
-                }
-                try writer.append(record, of: row)
+                try writer.append(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<row.size]), of: row)
             }
             try progress(row.offset + row.size - told)
             told = row.offset + row.size
         }
         try progress(shard.bytes - told)
         return try writer.finish()
-    }
-
-    private func read(
-        _ row: ShardRow, _ descriptor: FileDescriptor, _ path: FilePath, _ bytes: inout [UInt8]
-    ) throws(DatasetError) {
-        var filled = 0
-        while filled < row.size {
-            let count: Int
-            do {
-                count = try bytes.withUnsafeMutableBytes { bytes in
-                    try descriptor.read(
-                        fromAbsoluteOffset: Int64(row.offset + filled),
-                        into: UnsafeMutableRawBufferPointer(rebasing: bytes[filled..<row.size]))
-                }
-            } catch {
-                throw DatasetError(path: path, offset: row.offset, "cannot read sample \(row.key): \(error)")
-            }
-            guard count > 0 else {
-                throw DatasetError(
-                    path: path, offset: row.offset + filled,
-                    "ends within sample \(row.key): see `pframe check`; \(description.shardRemedy)")
-            }
-            filled += count
-        }
     }
 
     /// Carries the scores of kept samples over.

@@ -56,18 +56,18 @@ struct ClipPictures: Sendable {
         let byShard = Dictionary(grouping: clips, by: \.shard)
         for shard in description.shards {
             let wanted = Dictionary((byShard[shard.name] ?? []).map { ($0.number, $0) }) { clip, _ in clip }
-            try read(wanted.values.sorted { $0.number < $1.number }, of: shard, first: first, progress)
+            try read(wanted.values.sorted { $0.number < $1.number }, of: shard, description, first: first, progress)
             first += shard.samples
         }
     }
 
     private mutating func read(
-        _ clips: [ReportClip], of shard: DatasetDescription.Shard, first: Int,
+        _ clips: [ReportClip], of shard: DatasetDescription.Shard, _ description: DatasetDescription, first: Int,
         _ progress: () throws(DatasetError) -> Void
     ) throws(DatasetError) {
         guard !clips.isEmpty else { return }
-        var rows: [ShardRow] = []
-        do throws(DatasetError) { rows = try folder.rows(shard) } catch {
+        let reader: ShardReader
+        do throws(DatasetError) { reader = try ShardReader(shard, in: folder, description) } catch {
             problems.append(error)
             damaged.formUnion(clips.map(\.number))
             return
@@ -76,61 +76,17 @@ struct ClipPictures: Sendable {
             try progress()
             do throws(DatasetError) {
                 let place = clip.number - first
-                guard rows.indices.contains(place), rows[place].key == clip.key else {
+                guard reader.rows.indices.contains(place), reader.rows[place].key == clip.key else {
                     throw DatasetError(
                         path: folder.path.appending(DatasetIndex.fileName),
                         "has other clips than \(shard.rowsName): run `pframe index`")
                 }
-                let row = rows[place]
-                let bytes = try folder.sample(row, of: shard)
-                pictures[clip.number] = ClipPicture(row) { member in
-                    let start = member.offset - row.offset
-                    return bytes[start..<(start + member.length)]
-                }
+                let record = try reader.record(place)
+                pictures[clip.number] = ClipPicture(record.row) { record.bytes(of: $0)[...] }
             } catch {
                 problems.append(error)
                 damaged.insert(clip.number)
             }
         }
-    }
-}
-
-extension DatasetFolder {
-    /// The bytes of a sample with its headers, verified.
-    ///
-    /// - Throws: `DatasetError` with the place in the shard where it is cut off or damaged.
-    func sample(_ row: ShardRow, of shard: DatasetDescription.Shard) throws(DatasetError) -> [UInt8] {
-        let path = tar(shard)
-        let bytes: [UInt8]
-        do {
-            let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
-            bytes = try descriptor.closeAfter {
-                // A damaged row may announce any size: what the file does not have is not asked for.
-                let end = Int(try descriptor.seek(offset: 0, from: .end))
-                guard row.offset <= end, row.size <= end - row.offset else {
-                    throw DatasetError(
-                        path: path, offset: end, "ends within sample \(row.key): see `pframe check`")
-                }
-                return try [UInt8](unsafeUninitializedCapacity: row.size) { buffer, filled in
-                    while filled < row.size {
-                        let rest = UnsafeMutableRawBufferPointer(
-                            rebasing: UnsafeMutableRawBufferPointer(buffer)[filled..<row.size])
-                        let count = try descriptor.read(fromAbsoluteOffset: Int64(row.offset + filled), into: rest)
-                        guard count > 0 else { throw Errno.ioError }
-                        filled += count
-                    }
-                }
-            }
-        } catch let error as DatasetError {
-            throw error
-        } catch {
-            throw DatasetError(path: path, offset: row.offset, "cannot read sample \(row.key): \(error)")
-        }
-        guard bytes.withUnsafeBytes({ CRC32C.of($0) }) == row.crc32c else {
-            throw DatasetError(
-                path: path, offset: row.offset, "sample \(row.key) is damaged, its checksum differs: see `pframe check`"
-            )
-        }
-        return bytes
     }
 }

@@ -1,8 +1,10 @@
 public import Storage
 package import SystemPackage
 
-/// A shard of the set that another one is derived from, open for reading from any thread.
-package struct SourceShard: Sendable {
+/// A shard of a data set on this machine, open for reading records from any thread.
+///
+/// Everything but the loader reads records by it: deriving, filtering, reporting and single clips.
+package struct ShardReader: Sendable {
     /// The rows in order, scores of side files included.
     package let rows: [ShardRow]
     private let file: LocalShard
@@ -12,10 +14,11 @@ package struct SourceShard: Sendable {
 
     /// Opens a shard and reads its rows.
     ///
+    /// - Parameter sideFiles: the names of the score files whose scores the rows get.
     /// - Throws: `PFrameError`.
     package init(
         _ shard: DatasetDescription.Shard, in folder: DatasetFolder, _ description: DatasetDescription,
-        sideFiles: [String]
+        sideFiles: [String] = []
     ) throws(PFrameError) {
         rows = try folder.scoredRows(shard, sideFiles)
         path = folder.tar(shard)
@@ -24,25 +27,36 @@ package struct SourceShard: Sendable {
         remedy = description.shardRemedy
     }
 
-    /// Reads a sample.
+    /// Reads a record.
     ///
     /// - Throws: `PFrameError` where it is damaged or cannot be read.
-    package func sample(_ index: Int) throws(PFrameError) -> SourceSample {
+    package func record(_ index: Int) throws(PFrameError) -> Record {
+        var bytes: [UInt8] = []
+        try read(index, into: &bytes)
+        return Record(index: index, row: rows[index], bytes: bytes, path: path)
+    }
+
+    /// Reads a record's headers, members and padding to the start of `bytes`, which grows where it is too small.
+    ///
+    /// - Throws: `PFrameError` where the record is damaged or cannot be read.
+    package func read(_ index: Int, into bytes: inout [UInt8]) throws(PFrameError) {
         let row = rows[index]
         // A damaged row may ask for more than memory holds.
         guard row.size <= size, row.offset <= size - row.size else {
             throw damaged(row, "its row places it behind the end of the shard")
         }
-        let record: [UInt8]
+        if bytes.count < row.size { bytes = [UInt8](repeating: 0, count: row.size) }
+        let isIntact: Bool
         do throws(PFrameError) {
-            record = try file.stream(row.offset..<(row.offset + row.size)).bytes(row.size)
+            isIntact = try bytes.withUnsafeMutableBufferPointer { buffer throws(PFrameError) in
+                let record = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<row.size])
+                try file.read(into: record, at: row.offset)
+                return CRC32C.of(UnsafeRawBufferPointer(record)) == row.crc32c
+            }
         } catch {
             throw PFrameError(path: path, offset: error.offset, "sample \(row.key): \(error.message); \(remedy)")
         }
-        guard record.withUnsafeBytes({ CRC32C.of($0) }) == row.crc32c else {
-            throw damaged(row, "its bytes have another CRC-32C than its row says")
-        }
-        return SourceSample(index: index, row: row, record: record, path: path)
+        if !isIntact { throw damaged(row, "its bytes have another CRC-32C than its row says") }
     }
 
     private func damaged(_ row: ShardRow, _ what: String) -> PFrameError {
@@ -51,18 +65,18 @@ package struct SourceShard: Sendable {
     }
 }
 
-/// A sample of the set that another one is derived from; its CRC-32C was compared with its row.
-public struct SourceSample: Sendable {
+/// A WebDataset sample as it lies in a shard; its CRC-32C was compared with its row.
+public struct Record: Sendable {
     /// Its place in its shard, from 0.
     public let index: Int
     /// Key, members, caption, metadata and scores, those of side files included.
     public let row: ShardRow
     /// Headers, members and padding as they lie in the shard.
-    private let record: [UInt8]
+    private let storage: [UInt8]
     private let path: FilePath
 
-    package init(index: Int, row: ShardRow, record: [UInt8], path: FilePath) {
-        (self.index, self.row, self.record, self.path) = (index, row, record, path)
+    package init(index: Int, row: ShardRow, bytes: [UInt8], path: FilePath) {
+        (self.index, self.row, storage, self.path) = (index, row, bytes, path)
     }
 
     /// The bytes of a file of the sample: those of `mv.npy` begin with its `.npy` header.
@@ -78,9 +92,10 @@ public struct SourceSample: Sendable {
         return bytes(of: found)
     }
 
-    private func bytes(of member: ShardRow.Member) -> [UInt8] {
+    /// The bytes of a member of ``row``.
+    package func bytes(of member: ShardRow.Member) -> [UInt8] {
         let start = member.offset - row.offset
-        return Array(record[start..<(start + member.length)])
+        return Array(storage[start..<(start + member.length)])
     }
 
     /// The sample with other files: what is kept of its own, what is added, and scores beside or instead of its own.
@@ -106,3 +121,6 @@ public struct SourceSample: Sendable {
         return Sample(members: members, columns: columns)
     }
 }
+
+/// The name before.
+public typealias SourceSample = Record

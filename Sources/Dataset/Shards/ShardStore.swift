@@ -167,7 +167,7 @@ package final class LocalShard: ShardFile {
     package func stream(_ range: Range<Int>) -> any ByteStream { LocalStream(self, offset: range.lowerBound) }
 
     /// Reads at a place.
-    fileprivate func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(PFrameError) {
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(PFrameError) {
         var filled = 0
         while filled < buffer.count {
             let count: Int
