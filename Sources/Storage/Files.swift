@@ -10,14 +10,8 @@ package func readFile(_ path: FilePath) throws(PFrameError) -> [UInt8] {
         return try descriptor.closeAfter {
             let size = Int(try descriptor.seek(offset: 0, from: .end))
             var bytes = [UInt8](repeating: 0, count: size)
-            var filled = 0
-            while filled < size {
-                let count = try bytes.withUnsafeMutableBytes {
-                    try descriptor.read(
-                        fromAbsoluteOffset: Int64(filled), into: UnsafeMutableRawBufferPointer(rebasing: $0[filled...]))
-                }
-                guard count > 0 else { throw Errno.ioError }
-                filled += count
+            guard try bytes.withUnsafeMutableBytes({ try descriptor.fill($0, at: 0) }) == size else {
+                throw Errno.ioError
             }
             return bytes
         }
@@ -27,16 +21,19 @@ package func readFile(_ path: FilePath) throws(PFrameError) -> [UInt8] {
     }
 }
 
-/// `fsync`.
-package func synchronize(_ descriptor: FileDescriptor) throws {
-    guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
-}
-
-/// `rename`.
-package func rename(_ from: FilePath, to target: FilePath) throws(PFrameError) {
-    let result = from.withPlatformString { from in target.withPlatformString { Glibc.rename(from, $0) } }
-    guard result == 0 else {
-        throw PFrameError(path: target, "cannot rename into place: \(Errno(rawValue: errno))")
+extension FileDescriptor {
+    /// `pread` until a buffer is full.
+    ///
+    /// - Returns: the bytes that were read; fewer than the buffer holds only where the file ends.
+    package func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
+        var filled = 0
+        while filled < buffer.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+            let count = try read(fromAbsoluteOffset: Int64(offset + filled), into: rest)
+            if count == 0 { break }
+            filled += count
+        }
+        return filled
     }
 }
 
@@ -62,22 +59,36 @@ package func isSameFile(_ first: FilePath, _ second: FilePath) -> Bool {
     return facts.0.st_dev == facts.1.st_dev && facts.0.st_ino == facts.1.st_ino
 }
 
-/// The names of all entries of a folder, sorted by their bytes; names that are no UTF-8 are passed over.
+/// The names in a folder but `.` and `..`, each with its zero at the end, in the order of their bytes.
+package func folderEntries(_ folder: FilePath) -> Result<[[CChar]], Errno> {
+    guard let stream = folder.withPlatformString({ opendir($0) }) else { return .failure(Errno(rawValue: errno)) }
+    defer { closedir(stream) }
+    var names: [[CChar]] = []
+    errno = 0
+    while let entry = readdir(stream) {
+        let capacity = MemoryLayout.size(ofValue: entry.pointee.d_name)
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+            pointer.withMemoryRebound(to: CChar.self, capacity: capacity) { name in
+                Array(UnsafeBufferPointer(start: name, count: strlen(name) + 1))
+            }
+        }
+        if strcmp(name, ".") != 0, strcmp(name, "..") != 0 { names.append(name) }
+        errno = 0
+    }
+    if errno != 0 { return .failure(Errno(rawValue: errno)) }
+    names.sort { $0.lexicographicallyPrecedes($1) { UInt8(bitPattern: $0) < UInt8(bitPattern: $1) } }
+    return .success(names)
+}
+
+/// The names of all entries of a folder, sorted by their bytes; names that are no UTF-8 are skipped.
 ///
 /// - Throws: `PFrameError` where it cannot be listed.
 package func fileNames(in folder: FilePath) throws(PFrameError) -> [String] {
-    guard let stream = folder.withPlatformString({ opendir($0) }) else {
-        throw PFrameError(path: folder, "cannot list the folder: \(Errno(rawValue: errno))")
+    switch folderEntries(folder) {
+    case .success(let names):
+        return names.compactMap { String(validating: $0.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self) }
+    case .failure(let error): throw PFrameError(path: folder, "cannot list the folder: \(error)")
     }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-            pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(validatingCString: $0) }
-        }
-        if let name, name != ".", name != ".." { names.append(name) }
-    }
-    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
 }
 
 /// A folder's own name, however its path was given.

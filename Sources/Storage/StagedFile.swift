@@ -46,14 +46,11 @@ public struct StagedFile: ~Copyable {
         error.path == path ? PFrameError(path: target, error.message) : error
     }
 
-    /// Gives the file its name, replacing what stood there.
+    /// Gives the file its name, replacing what stood there; the disk has both when it returns.
     ///
     /// - Throws: `PFrameError`.
     public mutating func commit() throws(PFrameError) {
-        let result = path.withPlatformString { from in target.withPlatformString { rename(from, $0) } }
-        guard result == 0 else {
-            throw PFrameError(path: target, "cannot rename into place: \(Errno(rawValue: errno))")
-        }
+        try publish([(path, target)])
         isCommitted = true
     }
 }
@@ -61,20 +58,87 @@ public struct StagedFile: ~Copyable {
 @available(*, unavailable)
 extension StagedFile: Sendable {}
 
-/// Writes a file and waits until the disk has it.
+/// A folder whose files appear together: each is written under a hidden name, and renamed when all are complete.
 ///
-/// - Throws: `PFrameError`, a full disk included.
-package func writeFile(_ bytes: [UInt8], to path: FilePath) throws(PFrameError) {
+/// Deleting one that was not committed removes what it staged, the folder where it is then empty, and leaves what stood
+/// there before.
+package struct StagedFolder: ~Copyable {
+    private let folder: OutputFolder
+    private var names: [String] = []
+    private var isCommitted = false
+
+    /// Creates the folder where it is missing.
+    package init(path: FilePath) throws(PFrameError) {
+        folder = try OutputFolder(path)
+    }
+
+    deinit {
+        guard !isCommitted else { return }
+        for name in names { remove(Self.hidden(name)) }
+    }
+
+    /// The folder.
+    package var path: FilePath { folder.path }
+
+    /// Where to write the file that will be called `name`.
+    package mutating func stage(_ name: String) -> FilePath {
+        names.append(name)
+        return path.appending(Self.hidden(name))
+    }
+
+    /// Renames every staged file, `last` at the very end.
+    ///
+    /// - Parameter known: every name that may stand here; those that were not staged are removed, and what a killed
+    ///   process left of them.
+    package mutating func commit(last: String, known: [String]) throws(PFrameError) {
+        // Without its last file the folder counts as incomplete, should this be interrupted.
+        remove(last)
+        for name in known where !names.contains(name) {
+            remove(name)
+            remove(Self.hidden(name))
+        }
+        let ordered = names.filter { $0 != last } + names.filter { $0 == last }
+        try publish(ordered.map { (path.appending(Self.hidden($0)), path.appending($0)) })
+        isCommitted = true
+    }
+
+    private func remove(_ name: String) { _ = path.appending(name).withPlatformString { unlink($0) } }
+
+    private static func hidden(_ name: String) -> String { ".partial-" + name }
+}
+
+@available(*, unavailable)
+extension StagedFolder: Sendable {}
+
+/// Gives complete files their names, in order, replacing what stood there: after a power failure each name is that of the
+/// old file or of the new one, never of a part.
+///
+/// Every file is on the disk (`fsync`) before the first is renamed; the new names are when this returns.
+///
+/// - Parameter files: all to one folder.
+/// - Throws: `PFrameError` about the file that it was to become.
+package func publish(_ files: [(staged: FilePath, target: FilePath)]) throws(PFrameError) {
+    for (staged, target) in files { try flush(staged, .readWrite, of: target) }
+    for (staged, target) in files {
+        guard staged.withPlatformString({ from in target.withPlatformString { rename(from, $0) } }) == 0 else {
+            throw PFrameError(path: target, "cannot rename into place: \(Errno(rawValue: errno))")
+        }
+    }
+    guard let target = files.first?.target else { return }
+    let folder = target.removingLastComponent()
+    try flush(folder.isEmpty ? "." : folder, .readOnly, of: target)
+}
+
+/// Waits until the disk has a file or a folder.
+private func flush(_ path: FilePath, _ mode: FileDescriptor.AccessMode, of target: FilePath) throws(PFrameError) {
     do {
-        let descriptor = try FileDescriptor.open(
-            path, .writeOnly, options: [.create, .truncate, .closeOnExec],
-            permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        let descriptor = try FileDescriptor.open(path, mode, options: .closeOnExec)
         try descriptor.closeAfter {
-            _ = try descriptor.writeAll(bytes)
-            try synchronize(descriptor)
+            // Some file systems have no `fsync` for folders.
+            guard fsync(descriptor.rawValue) == 0 || errno == EINVAL else { throw Errno(rawValue: errno) }
         }
     } catch {
-        throw PFrameError(path: path, "cannot write: \(error)")
+        throw PFrameError(path: target, "cannot write: \(error)")
     }
 }
 
@@ -93,5 +157,19 @@ package func replaceFile(_ path: FilePath, with bytes: [UInt8]) throws(PFrameErr
     do throws(PFrameError) { try writeFile(bytes, to: staged.path) } catch {
         throw PFrameError(path: path, error.message)
     }
-    do throws(PFrameError) { try staged.commit() } catch { throw PFrameError(error) }
+    try staged.commit()
+}
+
+/// Writes a file where it stands, which ``publish(_:)`` names.
+///
+/// - Throws: `PFrameError`, a full disk included.
+package func writeFile(_ bytes: [UInt8], to path: FilePath) throws(PFrameError) {
+    do {
+        let descriptor = try FileDescriptor.open(
+            path, .writeOnly, options: [.create, .truncate, .closeOnExec],
+            permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        try descriptor.closeAfter { _ = try descriptor.writeAll(bytes) }
+    } catch {
+        throw PFrameError(path: path, "cannot write: \(error)")
+    }
 }

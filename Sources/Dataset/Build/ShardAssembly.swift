@@ -183,12 +183,8 @@ final class SampleSpool {
     private func bytes(_ offset: Int, _ length: Int) throws(DatasetError) -> [UInt8] {
         do {
             return try [UInt8](unsafeUninitializedCapacity: length) { buffer, filled in
-                while filled < length, let file {
-                    let rest = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
-                    let count = try file.read(fromAbsoluteOffset: Int64(offset + filled), into: rest)
-                    guard count > 0 else { throw Errno.ioError }
-                    filled += count
-                }
+                filled = try file?.fill(UnsafeMutableRawBufferPointer(buffer), at: offset) ?? 0
+                guard filled == length else { throw Errno.ioError }
             }
         } catch {
             throw DatasetError(path: folder, "cannot read samples that waited for their turn: \(error)")

@@ -60,7 +60,7 @@ private struct IndexWriter {
         try querying(path) {
             var configuration = Configuration()
             configuration.prepareDatabase { database in
-                // A hidden file that is removed on failure needs no journal; it is synchronised once, below.
+                // A hidden file that is removed on failure needs no journal; it is synchronised once, when it gets its name.
                 try database.execute(
                     sql: "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144")
             }
@@ -79,10 +79,8 @@ private struct IndexWriter {
                 return .commit
             }
             try queue.close()
-            let descriptor = try FileDescriptor.open(staged.path, .readWrite, options: .closeOnExec)
-            try descriptor.closeAfter { try synchronize(descriptor) }
         }
-        do throws(CodecError) { try staged.commit() } catch { throw DatasetError(error) }
+        try staged.commit()
     }
 
     private func create(_ columns: [IndexColumns.Column], _ database: Database) throws {

@@ -75,11 +75,11 @@ public enum VideoFiles: Sendable {
 
     private static func search(_ folder: FilePath, below prefix: FilePath, _ visit: (Found) -> Void) {
         let names: [[CChar]]
-        switch list(folder) {
+        switch folderEntries(folder) {
         case .success(let found): names = found
         case .failure(let error): return visit(.problem(prefix, reason: "cannot list the folder: \(error)"))
         }
-        for bytes in names {
+        for bytes in names where bytes[0] != CChar(bitPattern: UInt8(ascii: ".")) {
             guard let name = FilePath.Component(platformString: bytes) else { continue }
             let (path, relative) = (folder.appending(name), prefix.appending(name))
             switch FileFacts(path) {
@@ -91,29 +91,6 @@ public enum VideoFiles: Sendable {
             case .missing(let reason): visit(.problem(relative, reason: reason))
             }
         }
-    }
-
-    /// The names in a folder that are not hidden, each with its zero at the end, in the order of their bytes.
-    private static func list(_ folder: FilePath) -> Result<[[CChar]], Errno> {
-        guard let stream = folder.withPlatformString({ opendir($0) }) else {
-            return .failure(Errno(rawValue: errno))
-        }
-        defer { closedir(stream) }
-        var names: [[CChar]] = []
-        errno = 0
-        while let entry = readdir(stream) {
-            let capacity = MemoryLayout.size(ofValue: entry.pointee.d_name)
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: capacity) { name in
-                    Array(UnsafeBufferPointer(start: name, count: strlen(name) + 1))
-                }
-            }
-            if name[0] != CChar(bitPattern: UInt8(ascii: ".")) { names.append(name) }
-            errno = 0
-        }
-        if errno != 0 { return .failure(Errno(rawValue: errno)) }
-        names.sort { $0.lexicographicallyPrecedes($1) { UInt8(bitPattern: $0) < UInt8(bitPattern: $1) } }
-        return .success(names)
     }
 
     /// Whether a path is a symbolic link.

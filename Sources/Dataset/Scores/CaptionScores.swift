@@ -245,20 +245,12 @@ final class EmbeddingFile: Sendable {
         let width = frames * dimensions
         var bytes = [UInt8](repeating: 0, count: range.count * width * type.size)
         let place = start + range.lowerBound * width * type.size
-        var filled = 0
-        while filled < bytes.count {
-            let count: Int
-            do {
-                count = try bytes.withUnsafeMutableBytes {
-                    try descriptor.read(
-                        fromAbsoluteOffset: Int64(place + filled),
-                        into: UnsafeMutableRawBufferPointer(rebasing: $0[filled...]))
-                }
-            } catch {
-                throw DatasetError(path: path, offset: place + filled, "cannot read: \(error)")
-            }
-            guard count > 0 else { throw DatasetError(path: path, offset: place + filled, "ends too early") }
-            filled += count
+        let count: Int
+        do { count = try bytes.withUnsafeMutableBytes { try descriptor.fill($0, at: place) } } catch {
+            throw DatasetError(path: path, offset: place, "cannot read: \(error)")
+        }
+        guard count == bytes.count else {
+            throw DatasetError(path: path, offset: place + count, "ends too early")
         }
         return bytes.withUnsafeBytes { bytes in
             switch type {

@@ -168,18 +168,12 @@ package final class LocalShard: ShardFile {
 
     /// Reads at a place.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(PFrameError) {
-        var filled = 0
-        while filled < buffer.count {
-            let count: Int
-            do {
-                count = try descriptor.read(
-                    fromAbsoluteOffset: Int64(offset + filled),
-                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
-            } catch {
-                throw PFrameError(path: path, offset: offset + filled, "cannot read: \(error)")
-            }
-            guard count > 0 else { throw PFrameError(path: path, offset: offset + filled, "the file ends here") }
-            filled += count
+        let count: Int
+        do { count = try descriptor.fill(buffer, at: offset) } catch {
+            throw PFrameError(path: path, offset: offset, "cannot read: \(error)")
+        }
+        guard count == buffer.count else {
+            throw PFrameError(path: path, offset: offset + count, "the file ends here")
         }
     }
 }

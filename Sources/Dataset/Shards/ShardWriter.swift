@@ -12,6 +12,7 @@ package final class ShardWriter {
     private let number: Int
     private let descriptor: FileDescriptor
     private var isOpen = true
+    private var isPublished = false
     private let hash = SHA256()
     private var rows = ""
     private var samples = 0
@@ -35,9 +36,9 @@ package final class ShardWriter {
     }
 
     deinit {
-        guard isOpen else { return }
         // An unfinished shard is being given up: there is no one left to tell.
-        _ = try? descriptor.close()
+        if isOpen { _ = try? descriptor.close() }
+        guard !isPublished else { return }
         for file in [name + ".tar", name + ".jsonl"] {
             _ = Self.temporary(folder, file).withPlatformString { unlink($0) }
         }
@@ -99,18 +100,14 @@ package final class ShardWriter {
         guard samples > 0 else { return nil }
         try write([UInt8](repeating: 0, count: TarHeader.endSize))
         let tar = name + ".tar"
-        do {
-            try synchronize(descriptor)
-            try descriptor.close()
-        } catch {
+        isOpen = false
+        do { try descriptor.close() } catch {
             throw PFrameError(path: folder.appending(tar), "cannot write the shard: \(error)")
         }
         let text = Array(rows.utf8)
         try writeFile(text, to: Self.temporary(folder, name + ".jsonl"))
-        isOpen = false
-        for file in [tar, name + ".jsonl"] {
-            try rename(Self.temporary(folder, file), to: folder.appending(file))
-        }
+        try publish([tar, name + ".jsonl"].map { (Self.temporary(folder, $0), folder.appending($0)) })
+        isPublished = true
         return DatasetDescription.Shard(
             name: name, samples: samples, bytes: offset, sha256: hash.digest,
             rowsSHA256: SHA256.digest(of: text))
