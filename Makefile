@@ -17,7 +17,7 @@ TEST := swift test -c release --disable-testable-imports
 DEMO ?= demo
 export DEMO VIDEOS CAPTIONS
 
-.PHONY: deps build build-data test skipped demo example bench experiments lint format fuzz soak sanitize fresh clean
+.PHONY: deps build build-data test skipped same demo example bench experiments lint format fuzz soak sanitize fresh clean
 
 deps:  ## install what apt and pip have; nothing to do when all is there
 	@missing=; for package in $(PACKAGES); do \
@@ -47,6 +47,9 @@ test: deps  ## run every test, optimised: the kernels are 26 times slower in deb
 
 skipped:  ## how many tests the last `make test` skipped, by reason
 	@$(SKIPPED)
+
+same: build  ## compare what this build makes with what the programs in OLD=folder make, byte by byte
+	python3 Scripts/same_bytes.py '$(OLD)' .build/$(CONFIG) $(SAME)
 
 demo: build  ## the whole path, to demo/index.html: QUICK=1 for a small one, VIDEOS=dir CAPTIONS=file for your own
 	@python3 Demo/demo.py --pframe $(PFRAME) --output "$$DEMO" $(if $(QUICK),--quick) \
