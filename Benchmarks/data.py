@@ -28,11 +28,12 @@ class Build(Part):
     name = "build"
     minutes = 14
     text = f"""
-`pframe build` beside a Python pipeline that makes the same of the same videos (PyAV, OpenCV, numpy, webdataset:
-`Benchmarks/peers/build_pipeline.py`) and beside ffmpeg decoding them, one process a video, on as many cores as there
-are jobs. First both build one video, and plain numpy rebuilds its frames from what each wrote; where a frame differs,
-nothing is measured. Whole processes in turn, at most {BUILD_TURNS} times; wall time, waiting for the disk included.
-"the rest" is pframe's time less ffmpeg's, and the pipeline's less that of its own decoding; below 1 % it counts as 1 %.
+The table compares `pframe build` with a Python pipeline that makes the same clips of the same videos (PyAV, OpenCV,
+numpy, webdataset: `Benchmarks/peers/build_pipeline.py`), and with ffmpeg decoding the videos, one process per video.
+There are as many cores as jobs. First both programs build one video, and plain numpy rebuilds the frames from both
+results; if a frame differs, nothing is measured. Whole processes run in turn, at most {BUILD_TURNS} times. Times are wall
+times, including waits for the disk. "the rest" is pframe's time minus ffmpeg's time, and the pipeline's time minus the
+time of its own decoding; a rest below 1 % counts as 1 %.
 """
 
     @property
@@ -112,9 +113,10 @@ class Loader(Part):
     name = "loader"
     minutes = 2
     text = """
-Shards of noise with the shapes of a built data set, 1.49 MB a sample (`Benchmarks/peers/webdataset_loader.py`), read
-from the page cache on two cores, in turn: pframe shuffled, checked and in batches of 8; webdataset in the order of the
-files, "raw" and "decoded" without batches. Times are those inside the programs, without their start.
+The programs read shards of noise with the shapes of a built data set, 1.49 MB per record
+(`Benchmarks/peers/webdataset_loader.py`), from the page cache on two cores, in turn. pframe shuffles, checks and makes
+batches of 8. webdataset reads in the order of the files; "raw" and "decoded" make no batches. Times are measured inside
+the programs, without their start.
 """
 
     def measure(self) -> None:

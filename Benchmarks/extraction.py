@@ -37,11 +37,12 @@ class Extraction(ExtractingPart):
     name = "extraction"
     minutes = 5
     text = """
-Whole processes on one core, start-up included; the two programs of a line run in turn after one uncounted run of each.
-Seconds are user time beside ffmpeg, user and system time beside the others. ffmpeg decodes the video stream alone and
-drops the frames: it does less than pframe. "vectors" writes `motion.npy`, as the Python peers do; "and residual" is
-`--residual --discard`: all the work, nothing written; "and 4 references" is that of a clip with B-frames and four
-references, the others have one. mvextractor is motion-vector-extractor, which makes frames too unless told otherwise.
+The table shows whole processes on one core, start-up included. The two programs of a row run in turn after one
+uncounted run of each program. Seconds are user time in rows with ffmpeg, and user plus system time in the other rows.
+ffmpeg only decodes the video stream and drops the frames: it does less work than pframe. "vectors" writes `motion.npy`,
+as the Python peers do. "and residual" is `--residual --discard`: all the work, without writing. "and 4 references" is
+`--residual --discard` on a clip with B-frames and four references; the clip of the other rows has one reference.
+mvextractor is motion-vector-extractor; it also makes frames by default.
 """
 
     def measure(self) -> None:
@@ -79,8 +80,8 @@ class Search(ExtractingPart):
     name = "search"
     minutes = 2
     text = """
-SAD is the mean luma difference a pixel of 16×16 blocks from what they are predicted from, over evenly spaced frames.
-Full search tries every offset within ±15; zero motion predicts from the same place.
+SAD (sum of absolute differences) is the mean luma difference per pixel between 16×16 blocks and their predictions, over
+evenly spaced frames. Full search tries every offset within ±15; zero motion predicts from the same position.
 """
 
     def measure(self) -> None:
@@ -107,7 +108,7 @@ Full search tries every offset within ±15; zero motion predicts from the same p
 class Memory(ExtractingPart):
     name = "memory"
     minutes = 2
-    text = "The largest resident set of `pframe extract` over a 720p file of 20 minutes."
+    text = "The table shows the largest resident set of `pframe extract` over a 720p file of 20 minutes."
 
     def measure(self) -> None:
         announce("preparing a long file")
@@ -126,8 +127,8 @@ class Kernels(Part):
     name = "kernels"
     minutes = 1
     text = """
-C against a plain Swift loop over pointers, which the compiler vectorises for baseline x86-64, and against the
-one-pixel-at-a-time reference that the tests compare with.
+The table compares the C kernels with a plain Swift loop over pointers, which the compiler vectorises for baseline
+x86-64, and with the one-pixel-at-a-time reference of the tests.
 """
 
     def measure(self) -> None:

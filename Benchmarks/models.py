@@ -123,13 +123,14 @@ class Training(ModelPart):
     name = "training"
     minutes = 8
     text = f"""
-Steps of ED-VDM on random clips at the paper's size (`--preset paper`, 16 frames of 128×128), on two threads: forward,
-backward, clipping, AdamW and the moving average of weights. Unet3D is video-diffusion-pytorch's, of the same widths;
-its attention and text differ in detail. Our bfloat16 is compared with the faster of its float32 and bfloat16 autocast.
-Programs run in turn, {STEPS} steps each time after one that does not count: "runs" counts steps. GEMM peak is the best
-product of square matrices up to 4096×4096 in the same process and precision. Memory is the largest resident set,
-weights and program included. Beside {BUSY} processes that compute on the same cores the model is the compact one; the
-ratio is the share of its speed alone that it keeps.
+A step is a training step of ED-VDM (Efficient Decoupled Video Diffusion Model, [page](ed-vdm.md)) on random clips at
+the paper's size (`--preset paper`, 16 frames of 128×128), on two threads: forward, backward, clipping, AdamW and the
+moving average of the weights. Unet3D is the network of video-diffusion-pytorch with the same widths; its attention and
+text differ in detail. Our bfloat16 is compared with the faster of Unet3D's float32 and bfloat16 autocast. Programs run
+in turn, {STEPS} steps each time after one uncounted step; "runs" counts steps. GEMM peak is the fastest product of
+square matrices up to 4096×4096 in the same process and precision. Memory is the largest resident set, weights and
+program included. "compact beside {BUSY} busy processes" trains preset `compact` while other processes compute on the
+same cores; the ratio is the share of the undisturbed speed.
 """
 
     def measure(self) -> None:
@@ -161,9 +162,10 @@ class Sampling(ModelPart):
     name = "sampling"
     minutes = 12
     text = """
-A step is one evaluation of the network; the rest is as in training. VDM diffuses the pixels of the same clips with the
-same code, in float32. It runs once, because a step of 8 clips takes minutes. Unet3D is not run at VDM's size, where its
-steps did not end; how near VDM comes to the machine's best matrix product stands in for that.
+A step is one evaluation of the network; everything else is as in training. VDM diffuses the pixels of the same clips
+with the same code, in float32. VDM runs once, because a step of 8 clips takes minutes. Unet3D does not run at VDM's
+size, because its steps did not end. VDM's share of the machine's fastest matrix product shows instead how fast our VDM
+is.
 """
 
     def measure(self) -> None:

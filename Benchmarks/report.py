@@ -13,12 +13,21 @@ from part import Figure, Part, Row, Section
 HEADER = ("measured", "pframe", "peer", "peer's", "runs", "ratio", "target")
 INTRODUCTION = """# Benchmarks
 
-Written by `make bench`; run it to measure your own machine. `make bench BENCH="--only build"` measures one part anew,
-and leaves the others as they are in `benchmarks.json`, which this page is made of.
+`make bench` writes this page; run it to measure your own machine. `make bench BENCH="--only build"` measures one part
+again and takes the other parts from `benchmarks.json`.
 
-Figures are least / median / most of the runs that count, or one number of one run; – is what is not known. "runs" are
-ours and, where they differ, the peer's. A ratio is that of the medians, and says how many times better pframe is: 2.00
-is twice as fast, or half as large. Commands run from the root of the repository."""
+Figures are least / median / most of the counted runs, or the number of a single run; – means unknown. "runs" counts our
+runs and, if different, the peer's runs. The ratio of the medians says how many times better pframe is: 2.00 is twice as
+fast, or half as large. Commands run from the root of the repository."""
+COMPARISON = """## Beside other tools
+
+Numbers are medians, or ratios of medians, of the parts below. The other cells come from the documentation and code of
+the peers. "Python pipeline" is PyAV, OpenCV and webdataset, written by hand to make the same clips. A cell is empty if
+the tool has another purpose."""
+COMPARED = ("", "PFrame", "PyAV, FFmpeg `export_mvs`", "mv-extractor", "Python pipeline", "video-diffusion-pytorch")
+COMPARISON_NOTE = """video-diffusion-pytorch runs its Unet3D of the same widths, in batches of 8 in float32. PyAV
+decodes on one thread. libavcodec with several threads may export wrong vectors, so PFrame takes one thread per video and
+several videos at once."""
 
 
 def page(sections: Mapping[str, Section], parts: Iterable[type[Part]]) -> str:
@@ -26,7 +35,45 @@ def page(sections: Mapping[str, Section], parts: Iterable[type[Part]]) -> str:
     rows = [row for section in sections.values() for row in section.rows if row.is_met is not None]
     met = sum(row.is_met for row in rows)
     texts = [section_text(sections[part.name], part) for part in parts if part.name in sections]
-    return "\n\n".join([INTRODUCTION, f"{met} of {len(rows)} targets are met.", *texts]) + "\n"
+    return "\n\n".join([
+        INTRODUCTION, f"{met} of {len(rows)} targets are met.", COMPARISON, table(COMPARED, comparison(sections)),
+        COMPARISON_NOTE, *texts,
+    ]) + "\n"
+
+
+def comparison(sections: Mapping[str, Section]) -> list[tuple[str, ...]]:
+    """The rows of the table beside other tools, with the numbers of the sections; a number not measured is –."""
+
+    def found(part: str, measured: str, peer: str) -> Row | None:
+        rows = sections[part].rows if part in sections else []
+        return next((row for row in rows if row.measured == measured and row.peer == peer), None)
+
+    def ratio(peer: str) -> str:
+        row = found("extraction", "vectors, CPU s", peer)
+        return f"{row.ratio:.1f}" if row else "–"
+
+    def medians(part: str, measured: str, peer: str, unit: str, decimals: int) -> tuple[str, str]:
+        row = found(part, measured, peer)
+        ours, theirs = (row.ours, row.theirs) if row else (None, None)
+        return tuple(f"{figure.median:.{decimals}f} {unit}" if figure else "–" for figure in (ours, theirs))
+
+    built, pipeline = medians("build", "1 job, s", "Python pipeline", "s", 0)
+    loaded, webdataset = medians("loader", "read, GB/s", "webdataset, decoded", "GB/s", 1)
+    step = "step, batch 8, float32, s"
+    (trained, their_trained), (sampled, their_sampled) = (
+        medians(part, step, "Unet3D, float32", "s", 1) for part in ("training", "sampling"))
+    return [
+        ("vectors of 720p H.264, relative CPU time", "1", ratio("PyAV"),
+         f"{ratio('mvextractor, frames')}, without pictures {ratio('mvextractor')}", "", ""),
+        ("reference of a vector", "which frame, inferred", "past or future", "past or future", "", ""),
+        ("residual, and the video rebuilt", "bit for bit", "no", "no", "", ""),
+        ("clips of 8 videos of 60 s, 720p, one job", built, "", "", pipeline, "takes ready-made GIFs"),
+        ("shards read and decoded", loaded, "", "", webdataset, ""),
+        ("ED-VDM's U-Net: step of training, sampling", f"{trained}, {sampled}", "", "", "",
+         f"{their_trained}, {their_sampled}"),
+        ("sampling starts from", "first frame, caption", "", "", "", "caption"),
+        ("training that was killed", "same losses again", "", "", "", "without the optimiser's state"),
+    ]
 
 
 def section_text(section: Section, part: type[Part]) -> str:
