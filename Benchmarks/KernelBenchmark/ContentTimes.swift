@@ -44,11 +44,12 @@ struct ContentTimes {
     private static func picture(_ size: Size, _ time: Int) throws(CodecError) -> Picture {
         let picture = try Picture(size: size, format: .yuv420p)
         for index in 0..<3 {
-            let target = picture.plane(index)
-            Texture(width: target.width, height: target.height).withFrame(time + 10 * index) { texture in
-                for row in 0..<target.height {
-                    (target.base + row * target.stride).update(
-                        from: texture.base + row * texture.stride, count: target.width)
+            picture.withPlane(index) { target in
+                Texture(width: target.width, height: target.height).withFrame(time + 10 * index) { texture in
+                    for row in 0..<target.height {
+                        (target.base + row * target.stride).update(
+                            from: texture.base + row * texture.stride, count: target.width)
+                    }
                 }
             }
         }

@@ -3,18 +3,21 @@ import Codec
 import MotionVectors
 
 /// Times every C kernel against the Swift loop of the same meaning and the plain reference, and prints a line each.
+///
+/// It lives while the texture is lent.
 struct KernelTimes {
     let stopwatch: Stopwatch
     /// A texture to predict from and to compare with.
-    let plane: Plane
+    private let texture: pframe_plane
 
     private let outputs: [UnsafeMutablePointer<UInt8>]
     private let residual: UnsafeMutablePointer<Int16>
     private let count = 1280
 
-    init(stopwatch: Stopwatch, plane: Plane) {
+    init(stopwatch: Stopwatch, texture: borrowing Plane) {
         self.stopwatch = stopwatch
-        self.plane = plane
+        self.texture = pframe_plane(
+            base: texture.base, stride: texture.stride, width: Int32(texture.width), height: Int32(texture.height))
         outputs = (0..<3).map { _ in
             let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: 1280)
             memory.initialize(repeating: 0, count: 1280)
@@ -40,21 +43,21 @@ struct KernelTimes {
     // A place whose filters stay inside the plane.
     private var x: Int { 321 }
     private var y: Int { 123 }
-    private var origin: UnsafePointer<UInt8> { UnsafePointer(plane.base + y * plane.stride + x) }
-    private var other: UnsafePointer<UInt8> { origin + 5 * plane.stride + 3 }
-    private var third: UnsafePointer<UInt8> { origin - 2 * plane.stride + 7 }
-    private var kernelPlane: pframe_plane {
-        pframe_plane(
-            base: UnsafePointer(plane.base), stride: plane.stride, width: Int32(plane.width),
-            height: Int32(plane.height))
+    private var origin: UnsafePointer<UInt8> { texture.base + y * texture.stride + x }
+    private var other: UnsafePointer<UInt8> { origin + 5 * texture.stride + 3 }
+    private var third: UnsafePointer<UInt8> { origin - 2 * texture.stride + 7 }
+    private var plane: Plane {
+        Plane(
+            base: UnsafeMutablePointer(mutating: texture.base), stride: texture.stride, width: Int(texture.width),
+            height: Int(texture.height))
     }
 
     private func luma(_ fx: Int, _ fy: Int, _ size: Int) {
         let (qx, qy, side) = (Int32(x * 4 + fx), Int32(y * 4 + fy), Int32(size))
         blocks(
             "luma \(fx)/4 \(fy)/4 \(size)x\(size)", size,
-            kernel: { pframe_predict_luma($0, 16, kernelPlane, qx, qy, side, side) },
-            loop: { SwiftLoops.luma($0, 16, origin, plane.stride, fx, fy, size, size) },
+            kernel: { pframe_predict_luma($0, 16, texture, qx, qy, side, side) },
+            loop: { SwiftLoops.luma($0, 16, origin, texture.stride, fx, fy, size, size) },
             plain: { PlainKernels.luma(plane, x: (x + $0) * 4 + fx, y: (y + $1) * 4 + fy) })
     }
 
@@ -62,8 +65,8 @@ struct KernelTimes {
         let side = Int32(size)
         blocks(
             "chroma 3/8 5/8 \(size)x\(size)", size,
-            kernel: { pframe_predict_chroma($0, 16, kernelPlane, Int32(x * 8 + 3), Int32(y * 8 + 5), side, side) },
-            loop: { SwiftLoops.chroma($0, 16, origin, plane.stride, 3, 5, size, size) },
+            kernel: { pframe_predict_chroma($0, 16, texture, Int32(x * 8 + 3), Int32(y * 8 + 5), side, side) },
+            loop: { SwiftLoops.chroma($0, 16, origin, texture.stride, 3, 5, size, size) },
             plain: { PlainKernels.chroma(plane, x: (x + $0) * 8 + 3, y: (y + $1) * 8 + 5) })
     }
 
@@ -71,8 +74,8 @@ struct KernelTimes {
         let side = Int32(size)
         blocks(
             "half-pel 1/2 1/2 \(size)x\(size)", size,
-            kernel: { pframe_predict_half($0, 16, kernelPlane, Int32(x * 2 + 1), Int32(y * 2 + 1), side, side, 0) },
-            loop: { SwiftLoops.halfPel($0, 16, origin, plane.stride, size, size) },
+            kernel: { pframe_predict_half($0, 16, texture, Int32(x * 2 + 1), Int32(y * 2 + 1), side, side, 0) },
+            loop: { SwiftLoops.halfPel($0, 16, origin, texture.stride, size, size) },
             plain: { PlainKernels.half(plane, x: (x + $0) * 2 + 1, y: (y + $1) * 2 + 1, rounding: 0) })
     }
 
@@ -80,12 +83,12 @@ struct KernelTimes {
         let side = Int32(size)
         blocks(
             "average \(size)x\(size)", size,
-            kernel: { pframe_average($0, 16, origin, plane.stride, other, plane.stride, side, side) },
-            loop: { SwiftLoops.average($0, origin, plane.stride, other, plane.stride, size, size) }, plain: nil)
+            kernel: { pframe_average($0, 16, origin, texture.stride, other, texture.stride, side, side) },
+            loop: { SwiftLoops.average($0, origin, texture.stride, other, texture.stride, size, size) }, plain: nil)
     }
 
     private func sums(_ size: Int) {
-        let (stride, side) = (plane.stride, Int32(size))
+        let (stride, side) = (texture.stride, Int32(size))
         values(
             "sad \(size)x\(size)",
             kernel: { pframe_sad(origin, stride, other, stride, side, side) },
@@ -98,7 +101,7 @@ struct KernelTimes {
     }
 
     private func rows() {
-        let (frame, prediction) = (UnsafePointer(plane.base), UnsafePointer(plane.base + 40 * plane.stride))
+        let (frame, prediction) = (texture.base, texture.base + 40 * texture.stride)
         let (residual, stopwatch) = (residual, stopwatch)
         report(
             "subtract row", stopwatch.measure { pframe_subtract(residual, frame, prediction, count) },

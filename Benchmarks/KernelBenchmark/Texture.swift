@@ -6,7 +6,7 @@ struct Texture {
     let height: Int
 
     /// Calls `body` with frame number `time`, lent.
-    func withFrame<Result>(_ time: Int, _ body: (Plane) -> Result) -> Result {
+    func withFrame<Result>(_ time: Int, _ body: (borrowing Plane) -> Result) -> Result {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: width * height) { pixels in
             pixels.initialize(repeating: 0)
             for y in 0..<height {

@@ -12,7 +12,7 @@ let isQuick = !arguments.isEmpty
 
 let stopwatch = isQuick ? Stopwatch(repetitions: 3, duration: 100_000) : Stopwatch()
 let texture = Texture(width: 1280, height: 720)
-texture.withFrame(0) { KernelTimes(stopwatch: stopwatch, plane: $0).printAll() }
+texture.withFrame(0) { KernelTimes(stopwatch: stopwatch, texture: $0).printAll() }
 print()
 SearchTimes(stopwatch: stopwatch, texture: texture, frames: isQuick ? 1 : 5).printAll()
 print()

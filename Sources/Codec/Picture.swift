@@ -131,22 +131,6 @@ public final class Picture {
         set { frame.pointee.pts = newValue }
     }
 
-    /// Plane 0…2 of a 4:2:0 picture, lent for as long as the picture lives.
-    ///
-    /// In a 10-bit picture `stride` still counts bytes and `width` pixels of two bytes.
-    public func plane(_ index: Int) -> Plane {
-        precondition(0..<3 ~= index, "a 4:2:0 picture has planes 0, 1 and 2, not \(index)")
-        let extent = index == 0 ? size : size.chroma
-        let (data, stride) =
-            switch index {
-            case 0: (frame.pointee.data.0, frame.pointee.linesize.0)
-            case 1: (frame.pointee.data.1, frame.pointee.linesize.1)
-            default: (frame.pointee.data.2, frame.pointee.linesize.2)
-            }
-        guard let data else { preconditionFailure("a picture without plane \(index)") }
-        return Plane(base: data, stride: Int(stride), width: extent.width, height: extent.height)
-    }
-
     /// Says what of the picture is shown and what its values mean, as a decoder does.
     public func describe(crop: Crop, tags: DisplayTags) {
         frame.pointee.crop_left = crop.left
@@ -165,11 +149,15 @@ public final class Picture {
         }
         let result = try Picture(size: crop.applied(to: size), format: format)
         for index in 0..<3 {
-            let (source, target) = (plane(index), result.plane(index))
             let shift = index == 0 ? 0 : 1
-            for row in 0..<target.height {
-                let start = source.base + (row + (crop.top >> shift)) * source.stride + (crop.left >> shift)
-                (target.base + row * target.stride).update(from: start, count: target.width)
+            let (left, top) = (crop.left >> shift, crop.top >> shift)
+            withPlane(index) { source in
+                result.withPlane(index) { target in
+                    for row in 0..<target.height {
+                        let start = source.base + (row + top) * source.stride + left
+                        (target.base + row * target.stride).update(from: start, count: target.width)
+                    }
+                }
             }
         }
         return result
@@ -191,18 +179,22 @@ public final class Picture {
         return result
     }
 
-    /// A copy enlarged to the right and bottom by repeating the edge pixels, for encoders that take no odd sizes.
+    /// A copy of an 8-bit 4:2:0 picture, enlarged to the right and bottom by repeating the edge pixels, for encoders that
+    /// take no odd sizes.
     func padded(to size: Size) throws(CodecError) -> Picture {
         guard let format else { throw CodecError(path: nil, "cannot pad a \(formatName) picture") }
         let result = try Picture(size: size, format: format)
         for index in 0..<3 {
-            let (source, target) = (plane(index), result.plane(index))
-            for row in 0..<target.height {
-                let line = source.base + min(row, source.height - 1) * source.stride
-                let out = target.base + row * target.stride
-                out.update(from: line, count: min(source.width, target.width))
-                for column in stride(from: source.width, to: target.width, by: 1) {
-                    out[column] = line[source.width - 1]
+            withPlane(index) { source in
+                result.withPlane(index) { target in
+                    for row in 0..<target.height {
+                        let line = source.base + min(row, source.height - 1) * source.stride
+                        let out = target.base + row * target.stride
+                        out.update(from: line, count: min(source.width, target.width))
+                        for column in stride(from: source.width, to: target.width, by: 1) {
+                            out[column] = line[source.width - 1]
+                        }
+                    }
                 }
             }
         }

@@ -1,24 +1,33 @@
-import Storage
-
-/// One 8-bit plane of a picture, lent: valid only while its picture is.
+/// One plane of a picture, lent: ``Picture/withPlane(_:_:)`` passes it to a closure, which can neither copy nor keep it.
 ///
-/// The owner must outlive it (`withExtendedLifetime`); nothing stores one beyond the call that got it.
-public struct Plane: BitwiseCopyable {
-    /// The top left pixel.
+/// Its pointers are valid in the closure only.
+public struct Plane: ~Copyable {
+    /// The first byte of the top left pixel.
     public let base: UnsafeMutablePointer<UInt8>
-    /// Bytes from one row to the next.
+    /// Bytes from one row to the next; negative where the rows lie bottom up.
     public let stride: Int
-    /// Pixels a row.
+    /// Pixels per row. A chroma plane has ceil(W/2) where chroma is halved across.
     public let width: Int
-    /// Rows.
+    /// Rows. A chroma plane has ceil(H/2) where chroma is halved down.
     public let height: Int
+    /// Bytes per row that hold pixels: `width` of 8-bit samples, 2 · `width` of 10-bit ones, 3 · `width` of RGB.
+    public let rowBytes: Int
 
     /// Describes memory that someone else owns.
-    public init(base: UnsafeMutablePointer<UInt8>, stride: Int, width: Int, height: Int) {
+    ///
+    /// - Parameter rowBytes: nil for a byte per pixel.
+    public init(base: UnsafeMutablePointer<UInt8>, stride: Int, width: Int, height: Int, rowBytes: Int? = nil) {
         self.base = base
         self.stride = stride
         self.width = width
         self.height = height
+        self.rowBytes = rowBytes ?? width
+    }
+
+    /// The bytes of row `y` that hold pixels.
+    public func row(_ y: Int) -> UnsafeMutableBufferPointer<UInt8> {
+        precondition(0..<height ~= y, "row \(y) of a plane of \(height)")
+        return UnsafeMutableBufferPointer(start: base + y * stride, count: rowBytes)
     }
 }
 

@@ -39,12 +39,13 @@ public struct RawVideoWriter: ~Copyable {
         if isY4M { try file.write("FRAME\n") }
         let shown = crop.applied(to: picture.size)
         for index in 0..<3 {
-            let plane = picture.plane(index)
             let extent = index == 0 ? shown : shown.chroma
             let (left, top) = index == 0 ? (crop.left, crop.top) : (crop.left / 2, crop.top / 2)
-            for row in 0..<extent.height {
-                let start = plane.base + (top + row) * plane.stride + left
-                try file.write(UnsafeRawBufferPointer(start: start, count: extent.width))
+            try picture.withPlane(index) { plane throws(CodecError) in
+                for row in 0..<extent.height {
+                    let start = plane.base + (top + row) * plane.stride + left
+                    try file.write(UnsafeRawBufferPointer(start: start, count: extent.width))
+                }
             }
         }
     }

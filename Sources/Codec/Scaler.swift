@@ -134,10 +134,9 @@ extension RGBImage {
 
     private init(rgb: Picture, crop: Crop = Crop()) {
         let shown = crop.applied(to: rgb.size)
-        let plane = rgb.plane(0)
         var pixels: [UInt8] = []
         pixels.reserveCapacity(shown.width * shown.height * 3)
-        withExtendedLifetime(rgb) {
+        rgb.withPlane(0) { plane in
             for row in 0..<shown.height {
                 let start = plane.base + (row + crop.top) * plane.stride + crop.left * 3
                 pixels.append(contentsOf: UnsafeBufferPointer(start: start, count: shown.width * 3))
@@ -177,15 +176,16 @@ extension RGBImage {
 
     func rgbPicture() throws(CodecError) -> Picture {
         let rgb = try Picture(size: Size(width: width, height: height), format: .rgb24)
-        let plane = rgb.plane(0)
         pixels.withUnsafeBufferPointer { values in
             guard let base = values.baseAddress else { return }
-            for row in 0..<height {
-                let line = plane.base + row * plane.stride
-                line.update(from: base + row * width * 3, count: width * 3)
-                // Of an odd last column libswscale takes the pixel behind it too into its chroma.
-                if !width.isMultiple(of: 2), plane.stride >= (width + 1) * 3 {
-                    (line + width * 3).update(from: line + (width - 1) * 3, count: 3)
+            rgb.withPlane(0) { plane in
+                for row in 0..<height {
+                    let line = plane.base + row * plane.stride
+                    line.update(from: base + row * width * 3, count: width * 3)
+                    // Of an odd last column libswscale takes the pixel behind it too into its chroma.
+                    if !width.isMultiple(of: 2), plane.stride >= (width + 1) * 3 {
+                        (line + width * 3).update(from: line + (width - 1) * 3, count: 3)
+                    }
                 }
             }
         }

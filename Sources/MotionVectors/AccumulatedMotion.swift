@@ -66,19 +66,26 @@ public struct AccumulatedMotion: Sendable, Equatable {
     /// halved towards minus infinity.
     func subtract(origin: Picture, from frame: Picture, into residual: Residual) {
         for index in 0..<3 {
-            let (source, target) = (origin.plane(index), frame.plane(index))
-            let shift = index == 0 ? 0 : 1
-            residual.withPlane(index) { values in
-                for row in 0..<target.height {
-                    for column in 0..<target.width {
-                        let luma = (row << shift) * size.width + (column << shift)
-                        let displacement = displacements[luma]
-                        let x = min(max(column + (Int(displacement.x) >> shift), 0), source.width - 1)
-                        let y = min(max(row + (Int(displacement.y) >> shift), 0), source.height - 1)
-                        values[row * target.width + column] =
-                            Int16(target.base[row * target.stride + column]) - Int16(source.base[y * source.stride + x])
-                    }
+            origin.withPlane(index) { source in
+                frame.withPlane(index) { target in
+                    residual.withPlane(index) { subtract(source, from: target, into: $0, shift: index == 0 ? 0 : 1) }
                 }
+            }
+        }
+    }
+
+    private func subtract(
+        _ source: borrowing Plane, from target: borrowing Plane, into values: UnsafeMutableBufferPointer<Int16>,
+        shift: Int
+    ) {
+        for row in 0..<target.height {
+            for column in 0..<target.width {
+                let luma = (row << shift) * size.width + (column << shift)
+                let displacement = displacements[luma]
+                let x = min(max(column + (Int(displacement.x) >> shift), 0), source.width - 1)
+                let y = min(max(row + (Int(displacement.y) >> shift), 0), source.height - 1)
+                values[row * target.width + column] =
+                    Int16(target.base[row * target.stride + column]) - Int16(source.base[y * source.stride + x])
             }
         }
     }

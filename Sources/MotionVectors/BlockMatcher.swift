@@ -3,12 +3,12 @@ import Codec
 import Storage
 
 /// A plane with its edge pixels repeated `margin` pixels outwards, so that clamped offsets need no checks.
-final class PaddedPlane {
+private struct PaddedPlane: ~Copyable {
     let margin: Int
     let stride: Int
     private let memory: UnsafeMutablePointer<UInt8>
 
-    init(_ plane: Plane, margin: Int) {
+    init(_ plane: borrowing Plane, margin: Int) {
         self.margin = margin
         stride = plane.width + 2 * margin
         let rows = plane.height + 2 * margin
@@ -29,9 +29,11 @@ final class PaddedPlane {
 }
 
 /// The search of one block after another: pure offsets and their SADs.
-struct BlockMatcher {
+///
+/// It points into the frame's plane, and so lives while the plane is lent.
+struct BlockMatcher: ~Copyable {
     private let search: BlockSearch
-    private let frame: Plane
+    private let frame: pframe_plane
     private let reference: PaddedPlane
     private var block: UnsafePointer<UInt8>
     private var home: UnsafePointer<UInt8>
@@ -43,12 +45,14 @@ struct BlockMatcher {
     /// Every offset within the radius, shortest first, then smaller y, then smaller x.
     private let offsets: [SIMD2<Int>]
 
-    init(search: BlockSearch, frame: Plane, reference: PaddedPlane) {
+    /// - Parameter margin: how far outside the reference offsets may lead, in pixels.
+    init(search: BlockSearch, frame: borrowing Plane, reference: borrowing Plane, margin: Int) {
         self.search = search
-        self.frame = frame
-        self.reference = reference
+        self.frame = frame.kernel
+        let padded = PaddedPlane(reference, margin: margin)
         block = UnsafePointer(frame.base)
-        home = reference.origin
+        home = padded.origin
+        self.reference = padded
         let range = -search.radius...search.radius
         let all = search.method == .full ? range.flatMap { y in range.map { x in SIMD2(x, y) } } : []
         offsets = all.sorted { Self.precedes($0, $1) }
@@ -56,10 +60,10 @@ struct BlockMatcher {
 
     /// Starts on the block whose top left pixel is (x, y); blocks are cut at the right and bottom edge.
     mutating func move(to x: Int, _ y: Int) {
-        block = UnsafePointer(frame.base + y * frame.stride + x)
+        block = frame.base + y * frame.stride + x
         home = reference.origin + y * reference.stride + x
-        width = Int32(min(search.blockSize, frame.width - x))
-        height = Int32(min(search.blockSize, frame.height - y))
+        width = min(Int32(search.blockSize), frame.width - Int32(x))
+        height = min(Int32(search.blockSize), frame.height - Int32(y))
         best = .zero
         bestSAD = .max
     }

@@ -24,11 +24,23 @@ public struct BlockSearch: Sendable {
     /// The paper's settings: blocks of 16, radius 15.
     public init() {}
 
+    /// Estimates the motion field of a picture against another of equal size, by their luma.
+    ///
+    /// - Parameter previous: the field of the frame before, whose vectors are good guesses; nil where there is none.
+    /// - Returns: a field whose mask is 1 everywhere.
+    public func field(of frame: Picture, against reference: Picture, previous: MotionField? = nil) -> MotionField {
+        frame.withPlane(0) { luma in
+            reference.withPlane(0) { field(of: luma, against: $0, previous: previous) }
+        }
+    }
+
     /// Estimates the motion field of `frame` against `reference`, planes of equal size.
     ///
     /// - Parameter previous: the field of the frame before, whose vectors are good guesses; nil where there is none.
     /// - Returns: a field whose mask is 1 everywhere.
-    public func field(of frame: Plane, against reference: Plane, previous: MotionField? = nil) -> MotionField {
+    public func field(
+        of frame: borrowing Plane, against reference: borrowing Plane, previous: MotionField? = nil
+    ) -> MotionField {
         var result = MotionField(size: Size(width: frame.width, height: frame.height), cellSize: blockSize)
         replace(result.vectors.indices, in: &result, of: frame, against: reference, previous: previous)
         return result
@@ -36,24 +48,21 @@ public struct BlockSearch: Sendable {
 
     /// Searches the given cells of a field anew, the others being guesses.
     func replace(
-        _ cells: some Sequence<Int>, in field: inout MotionField, of frame: Plane, against reference: Plane,
-        previous: MotionField? = nil
+        _ cells: some Sequence<Int>, in field: inout MotionField, of frame: borrowing Plane,
+        against reference: borrowing Plane, previous: MotionField? = nil
     ) {
         precondition(frame.width == reference.width && frame.height == reference.height, "planes of different size")
         precondition((1...16).contains(blockSize) && (0...1023).contains(radius), "block size 1…16, radius 0…1023")
-        let padded = PaddedPlane(reference, margin: radius + blockSize)
-        var matcher = BlockMatcher(search: self, frame: frame, reference: padded)
-        withExtendedLifetime(padded) {
-            for cell in cells {
-                let (column, row) = (cell % field.columns, cell / field.columns)
-                matcher.move(to: column * blockSize, row * blockSize)
-                switch method {
-                case .full: matcher.searchAll()
-                case .fast: matcher.searchFast(guesses(for: cell, column, row, field, previous))
-                }
-                field.vectors[cell] = SIMD2(Int16(matcher.best.x * 4), Int16(matcher.best.y * 4))
-                field.mask[cell] = 1
+        var matcher = BlockMatcher(search: self, frame: frame, reference: reference, margin: radius + blockSize)
+        for cell in cells {
+            let (column, row) = (cell % field.columns, cell / field.columns)
+            matcher.move(to: column * blockSize, row * blockSize)
+            switch method {
+            case .full: matcher.searchAll()
+            case .fast: matcher.searchFast(guesses(for: cell, column, row, field, previous))
             }
+            field.vectors[cell] = SIMD2(Int16(matcher.best.x * 4), Int16(matcher.best.y * 4))
+            field.mask[cell] = 1
         }
     }
 
@@ -77,22 +86,21 @@ public struct BlockSearch: Sendable {
     }
 
     /// Sum of absolute luma differences of every block at its vector, over the whole picture.
-    public static func sumOfAbsoluteDifferences(_ field: MotionField, of frame: Plane, against reference: Plane) -> Int
-    {
+    public static func sumOfAbsoluteDifferences(
+        _ field: MotionField, of frame: borrowing Plane, against reference: borrowing Plane
+    ) -> Int {
         let longest = field.vectors.reduce(0) { max($0, abs(Int($1.x)) / 4, abs(Int($1.y)) / 4) }
-        let padded = PaddedPlane(reference, margin: longest + field.cellSize)
         var search = BlockSearch()
         search.blockSize = field.cellSize
         search.radius = longest
-        var matcher = BlockMatcher(search: search, frame: frame, reference: padded)
-        return withExtendedLifetime(padded) {
-            var sum = 0
-            for cell in field.vectors.indices {
-                matcher.move(to: cell % field.columns * field.cellSize, cell / field.columns * field.cellSize)
-                let vector = field.vectors[cell]
-                sum += Int(matcher.sad(SIMD2(Int(vector.x) >> 2, Int(vector.y) >> 2)))
-            }
-            return sum
+        var matcher = BlockMatcher(
+            search: search, frame: frame, reference: reference, margin: longest + field.cellSize)
+        var sum = 0
+        for cell in field.vectors.indices {
+            matcher.move(to: cell % field.columns * field.cellSize, cell / field.columns * field.cellSize)
+            let vector = field.vectors[cell]
+            sum += Int(matcher.sad(SIMD2(Int(vector.x) >> 2, Int(vector.y) >> 2)))
         }
+        return sum
     }
 }

@@ -76,8 +76,6 @@ final class EstimatingPredictor: FramePredictor {
 
     private func estimate(_ picture: Picture) throws(CodecError) -> MotionField? {
         if let reencoded { return try reencoded.next(picture) }
-        return previous.map {
-            search.field(of: picture.plane(0), against: $0.picture.plane(0), previous: previousField)
-        }
+        return previous.map { search.field(of: picture, against: $0.picture, previous: previousField) }
     }
 }

@@ -10,7 +10,7 @@ struct BlockArea {
     let height: Int
 
     /// The part of a vector's block that lies in plane 0 (luma) or 1, 2 (chroma); nil where none does.
-    init?(_ vector: MotionVector, plane: Plane, isChroma: Bool) {
+    init?(_ vector: MotionVector, plane: borrowing Plane, isChroma: Bool) {
         let shift = isChroma ? 1 : 0
         x = vector.left >> shift
         y = vector.top >> shift
@@ -21,6 +21,7 @@ struct BlockArea {
 }
 
 extension Plane {
+    /// The plane as kernels take it. The pointer is valid while the plane is lent.
     var kernel: pframe_plane {
         pframe_plane(base: UnsafePointer(base), stride: stride, width: Int32(width), height: Int32(height))
     }

@@ -29,25 +29,25 @@ public final class MotionCompensator {
     ///   - rows: the picture's rows of `motion.npy`; those whose reference is negative take no part.
     ///   - references: the pictures that the rows may name.
     public func predict(_ rows: UnsafeMutableBufferPointer<MotionRow>, from references: [ReferencePicture]) {
-        let targets = (prediction.plane(0), prediction.plane(1), prediction.plane(2))
-        clear(targets.0)
-        clear(targets.1)
-        clear(targets.2)
-        let planes = references.map { ReferencePlanes($0) }
-        withExtendedLifetime(references) {
-            rows.forEachBlock { block in
-                let first = planes.firstIndex { $0.display == rows[block.first].reference }
-                let second = block.second.flatMap { row in planes.firstIndex { $0.display == rows[row].reference } }
-                if let first, let second, let row = block.second {
-                    let (a, b) = (rows[block.first].vector, rows[row].vector)
-                    predict(a, planes[first].luma, b, planes[second].luma, into: targets.0, isChroma: false)
-                    predict(a, planes[first].u, b, planes[second].u, into: targets.1, isChroma: true)
-                    predict(a, planes[first].v, b, planes[second].v, into: targets.2, isChroma: true)
-                } else if let only = first ?? second {
-                    let vector = rows[first == nil ? block.second ?? block.first : block.first].vector
-                    predict(vector, planes[only].luma, into: targets.0, isChroma: false)
-                    predict(vector, planes[only].u, into: targets.1, isChroma: true)
-                    predict(vector, planes[only].v, into: targets.2, isChroma: true)
+        prediction.withPlanes { luma, u, v in
+            clear(luma)
+            clear(u)
+            clear(v)
+            ReferencePlanes.lend(references[...]) { planes in
+                rows.forEachBlock { block in
+                    let first = planes.firstIndex { $0.display == rows[block.first].reference }
+                    let second = block.second.flatMap { row in planes.firstIndex { $0.display == rows[row].reference } }
+                    if let first, let second, let row = block.second {
+                        let (a, b) = (rows[block.first].vector, rows[row].vector)
+                        predict(a, planes[first].luma, b, planes[second].luma, into: luma, isChroma: false)
+                        predict(a, planes[first].u, b, planes[second].u, into: u, isChroma: true)
+                        predict(a, planes[first].v, b, planes[second].v, into: v, isChroma: true)
+                    } else if let only = first ?? second {
+                        let vector = rows[first == nil ? block.second ?? block.first : block.first].vector
+                        predict(vector, planes[only].luma, into: luma, isChroma: false)
+                        predict(vector, planes[only].u, into: u, isChroma: true)
+                        predict(vector, planes[only].v, into: v, isChroma: true)
+                    }
                 }
             }
         }
@@ -56,22 +56,28 @@ public final class MotionCompensator {
     /// Predicts a picture as a copy of another: zero vectors everywhere.
     public func predictUnmoved(from reference: Picture) {
         for index in 0..<3 {
-            let (source, target) = (reference.plane(index), prediction.plane(index))
-            for row in 0..<target.height {
-                (target.base + row * target.stride).update(from: source.base + row * source.stride, count: target.width)
+            reference.withPlane(index) { source in
+                prediction.withPlane(index) { target in
+                    for row in 0..<target.height {
+                        let out = target.base + row * target.stride
+                        out.update(from: source.base + row * source.stride, count: target.width)
+                    }
+                }
             }
         }
     }
 
-    private func predict(_ vector: MotionVector, _ reference: pframe_plane, into target: Plane, isChroma: Bool) {
+    private func predict(
+        _ vector: MotionVector, _ reference: pframe_plane, into target: borrowing Plane, isChroma: Bool
+    ) {
         guard let area = BlockArea(vector, plane: target, isChroma: isChroma) else { return }
         let out = target.base + area.y * target.stride + area.x
         interpolate(vector, area, reference, into: out, stride: target.stride, isChroma)
     }
 
     private func predict(
-        _ a: MotionVector, _ first: pframe_plane, _ b: MotionVector, _ second: pframe_plane, into target: Plane,
-        isChroma: Bool
+        _ a: MotionVector, _ first: pframe_plane, _ b: MotionVector, _ second: pframe_plane,
+        into target: borrowing Plane, isChroma: Bool
     ) {
         guard let area = BlockArea(a, plane: target, isChroma: isChroma) else { return }
         let out = target.base + area.y * target.stride + area.x
@@ -91,7 +97,7 @@ public final class MotionCompensator {
         }
     }
 
-    private func clear(_ plane: Plane) {
+    private func clear(_ plane: borrowing Plane) {
         for row in 0..<plane.height { (plane.base + row * plane.stride).update(repeating: 0, count: plane.width) }
     }
 }
@@ -99,17 +105,22 @@ public final class MotionCompensator {
 @available(*, unavailable)
 extension MotionCompensator: Sendable {}
 
-/// The three planes of a reference picture, lent while the picture lives.
-private struct ReferencePlanes {
+/// The three planes of a reference picture, as kernels take them, lent.
+struct ReferencePlanes {
     let display: Int32
     let luma: pframe_plane
     let u: pframe_plane
     let v: pframe_plane
 
-    init(_ reference: ReferencePicture) {
-        display = reference.display
-        luma = reference.picture.plane(0).kernel
-        u = reference.picture.plane(1).kernel
-        v = reference.picture.plane(2).kernel
+    /// Lends the planes of pictures, in the order given, behind those already lent.
+    static func lend(
+        _ references: ArraySlice<ReferencePicture>, after lent: [ReferencePlanes] = [],
+        _ body: ([ReferencePlanes]) -> Void
+    ) {
+        guard let reference = references.first else { return body(lent) }
+        reference.picture.withPlanes { luma, u, v in
+            let planes = ReferencePlanes(display: reference.display, luma: luma.kernel, u: u.kernel, v: v.kernel)
+            lend(references.dropFirst(), after: lent + [planes], body)
+        }
     }
 }

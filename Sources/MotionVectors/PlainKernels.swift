@@ -4,14 +4,14 @@ import Storage
 /// The plain meaning of every kernel in CKernels, one pixel at a time: what tests and benchmarks compare with.
 package enum PlainKernels {
     /// A pixel of the plane, the nearest edge pixel outside it.
-    package static func pixel(_ plane: Plane, _ x: Int, _ y: Int) -> Int {
+    package static func pixel(_ plane: borrowing Plane, _ x: Int, _ y: Int) -> Int {
         let column = min(max(x, 0), plane.width - 1)
         let row = min(max(y, 0), plane.height - 1)
         return Int(plane.base[row * plane.stride + column])
     }
 
     /// H.264 luma sample interpolation, 8.4.2.2.1, at `(x, y)` in quarter pixels. The names are the standard's.
-    package static func luma(_ plane: Plane, x: Int, y: Int) -> UInt8 {
+    package static func luma(_ plane: borrowing Plane, x: Int, y: Int) -> UInt8 {
         let (column, row) = (x >> 2, y >> 2)
         func tap(_ values: [Int]) -> Int {
             values[0] - 5 * values[1] + 20 * values[2] + 20 * values[3] - 5 * values[4] + values[5]
@@ -47,7 +47,7 @@ package enum PlainKernels {
     }
 
     /// H.264 chroma sample interpolation, 8.4.2.2.2, at `(x, y)` in eighth pixels.
-    package static func chroma(_ plane: Plane, x: Int, y: Int) -> UInt8 {
+    package static func chroma(_ plane: borrowing Plane, x: Int, y: Int) -> UInt8 {
         let (fx, fy, column, row) = (x & 7, y & 7, x >> 3, y >> 3)
         let top = (8 - fx) * pixel(plane, column, row) + fx * pixel(plane, column + 1, row)
         let bottom = (8 - fx) * pixel(plane, column, row + 1) + fx * pixel(plane, column + 1, row + 1)
@@ -55,7 +55,7 @@ package enum PlainKernels {
     }
 
     /// MPEG half-pel bilinear interpolation at `(x, y)` in half pixels.
-    package static func half(_ plane: Plane, x: Int, y: Int, rounding: Int) -> UInt8 {
+    package static func half(_ plane: borrowing Plane, x: Int, y: Int, rounding: Int) -> UInt8 {
         let (fx, fy, column, row) = (x & 1, y & 1, x >> 1, y >> 1)
         let a = pixel(plane, column, row)
         let b = pixel(plane, column + 1, row)

@@ -57,7 +57,9 @@ public final class ReencodedMotion {
         }
         guard !unusable.isEmpty else { return field }
         replacedBlocks += unusable.count
-        search.replace(unusable, in: &field, of: frame.plane(0), against: previous.plane(0))
+        frame.withPlane(0) { luma in
+            previous.withPlane(0) { search.replace(unusable, in: &field, of: luma, against: $0) }
+        }
         return field
     }
 }

@@ -47,28 +47,32 @@ final class ReferenceInference {
             assignFixed(rows, isBidirectional: picture.type == .bidirectional, candidates)
             return
         }
-        let candidates = candidates.prefix(mostCandidates)
+        picture.withPlane(0) { luma in
+            ReferencePlanes.lend(candidates.prefix(mostCandidates)) { infer(rows, of: luma, from: $0) }
+        }
+    }
+
+    private func infer(
+        _ rows: UnsafeMutableBufferPointer<MotionRow>, of luma: borrowing Plane, from candidates: [ReferencePlanes]
+    ) {
         let displays = candidates.map(\.display)
-        let references = candidates.map { $0.picture.plane(0).kernel }
-        let luma = picture.plane(0)
-        withExtendedLifetime((picture, candidates)) {
-            rows.forEachBlock { block in
-                guard let area = BlockArea(rows[block.first].vector, plane: luma, isChroma: false) else { return }
-                let place = Block(
-                    area: area, base: UnsafePointer(luma.base + area.y * luma.stride + area.x), stride: luma.stride)
-                guard let second = block.second else {
-                    guard references.count > 1 else {
-                        rows[block.first].reference = displays.first ?? MotionRow.unused
-                        return
-                    }
-                    let best = predictAll(rows[block.first].vector, place, references, list: 0)
-                    rows[block.first].reference = displays[best.candidate]
+        let references = candidates.map(\.luma)
+        rows.forEachBlock { block in
+            guard let area = BlockArea(rows[block.first].vector, plane: luma, isChroma: false) else { return }
+            let place = Block(
+                area: area, base: UnsafePointer(luma.base + area.y * luma.stride + area.x), stride: luma.stride)
+            guard let second = block.second else {
+                guard references.count > 1 else {
+                    rows[block.first].reference = displays.first ?? MotionRow.unused
                     return
                 }
-                let choice = choosePair(rows[block.first].vector, rows[second].vector, place, references)
-                rows[block.first].reference = choice.first.map { displays[$0] } ?? MotionRow.unused
-                rows[second].reference = choice.second.map { displays[$0] } ?? MotionRow.unused
+                let best = predictAll(rows[block.first].vector, place, references, list: 0)
+                rows[block.first].reference = displays[best.candidate]
+                return
             }
+            let choice = choosePair(rows[block.first].vector, rows[second].vector, place, references)
+            rows[block.first].reference = choice.first.map { displays[$0] } ?? MotionRow.unused
+            rows[second].reference = choice.second.map { displays[$0] } ?? MotionRow.unused
         }
     }
 

@@ -36,15 +36,18 @@ public final class Residual {
     public func subtract(_ prediction: Picture?, from frame: Picture) {
         for index in 0..<3 {
             let (extent, target) = (extent(index), planes[index])
-            let source = frame.plane(index)
-            let predicted = prediction?.plane(index)
-            for row in 0..<extent.height {
-                let out = target.baseAddress.unsafelyUnwrapped + row * extent.width
-                if let predicted {
-                    pframe_subtract(
-                        out, source.base + row * source.stride, predicted.base + row * predicted.stride, extent.width)
-                } else {
-                    for column in 0..<extent.width { out[column] = Int16(source.base[row * source.stride + column]) }
+            let out = target.baseAddress.unsafelyUnwrapped
+            frame.withPlane(index) { source in
+                guard let prediction else {
+                    Self.widen(source, extent, into: out)
+                    return
+                }
+                prediction.withPlane(index) { predicted in
+                    for row in 0..<extent.height {
+                        pframe_subtract(
+                            out + row * extent.width, source.base + row * source.stride,
+                            predicted.base + row * predicted.stride, extent.width)
+                    }
                 }
             }
         }
@@ -54,16 +57,36 @@ public final class Residual {
     public func add(to prediction: Picture?, into frame: Picture) {
         for index in 0..<3 {
             let (extent, values) = (extent(index), planes[index])
-            let target = frame.plane(index)
-            let predicted = prediction?.plane(index)
-            for row in 0..<extent.height {
-                let residual = values.baseAddress.unsafelyUnwrapped + row * extent.width
-                let out = target.base + row * target.stride
-                if let predicted {
-                    pframe_add(out, predicted.base + row * predicted.stride, residual, extent.width)
-                } else {
-                    for column in 0..<extent.width { out[column] = UInt8(truncatingIfNeeded: residual[column]) }
+            let residual = values.baseAddress.unsafelyUnwrapped
+            frame.withPlane(index) { target in
+                guard let prediction else {
+                    Self.narrow(residual, extent, into: target)
+                    return
                 }
+                prediction.withPlane(index) { predicted in
+                    for row in 0..<extent.height {
+                        pframe_add(
+                            target.base + row * target.stride, predicted.base + row * predicted.stride,
+                            residual + row * extent.width, extent.width)
+                    }
+                }
+            }
+        }
+    }
+
+    private static func widen(_ source: borrowing Plane, _ extent: Size, into out: UnsafeMutablePointer<Int16>) {
+        for row in 0..<extent.height {
+            for column in 0..<extent.width {
+                out[row * extent.width + column] = Int16(source.base[row * source.stride + column])
+            }
+        }
+    }
+
+    private static func narrow(_ values: UnsafePointer<Int16>, _ extent: Size, into target: borrowing Plane) {
+        for row in 0..<extent.height {
+            for column in 0..<extent.width {
+                target.base[row * target.stride + column] =
+                    UInt8(truncatingIfNeeded: values[row * extent.width + column])
             }
         }
     }

@@ -52,30 +52,30 @@ extension Picture {
 
     /// Sets every sample of a plane.
     func fill(_ index: Int, _ value: (Int, Int) -> Int) {
-        let plane = plane(index)
-        for y in 0..<plane.height {
-            let row = UnsafeMutableRawPointer(plane.base + y * plane.stride)
-            for x in 0..<plane.width {
-                if format == .yuv420p10 {
-                    row.storeBytes(of: UInt16(value(x, y)).littleEndian, toByteOffset: 2 * x, as: UInt16.self)
-                } else {
-                    row.storeBytes(of: UInt8(clamping: value(x, y)), toByteOffset: x, as: UInt8.self)
+        withPlane(index) { plane in
+            for y in 0..<plane.height {
+                let row = UnsafeMutableRawBufferPointer(plane.row(y))
+                for x in 0..<plane.width {
+                    if format == .yuv420p10 {
+                        row.storeBytes(of: UInt16(value(x, y)).littleEndian, toByteOffset: 2 * x, as: UInt16.self)
+                    } else {
+                        row.storeBytes(of: UInt8(clamping: value(x, y)), toByteOffset: x, as: UInt8.self)
+                    }
                 }
             }
         }
     }
 
+    /// The bytes of a plane, without the gaps between rows.
+    func bytes(_ index: Int) -> [UInt8] {
+        withPlane(index) { plane in (0..<plane.height).flatMap { Array(plane.row($0)) } }
+    }
+
     /// The samples of a plane, without the gaps between rows.
     func samples(_ index: Int) -> [Int] {
-        let plane = plane(index)
-        return (0..<plane.height).flatMap { y in
-            let row = UnsafeRawPointer(plane.base + y * plane.stride)
-            return (0..<plane.width).map { x in
-                format == .yuv420p10
-                    ? Int(UInt16(littleEndian: row.loadUnaligned(fromByteOffset: 2 * x, as: UInt16.self)))
-                    : Int(row.load(fromByteOffset: x, as: UInt8.self))
-            }
-        }
+        let bytes = bytes(index)
+        guard format == .yuv420p10 else { return bytes.map { Int($0) } }
+        return stride(from: 0, to: bytes.count, by: 2).map { Int(bytes[$0]) | Int(bytes[$0 + 1]) << 8 }
     }
 
     /// The samples of the three planes.

@@ -33,16 +33,6 @@ struct PictureTests {
         #expect(error.message.contains(picture.formatName))
     }
 
-    @Test("chroma planes are half as large, rounded up", arguments: [1, 2, 15, 16, 17, 1919])
-    func chroma(side: Int) throws {
-        let picture = try Picture(size: Size(width: side, height: 3), format: .yuv420p)
-        #expect(picture.plane(0).width == side)
-        for index in [1, 2] {
-            #expect(picture.plane(index).width == (side + 1) / 2)
-            #expect(picture.plane(index).height == 2)
-        }
-    }
-
     @Test("an impossible size is an error", arguments: [Size(width: 0, height: 0), Size(width: -16, height: 16)])
     func impossible(size: Size) throws {
         #expect(throws: CodecError.self) { try Picture(size: size, format: .yuv420p) }

@@ -17,11 +17,12 @@ import Testing
             let isBright = cuts.count { $0 <= index } % 2 == 1
             let picture = try Picture(size: size, format: .yuv420p)
             for plane in 0..<3 {
-                let lent = picture.plane(plane)
-                for y in 0..<lent.height {
-                    for x in 0..<lent.width {
-                        let luma = clouds(x + index, y) / 4 + (isBright ? 180 : 20)
-                        lent.base[y * lent.stride + x] = UInt8(plane == 0 ? luma : 128)
+                picture.withPlane(plane) { lent in
+                    for y in 0..<lent.height {
+                        for x in 0..<lent.width {
+                            let luma = clouds(x + index, y) / 4 + (isBright ? 180 : 20)
+                            lent.base[y * lent.stride + x] = UInt8(plane == 0 ? luma : 128)
+                        }
                     }
                 }
             }

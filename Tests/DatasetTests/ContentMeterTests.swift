@@ -147,11 +147,10 @@ struct ContentMeterTests {
 
     private func picture(_ content: PlainContent) throws -> Picture {
         let picture = try Picture(size: Size(width: content.width, height: content.height), format: .bgr24)
-        let plane = picture.plane(0)
-        for y in 0..<content.height {
-            for x in 0..<content.width {
-                for channel in 0..<3 {
-                    plane.base[y * plane.stride + 3 * x + channel] = UInt8(content.at(x, y)[channel])
+        picture.withPlane(0) { plane in
+            for y in 0..<content.height {
+                for x in 0..<content.width {
+                    for channel in 0..<3 { plane.row(y)[3 * x + channel] = UInt8(content.at(x, y)[channel]) }
                 }
             }
         }
@@ -164,11 +163,12 @@ struct ContentMeterTests {
         var random = SplitMix64(seed: seed)
         let picture = try Picture(size: size, format: format)
         for index in 0..<3 {
-            let plane = picture.plane(index)
-            for y in 0..<plane.height {
-                for x in 0..<plane.width {
-                    let value = UInt8.random(in: 0...255, using: &random)
-                    plane.base[y * plane.stride + x] = isExtreme ? (value < 128 ? 0 : 255) : value
+            picture.withPlane(index) { plane in
+                for y in 0..<plane.height {
+                    for x in 0..<plane.width {
+                        let value = UInt8.random(in: 0...255, using: &random)
+                        plane.row(y)[x] = isExtreme ? (value < 128 ? 0 : 255) : value
+                    }
                 }
             }
         }

@@ -27,8 +27,9 @@ struct Pixels: Equatable {
 
     /// A copy of a picture's plane.
     init(_ picture: Picture, _ index: Int) {
-        let plane = picture.plane(index)
-        self.init(plane.width, plane.height) { x, y in Int(plane.base[y * plane.stride + x]) }
+        self = picture.withPlane(index) { plane in
+            Pixels(plane.width, plane.height) { x, y in Int(plane.row(y)[x]) }
+        }
     }
 
     /// Random pixels up to a value: 255 is noise, 1 gives ties everywhere.
@@ -43,7 +44,7 @@ struct Pixels: Equatable {
     }
 
     /// Lends the pixels as a plane.
-    func withPlane<Result>(_ body: (Plane) throws -> Result) throws -> Result {
+    func withPlane<Result>(_ body: (borrowing Plane) throws -> Result) throws -> Result {
         var copy = values
         return try copy.withUnsafeMutableBufferPointer { buffer in
             try body(Plane(base: try #require(buffer.baseAddress), stride: width, width: width, height: height))
@@ -75,11 +76,12 @@ extension Picture {
     static func make(_ size: Size, _ value: (Int, Int) -> Int) throws -> Picture {
         let picture = try Picture(size: size, format: .yuv420p)
         for index in 0..<3 {
-            let plane = picture.plane(index)
-            for y in 0..<plane.height {
-                for x in 0..<plane.width {
-                    let sample = index == 0 ? value(x, y) : value(2 * x, 2 * y)
-                    plane.base[y * plane.stride + x] = UInt8(clamping: index == 2 ? 255 - sample : sample)
+            picture.withPlane(index) { plane in
+                for y in 0..<plane.height {
+                    for x in 0..<plane.width {
+                        let sample = index == 0 ? value(x, y) : value(2 * x, 2 * y)
+                        plane.row(y)[x] = UInt8(clamping: index == 2 ? 255 - sample : sample)
+                    }
                 }
             }
         }

@@ -59,38 +59,37 @@ struct InterpolationKernelTests {
 
     /// Around the plane in every position for the usual block sizes, at chosen ones for all sizes, and far outside.
     private func check(_ kernel: Kernel, _ guarded: GuardedPlane, _ fx: Int, _ fy: Int, _ content: String) {
-        let plane = guarded.plane
-        let near = PlainMap(kernel, plane, fx, fy, columns: -22..<plane.width + 24, rows: -22..<plane.height + 24)
+        let (width, height) = (guarded.plane.width, guarded.plane.height)
+        let near = PlainMap(kernel, guarded.plane, fx, fy, columns: -22..<width + 24, rows: -22..<height + 24)
         var failures: [String] = []
         func compare(_ map: PlainMap, _ x: Int, _ y: Int, _ w: Int, _ h: Int) {
             var output = Output()
             map.lend(x, y) { row, stride in output.expect(w, h, from: row, stride) }
             output.write {
-                kernel.run($0, Output.stride, plane, x * kernel.unit + fx, y * kernel.unit + fy, w, h)
+                kernel.run($0, Output.stride, guarded.plane, x * kernel.unit + fx, y * kernel.unit + fy, w, h)
             }
             if !output.isAsExpected { failures.append("\(w)x\(h) at (\(x), \(y))") }
         }
         let step = kernel.unit > 4 ? 3 : 1
         for (w, h) in [(4, 4), (8, 8), (16, 16), (16, 8), (8, 16)] {
-            for y in stride(from: -20, through: plane.height + 4, by: step) {
-                for x in stride(from: -20, through: plane.width + 4, by: step) { compare(near, x, y, w, h) }
+            for y in stride(from: -20, through: height + 4, by: step) {
+                for x in stride(from: -20, through: width + 4, by: step) { compare(near, x, y, w, h) }
             }
         }
         for w in 1...16 {
             for h in 1...16 {
-                for y in [-5, plane.height / 2 - 8, plane.height - 7] {
-                    for x in [-5, plane.width / 2 - 8, plane.width - 7] { compare(near, x, y, w, h) }
+                for y in [-5, height / 2 - 8, height - 7] {
+                    for x in [-5, width / 2 - 8, width - 7] { compare(near, x, y, w, h) }
                 }
             }
         }
-        for y in [-700, 3, plane.height + 500] {
-            for x in [-900, 2, plane.width + 333] where (x, y) != (2, 3) {
-                let far = PlainMap(kernel, plane, fx, fy, columns: x..<x + 16, rows: y..<y + 16)
+        for y in [-700, 3, height + 500] {
+            for x in [-900, 2, width + 333] where (x, y) != (2, 3) {
+                let far = PlainMap(kernel, guarded.plane, fx, fy, columns: x..<x + 16, rows: y..<y + 16)
                 for (w, h) in [(16, 16), (8, 8), (5, 3)] { compare(far, x, y, w, h) }
             }
         }
         #expect(failures.isEmpty, "\(content), phase (\(fx), \(fy)): \(failures.count) wrong, \(failures.prefix(3))")
-        withExtendedLifetime(guarded) {}
     }
 
     private func pixels(_ content: String) throws -> Pixels {
@@ -121,8 +120,10 @@ private enum Kernel {
         }
     }
 
-    func run(_ out: UnsafeMutablePointer<UInt8>, _ stride: Int, _ plane: Plane, _ x: Int, _ y: Int, _ w: Int, _ h: Int)
-    {
+    func run(
+        _ out: UnsafeMutablePointer<UInt8>, _ stride: Int, _ plane: borrowing Plane, _ x: Int, _ y: Int, _ w: Int,
+        _ h: Int
+    ) {
         let reference = pframe_plane(
             base: plane.base, stride: plane.stride, width: Int32(plane.width), height: Int32(plane.height))
         let (x, y, w, h) = (Int32(x), Int32(y), Int32(w), Int32(h))
@@ -133,7 +134,7 @@ private enum Kernel {
         }
     }
 
-    func plain(_ plane: Plane, _ x: Int, _ y: Int) -> UInt8 {
+    func plain(_ plane: borrowing Plane, _ x: Int, _ y: Int) -> UInt8 {
         switch self {
         case .luma: PlainKernels.luma(plane, x: x, y: y)
         case .chroma: PlainKernels.chroma(plane, x: x, y: y)
@@ -149,7 +150,7 @@ private struct PlainMap {
     private let width: Int
     private let values: [UInt8]
 
-    init(_ kernel: Kernel, _ plane: Plane, _ fx: Int, _ fy: Int, columns: Range<Int>, rows: Range<Int>) {
+    init(_ kernel: Kernel, _ plane: borrowing Plane, _ fx: Int, _ fy: Int, columns: Range<Int>, rows: Range<Int>) {
         (left, top, width) = (columns.lowerBound, rows.lowerBound, columns.count)
         values = rows.flatMap { y in
             columns.map { x in kernel.plain(plane, x * kernel.unit + fx, y * kernel.unit + fy) }

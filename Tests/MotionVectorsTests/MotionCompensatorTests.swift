@@ -104,7 +104,7 @@ struct MotionCompensatorTests {
     }
 
     private func sample(
-        _ rule: PredictionRule, _ plane: Plane, _ vector: MotionVector, _ x: Int, _ y: Int, _ isChroma: Bool
+        _ rule: PredictionRule, _ plane: borrowing Plane, _ vector: MotionVector, _ x: Int, _ y: Int, _ isChroma: Bool
     ) -> Int {
         let (dx, dy) = (Int(vector.motionX), Int(vector.motionY))
         let isHalfPel = vector.motionScale == 2

@@ -76,11 +76,12 @@ struct ReconstructionTests {
                     var values = [Int16](repeating: 0, count: array.shape[1] * array.shape[2])
                     try values.withUnsafeMutableBufferPointer { try array.read(into: $0) }
                     #expect(direct.withPlane(index) { Array($0) } == values)
-                    let plane = picture.plane(index)
-                    let words = (0..<plane.height).flatMap { y in
-                        let row = UnsafeRawPointer(plane.base + y * plane.stride)
-                        return (0..<plane.width).map {
-                            Int16(littleEndian: row.loadUnaligned(fromByteOffset: 2 * $0, as: Int16.self))
+                    let words = picture.withPlane(index) { plane in
+                        (0..<plane.height).flatMap { y in
+                            let row = UnsafeRawBufferPointer(plane.row(y))
+                            return (0..<plane.width).map {
+                                Int16(littleEndian: row.loadUnaligned(fromByteOffset: 2 * $0, as: Int16.self))
+                            }
                         }
                     }
                     #expect(words == values.map { $0 + 512 })

@@ -96,25 +96,27 @@ final class ClipFitter {
     private func image(_ plan: Plan) -> RGBImage {
         var image = RGBImage(width: options.width, height: options.height)
         let rgb = plan.finish?.rgb ?? plan.scaled
-        let (plane, size) = (rgb.plane(0), rgb.size)
+        let size = rgb.size
         let places = orientation.places(in: frame)
         image.pixels.withUnsafeMutableBufferPointer { pixels in
             guard let out = pixels.baseAddress else { return }
-            for row in 0..<size.height {
-                let line = plane.base + row * plane.stride
-                // The step in the target from one source pixel to the next, and where the row begins.
-                let step = places.column
-                let start = places.start + plan.left * step + (plan.top + row) * places.row
-                guard step != 1 else {
-                    (out + start * 3).update(from: line, count: size.width * 3)
-                    continue
-                }
-                for column in 0..<size.width {
-                    (out + (start + column * step) * 3).update(from: line + column * 3, count: 3)
+            rgb.withPlane(0) { plane in
+                for row in 0..<size.height {
+                    let line = plane.base + row * plane.stride
+                    // The step in the target from one source pixel to the next, and where the row begins.
+                    let step = places.column
+                    let start = places.start + plan.left * step + (plan.top + row) * places.row
+                    guard step != 1 else {
+                        (out + start * 3).update(from: line, count: size.width * 3)
+                        continue
+                    }
+                    for column in 0..<size.width {
+                        (out + (start + column * step) * 3).update(from: line + column * 3, count: 3)
+                    }
                 }
             }
         }
-        return withExtendedLifetime(rgb) { image }
+        return image
     }
 }
 

@@ -117,11 +117,11 @@ struct SampleMaker {
             if let reencoded {
                 if let field = try reencoded.next(picture) { fields.append(field) }
             } else if let previous {
-                fields.append(search.field(of: picture.plane(0), against: previous.plane(0), previous: fields.last))
+                fields.append(search.field(of: picture, against: previous, previous: fields.last))
             }
             previous = picture
         }
-        return withExtendedLifetime(previous) { fields }
+        return fields
     }
 
     private func vectors(_ fields: [MotionField]) -> [UInt8] {

@@ -18,11 +18,11 @@ final class PixelSource {
         of picture: Picture, _ body: (PixelRows) -> Result
     ) throws(CodecError) -> Result {
         if let matrix = PixelRows.matrix(of: picture) {
-            let rows = PixelRows.yuv(picture.plane(0), picture.plane(1), picture.plane(2), matrix)
-            return withExtendedLifetime(picture) { body(rows) }
+            return picture.withPlanes { y, u, v in
+                body(.yuv(.init(y), .init(u), .init(v), width: y.width, matrix))
+            }
         }
-        let result = try bgr(picture)
-        return withExtendedLifetime(result) { body(PixelRows.bgr(result.plane(0))) }
+        return try bgr(picture).withPlane(0) { body(.bgr(.init($0), width: $0.width)) }
     }
 
     private func bgr(_ picture: Picture) throws(CodecError) -> Picture {
@@ -44,38 +44,44 @@ extension PixelSource: Sendable {}
 /// The rows of one picture, lent.
 enum PixelRows {
     /// Luma, Cb and Cr at 4:2:0.
-    case yuv(Plane, Plane, Plane, pframe_yuv_matrix)
+    case yuv(Lines, Lines, Lines, width: Int, pframe_yuv_matrix)
     /// BGR24.
-    case bgr(Plane)
+    case bgr(Lines, width: Int)
+
+    /// Where the rows of a lent plane begin.
+    struct Lines {
+        private let base: UnsafePointer<UInt8>
+        private let stride: Int
+
+        init(_ plane: borrowing Plane) { (base, stride) = (UnsafePointer(plane.base), plane.stride) }
+
+        subscript(row: Int) -> UnsafePointer<UInt8> { base + row * stride }
+    }
 
     /// Converts a row into as many pixels as the picture is wide.
     func read(_ row: Int, into pixels: UnsafeMutablePointer<UInt32>) {
         switch self {
-        case .yuv(let y, let u, let v, var matrix):
-            pframe_yuv_to_pixels(
-                pixels, y.base + row * y.stride, u.base + row / 2 * u.stride, v.base + row / 2 * v.stride, y.width,
-                &matrix)
-        case .bgr(let plane):
-            pframe_bgr_to_pixels(pixels, plane.base + row * plane.stride, plane.width)
+        case .yuv(let y, let u, let v, let width, var matrix):
+            pframe_yuv_to_pixels(pixels, y[row], u[row / 2], v[row / 2], width, &matrix)
+        case .bgr(let lines, let width):
+            pframe_bgr_to_pixels(pixels, lines[row], width)
         }
     }
 
     /// Whether to convert so many pixels of a row one by one is faster than to convert the row.
     func isPickingFaster(_ count: Int) -> Bool {
         // It costs about four times as much a pixel (measured).
-        if case .yuv(let y, _, _, _) = self { return 4 * count < y.width }
+        if case .yuv(_, _, _, let width, _) = self { return 4 * count < width }
         return false
     }
 
     /// Converts the pixels at some columns of a row.
     func pick(_ row: Int, at columns: [Int32], into pixels: UnsafeMutablePointer<UInt32>) {
         switch self {
-        case .yuv(let y, let u, let v, var matrix):
-            pframe_pick_yuv_pixels(
-                pixels, y.base + row * y.stride, u.base + row / 2 * u.stride, v.base + row / 2 * v.stride, columns,
-                columns.count, &matrix)
-        case .bgr(let plane):
-            let line = plane.base + row * plane.stride
+        case .yuv(let y, let u, let v, _, var matrix):
+            pframe_pick_yuv_pixels(pixels, y[row], u[row / 2], v[row / 2], columns, columns.count, &matrix)
+        case .bgr(let lines, _):
+            let line = lines[row]
             for (index, column) in columns.enumerated() {
                 pframe_bgr_to_pixels(pixels + index, line + 3 * Int(column), 1)
             }

@@ -67,15 +67,8 @@ extension Residual {
     /// Writes the values plus 512 into a 10-bit picture of the same size.
     func store(into picture: Picture) {
         for index in 0..<3 {
-            let (plane, extent) = (picture.plane(index), extent(index))
-            withPlane(index) { values in
-                guard let base = values.baseAddress else { return }
-                for row in 0..<extent.height {
-                    let source = base + row * extent.width
-                    (plane.base + row * plane.stride).withMemoryRebound(to: Int16.self, capacity: extent.width) { out in
-                        for column in 0..<extent.width { out[column] = source[column] &+ offset }
-                    }
-                }
+            withRows(index, of: picture) { values, words, count in
+                for column in 0..<count { words[column] = values[column] &+ offset }
             }
         }
     }
@@ -83,14 +76,25 @@ extension Residual {
     /// Reads values from a 10-bit picture of the same size.
     func load(from picture: Picture) {
         for index in 0..<3 {
-            let (plane, extent) = (picture.plane(index), extent(index))
-            withPlane(index) { values in
+            withRows(index, of: picture) { values, words, count in
+                for column in 0..<count { values[column] = words[column] &- offset }
+            }
+        }
+    }
+
+    /// Lends each row of a plane with the same row of a 10-bit picture.
+    private func withRows(
+        _ index: Int, of picture: Picture,
+        _ body: (_ values: UnsafeMutablePointer<Int16>, _ words: UnsafeMutablePointer<Int16>, _ count: Int) -> Void
+    ) {
+        let extent = extent(index)
+        withPlane(index) { values in
+            picture.withPlane(index) { plane in
                 guard let base = values.baseAddress else { return }
                 for row in 0..<extent.height {
-                    let target = base + row * extent.width
-                    (plane.base + row * plane.stride).withMemoryRebound(to: Int16.self, capacity: extent.width) {
-                        source in
-                        for column in 0..<extent.width { target[column] = source[column] &- offset }
+                    let words = plane.base + row * plane.stride
+                    words.withMemoryRebound(to: Int16.self, capacity: extent.width) {
+                        body(base + row * extent.width, $0, extent.width)
                     }
                 }
             }

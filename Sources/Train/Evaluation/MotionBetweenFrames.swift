@@ -30,10 +30,7 @@ public struct MotionBetweenFrames {
         }
         var fields: [MotionField] = []
         for (frame, before) in zip(pictures.dropFirst(), pictures) {
-            fields.append(
-                withExtendedLifetime((frame, before)) {
-                    search.field(of: frame.plane(0), against: before.plane(0), previous: fields.last)
-                })
+            fields.append(search.field(of: frame, against: before, previous: fields.last))
         }
         return fields
     }
