@@ -4,20 +4,20 @@
 extension JSONValue {
     /// The JSON of a value.
     ///
-    /// - Throws: `DatasetError` for a whole number above `Int.max`.
-    public init(encoding value: some Encodable) throws(DatasetError) {
+    /// - Throws: `PFrameError` for a whole number above `Int.max`.
+    public init(encoding value: some Encodable) throws(PFrameError) {
         do { self = try JSONEncoding.json(of: value, at: []) } catch let EncodingError.invalidValue(_, context) {
-            throw DatasetError(
+            throw PFrameError(
                 path: nil, "\"\(Self.name(context.codingPath))\" has no JSON: \(context.debugDescription)")
         } catch {
-            throw DatasetError(path: nil, "\(error)")
+            throw PFrameError(path: nil, "\(error)")
         }
     }
 
     /// The value that this is the JSON of.
     ///
-    /// - Throws: `DatasetError` naming the member that is missing or of another type.
-    public func decoded<Value: Decodable>(as type: Value.Type = Value.self) throws(DatasetError) -> Value {
+    /// - Throws: `PFrameError` naming the member that is missing or of another type.
+    public func decoded<Value: Decodable>(as type: Value.Type = Value.self) throws(PFrameError) -> Value {
         do { return try JSONDecoding.value(type, of: self, at: []) } catch let error as DecodingError {
             let path: [any CodingKey]
             switch error {
@@ -26,11 +26,11 @@ extension JSONValue {
                 path = context.codingPath
             @unknown default: path = []
             }
-            throw DatasetError(
+            throw PFrameError(
                 path: nil,
                 "has no valid \"\(Self.name(path))\": it is damaged, or another version of PFrame wrote it")
         } catch {
-            throw DatasetError(path: nil, "\(error)")
+            throw PFrameError(path: nil, "\(error)")
         }
     }
 

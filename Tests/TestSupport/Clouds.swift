@@ -1,4 +1,4 @@
-public import Storage
+import Storage
 
 /// Value noise of two scales: a texture that repeats nowhere and whose likeness to itself falls with distance.
 package func clouds(_ x: Int, _ y: Int) -> Int {

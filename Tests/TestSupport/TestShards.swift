@@ -1,4 +1,4 @@
-public import Storage
+import Storage
 package import SystemPackage
 
 /// A data set on disk, written by code that shares nothing with the library: tar headers, rows and checksums by hand.

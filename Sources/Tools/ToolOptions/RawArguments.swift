@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Glibc
 public import SystemPackage
 
 /// Command-line arguments whose bytes are not UTF-8, carried through Swift strings unharmed.
@@ -61,5 +62,20 @@ extension FilePath: @retroactive ExpressibleByArgument {
     public init?(argument: String) {
         guard !argument.isEmpty else { return nil }
         self = RawArguments.path(argument)
+    }
+}
+
+/// The folder that relative paths start from.
+package enum WorkingFolder {
+    /// Its absolute path; `.` where it is gone.
+    package static var path: String {
+        guard let text = getcwd(nil, 0) else { return "." }
+        defer { free(text) }
+        return String(cString: text)
+    }
+
+    /// A path as it is from any folder.
+    package static func absolute(_ path: FilePath) -> FilePath {
+        path.isAbsolute ? path : FilePath(Self.path).appending(path.components)
     }
 }

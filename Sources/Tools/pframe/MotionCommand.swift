@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Codec
 public import Dataset
+import Synchronization
 import SystemPackage
 import ToolOptions
 
@@ -94,6 +95,147 @@ struct MotionCommand: StoppableCommand {
                 result.fail(error.description)
             }
             return result
+        }
+    }
+}
+
+/// What `pframe motion` found in a video.
+struct MotionResult: VideoOutcome {
+    let video: String
+    private(set) var rule: ShrinkRule?
+    private(set) var status = VideoStatus.done
+    private(set) var error: String?
+    private(set) var motion: VideoMotion?
+
+    init(video: String, rule: ShrinkRule) {
+        (self.video, self.rule) = (video, rule)
+    }
+
+    init(video: String, error: String) {
+        self.video = video
+        fail(error)
+    }
+
+    mutating func fail(_ message: String) { (status, error) = (.failed, message) }
+
+    mutating func fill(_ motion: VideoMotion) {
+        self.motion = motion
+        status = motion.damaged > 0 || motion.truncation != nil ? .damaged : .done
+    }
+
+    private enum CodingKeys: CodingKey {
+        case video, rule, status, error, frames, meanContent, maxContent, cuts, meanLength, damaged, truncation
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(video, forKey: .video)
+        try container.encode(status, forKey: .status)
+        try container.encodeIfPresent(rule, forKey: .rule)
+        try container.encodeIfPresent(error, forKey: .error)
+        guard let motion else { return }
+        try container.encode(motion.frames, forKey: .frames)
+        try container.encode(motion.meanContent, forKey: .meanContent)
+        try container.encode(motion.maxContent, forKey: .maxContent)
+        try container.encode(motion.cuts, forKey: .cuts)
+        try container.encode(motion.meanLength, forKey: .meanLength)
+        try container.encode(motion.damaged, forKey: .damaged)
+        try container.encodeIfPresent(motion.truncation, forKey: .truncation)
+    }
+
+    var frames: Int? { motion?.frames }
+
+    var remarks: [String] {
+        guard let motion else { return [] }
+        let damaged = motion.damaged > 0 ? [Format.quantity(motion.damaged, "damaged frame")] : []
+        return damaged + (motion.truncation.map { ["cut off: \($0)"] } ?? [])
+    }
+
+    static let columns = ["video", "frames", "content", "largest", "cuts", "vector px"]
+
+    var row: [String] {
+        [
+            video, frames.map(Format.count) ?? "-", Format.fixed(motion?.meanContent, 3),
+            Format.fixed(motion?.maxContent, 3), motion.map { Format.count($0.cuts) } ?? "-",
+            Format.fixed(motion?.meanLength, 2),
+        ]
+    }
+}
+
+/// The lines of `pframe motion --per-frame` for one video: `frame content hue saturation lightness vector`, or JSON.
+struct FrameLines {
+    private let settings: MotionCommand.Settings
+    private let video: String
+    private var lines = ""
+
+    init(_ settings: MotionCommand.Settings, video: String) {
+        self.settings = settings
+        self.video = video
+    }
+
+    /// Adds the line of a frame; before the first, the header, and where there are several videos, the name of this one.
+    mutating func append(_ motion: FrameMotion) throws {
+        let content = motion.content
+        guard settings.json else {
+            if motion.frame == 0 {
+                if settings.namesVideos { lines += "# \(video)\n" }
+                lines += "frame content hue saturation lightness vector\n"
+            }
+            let values = [content.value, content.hue, content.saturation, content.luma, motion.vectorLength ?? .nan]
+            lines += "\(motion.frame) \(values.map { Format.fixed($0, 6) }.joined(separator: " "))\n"
+            return
+        }
+        lines +=
+            try Console.jsonLine(
+                Row(
+                    video: video, frame: motion.frame, content: content.value, hue: content.hue,
+                    saturation: content.saturation, lightness: content.luma, vector: motion.vectorLength)) + "\n"
+    }
+
+    /// Hands over the lines so far.
+    mutating func take() -> String {
+        defer { lines = "" }
+        return lines
+    }
+
+    private struct Row: Encodable {
+        let video: String
+        let frame: Int
+        let content: Double
+        let hue: Double
+        let saturation: Double
+        let lightness: Double
+        let vector: Double?
+    }
+}
+
+/// Lines of several videos on stdout in the order of the videos, though they are worked on at the same time.
+///
+/// The first video that is not finished writes through; what others write before their turn is kept.
+final class OrderedOutput: Sendable {
+    private struct State {
+        var current = 0
+        var kept: [Int: String] = [:]
+        var finished: Set<Int> = []
+    }
+
+    private let state = Mutex(State())
+
+    /// Writes lines of a video, each ended by a line feed.
+    func write(_ index: Int, _ lines: String) {
+        state.withLock { state in
+            if index == state.current { Console.outputLines(lines) } else { state.kept[index, default: ""] += lines }
+        }
+    }
+
+    /// Says that a video writes nothing more.
+    func finish(_ index: Int) {
+        state.withLock { state in
+            state.finished.insert(index)
+            while state.finished.remove(state.current) != nil {
+                state.current += 1
+                if let lines = state.kept.removeValue(forKey: state.current) { Console.outputLines(lines) }
+            }
         }
     }
 }

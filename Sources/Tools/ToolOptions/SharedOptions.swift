@@ -1,0 +1,48 @@
+public import ArgumentParser
+public import Codec
+public import Dataset
+
+/// How every command reports.
+package struct ReportOptions: ParsableArguments {
+    @Flag(help: "Print one line of JSON a result on stdout; everything else goes to stderr.")
+    package var json = false
+
+    // `Console.logFormat` reads it, so that it holds for wrong arguments too.
+    @Option(help: "Messages and progress on stderr as text, or as json: an object a line.")
+    package var logFormat = LogFormat.text
+
+    package init() {}
+}
+
+/// Which part of a data set a process makes.
+package struct PartOptions: ParsableArguments {
+    @Option(
+        name: .customLong("part"),
+        help: ArgumentHelp(
+            "Make part I of N, I from 0; default: as the launcher says, else everything.", valueName: "i/n"))
+    var text: String?
+
+    package init() {}
+
+    package mutating func validate() throws {
+        if let text, BuildPart(text) == nil { throw ValidationError("--part takes I/N with I from 0, such as 3/64") }
+    }
+
+    /// The part.
+    package var part: BuildPart { text.flatMap { BuildPart($0) } ?? BuildPart.ofLauncher ?? .whole }
+}
+
+extension Size: ExpressibleByArgument {
+    /// `256x128`, or `128` for a square.
+    public init?(argument: String) { self.init(argument) }
+}
+
+extension ClipOptions.Fit: ExpressibleByArgument {}
+
+extension ShardSource {
+    /// A data set that an argument names; the bytes of a path are as they were given.
+    package init(argument: String) throws(DatasetError) {
+        self = try ShardSource(argument)
+        if case .folder = self { self = .folder(RawArguments.path(argument)) }
+    }
+}
