@@ -3,8 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Folders")
-struct FolderTests {
+@Suite struct FolderTests {
     @Test("folders above are created, existing ones are fine, files in the way are errors")
     func folders() throws {
         try withTemporaryFolder { folder in

@@ -3,8 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Transcoding through H.264")
-struct H264TranscoderTests {
+@Suite struct H264TranscoderTests {
     private let undelayed = "ref=1:bframes=0:rc-lookahead=0:sync-lookahead=0:scenecut=0:keyint=infinite:force-cfr=1"
 
     @Test(

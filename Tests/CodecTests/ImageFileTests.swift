@@ -4,8 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("PNG and JPEG files")
-struct ImageFileTests {
+@Suite struct ImageFileTests {
     @Test("a PNG decodes to the same pixels", arguments: [(1, 1), (3, 5), (17, 4), (64, 48)])
     func pngRoundTrip(width: Int, height: Int) throws {
         var random = SplitMix64(seed: UInt64(width * 100 + height))

@@ -4,8 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Output files")
-struct OutputFileTests {
+@Suite struct OutputFileTests {
     @Test("bytes arrive in order, whatever the pieces", arguments: [0, 1, 4096, (1 << 18) - 1, 1 << 18, (1 << 18) + 1])
     func pieces(size: Int) throws {
         var random = SplitMix64(seed: UInt64(size))

@@ -1,8 +1,7 @@
 import Codec
 import Testing
 
-@Suite("Pictures")
-struct PictureTests {
+@Suite struct PictureTests {
     @Test(
         "a crop keeps exactly what lies inside",
         arguments: [

@@ -3,8 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Raw video files")
-struct RawVideoWriterTests {
+@Suite struct RawVideoWriterTests {
     @Test(
         "planes are written as they are, cropped",
         arguments: [

@@ -1,8 +1,7 @@
 import Codec
 import Testing
 
-@Suite("Scaling and colour conversion")
-struct ScalerTests {
+@Suite struct ScalerTests {
     /// BT.601, limited range, from the definition.
     private func expected(_ r: Double, _ g: Double, _ b: Double) -> [Double] {
         let luma = 0.299 * r + 0.587 * g + 0.114 * b

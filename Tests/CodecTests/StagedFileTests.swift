@@ -3,8 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Staged files")
-struct StagedFileTests {
+@Suite struct StagedFileTests {
     @Test("an uncommitted file leaves nothing and keeps what stood there", arguments: [false, true])
     func uncommitted(exists: Bool) throws {
         try withTemporaryFolder { folder in

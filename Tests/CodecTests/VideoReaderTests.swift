@@ -3,8 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Reading videos")
-struct VideoReaderTests {
+@Suite struct VideoReaderTests {
     @Test(
         "what is no video is an error that names the path",
         arguments: ["text.mp4", "empty.mp4", "zeros.mkv", "cut.mp4", "folder.mp4", "missing.mp4"])

@@ -3,8 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Writing videos")
-struct VideoWriterTests {
+@Suite struct VideoWriterTests {
     @Test(
         "FFV1 keeps every 10-bit sample",
         arguments: [

@@ -5,8 +5,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Content values")
-struct ContentMeterTests {
+@Suite struct ContentMeterTests {
     static let sizes = [
         (1, 1), (1, 300), (300, 1), (2, 2), (255, 9), (256, 8), (257, 31), (340, 33), (512, 64), (513, 7), (514, 33),
         (768, 30), (1280, 45), (99, 61), (640, 36), (1027, 40), (2049, 18), (40, 700),

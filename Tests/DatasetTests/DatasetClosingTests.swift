@@ -4,8 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Closing data sets built in parts")
-struct DatasetClosingTests {
+@Suite struct DatasetClosingTests {
     /// Writes a shard with rows but an archive of zeros: closing looks at sizes alone.
     private func writeShard(_ folder: FilePath, _ number: Int, samples: Int) throws -> DatasetDescription.Shard {
         let shard = DatasetDescription.Shard(

@@ -4,8 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Index of a data set")
-struct DatasetIndexTests {
+@Suite struct DatasetIndexTests {
     /// A set of one shard whose archive nobody looks at, with random hashes and scores.
     private func withIndex(_ count: Int, _ body: (DatasetIndex, [SampleColumns]) throws -> Void) throws {
         var random = SplitMix64(seed: 11)

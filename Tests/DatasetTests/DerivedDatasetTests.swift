@@ -4,8 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Deriving a data set from another")
-struct DerivedDatasetTests {
+@Suite struct DerivedDatasetTests {
     private static let counts = [3, 1, 4]
     private static let kept = ["jpg", "mv.npy", "txt"]
 

@@ -1,8 +1,7 @@
 import Dataset
 import Testing
 
-@Suite("HTML")
-struct HTMLTests {
+@Suite struct HTMLTests {
     /// Undoes what escaping does, by hand.
     private func unescaped(_ text: String) -> String {
         var text = text

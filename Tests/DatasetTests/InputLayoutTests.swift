@@ -2,8 +2,7 @@ import Dataset
 import SystemPackage
 import Testing
 
-@Suite("Input layouts")
-struct InputLayoutTests {
+@Suite struct InputLayoutTests {
     private func read(
         _ files: KeyValuePairs<String, String>, _ layout: InputLayout, captions: String? = nil
     ) throws -> InputList {

@@ -3,8 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Input list")
-struct InputListTests {
+@Suite struct InputListTests {
     @Test("a folder gives its videos in the order of their names' bytes, named from the folder on")
     func folder() throws {
         try withInputs([

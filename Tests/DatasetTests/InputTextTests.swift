@@ -5,8 +5,7 @@ import TestSupport
 import Testing
 
 /// What lists and captions look like as text: quotes, line ends, encodings, mistakes.
-@Suite("Input text")
-struct InputTextTests {
+@Suite struct InputTextTests {
     /// Writes the same rows as JSONL and as CSV in five dialects, with whatever makes CSV difficult.
     private static let writer = #"""
         import csv, json, random, sys

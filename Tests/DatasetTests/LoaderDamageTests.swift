@@ -5,8 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Loader and damage")
-struct LoaderDamageTests {
+@Suite struct LoaderDamageTests {
     private func options(_ damage: DamagePolicy) -> LoaderOptions {
         var options = LoaderOptions()
         (options.damage, options.shuffle, options.batchSize) = (damage, false, 4)

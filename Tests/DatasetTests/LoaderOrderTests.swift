@@ -1,8 +1,7 @@
 import Dataset
 import Testing
 
-@Suite("Order of a loader")
-struct LoaderOrderTests {
+@Suite struct LoaderOrderTests {
     static let counts = [7, 1, 12, 0, 5, 9, 3, 6, 10, 8, 4, 11]
     static let total = 76
 

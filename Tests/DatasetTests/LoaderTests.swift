@@ -63,8 +63,7 @@ func rest(_ loader: Loader) throws(DatasetError) -> [DeliveredSample] {
     return samples
 }
 
-@Suite("Loader")
-struct LoaderTests {
+@Suite struct LoaderTests {
     static let counts = [7, 1, 12, 5, 9, 3, 6, 10]
     static let total = 53
 

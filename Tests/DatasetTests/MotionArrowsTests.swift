@@ -4,8 +4,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Mean motion and arrows")
-struct MotionArrowsTests {
+@Suite struct MotionArrowsTests {
     /// `mv.npy` of int16 vectors `(T−1, rows, columns, 2)`.
     private func file(_ shape: [Int], _ values: [Int16]) -> [UInt8] {
         NPYHeader(type: .int16, shape: shape).bytes

@@ -3,8 +3,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Score histograms")
-struct ScoreHistogramTests {
+@Suite struct ScoreHistogramTests {
     /// Lists of values of all kinds that scores have.
     static let kinds = ["even", "skewed", "signed", "constant", "one", "ties", "outlier", "shares"]
 

@@ -4,8 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Shards from elsewhere")
-struct ShardSourceTests {
+@Suite struct ShardSourceTests {
     private static let peers = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Peers")
 

@@ -2,8 +2,7 @@ import Codec
 import Dataset
 import Testing
 
-@Suite("Synthetic data set")
-struct SyntheticDatasetTests {
+@Suite struct SyntheticDatasetTests {
     @Test("the same seed gives the same frames and captions", arguments: [32, 128])
     func sameSeed(size: Int) throws {
         let (first, second) = (try dataset(size: size, seed: 7), try dataset(size: size, seed: 7))

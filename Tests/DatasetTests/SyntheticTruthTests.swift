@@ -6,8 +6,7 @@ import TestSupport
 import Testing
 
 /// What `pframe synth` plants, and whether it says so truly.
-@Suite("Synthetic truth")
-struct SyntheticTruthTests {
+@Suite struct SyntheticTruthTests {
     private func dataset(_ videos: Int = 200, seed: UInt64 = 3) throws -> SyntheticDataset {
         var options = SyntheticOptions()
         (options.videos, options.size, options.seconds, options.seed) = (videos, 32, 1, seed)

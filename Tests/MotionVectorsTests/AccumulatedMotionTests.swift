@@ -4,8 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Accumulated motion")
-struct AccumulatedMotionTests {
+@Suite struct AccumulatedMotionTests {
     @Test(
         "single-reference P pictures accumulate as CoViAR does",
         arguments: ["", "partitions=all:qp=20", "subme=1:qp=34"])

@@ -4,8 +4,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Block search")
-struct BlockSearchTests {
+@Suite struct BlockSearchTests {
     @Test(
         "full search finds what trying everything finds, ties included",
         arguments: [(48, 32), (50, 37), (16, 16), (7, 5), (1, 1), (33, 64)], [0, 1, 15])

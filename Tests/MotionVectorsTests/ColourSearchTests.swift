@@ -5,8 +5,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Colour search")
-struct ColourSearchTests {
+@Suite struct ColourSearchTests {
     @Test(
         "without coherence it finds what trying everything finds, ties included",
         arguments: [(48, 32), (35, 37), (7, 5), (1, 1)], [0, 3, 15])

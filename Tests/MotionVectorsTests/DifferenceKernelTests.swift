@@ -5,8 +5,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Difference kernels")
-struct DifferenceKernelTests {
+@Suite struct DifferenceKernelTests {
     @Test("SADs of every size", arguments: ["noise", "extremes"])
     func sad(content: String) throws {
         var random = SplitMix64(seed: 1)

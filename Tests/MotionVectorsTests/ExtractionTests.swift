@@ -4,8 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Extraction")
-struct ExtractionTests {
+@Suite struct ExtractionTests {
     @Test(
         "a sub-pixel pan without loop filter leaves no residual in most macroblocks",
         arguments: [(0.25, 0.5), (1.5, -0.75), (-2.75, 1.25)])

@@ -7,8 +7,7 @@ import TestSupport
 import Testing
 
 /// The interpolation kernels against their plain meaning.
-@Suite("Interpolation kernels")
-struct InterpolationKernelTests {
+@Suite struct InterpolationKernelTests {
     static let contents = [
         "noise 44x36", "checks 44x36", "bars 44x36", "noise 1x1", "noise 3x5", "checks 16x1", "noise 7x40",
     ]

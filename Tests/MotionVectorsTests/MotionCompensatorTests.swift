@@ -4,8 +4,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Motion compensation")
-struct MotionCompensatorTests {
+@Suite struct MotionCompensatorTests {
     @Test(
         "predictions are those of the standards, pixel by pixel",
         arguments: [PredictionRule.h264, .mpeg4, .mpeg2],

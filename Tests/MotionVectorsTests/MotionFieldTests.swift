@@ -4,8 +4,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Motion fields")
-struct MotionFieldTests {
+@Suite struct MotionFieldTests {
     @Test(
         "a cell takes the vector that covers most of it",
         arguments: [Size(width: 64, height: 48), Size(width: 70, height: 50), Size(width: 8, height: 8)], [4, 8, 16])

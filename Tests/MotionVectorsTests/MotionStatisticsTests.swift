@@ -2,8 +2,7 @@ import Codec
 import MotionVectors
 import Testing
 
-@Suite("Motion statistics")
-struct MotionStatisticsTests {
+@Suite struct MotionStatisticsTests {
     private func row(
         _ x: Int, _ y: Int, width: Int32 = 16, height: Int32 = 16, motion: (Int32, Int32), scale: Int32 = 4,
         source: Int32 = -1

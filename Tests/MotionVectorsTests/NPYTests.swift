@@ -5,8 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("NumPy files")
-struct NPYTests {
+@Suite struct NPYTests {
     @Test("int32 rows are written and read", arguments: [0, 1, 7, 30_000])
     func int32(count: Int) throws {
         var random = SplitMix64(seed: 1)

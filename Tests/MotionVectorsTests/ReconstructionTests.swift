@@ -4,8 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Reconstruction")
-struct ReconstructionTests {
+@Suite struct ReconstructionTests {
     @Test(
         "an extraction folder rebuilds what the decoder gave",
         arguments: [

@@ -3,8 +3,7 @@ import MotionVectors
 import TestSupport
 import Testing
 
-@Suite("Re-encoded motion")
-struct ReencodedMotionTests {
+@Suite struct ReencodedMotionTests {
     @Test(
         "the field of a panning texture is its motion",
         arguments: [(2, 0), (0, -4), (-6, 8), (12, -10), (15, 15)],

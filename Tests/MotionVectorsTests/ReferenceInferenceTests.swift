@@ -4,8 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Reference inference")
-struct ReferenceInferenceTests {
+@Suite struct ReferenceInferenceTests {
     @Test("pictures that alternate between two scenes predict from their own", arguments: [2, 4])
     func alternating(references: Int) throws {
         try withTemporaryFolder { folder in

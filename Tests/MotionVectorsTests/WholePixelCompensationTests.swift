@@ -4,8 +4,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Whole-pixel compensation")
-struct WholePixelCompensationTests {
+@Suite struct WholePixelCompensationTests {
     @Test(
         "predictions are those of the definition, and rebuilding is exact",
         arguments: [(64, 48), (50, 37), (16, 16), (5, 3), (1, 1)], [4, 8, 16])

@@ -8,8 +8,7 @@ import TestSupport
 import Testing
 import Train
 
-@Suite("Evaluating models and residual coding")
-struct EvaluationTests {
+@Suite struct EvaluationTests {
     private static let network = ScriptModuleTests.folder.appending("network.pt")
 
     @Test(
