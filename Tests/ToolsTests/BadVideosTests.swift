@@ -8,10 +8,10 @@ import Testing
     private func rejects(_ scratch: Scratch) throws -> [String: (kind: String, clips: Int)] {
         var result: [String: (kind: String, clips: Int)] = [:]
         for line in try scratch.text("set/rejects.jsonl").split(separator: "\n") {
-            let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-            let (video, kind) = (try #require(row["video"] as? String), try #require(row["kind"] as? String))
-            #expect((row["reason"] as? String)?.isEmpty == false && result[video] == nil)
-            result[video] = (kind, try #require(row["clips"] as? Int))
+            let row: JSON = try decode(line)
+            let (video, kind) = (try #require(row["video"].string), try #require(row["kind"].string))
+            #expect(row["reason"].string?.isEmpty == false && result[video] == nil)
+            result[video] = (kind, try #require(row["clips"].int))
         }
         return result
     }
@@ -59,7 +59,7 @@ import Testing
             output: scratch.path("set"))
         #expect(outcome.status == 1 && !outcome.timedOut, "\(outcome.errors)")
         let rows = try BuildTests.rows(scratch.path("set"))
-        let sources = Set(rows.compactMap { $0["source"] as? String })
+        let sources = Set(rows.compactMap { $0["source"].string })
         #expect(sources.isSuperset(of: good), "\(sources)")
         #expect(sources.count { $0.contains("\u{FFFD}") } == 1, "a name that is no UTF-8 is a name: \(sources)")
         let found = try rejects(scratch)

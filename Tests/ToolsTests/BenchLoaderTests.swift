@@ -20,8 +20,7 @@ import Testing
         _ = try shards(scratch)
         let outcome = try Programs.pframe("bench-loader", scratch.url.path, "--epochs", "2", "--json")
         #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
-        let object = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
-        let values = try #require(object as? [String: Double])
+        let values: [String: Double] = try decode(outcome.output)
         #expect(
             values.keys.sorted() == [
                 "bytes_per_second", "cat_bytes_per_second", "damaged", "first_sample_ms", "ratio", "samples",
@@ -52,10 +51,8 @@ import Testing
         }
         #expect(
             rest.sorted { Int($0.prefix { $0 != " " }) ?? 0 < Int($1.prefix { $0 != " " }) ?? 0 } == Array(all[7...]))
-        let objects = try keys("--no-shuffle", "--json", in: folder).map {
-            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
-        }
-        #expect(objects.map { "\($0["position"] as? Int ?? -1) \($0["key"] as? String ?? "")" } == stored)
+        let objects: [JSON] = try keys("--no-shuffle", "--json", in: folder).map { try decode($0) }
+        #expect(objects.map { "\($0["position"].int ?? -1) \($0["key"].string ?? "")" } == stored)
         let script = "pipe:cat '\(folder)'/{}"
         #expect(try keys("--seed", "5", "--shards-per-block", "2", in: script) == all)
     }

@@ -35,12 +35,10 @@ import Testing
             uniqueKeysWithValues: names.map { ($0, try Data(contentsOf: URL(filePath: folder + "/" + $0))) })
     }
 
-    static func rows(_ folder: String) throws -> [[String: Any]] {
+    static func rows(_ folder: String) throws -> [JSON] {
         try files(folder).filter { $0.key.hasPrefix("clips-") && $0.key.hasSuffix(".jsonl") }
             .sorted { $0.key < $1.key }.flatMap { _, data in
-                try String(decoding: data, as: UTF8.self).split(separator: "\n").map {
-                    try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
-                }
+                try decodeLines(String(decoding: data, as: UTF8.self)) as [JSON]
             }
     }
 
@@ -228,7 +226,8 @@ import Testing
             [video, "--no-captions", "--size", "64", "--frames", "4", "--fit", fit], output: scratch.path("set"))
         #expect(built.status == 0, "\(built.errors)")
         let row = try #require(try Self.rows(scratch.path("set")).first)
-        let range = try #require((row["members"] as? [String: [Int]])?["first.npy"])
+        let range = row["members"]["first.npy"].ints
+        try #require(range.count == 2)
         let ours = try scratch.data("set/clips-000000.tar")[(range[0] + 128)..<(range[0] + range[1])]
         let theirs = try scratch.data("frame.rgb")
         try #require(ours.count == theirs.count)
@@ -265,10 +264,12 @@ import Testing
         let rows = try Self.rows(scratch.path("set"))
         #expect(!rows.isEmpty)
         for row in rows {
-            let members = try #require(row["members"] as? [String: [Int]])
-            let range = try #require(members["frames.npy"])
+            let range = row["members"]["frames.npy"].ints
+            try #require(range.count == 2)
             let array = tar[(range[0] + 128)..<(range[0] + range[1])]
-            for (index, time) in try #require(row["seconds"] as? [Double]).enumerated() {
+            let times = row["seconds"].elements.compactMap(\.number)
+            try #require(times.count == 4)
+            for (index, time) in times.enumerated() {
                 let frame = try #require(probed.firstIndex { abs($0[0] - time) < 1e-6 }, "no picture at \(time)")
                 let ours = Array(array.dropFirst(index * 3072).prefix(3072))
                 let theirs = Array(frames.dropFirst(frame * 3072).prefix(3072))

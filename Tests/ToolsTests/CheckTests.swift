@@ -4,13 +4,13 @@ import Testing
 /// `pframe check` finds every byte that is not as it was, and says where.
 @Suite struct CheckTests {
     /// Findings as `--json` prints them, without the summary.
-    private func findings(_ folder: String, _ status: Int32 = 1) throws -> [[String: Any]] {
+    private func findings(_ folder: String, _ status: Int32 = 1) throws -> [JSON] {
         let outcome = try Programs.pframe("check", folder, "--json")
         #expect(outcome.status == status, "\(outcome.output)\(outcome.errors)")
-        let objects = try ClipSets.objects(outcome.output)
-        #expect(objects.last?["findings"] as? Int == objects.count - 1)
+        let objects: [JSON] = try decodeLines(outcome.output)
+        #expect(objects.last?["findings"].int == objects.count - 1)
         for finding in objects.dropLast() {
-            #expect(["file", "expected", "found", "remedy"].allSatisfy { (finding[$0] as? String)?.isEmpty == false })
+            #expect(["file", "expected", "found", "remedy"].allSatisfy { finding[$0].string?.isEmpty == false })
         }
         return objects.dropLast()
     }
@@ -29,9 +29,9 @@ import Testing
         let scratch = try Scratch()
         let folder = try ClipSets.indexed(scratch, "set")
         #expect(try findings(folder, 0).isEmpty)
-        let rows = try ClipSets.objects(scratch.text("set/clips-000001.jsonl"))
+        let rows: [JSON] = try decodeLines(scratch.text("set/clips-000001.jsonl"))
         let ranges = rows.compactMap { row -> (key: String, range: Range<Int>)? in
-            guard let key = row["key"] as? String, let offset = row["offset"] as? Int, let size = row["size"] as? Int
+            guard let key = row["key"].string, let offset = row["offset"].int, let size = row["size"].int
             else { return nil }
             return (key, offset..<(offset + size))
         }
@@ -49,19 +49,19 @@ import Testing
                 let all = try findings(folder)
                 let first = try #require(all.first, "byte \(place)")
                 let sample = ranges.first { $0.range.contains(place) }
-                let offset = try #require(first["offset"] as? Int, "byte \(place): \(first)")
-                #expect(first["file"] as? String == "clips-000001.tar" && all.count == 1, "byte \(place): \(all)")
-                #expect(first["sample"] as? String == sample?.key, "byte \(place): \(first)")
+                let offset = try #require(first["offset"].int, "byte \(place): \(first)")
+                #expect(first["file"] == "clips-000001.tar" && all.count == 1, "byte \(place): \(all)")
+                #expect(first["sample"].string == sample?.key, "byte \(place): \(first)")
                 #expect(sample?.range.contains(offset) ?? (offset >= size - 1024), "byte \(place): \(first)")
             }
         }
         for place in [random(size), random(size), random(size), size - 1, size - 1024, 0] {
             try with(tar, { $0 = $0.prefix(place) }) {
                 let all = try findings(folder)
-                #expect(all.first?["file"] as? String == "clips-000001.tar")
-                #expect(all.first?["offset"] as? Int == place && all.first?["found"] as? String == "\(place)")
+                #expect(all.first?["file"] == "clips-000001.tar")
+                #expect(all.first?["offset"].int == place && all.first?["found"].string == "\(place)")
                 let cut = ranges.first { $0.range.upperBound > place }
-                #expect(cut == nil || all.contains { $0["sample"] as? String == cut?.key }, "\(place): \(all)")
+                #expect(cut == nil || all.contains { $0["sample"].string == cut?.key }, "\(place): \(all)")
             }
         }
         let lines = try scratch.data("set/clips-000001.jsonl")
@@ -71,8 +71,8 @@ import Testing
                 let end = lines[place...].firstIndex(of: 0x0A) ?? lines.count
                 let all = try findings(folder)
                 let isLocated = all.contains { finding in
-                    (finding["file"] as? String) == "clips-000001.jsonl"
-                        && (start...(end + 1)).contains(finding["offset"] as? Int ?? -1)
+                    finding["file"].string == "clips-000001.jsonl"
+                        && (start...(end + 1)).contains(finding["offset"].int ?? -1)
                 }
                 #expect(isLocated, "byte \(place), \(lines[place]): \(all)")
             }
@@ -80,7 +80,7 @@ import Testing
         for place in [random(lines.count), random(lines.count), lines.count - 1, 0] {
             try with(text, { $0 = $0.prefix(place) }) {
                 let all = try findings(folder)
-                #expect(all.contains { $0["file"] as? String == "clips-000001.jsonl" }, "\(place)")
+                #expect(all.contains { $0["file"] == "clips-000001.jsonl" }, "\(place)")
             }
         }
         #expect(try findings(folder, 0).isEmpty)
@@ -92,27 +92,27 @@ import Testing
         func path(_ name: String) -> String { folder + "/" + name }
         for name in ["clips-000002.tar", "clips-000002.jsonl", "index.sqlite"] {
             try FileManager.default.moveItem(atPath: path(name), toPath: scratch.path("away"))
-            #expect(try findings(folder).map { $0["file"] as? String }.contains(name))
+            #expect(try findings(folder).map { $0["file"].string }.contains(name))
             try FileManager.default.moveItem(atPath: scratch.path("away"), toPath: path(name))
         }
         for name in ["clips-000009.tar", "clips-000009.tar.tmp", ".partial-1.sqlite"] {
             try Data("x".utf8).write(to: URL(filePath: path(name)))
-            #expect(try findings(folder).map { $0["file"] as? String } == [name])
+            #expect(try findings(folder).map { $0["file"].string } == [name])
             try FileManager.default.removeItem(atPath: path(name))
         }
         try Data("{\"key\":\"nobody\"}\n".utf8).write(to: URL(filePath: path("clips-000000.mine.jsonl")))
-        #expect(try findings(folder).map { $0["file"] as? String } == ["clips-000000.mine.jsonl"])
+        #expect(try findings(folder).map { $0["file"].string } == ["clips-000000.mine.jsonl"])
         try FileManager.default.removeItem(atPath: path("clips-000000.mine.jsonl"))
         try with(path("rejects.jsonl"), { $0 = Data("{\n".utf8) + $0 }) {
-            let files = try findings(folder).map { $0["file"] as? String }
+            let files = try findings(folder).map { $0["file"].string }
             #expect(files == ["rejects.jsonl"])
         }
         try with(path("dataset.json"), { $0 = $0.prefix(90) }) {
-            let files = try findings(folder).map { $0["file"] as? String }
+            let files = try findings(folder).map { $0["file"].string }
             #expect(files == ["dataset.json"])
         }
         try FileManager.default.removeItem(atPath: path("dataset.json"))
-        #expect(try findings(folder).first?["found"] as? String != nil)
+        #expect(try findings(folder).first?["found"].string != nil)
     }
 
     /// Rows that do not tile the archive, though `dataset.json` vouches for both files.
@@ -144,9 +144,9 @@ import Testing
             let made = try Programs.run("/usr/bin/env", ["python3", "-c", script, folder, damage])
             try #require(made.status == 0, "\(made.errors)")
             let all = try findings(folder)
-            let files = Set(all.compactMap { $0["file"] as? String })
+            let files = Set(all.compactMap { $0["file"].string })
             #expect(!files.isDisjoint(with: ["clips-000001.jsonl", "clips-000001.tar"]), "\(damage): \(all)")
-            let keys = all.compactMap { $0["sample"] as? String }
+            let keys = all.compactMap { $0["sample"].string }
             let key = damage == "twice" ? "000001_0000004" : damage == "elsewhere" ? "000000_0000004" : "000001_0000004"
             #expect(damage == "missing" || keys.contains(key), "\(damage): \(all)")
         }

@@ -30,11 +30,4 @@ enum ClipSets {
         #expect(outcome.status == 0, "\(script) \(arguments): \(outcome.errors)")
         return outcome.output
     }
-
-    /// The objects of a `.jsonl` text.
-    static func objects(_ text: String) throws -> [[String: Any]] {
-        try text.split(separator: "\n").compactMap {
-            try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
-        }
-    }
 }

@@ -128,8 +128,8 @@ import Testing
         let outcome = try Programs.run(Programs.pframe.path, arguments)
         #expect(Int(outcome.status) == status && !outcome.errorLines.isEmpty)
         for line in outcome.errorLines {
-            let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String]
-            #expect(object?["level"] == "error" && object?["message"]?.isEmpty == false, "\(line)")
+            let object: [String: String] = try decode(line)
+            #expect(object["level"] == "error" && object["message"]?.isEmpty == false, "\(line)")
         }
     }
 
@@ -206,18 +206,18 @@ import Testing
             "extract", Programs.fixture("cropped.mp4"), "--residual", "--discard", "--json")
         let lines = outcome.output.split(separator: "\n")
         try #require(lines.count == 1)
-        let object = try #require(try JSONSerialization.jsonObject(with: Data(lines[0].utf8)) as? [String: Any])
-        #expect(object["frames"] as? Int == 24 && object["status"] as? String == "done")
-        #expect(object["mean_residual"] as? Double != nil)
+        let object: JSON = try decode(lines[0])
+        #expect(object["frames"] == 24 && object["status"] == "done")
+        #expect(object["mean_residual"].number != nil)
         #expect(outcome.errors.isEmpty)
     }
 
     @Test func infoKnowsTheStream() throws {
         let outcome = try Programs.pframe("info", Programs.fixture("bframes-4refs.mp4"), "--json")
-        let object = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
-        #expect(object["codec"] as? String == "h264" && object["reference_frames"] as? Int == 4)
-        #expect(object["intra_frames"] as? Int == 2 && object["bidirectional_frames"] as? Int == 16)
-        #expect(object["mean_gop"] as? Double == 12 && object["vectors_available"] as? Bool == true)
+        let object: JSON = try decode(outcome.output)
+        #expect(object["codec"] == "h264" && object["reference_frames"] == 4)
+        #expect(object["intra_frames"] == 2 && object["bidirectional_frames"] == 16)
+        #expect(object["mean_gop"] == 12 && object["vectors_available"] == true)
         let variable = try Programs.pframe("info", Programs.fixture("variable-rate.mkv")).output
         #expect(variable.contains("variable rate"))
         #expect(try Programs.pframe("info", Programs.fixture("two-streams.mkv")).output.contains("--stream 2"))

@@ -162,8 +162,8 @@ import Testing
             _ = try Programs.run(
                 Programs.pframe.path,
                 ["extract", clip, "--motion-source", "h264", "--output", scratch.path("x")] + options)
-            let object = try JSONSerialization.jsonObject(with: scratch.data("x/one-reference/stream.json"))
-            return (object as? [String: Any])?["searched_share"] as? Double
+            let object: JSON = try decode(scratch.text("x/one-reference/stream.json"))
+            return object["searched_share"].number
         }
         let wide = try #require(try share())
         let narrow = try #require(try share("--radius", "1"))

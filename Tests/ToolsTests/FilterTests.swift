@@ -46,8 +46,8 @@ import Testing
             #expect(checked.status == 0, "\(options): \(checked.output)")
             let listed = try run(["filter", folder, "--list"] + options)
             let keys = try scratch.names(in: "out-\(number)").filter { $0.hasPrefix("clips") && $0.hasSuffix(".jsonl") }
-                .flatMap { try ClipSets.objects(scratch.text("out-\(number)/\($0)")) }.compactMap {
-                    $0["key"] as? String
+                .flatMap { try decodeLines(scratch.text("out-\(number)/\($0)")) as [JSON] }.compactMap {
+                    $0["key"].string
                 }
             #expect(listed.output.split(separator: "\n").map(String.init) == keys, "\(options)")
         }
@@ -65,8 +65,8 @@ import Testing
     @Test func sameBytesAtAnyJobsAndAfterAStop() throws {
         let scratch = try Scratch()
         let folder = try ClipSets.indexed(scratch, "set")
-        let scores = try ClipSets.objects(scratch.text("set/clips-000001.jsonl")).map {
-            "{\"extra\":1.5,\"key\":\"\($0["key"] ?? "")\"}\n"
+        let scores = try (decodeLines(scratch.text("set/clips-000001.jsonl")) as [JSON]).map {
+            "{\"extra\":1.5,\"key\":\"\($0["key"].string ?? "")\"}\n"
         }
         try Data(scores.joined().utf8).write(to: URL(filePath: folder + "/clips-000001.extra.jsonl"))
         #expect(try Programs.pframe("index", folder).status == 0)

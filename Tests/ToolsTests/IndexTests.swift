@@ -43,9 +43,9 @@ import Testing
         #expect(try Programs.pframe("index", folder).status == 0)
         _ = try ClipSets.expect("index_check.py", folder)
         let text = try scratch.data("parts/dataset.json")
-        let description = try #require(try JSONSerialization.jsonObject(with: text) as? [String: Any])
-        #expect((description["shards"] as? [Any])?.count == 8, "of eleven shards three are empty")
-        #expect(description["totals"] as? [String: Int] == ["clips": 96, "videos": 22])
+        let description: JSON = try decode(String(decoding: text, as: UTF8.self))
+        #expect(description["shards"].elements.count == 8, "of eleven shards three are empty")
+        #expect(description["totals"] == .object(["clips": 96, "videos": 22]))
         #expect(try scratch.text("parts/rejects.jsonl").split(separator: "\n").count == 11)
         #expect(try Programs.pframe("check", folder).status == 0)
         #expect(try Programs.pframe("index", folder, "--jobs", "1").status == 0)
@@ -96,18 +96,18 @@ import Testing
     @Test func bringsLostRowsBack() throws {
         let scratch = try Scratch()
         let folder = try ClipSets.indexed(scratch, "set")
-        let before = try ClipSets.objects(scratch.text("set/clips-000001.jsonl"))
+        let before: [JSON] = try decodeLines(scratch.text("set/clips-000001.jsonl"))
         for name in ["dataset.json", "clips-000000.jsonl", "clips-000001.jsonl", "clips-000002.jsonl"] {
             try FileManager.default.removeItem(atPath: folder + "/" + name)
         }
         #expect(try Programs.pframe("index", folder).status == 0)
-        let after = try ClipSets.objects(scratch.text("set/clips-000001.jsonl"))
+        let after: [JSON] = try decodeLines(scratch.text("set/clips-000001.jsonl"))
         #expect(before.count == 12 && after.count == 12)
         for (old, new) in zip(before, after) {
             for name in [
                 "key", "offset", "size", "crc32c", "members", "caption", "source", "seconds", "hash", "scores",
             ] {
-                #expect(old[name] != nil && old[name] as? NSObject == new[name] as? NSObject, "\(name)")
+                #expect(old[name] != .null && old[name] == new[name], "\(name)")
             }
         }
     }
@@ -159,8 +159,8 @@ import Testing
         #expect(outcome.status == 1)
         let line = try #require(outcome.errorLines.first { $0.contains(message) }, "\(outcome.errors)")
         #expect(line.contains("a.tar: at byte "), "\(line)")
-        let result = try #require(try ClipSets.objects(outcome.output).first)
-        #expect(result["samples"] as? Int == samples + 1, "\(outcome.errors)")
+        let result = try #require(try (decodeLines(outcome.output) as [JSON]).first)
+        #expect(result["samples"].int == samples + 1, "\(outcome.errors)")
         #expect(try scratch.text("b.jsonl").contains("hello"))
     }
 

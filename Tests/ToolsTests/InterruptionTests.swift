@@ -55,7 +55,7 @@ import Testing
         let program = try RunningProgram(["motion", try Self.fifo(scratch, "video.mp4"), "--log-format", "json"])
         let outcome = try program.stop(SIGTERM)
         let line = try #require(outcome.errorLines.last)
-        let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String]
+        let object: [String: String] = try decode(line)
         #expect(object == ["level": "error", "message": "interrupted; nothing is kept of a part"], "\(line)")
     }
 

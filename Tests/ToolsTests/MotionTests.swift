@@ -130,17 +130,17 @@ import Testing
         let clip = Programs.fixture("bframes-4refs.mp4")
         let rows = try frames(Programs.pframe("motion", clip, "--per-frame").output)
         let outcome = try Programs.pframe("motion", clip, "--json")
-        let result = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        let result: JSON = try decode(outcome.output)
         try #require(rows.count == 24)
         let values = rows.dropFirst().map { $0[1] }
-        #expect(result["frames"] as? Int == 24 && result["status"] as? String == "done")
-        #expect(abs((result["mean_content"] as? Double ?? 0) - values.reduce(0, +) / 23) < 1e-5)
-        #expect(abs((result["max_content"] as? Double ?? 0) - (values.max() ?? 0)) < 1e-5)
-        #expect(result["cuts"] as? Int == values.count { $0 >= 27 })
+        #expect(result["frames"] == 24 && result["status"] == "done")
+        #expect(abs((result["mean_content"].number ?? 0) - values.reduce(0, +) / 23) < 1e-5)
+        #expect(abs((result["max_content"].number ?? 0) - (values.max() ?? 0)) < 1e-5)
+        #expect(result["cuts"].int == values.count { $0 >= 27 })
         let extracted = try Programs.pframe("extract", clip, "--discard", "--json").output
-        let object = try #require(try JSONSerialization.jsonObject(with: Data(extracted.utf8)) as? [String: Any])
-        let length = try #require(object["mean_length"] as? Double)
-        #expect(abs((result["mean_length"] as? Double ?? 0) - length) < 1e-9)
+        let object: JSON = try decode(extracted)
+        let length = try #require(object["mean_length"].number)
+        #expect(abs((result["mean_length"].number ?? 0) - length) < 1e-9)
         let moving = rows.map { $0[5] }.filter { $0 > 0 }
         #expect(rows[0][5] == 0 && moving.count > 15)
         let table = try Programs.pframe("motion", clip, Programs.fixture("size-change.h264")).output

@@ -51,14 +51,12 @@ import Testing
 
     @Test func filterDropsWhatWasPlantedAndNothingElse() throws {
         let (scratch, truth) = try Self.planted.get()
-        let rejects = try scratch.text("set/rejects.jsonl").split(separator: "\n").map {
-            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
-        }
-        #expect(Set(rejects.compactMap { $0["video"] as? String }) == truth.cut)
-        #expect(rejects.allSatisfy { $0["kind"] as? String == "no-clip" })
-        let sources = try BuildTests.rows(scratch.path("set")).compactMap { $0["source"] as? String }
+        let rejects: [JSON] = try decodeLines(scratch.text("set/rejects.jsonl"))
+        #expect(Set(rejects.compactMap { $0["video"].string }) == truth.cut)
+        #expect(rejects.allSatisfy { $0["kind"] == "no-clip" })
+        let sources = try BuildTests.rows(scratch.path("set")).compactMap { $0["source"].string }
         #expect(sources.count == 200 - truth.cut.count && Set(sources).count == sources.count)
-        #expect(Set(try BuildTests.rows(scratch.path("kept")).compactMap { $0["source"] as? String }) == truth.clean)
+        #expect(Set(try BuildTests.rows(scratch.path("kept")).compactMap { $0["source"].string }) == truth.clean)
         for folder in ["set", "kept"] {
             #expect(try Programs.pframe("check", scratch.path(folder)).status == 0)
         }
@@ -87,7 +85,7 @@ import Testing
         #expect(built.status == 0, "\(built.errors)")
         #expect(try scratch.text("set/rejects.jsonl").contains("decord_corrupted.mp4"))
         let rows = try BuildTests.rows(scratch.path("set"))
-        #expect(Set(rows.compactMap { $0["source"] as? String }).count == 6)
+        #expect(Set(rows.compactMap { $0["source"].string }).count == 6)
         try Self.read(scratch.path("set"), count: rows.count)
 
         for source in ["h264", "search"] {
@@ -117,7 +115,7 @@ import Testing
             output: scratch.path("set"))
         #expect(built.status == 0, "\(built.errors)")
         let rows = try BuildTests.rows(scratch.path("set"))
-        #expect(Set(rows.compactMap { $0["caption"] as? String }).count == captions.count)
+        #expect(Set(rows.compactMap { $0["caption"].string }).count == captions.count)
         try Self.read(scratch.path("set"), count: rows.count)
     }
 

@@ -128,11 +128,10 @@ import Testing
         let page = made.scratch.path("report.html")
         let outcome = try Programs.pframe("report", made.folder, "--output", page, "--examples", "20", "--json")
         #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
-        let summary = try #require(
-            try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
-        #expect(summary["scores"] as? Int == 7 && summary["report"] as? String == page)
+        let summary: JSON = try decode(outcome.output)
+        #expect(summary["scores"] == 7 && summary["report"].string == page)
         let text = try made.scratch.text("report.html")
-        #expect(summary["bytes"] as? Int == text.utf8.count)
+        #expect(summary["bytes"].int == text.utf8.count)
 
         let names = ["1280", "390", "1280-dark", "390-dark", "320", "760-print"]
         let views = try open(page, names)

@@ -24,7 +24,7 @@ import Testing
     private static func losses(_ run: String) throws -> [[Double]] {
         let text = try String(contentsOf: URL(filePath: "\(run)/metrics.jsonl"), encoding: .utf8)
         return try text.split(separator: "\n").map { line in
-            let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Double])
+            let row: [String: Double] = try decode(line)
             return try ["step", "loss", "gradient_norm"].map { try #require(row[$0]) }
         }
     }

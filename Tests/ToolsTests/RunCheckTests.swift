@@ -7,14 +7,14 @@ import Testing
     /// A copy of a run, changed; what `check` says of it.
     private func check(
         _ run: String, _ scratch: Scratch, _ change: (String) throws -> Void
-    ) throws -> (status: Int32, findings: [[String: Any]], result: [String: Any]) {
+    ) throws -> (status: Int32, findings: [JSON], result: JSON) {
         let copy = scratch.path(UUID().uuidString)
         try FileManager.default.copyItem(atPath: run, toPath: copy)
         try change(copy)
         let outcome = try Programs.pframe("check", copy, "--json")
-        let objects = try ClipSets.objects(outcome.output)
+        let objects: [JSON] = try decodeLines(outcome.output)
         let result = try #require(objects.last, "\(outcome.errors)")
-        #expect(result["findings"] as? Int == objects.count - 1)
+        #expect(result["findings"].int == objects.count - 1)
         return (outcome.status, objects.dropLast(), result)
     }
 
@@ -31,7 +31,7 @@ import Testing
             let found = try check(run, scratch) { _ in }
             let size = try Data(contentsOf: URL(filePath: "\(run)/checkpoint.safetensors")).count
             #expect(found.status == 0 && found.findings.isEmpty)
-            #expect(found.result["bytes"] as? Int == size && found.result["metrics"] as? Int == 2)
+            #expect(found.result["bytes"].int == size && found.result["metrics"] == 2)
         }
         // A data set is checked as before.
         let set = try Programs.pframe("check", models.clips)
@@ -63,8 +63,8 @@ import Testing
         for (file, remedy, change) in changes {
             let found = try check(models.edVDM, scratch) { try change("\($0)/\(file)") }
             #expect(found.status == 1 && found.findings.count == 1, "\(file): \(found)")
-            let text = found.findings.compactMap { $0["message"] as? String }.joined()
-            let place = found.findings.compactMap { $0["file"] as? String }.joined()
+            let text = found.findings.compactMap { $0["message"].string }.joined()
+            let place = found.findings.compactMap { $0["file"].string }.joined()
             #expect((text + place).contains(remedy), "\(file): \(place): \(text)")
             #expect(remedy == "no checkpoint" || place.hasSuffix(file), "\(file): \(place)")
         }

@@ -32,14 +32,12 @@ import Testing
             ["first.png", "motion.npy", "mp4", "png", "residual.npy"].map { "\(name).\($0)" }
         }
         #expect(try scratch.names(in: "out") == names + ["samples.jsonl"])
-        let rows = try scratch.text("out/samples.jsonl").split(separator: "\n").map {
-            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
-        }
-        try #require(rows.map { $0["name"] as? String } == ["000", "001", "002"])
-        #expect(rows.map { $0["seed"] as? Int } == [5, 6, 7])
-        #expect(rows[0]["prompt"] as? String == "a zebra moves" && rows[0]["guidance"] as? Double == 2)
-        #expect(rows[0]["sampler"] as? String == "dpm-solver++" && rows[0]["steps"] as? Int == 3)
-        #expect(rows[0]["image"] as? String == image && rows[0]["model"] as? String == "ed-vdm")
+        let rows: [JSON] = try decodeLines(scratch.text("out/samples.jsonl"))
+        try #require(rows.map { $0["name"].string } == ["000", "001", "002"])
+        #expect(rows.map { $0["seed"].int } == [5, 6, 7])
+        #expect(rows[0]["prompt"] == "a zebra moves" && rows[0]["guidance"] == 2)
+        #expect(rows[0]["sampler"] == "dpm-solver++" && rows[0]["steps"] == 3)
+        #expect(rows[0]["image"].string == image && rows[0]["model"] == "ed-vdm")
         let first = try SampleModels.pixels(image, scratch)
         for name in ["000", "001", "002"] {
             #expect(try SampleModels.pixels(scratch.path("out/\(name).first.png"), scratch) == first)
@@ -238,19 +236,18 @@ import Testing
         let outcome = try sample(models.vdm, scratch.path("out"), ["--dataset", models.clips, "--first", "3"])
         // A slow machine shows progress.
         #expect(outcome.status == 0 && !outcome.errors.contains("warning"), "\(outcome.errors)")
-        let rows = try scratch.text("out/samples.jsonl").split(separator: "\n").map {
-            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
-        }
+        let rows: [JSON] = try decodeLines(scratch.text("out/samples.jsonl"))
         let files = try FileManager.default.contentsOfDirectory(atPath: models.clips).sorted()
         let table = try #require(files.first { $0.hasPrefix("clips-") && $0.hasSuffix(".jsonl") })
-        let wanted = try String(contentsOfFile: "\(models.clips)/\(table)", encoding: .utf8).split(separator: "\n")
-            .prefix(3).map { try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
-        #expect(rows.map { $0["name"] as? String } == wanted.map { $0["key"] as? String })
+        let wanted: [JSON] = try String(contentsOfFile: "\(models.clips)/\(table)", encoding: .utf8)
+            .split(separator: "\n").prefix(3).map { try decode($0) }
+        #expect(rows.map { $0["name"].string } == wanted.map { $0["key"].string })
         #expect(
-            rows.map { $0["prompt"] as? String }
-                == wanted.map { ($0["metadata"] as? [String: Any])?["label"] as? String })
-        for (row, name) in zip(wanted, rows.compactMap { $0["name"] as? String }) {
-            let member = try #require((row["members"] as? [String: [Int]])?["first.npy"])
+            rows.map { $0["prompt"].string }
+                == wanted.map { $0["metadata"]["label"].string })
+        for (row, name) in zip(wanted, rows.compactMap { $0["name"].string }) {
+            let member = row["members"]["first.npy"].ints
+            try #require(member.count == 2)
             let shard = try FileHandle(
                 forReadingFrom: URL(filePath: "\(models.clips)/" + table.replacing(".jsonl", with: ".tar")))
             try shard.seek(toOffset: UInt64(member[0] + 128))
@@ -352,11 +349,9 @@ import Testing
             try files.removeItem(atPath: $0 + "/vae")
         }
         try expect("config.json", "no vocabulary") {
-            var config = try #require(
-                try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: $0 + "/config.json")))
-                    as? [String: Any])
-            config["captions"] = nil
-            try JSONSerialization.data(withJSONObject: config).write(to: URL(filePath: $0 + "/config.json"))
+            let config = try String(contentsOfFile: $0 + "/config.json", encoding: .utf8)
+            try config.replacing("\"captions\"", with: "\"no captions\"")
+                .write(toFile: $0 + "/config.json", atomically: true, encoding: .utf8)
         }
         try expect("config.json") { try Data("{\"model\": ".utf8).write(to: URL(filePath: $0 + "/config.json")) }
         try expect("no valid \"options\"") {
@@ -368,11 +363,10 @@ import Testing
     private func plantNaN(_ path: String) throws {
         var bytes = try Data(contentsOf: URL(filePath: path))
         let length = bytes.prefix(8).enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
-        let header = try #require(
-            try JSONSerialization.jsonObject(with: bytes[8..<(8 + length)]) as? [String: [String: Any]])
-        let name = try #require(header.keys.filter { $0.hasPrefix("average.") }.sorted().first)
-        let offsets = try #require(header[name]?["data_offsets"] as? [Int])
-        bytes.replaceSubrange((8 + length + offsets[0])..<(8 + length + offsets[0] + 4), with: [0, 0, 0xC0, 0x7F])
+        let header: [String: JSON] = try decode(String(decoding: bytes[8..<(8 + length)], as: UTF8.self))
+        let name = try #require(header.keys.filter { $0.hasPrefix("average.") }.min())
+        let start = 8 + length + (try #require(header[name]?["data_offsets"].elements.first?.int))
+        bytes.replaceSubrange(start..<(start + 4), with: [0, 0, 0xC0, 0x7F])
         try bytes.write(to: URL(filePath: path))
     }
 }

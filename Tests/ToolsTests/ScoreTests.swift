@@ -57,8 +57,8 @@ import Testing
         for (shard, row) in [(2, 0), (0, 1), (1, 2)] {
             let (a, b) = (text[(2 * row)...].prefix(2).map(Double.init), image[(2 * row)...].prefix(2).map(Double.init))
             let cosine = zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } / (hypot(a[0], a[1]) * hypot(b[0], b[1]))
-            let line = try ClipSets.objects(scratch.text("set/clips-00000\(shard).caption_clip.jsonl"))
-            let found = try #require(line.first?["caption_clip"] as? Double)
+            let line: [JSON] = try decodeLines(scratch.text("set/clips-00000\(shard).caption_clip.jsonl"))
+            let found = try #require(line.first?["caption_clip"].number)
             #expect(abs(found - cosine) < 1e-15, "shard \(shard)")
         }
     }

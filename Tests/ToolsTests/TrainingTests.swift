@@ -21,7 +21,7 @@ import Testing
     private func steps(_ run: String) throws -> [[Double]] {
         let text = try String(contentsOf: URL(filePath: "\(run)/metrics.jsonl"), encoding: .utf8)
         return try text.split(separator: "\n").map { line in
-            let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Double])
+            let row: [String: Double] = try decode(line)
             return try ["step", "loss", "gradient_norm"].map { try #require(row[$0]) }
         }
     }
@@ -29,12 +29,11 @@ import Testing
     @Test(arguments: [("ed-vdm", 78.0), ("d-vdm", 8611.0), ("vdm", 8814.0)])
     func planIsThePapers(_ model: String, _ expected: Double) throws {
         let outcome = try Programs.pframe("train", model, "--preset", "paper", "--plan", "--json")
-        let plan = try #require(
-            try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any], "\(outcome.errors)")
-        let found = try #require(plan["gflop_per_clip"] as? Double)
+        let plan: JSON = try decode(outcome.output)
+        let found = try #require(plan["gflop_per_clip"].number)
         #expect(abs(found / expected - 1) < 0.02, "\(model): \(found) GFLOP, the paper says \(expected)")
-        #expect(try #require(plan["parameters"] as? Int) > 100_000_000)
-        #expect(try #require(plan["memory_bytes"] as? Int) > 1_000_000_000)
+        #expect(try #require(plan["parameters"].int) > 100_000_000)
+        #expect(try #require(plan["memory_bytes"].int) > 1_000_000_000)
     }
 
     /// What a clip more takes, as the kernel counts the memory of whole runs, is what the plan says of each precision.
@@ -47,11 +46,11 @@ import Testing
             print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
             sys.exit(done.returncode)
             """
-        func plan(_ batch: Int) throws -> [String: Int] {
+        func plan(_ batch: Int) throws -> JSON {
             let outcome = try Programs.pframe(
                 "train", "vdm", "--size", "64", "--frames", "8", "--batch", "\(batch)", "--plan", "--json")
-            let plan = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
-            return try #require(plan?["memory_bytes_by_precision"] as? [String: Int], "\(outcome.errors)")
+            let plan: JSON = try decode(outcome.output)
+            return plan["memory_bytes_by_precision"]
         }
         let (small, large) = (try plan(1), try plan(3))
         for precision in ["float32", "bfloat16"] {
@@ -65,7 +64,7 @@ import Testing
                     ] + SampleModels.alone, limit: 600)
                 return try #require(Double(outcome.output.split(separator: "\n").last ?? ""), "\(outcome.errors)")
             }
-            let planned = Double(try #require(large[precision]) - #require(small[precision]))
+            let planned = try #require(large[precision].number) - #require(small[precision].number)
             let ratio = (found[1] - found[0]) / planned
             #expect((0.6...1.4).contains(ratio), "\(precision): \(found), planned \(planned)")
         }
@@ -227,7 +226,7 @@ import Testing
         let lines = try scratch.text("run/metrics.jsonl").split(separator: "\n")
         #expect(lines.count == 4)
         for line in lines {
-            let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Double])
+            let row: [String: Double] = try decode(line)
             let share = try #require(row["share_of_peak"])
             #expect(share > 0 && share <= 1)
         }

@@ -68,7 +68,7 @@ import Testing
         // The keys that it advises to look for are those of all clips.
         let keys = try Programs.pframe("filter", set, "--list")
         #expect(keys.status == 0 && keys.errors.isEmpty, "\(keys.errors)")
-        let expected = try BuildTests.rows(set).map { try #require($0["key"] as? String) }
+        let expected = try BuildTests.rows(set).map { try #require($0["key"].string) }
         #expect(keys.output.split(separator: "\n").map(String.init) == expected && !expected.isEmpty)
         let clip = try Programs.run(Programs.pframe.path, ["view", "\(set)/\(expected[0])"] + output)
         #expect(clip.status == 0, "\(clip.errors)")
