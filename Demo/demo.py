@@ -5,7 +5,7 @@
     demo.py --quick                            small ones: half a minute
     demo.py --videos DIR --captions FILE       your own videos; without captions, a model without text
 
-Ends with OUTPUT/index.html. Stopped or killed, the same command goes on where it was. Needs pframe, pframe-train and
+Ends with OUTPUT/index.html. The same command resumes a demonstration that was stopped or killed. Needs pframe, pframe-train and
 pframe-sample (`make build`), and ffmpeg to compare with.
 """
 
@@ -268,7 +268,7 @@ def main() -> int:
         say(f"error: {error}")
         return 1
     except KeyboardInterrupt:
-        say("interrupted; the same command goes on here")
+        say("interrupted; the same command resumes here")
         return 1
     print(f"\n{page}: open it in a browser")
     return 0

@@ -51,26 +51,26 @@ HEAD = f"""<!doctype html>
 </head>
 <body>
 <h1>From videos to samples</h1>"""
-UNSEEN = """<p>Left the real clip, right what ED-VDM made of its first frame and of the caption, if there is one. The
-model saw none of it in training. Below, the motion vectors and the residual of both: of the real clip as the data set
-stores them, of the sample as the model gave them. The video follows from these two alone;
-<code>pframe reconstruct</code> gave the sample's very bytes.</p>"""
-SEEN = """<p>Left the real clip, right what ED-VDM made of its first frame. There was too little to set clips aside: the
-model saw these in training.</p>"""
+UNSEEN = """<p>Left is the real clip. Right is the sample that ED-VDM (Efficient Decoupled Video Diffusion Model) made from the
+first frame and the caption, if there is one. The model saw none of these clips in training. Below are the motion vectors
+and the residual of the real clip, as the data set stores them, and of the sample, as the model generated them. Vectors
+and residual determine the video: <code>pframe reconstruct</code> rebuilt the sample byte for byte.</p>"""
+SEEN = """<p>Left is the real clip. Right is the sample that ED-VDM made from the first frame. There were too few clips to set
+some aside: the model saw these clips in training.</p>"""
 COMPARED = """<h2>How near samples come</h2>
-<p>Sampled clips beside the real ones; a clip can be good without being the one that was filmed. So short a training
-shows that the path works, not how far it leads.</p>"""
+<p>Samples compared with the real clips. A sample can be good without equalling the real clip. Training this short shows
+that every step works, not how good the model can become.</p>"""
 CODED = """<h2>How near residuals come in 16 numbers a block</h2>
 <p>The closed loop predicts each frame from the frame before it as it will be rebuilt. No model trained on the latents
 can do better than the autoencoder here.</p>"""
 EXTRACTED = """<h2>A video taken apart</h2>
-<p>The encoder's own motion vectors of one video, as libavcodec exports them, and what they leave. Rebuilt from these
-alone, the video equals FFmpeg's decoding byte for byte.</p>"""
+<p>The encoder's own motion vectors of one video, as libavcodec exports them, and the residual. The video that is
+rebuilt from vectors and residual equals FFmpeg's decoding byte for byte.</p>"""
 PAGES = """<h2>More pages</h2>
 <ul>
-<li><a href="kept/report.html">The data set</a>: clips, scores, captions, duplicates, what the filter dropped</li>
+<li><a href="kept/report.html">The data set</a>: clips, scores, captions, duplicates, clips that the filter dropped</li>
 <li><a href="vae/report.html">Training of the autoencoder</a></li>
-<li><a href="run/report.html">Training of ED-VDM</a>: loss, rate of learning, speed, samples on the way</li>
+<li><a href="run/report.html">Training of ED-VDM</a>: loss, learning rate, speed, samples during training</li>
 </ul>"""
 
 # What the columns of the two tables are called, with the number of decimals, where a row has them.

@@ -24,7 +24,7 @@ class Stage:
 
     name: str
     title: str
-    # What the commands write: taken away where a command changed, else left, because pframe goes on where it was.
+    # What the commands write: taken away where a command changed, else left, because pframe resumes.
     made: Path
     # What is there once it is complete.
     proof: Path

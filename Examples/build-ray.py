@@ -6,7 +6,7 @@ usage: build-ray.py --parts N --output DATASET [--cpus N] [--tries N] -- INPUTâ€
   Examples/build-ray.py --parts 64 --output /data/shards --cpus 4 -- /data/videos --captions /data/captions.csv
 
 Each part is a task of `--cpus` processors, which runs `pframe build --part I/N`. A part that fails, with its machine or
-alone, is tried again, elsewhere if need be, and goes on where it stopped. When all are there, `pframe index` closes the
+alone, is tried again, elsewhere if need be, and resumes. When all are there, `pframe index` closes the
 set. PFRAME is the program. Exit code 0: the set is complete; rejects.jsonl says which videos gave no clip."""
 
 import argparse

@@ -21,7 +21,7 @@ TORCH = "torch==2.13.*"
 NEEDED = "3 GB"
 
 ADVICE = """\
-  The same command begins anew. It needs a network, and {needed} free on this disk and in pip's cache ({free:.1f} GB are free here).
+  The same command starts over. It needs a network, and {needed} free on this disk and in pip's cache ({free:.1f} GB are free here).
   LIBTORCH=DIR make … takes a PyTorch, 2.11 or later, that is installed: python3 -c 'import torch; print(torch.__path__[0])'
   LIBTORCH=none make build-data builds pframe without what trains and samples."""
 
