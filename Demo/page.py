@@ -51,17 +51,18 @@ HEAD = f"""<!doctype html>
 </head>
 <body>
 <h1>From videos to samples</h1>"""
-UNSEEN = """<p>Left is the real clip. Right is the sample that ED-VDM (Efficient Decoupled Video Diffusion Model) made from the
-first frame and the caption, if there is one. The model saw none of these clips in training. Below are the motion vectors
-and the residual of the real clip, as the data set stores them, and of the sample, as the model generated them. Vectors
-and residual determine the video: <code>pframe reconstruct</code> rebuilt the sample byte for byte.</p>"""
-SEEN = """<p>Left is the real clip. Right is the sample that ED-VDM made from the first frame. There were too few clips to set
-some aside: the model saw these clips in training.</p>"""
+UNSEEN = """<p>Left is the real clip. Right is the sample that ED-VDM (Efficient Decoupled Video Diffusion Model) made
+from the first frame and the caption, if there is one. The model saw none of these clips in training. Below are the
+motion vectors and the residual of the real clip, as the data set stores them, and of the sample, as the model
+generated them. Vectors and residual determine the video: <code>pframe reconstruct</code> rebuilt the sample byte for
+byte.</p>"""
+SEEN = """<p>Left is the real clip. Right is the sample that ED-VDM made from the first frame. There were too few clips
+to set some aside: the model saw these clips in training.</p>"""
 COMPARED = """<h2>How near samples come</h2>
 <p>Samples compared with the real clips. A sample can be good without equalling the real clip. Training this short shows
 that every step works, not how good the model can become.</p>"""
-CODED = """<h2>How near residuals come in 16 numbers a block</h2>
-<p>The closed loop predicts each frame from the frame before it as it will be rebuilt. No model trained on the latents
+CODED = """<h2>How near residuals come in 16 numbers per block</h2>
+<p>The closed loop predicts each frame from the rebuilt previous frame. No model trained on the latents
 can do better than the autoencoder here.</p>"""
 EXTRACTED = """<h2>A video taken apart</h2>
 <p>The encoder's own motion vectors of one video, as libavcodec exports them, and the residual. The video that is
@@ -77,7 +78,7 @@ PAGES = """<h2>More pages</h2>
 EVALUATION = {"psnr": ("PSNR (dB)", 2), "ssim": ("SSIM", 3), "psnr_last": ("PSNR of the last frame", 2),
               "epe": ("motion error (px)", 2), "motion_frechet": ("Fréchet distance of motion", 0)}
 CODING = {"psnr": ("PSNR (dB)", 2), "ssim": ("SSIM", 3)}
-# Rows of the reconstruction table, of which 16 numbers a block of 16×16 pixels are kept.
+# Rows of the reconstruction table, of which 16 numbers per block of 16×16 pixels are kept.
 CODERS = {"copy-first": "the first frame, kept", "motion": "motion alone", "dct": "16 DCT coefficients",
           "pca": "16 principal components", "vae": "the autoencoder"}
 
@@ -90,7 +91,7 @@ def write_page(folder: Path, keys: Sequence[str], done: Sequence[Done], own: boo
         *(sample(folder, key) for key in keys), *extraction(folder), COMPARED,
         table(rows(folder / "evaluation.json"), EVALUATION, {"copy-first": "the first frame, kept"}), CODED,
         table(closed, CODING, CODERS), PAGES, "<h2>The commands</h2>",
-        "<p>As they ran in the folder of this page.</p>", commands(done), "<h2>What lies where</h2>", files(folder),
+        "<p>The commands ran in the folder of this page.</p>", commands(done), "<h2>Files</h2>", files(folder),
         "</body>", "</html>", ""]
     page = folder / "index.html"
     partial = page.with_name("index.html.tmp")
@@ -101,10 +102,10 @@ def write_page(folder: Path, keys: Sequence[str], done: Sequence[Done], own: boo
 
 def introduction(folder: Path, own: bool) -> str:
     clips = samples(folder / "data")
-    what = "your videos" if own else "synthetic videos of moving shapes"
-    return (f"<p>{clips} clips were cut from {what}; {samples(folder / 'kept')} of them moved, were no duplicates, and "
-            "trained a residual autoencoder and ED-VDM, a diffusion model of motion vectors and residual latents, "
-            f"{counted(folder / 'run')} steps of it.</p>"
+    what = "Your videos" if own else "Synthetic videos of moving shapes"
+    return (f"<p>{what} gave {clips} clips; {samples(folder / 'kept')} clips move and are no duplicates. These clips "
+            "trained a residual autoencoder and ED-VDM, a diffusion model of motion vectors and residual latents, for "
+            f"{counted(folder / 'run')} steps.</p>"
             f'<p class="soft">{escape(platform.machine())}, {os.cpu_count()} processors</p>')
 
 
