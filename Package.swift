@@ -123,6 +123,7 @@ if libtorch != "none" {
         .library(name: "Train", targets: ["Train"]),
     ]
     package.targets += [
+        .systemLibrary(name: "CUTF8Proc", pkgConfig: "libutf8proc", providers: [.apt(["libutf8proc-dev"])]),
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .target(
             name: "CTorch",
@@ -137,7 +138,7 @@ if libtorch != "none" {
         .target(
             name: "Train",
             dependencies: [
-                "CMPI", "COpenBLAS", "CTorch", "Codec", "Dataset", "MotionVectors", "Shards", "Storage",
+                "CMPI", "COpenBLAS", "CTorch", "CUTF8Proc", "Codec", "Dataset", "MotionVectors", "Shards", "Storage",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

@@ -58,6 +58,18 @@ import Train
         }
     }
 
+    /// Unicode's own rules, where implementations of them were found wrong: what decomposes into marks takes part in their
+    /// order (U+0F73), and no syllable composes with U+11A7.
+    @Test(arguments: [
+        ("\u{300}\u{F73}", "\u{F71}\u{F72}\u{300}", true), ("\u{345}\u{301}e", "\u{301}\u{345}e", true),
+        ("\u{AC00}\u{11A7}\u{11A8}", "\u{AC00}\u{11A8}", false), ("\u{AC00}\u{11A7}", "\u{AC00}", false),
+        ("\u{AC00}\u{11A8}", "\u{AC01}", true), ("\u{212B}", "A\u{30A}", true), ("a\0e\u{301}", "a\0\u{E9}", true),
+        ("\u{1100}\u{1161}\u{11A7}e\u{301}", "\u{AC00}\u{11A7}\u{E9}", true),
+    ]) func composesAsUnicodeSays(_ text: String, _ other: String, _ areSame: Bool) throws {
+        let tokenizer = try BPETokenizer(merges: Self.merges)
+        #expect((tokenizer.tokens(text) == tokenizer.tokens(other)) == areSame, "\(text.unicodeScalars)")
+    }
+
     /// OpenAI's file names itself in its first line and lists more merges than the vocabulary has room for.
     @Test func readsAsManyMergesAsCLIPHas() throws {
         try withTemporaryFolder { folder in

@@ -1,6 +1,6 @@
+import CUTF8Proc
 import Dataset
-// Canonical composition, which the standard library keeps for Foundation; FoundationEssentials has no other.
-@_spi(_Unicode) import Swift
+import Glibc
 public import SystemPackage
 
 /// CLIP's tokenizer: byte-pair encoding (Sennrich, Haddow and Birch, 2016) of lower-case words, over bytes.
@@ -195,7 +195,27 @@ private struct CLIPWords: Sequence, IteratorProtocol {
     private var position = 0
 
     init(_ text: Substring.UnicodeScalarView) {
-        scalars = String(text)._nfc.flatMap(\.properties.lowercaseMapping.unicodeScalars)
+        // utf8proc 2.8 loses a U+11A7 behind a Hangul syllable; nothing composes or changes places across one.
+        let parts = text.split(separator: "\u{11A7}", omittingEmptySubsequences: false)
+        let composed = parts.map { Self.composed(String($0)) }.joined(separator: "\u{11A7}")
+        scalars = composed.unicodeScalars.flatMap(\.properties.lowercaseMapping.unicodeScalars)
+    }
+
+    /// A text in canonical composition (NFC) by utf8proc, because the standard library keeps its own for Foundation.
+    ///
+    /// Marks that Unicode has got since the version that utf8proc knows (15 in Debian 12) stay where they are.
+    private static func composed(_ text: String) -> String {
+        var text = text
+        let composed = text.withUTF8 { bytes -> String? in
+            guard bytes.contains(where: { $0 >= 0x80 }) else { return nil }
+            var composed: UnsafeMutablePointer<UInt8>?
+            defer { free(composed) }
+            let options = utf8proc_option_t(UTF8PROC_STABLE.rawValue | UTF8PROC_COMPOSE.rawValue)
+            let count = utf8proc_map(bytes.baseAddress, bytes.count, &composed, options)
+            precondition(count >= 0, "no memory")
+            return String(decoding: UnsafeBufferPointer(start: composed, count: count), as: UTF8.self)
+        }
+        return composed ?? text
     }
 
     mutating func next() -> [UInt8]? {

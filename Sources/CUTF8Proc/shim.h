@@ -1,0 +1,4 @@
+// Unicode's canonical composition.
+#pragma once
+
+#include <utf8proc.h>
