@@ -27,13 +27,14 @@ let package = Package(
             pkgConfig: "libavformat libavcodec libswscale libavutil",
             providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])]
         ),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CKernels"),
         .target(
             name: "Storage",
-            dependencies: ["CKernels", "COpenSSL", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: ["CCurl", "CKernels", "COpenSSL", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .target(
             name: "Codec",
@@ -45,7 +46,7 @@ let package = Package(
         ),
         .target(
             name: "Shards",
-            dependencies: ["Codec", "Storage", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["Storage", .product(name: "SystemPackage", package: "swift-system")],
             path: "Sources/Dataset/Shards"
         ),
         .target(

@@ -1,39 +1,9 @@
 import Dataset
-import Foundation
 import SystemPackage
 import TestSupport
 import Testing
 
 @Suite struct ShardSourceTests {
-    private static let peers = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Peers")
-
-    /// A server of Tests/Peers that ends with the test.
-    private final class Server {
-        let process = Process()
-        let input = Pipe()
-        let address: String
-
-        init(_ folder: FilePath, _ arguments: [String] = []) throws {
-            let output = Pipe()
-            process.executableURL = URL(filePath: "/usr/bin/env")
-            let script = ShardSourceTests.peers.appending(path: "range_server.py").path
-            process.arguments = ["python3", script, folder.string] + arguments
-            (process.standardInput, process.standardOutput) = (input, output)
-            try process.run()
-            var line = Data()
-            while line.last != 0x0A, let byte = try output.fileHandleForReading.read(upToCount: 1) { line += byte }
-            address = "http://127.0.0.1:\(String(decoding: line.dropLast(), as: UTF8.self))"
-        }
-
-        func stop() {
-            try? input.fileHandleForWriting.close()
-            process.waitUntilExit()
-        }
-
-        deinit { stop() }
-    }
-
     private func options(tries: Int = 3, shuffle: Bool = true) -> LoaderOptions {
         var options = LoaderOptions()
         (options.patience.tries, options.patience.delay, options.patience.timeout) = (tries, 0.005, 1)
@@ -52,6 +22,7 @@ import Testing
     func forms() throws {
         #expect(try ShardSource("/data/set") == .folder("/data/set"))
         #expect(try ShardSource("https://host/set") == .server("https://host/set"))
+        #expect(try ShardSource("s3://bucket/set") == .server("s3://bucket/set"))
         #expect(try ShardSource("pipe:cat x/{}") == .command("cat x/{}"))
         #expect(try ShardSource("pipe:cat x/{}").description == "pipe:cat x/{}")
         let error = #expect(throws: DatasetError.self) { try ShardSource("pipe:cat x") }
@@ -61,7 +32,7 @@ import Testing
     @Test("a server gives the same samples", arguments: [true, false])
     func server(shuffle: Bool) throws {
         try withShards { shards in
-            let server = try Server(shards.folder)
+            let server = try FileServer(shards.folder)
             for address in [server.address, server.address + "/", server.address + "/sets?token=1"] {
                 let loader = try Loader(ShardSource(address), options: options(shuffle: shuffle))
                 #expect(try rest(loader) == shards.expected(loader.options, epoch: 0))
@@ -72,7 +43,7 @@ import Testing
     @Test("broken connections and slow servers change nothing")
     func brokenConnections() throws {
         try withShards { shards in
-            let server = try Server(shards.folder, ["--drop", "7", "--slow"])
+            let server = try FileServer(shards.folder, ["--drop", "7", "--slow"])
             let loader = try Loader(ShardSource(server.address), options: options(tries: 10))
             #expect(try rest(loader) == shards.expected(loader.options, epoch: 0))
         }
@@ -81,7 +52,7 @@ import Testing
     @Test("damage on a server is found")
     func remoteDamage() throws {
         try withShards { shards in
-            let server = try Server(shards.folder)
+            let server = try FileServer(shards.folder)
             let archive = try contents(of: shards.tar(2))
             var options = options()
             options.damage = .skip
@@ -101,7 +72,7 @@ import Testing
     @Test("a dead or incapable server is named with what was asked and how often")
     func deadServer() throws {
         try withShards { shards in
-            let server = try Server(shards.folder)
+            let server = try FileServer(shards.folder)
             let loader = try Loader(ShardSource(server.address), options: options())
             _ = try loader.next()
             server.stop()
@@ -109,11 +80,11 @@ import Testing
             #expect(error.message.contains(server.address) && error.message.contains("tried 3 times"), "\(error)")
             let late = try #require(throws: DatasetError.self) { try Loader(ShardSource(server.address)) }
             #expect(late.message.contains("/dataset.json: cannot open: Connection refused"), "\(late)")
-            let incapable = try Server(shards.folder, ["--no-ranges"])
+            let incapable = try FileServer(shards.folder, ["--no-ranges"])
             let whole = try Loader(ShardSource(incapable.address), options: options())
             let refusal = try #require(throws: DatasetError.self) { try rest(whole) }
             #expect(refusal.message.contains("does not give ranges"), "\(refusal)")
-            let hanging = try Server(shards.folder, ["--hang"])
+            let hanging = try FileServer(shards.folder, ["--hang"])
             let patient = try Loader(ShardSource(hanging.address), options: options(tries: 1))
             let silence = try #require(throws: DatasetError.self) { try patient.next() }
             #expect(silence.message.contains(".tar"), "\(silence)")
@@ -122,6 +93,108 @@ import Testing
             calm.patience.timeout = 600
             let start = ContinuousClock.now
             _ = try Loader(ShardSource(hanging.address), options: calm)
+            #expect(start.duration(to: .now) < .seconds(300))
+        }
+    }
+
+    @Test("each thread's requests share a connection")
+    func keptConnections() throws {
+        try withShards { shards in
+            let server = try FileServer(shards.folder)
+            let loader = try Loader(ShardSource(server.address), options: options())
+            _ = try rest(loader)
+            let counts = try server.counts()
+            // The connection that asks for the counts is one too.
+            #expect(counts.connections <= 3 + 1 && counts.archives > 12, "\(counts)")
+        }
+    }
+
+    @Test("files are read on from where their connection broke")
+    func brokenFiles() throws {
+        try withShards { shards in
+            let server = try FileServer(shards.folder, ["--drop", "6", "--drop-all", "--slow"])
+            let loader = try Loader(ShardSource(server.address), options: options(tries: 10))
+            #expect(try rest(loader) == shards.expected(loader.options, epoch: 0))
+            let whole = try FileServer(shards.folder, ["--drop", "1", "--drop-all", "--no-ranges"])
+            #expect(try Loader(ShardSource(whole.address), options: options()).dataset.samples == 21)
+        }
+    }
+
+    @Test("redirects are followed")
+    func redirects() throws {
+        try withShards { shards in
+            let server = try FileServer(shards.folder)
+            let other = try FileServer(shards.folder, ["--redirect", server.address])
+            let loader = try Loader(ShardSource(other.address), options: options())
+            #expect(try rest(loader) == shards.expected(loader.options, epoch: 0))
+            let endless = try FileServer(shards.folder, ["--redirect", "ftp://127.0.0.1"])
+            let error = try #require(throws: DatasetError.self) { try Loader(ShardSource(endless.address)) }
+            #expect(error.message.contains("cannot open") && error.message.contains("ftp"), "\(error)")
+        }
+    }
+
+    @Test("a busy server is asked again, after the wait that it wants", arguments: [503, 429, 500])
+    func busyServer(status: Int) throws {
+        try withShards { shards in
+            let refusing = ["--refuse", "2", "--status", "\(status)", "--retry-after", "1"]
+            let server = try FileServer(shards.folder, refusing)
+            var options = options()
+            (options.threads, options.patience.timeout) = (1, 30)
+            let loader = try Loader(ShardSource(server.address), options: options)
+            #expect(try rest(loader) == shards.expected(loader.options, epoch: 0))
+            let refusals = try server.counts().refusals
+            #expect(refusals.count == 2 && refusals[1] - refusals[0] >= 0.99, "\(refusals)")
+            // No longer than a dead server is waited for.
+            let lazy = try FileServer(
+                shards.folder, ["--refuse", "99", "--status", "\(status)", "--retry-after", "999"])
+            let impatient = try Loader(ShardSource(lazy.address), options: self.options())
+            let error = try #require(throws: DatasetError.self) { try rest(impatient) }
+            #expect(error.message.contains("HTTP \(status) (SlowDown)"), "\(error)")
+            #expect(error.message.contains("tried 3 times"), "\(error)")
+        }
+    }
+
+    @Test("what no wait mends is not asked for again", arguments: [(403, "access is refused"), (404, "no such file")])
+    func refusal(status: Int, words: String) throws {
+        try withShards { shards in
+            let server = try FileServer(shards.folder, ["--refuse", "99", "--status", "\(status)"])
+            var options = options()
+            options.threads = 1
+            let loader = try Loader(ShardSource(server.address), options: options)
+            let error = try #require(throws: DatasetError.self) { try rest(loader) }
+            #expect(error.message.hasPrefix(server.address) && error.message.contains(words), "\(error)")
+            #expect(error.message.contains("HTTP \(status)") && error.message.contains("(bytes 0-0)"), "\(error)")
+            #expect(!error.message.contains("tried"), "\(error)")
+        }
+    }
+
+    @Test("files that change and ranges that are others are errors")
+    func wrongReplies() throws {
+        try withShards { shards in
+            let growing = try FileServer(shards.folder, ["--grow", "512"])
+            var options = options(shuffle: false)
+            options.threads = 1
+            let loader = try Loader(ShardSource(growing.address), options: options)
+            let change = try #require(throws: DatasetError.self) { try rest(loader) }
+            #expect(change.message.contains("the file changed from"), "\(change)")
+            let shifting = try FileServer(shards.folder, ["--shift", "1"])
+            let other = try Loader(ShardSource(shifting.address), options: options)
+            let shift = try #require(throws: DatasetError.self) { try rest(other) }
+            #expect(shift.message.contains("does not give ranges"), "\(shift)")
+        }
+    }
+
+    @Test("a server that stops in the middle counts as dead, and ends with the loader")
+    func stalls() throws {
+        try withShards { shards in
+            let server = try FileServer(shards.folder, ["--stall"])
+            let loader = try Loader(ShardSource(server.address), options: options(tries: 1))
+            let error = try #require(throws: DatasetError.self) { try rest(loader) }
+            #expect(error.message.contains("no byte came for 1.0 s"), "\(error)")
+            var calm = options()
+            calm.patience.timeout = 600
+            let start = ContinuousClock.now
+            _ = try Loader(ShardSource(server.address), options: calm)
             #expect(start.duration(to: .now) < .seconds(300))
         }
     }

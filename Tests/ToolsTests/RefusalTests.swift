@@ -108,9 +108,10 @@ import Testing
     }
 
     @Test func namesAddressesOfDataSetsThatItDoesNotRead() throws {
-        let outcome = try Programs.pframe("bench-loader", "s3://bucket/set")
+        let outcome = try Programs.pframe("bench-loader", "gs://bucket/set")
         #expect(
-            outcome.status == 2 && outcome.errors.contains("pipe:aws s3 cp s3://bucket/set/{}"), "\(outcome.errors)")
+            outcome.status == 2 && outcome.errors.contains("pipe:gcloud storage cat gs://bucket/set/{}"),
+            "\(outcome.errors)")
     }
 
     @Test func aValueOfResidualIsNoVideo() throws {

@@ -63,10 +63,3 @@ extension PFrameError {
         PFrameError(path: path, offset: offset, message + (count > 1 ? " (tried \(count) times)" : ""))
     }
 }
-
-/// `CLOCK_MONOTONIC` in seconds.
-package func monotonicSeconds() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-}

@@ -5,16 +5,17 @@ public import SystemPackage
 public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
     /// A folder.
     case folder(FilePath)
-    /// The address of a folder on an HTTP(S) server that gives ranges of bytes.
+    /// The address of a folder on an HTTP(S) server that gives ranges of bytes, or `s3://BUCKET/FOLDER`
+    /// (``RemoteAddress``).
     case server(String)
     /// A shell command in which `{}` stands for the name of a file, and which prints that file.
     case command(String)
 
-    /// Tells the forms apart: `http://…` and `https://…`, `pipe:COMMAND` with `{}`, and else the path of a folder.
+    /// Tells the forms apart: `http://…`, `https://…`, `s3://…`, `pipe:COMMAND` with `{}`, and else the path of a folder.
     ///
     /// - Throws: `PFrameError` for a command without `{}`, and for other addresses.
     public init(_ argument: String) throws(PFrameError) {
-        if argument.hasPrefix("http://") || argument.hasPrefix("https://") {
+        if ["http://", "https://", "s3://"].contains(where: argument.hasPrefix) {
             self = .server(argument)
         } else if argument.hasPrefix("pipe:") {
             let command = String(argument.dropFirst("pipe:".count))
@@ -25,8 +26,8 @@ public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
         } else if FilePath(argument).nameOfNoFile != nil, argument.contains("://") {
             throw PFrameError(
                 path: nil,
-                "\(argument): is an address that PFrame does not read; give http://…, https://…, or a command that prints "
-                    + "a file, such as 'pipe:aws s3 cp s3://bucket/set/{} -'")
+                "\(argument): is an address that PFrame does not read; give http://…, https://…, s3://…, or a command that "
+                    + "prints a file, such as 'pipe:gcloud storage cat gs://bucket/set/{}'")
         } else {
             self = .folder(FilePath(argument))
         }
@@ -52,19 +53,11 @@ public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
 
     /// The address of a file in the folder at `base`, whose query stays at the end.
     private static func address(_ base: String, _ name: String) -> String {
+        // Keys of a bucket are no addresses: `?` and `%` mean nothing there.
+        if base.hasPrefix("s3://") { return base + (base.hasSuffix("/") ? "" : "/") + name }
         let query = base.firstIndex { $0 == "?" || $0 == "#" } ?? base.endIndex
         let folder = base[..<query]
-        return folder + (folder.hasSuffix("/") ? "" : "/") + percentEncoded(name) + base[query...]
-    }
-
-    /// Every byte but RFC 3986's unreserved ones as `%XX`.
-    private static func percentEncoded(_ name: String) -> String {
-        name.utf8.map { byte in
-            let scalar = Unicode.Scalar(byte)
-            if isPlain(scalar) || scalar == "~" { return String(scalar) }
-            let digits = String(byte, radix: 16, uppercase: true)
-            return "%" + (byte < 16 ? "0" : "") + digits
-        }.joined()
+        return folder + (folder.hasSuffix("/") ? "" : "/") + RemoteAddress.percentEncoded(name) + base[query...]
     }
 
     private static func command(_ template: String, _ name: String) -> String {
@@ -79,7 +72,7 @@ public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
         return template.split(separator: "{}", omittingEmptySubsequences: false).joined(separator: quoted)
     }
 
-    /// Letters, digits, and signs that mean nothing to a shell or in an address.
+    /// Letters, digits, and signs that mean nothing to a shell.
     private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case "a"..."z", "A"..."Z", "0"..."9", "-", ".", "_": true

@@ -10,10 +10,19 @@ package struct ShardStore: Sendable {
     package let patience: Patience
     /// Ends waiting.
     package let cancellation: Cancellation
+    /// Reads from servers.
+    package let readers: RemoteReaders
+
+    /// A set whose files are opened when they are asked for.
+    package init(
+        source: ShardSource, patience: Patience, cancellation: Cancellation, readers: RemoteReaders = RemoteReaders()
+    ) {
+        (self.source, self.patience, self.cancellation, self.readers) = (source, patience, cancellation, readers)
+    }
 
     /// The same set, for work with an end of its own.
     package func with(_ cancellation: Cancellation) -> ShardStore {
-        ShardStore(source: source, patience: patience, cancellation: cancellation)
+        ShardStore(source: source, patience: patience, cancellation: cancellation, readers: readers)
     }
 
     /// Reads `dataset.json`.
@@ -50,7 +59,7 @@ package struct ShardStore: Sendable {
                 try LocalShard(path: folder.appending(shard.tarName))
             }
         case .server:
-            return RemoteShard(url: location, patience: patience, cancellation: cancellation)
+            return try remoteShard(location)
         case .command:
             return try CommandOutput(location, patience: patience, cancellation: cancellation).shard(size: shard.bytes)
         }
@@ -75,6 +84,10 @@ package struct ShardStore: Sendable {
         }
     }
 
+    private func remoteShard(_ location: String) throws(PFrameError) -> RemoteShard {
+        try RemoteShard(location, readers: readers, patience: patience, cancellation: cancellation)
+    }
+
     private func contents(of name: String) throws(PFrameError) -> [UInt8] {
         let location = source.location(of: name)
         switch source {
@@ -83,7 +96,7 @@ package struct ShardStore: Sendable {
                 try readFile(folder.appending(name))
             }
         case .server:
-            return try RemoteShard.contents(location, patience: patience, cancellation: cancellation)
+            return try remoteShard(location).contents()
         case .command:
             return try CommandOutput(location, patience: patience, cancellation: cancellation).contents()
         }
