@@ -28,13 +28,14 @@ let package = Package(
             providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])]
         ),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CKernels"),
         .target(
             name: "Storage",
-            dependencies: ["CCurl", "CKernels", "COpenSSL", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: ["CCurl", "CISAL", "COpenSSL", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .target(
             name: "Codec",

@@ -1,4 +1,4 @@
-import CKernels
+import CISAL
 import COpenSSL
 package import SystemPackage
 
@@ -77,7 +77,7 @@ package enum FileDigest {
     }
 }
 
-/// CRC-32C (Castagnoli), as iSCSI and ext4 use it; the check value of `"123456789"` is 0xE3069283.
+/// CRC-32C (Castagnoli), as iSCSI and ext4 use it, by ISA-L's `crc32_iscsi`; the check value of `"123456789"` is 0xE3069283.
 public struct CRC32C: Sendable, Equatable {
     /// The checksum of all bytes so far.
     public private(set) var value: UInt32 = 0

@@ -53,13 +53,6 @@ void pframe_add(uint8_t *frame, const uint8_t *prediction, const int16_t *residu
 /// Sum of absolute values.
 uint64_t pframe_sum_magnitude(const int16_t *values, size_t count);
 
-/// CRC-32C (Castagnoli) of `count` bytes that follow those whose CRC is `crc`, 0 at the start; the SSE 4.2 instruction
-/// where the processor has it.
-uint32_t pframe_crc32c(uint32_t crc, const void *_Nullable data, size_t count);
-
-/// The same by tables alone: for other processors.
-uint32_t pframe_crc32c_tables(uint32_t crc, const void *_Nullable data, size_t count);
-
 /// How 8-bit YCbCr becomes RGB: factors in 2⁻¹³, the luma offset in eighths (libswscale's `ff_yuv2rgb_init_x86`).
 typedef struct {
     int16_t luma_offset;
