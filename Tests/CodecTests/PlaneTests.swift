@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The extents of lent planes, against the files that ffmpeg keeps pictures in without gaps.
-@Suite("Planes") struct PlaneTests {
+@Suite struct PlaneTests {
     /// A format of every kind that libavutil has: planes, halves, quarters, words, bits, interleaved, packed, with alpha.
     static let formats = [
         "yuv420p", "yuv422p", "yuv444p", "yuv410p", "yuv411p", "yuv440p", "yuva420p", "yuva422p", "yuva444p", "gray",
