@@ -5,7 +5,8 @@ SHELL := /bin/bash
 CONFIG ?= release
 LIBTORCH ?= .libtorch/torch
 PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-dev libopenblas-dev libsqlite3-dev \
-  libssl-dev libcurl4-openssl-dev ca-certificates libutf8proc-dev libisal-dev libopenmpi-dev openmpi-bin g++ \
+  libssl-dev libcurl4-openssl-dev ca-certificates libutf8proc-dev libisal-dev libpango1.0-dev fonts-dejavu-core \
+  fonts-wqy-microhei fonts-freefont-ttf libopenmpi-dev openmpi-bin g++ \
   pkg-config ffmpeg python3-venv chromium
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PFRAME := .build/$(CONFIG)/pframe

@@ -14,6 +14,7 @@ let package = Package(
         .executable(name: "pframe", targets: ["pframe"]),
         .library(name: "Codec", targets: ["Codec"]),
         .library(name: "MotionVectors", targets: ["MotionVectors"]),
+        .library(name: "Figures", targets: ["Figures"]),
         .library(name: "Dataset", targets: ["Dataset"]),
     ],
     dependencies: [
@@ -31,6 +32,7 @@ let package = Package(
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CPango", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev"])]),
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CKernels"),
         .target(
@@ -51,9 +53,16 @@ let package = Package(
             path: "Sources/Dataset/Shards"
         ),
         .target(
+            name: "Figures",
+            dependencies: [
+                "CPango", "Codec", "MotionVectors", "Storage",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .target(
             name: "Dataset",
             dependencies: [
-                "CKernels", "COpenBLAS", "Codec", "MotionVectors", "Shards", "Storage",
+                "CKernels", "COpenBLAS", "Codec", "Figures", "MotionVectors", "Shards", "Storage",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -70,7 +79,7 @@ let package = Package(
         .executableTarget(
             name: "pframe",
             dependencies: [
-                "Codec", "MotionVectors", "Dataset", "ToolOptions",
+                "Codec", "MotionVectors", "Figures", "Dataset", "ToolOptions",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -94,6 +103,13 @@ let package = Package(
             name: "MotionVectorsTests",
             dependencies: [
                 "CKernels", "Codec", "MotionVectors", "Storage", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .testTarget(
+            name: "FiguresTests",
+            dependencies: [
+                "Codec", "Figures", "MotionVectors", "Storage", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -140,7 +156,8 @@ if libtorch != "none" {
         .target(
             name: "Train",
             dependencies: [
-                "CMPI", "COpenBLAS", "CTorch", "CUTF8Proc", "Codec", "Dataset", "MotionVectors", "Shards", "Storage",
+                "CMPI", "COpenBLAS", "CTorch", "CUTF8Proc", "Codec", "Dataset", "Figures", "MotionVectors", "Shards",
+                "Storage",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

@@ -73,4 +73,38 @@ import Testing
         let clip = try Programs.run(Programs.pframe.path, ["view", "\(set)/\(expected[0])"] + output)
         #expect(clip.status == 0, "\(clip.errors)")
     }
+
+    /// Headings in any script, the same in every run, whatever language the user has and where no cache can be written.
+    @Test func writesHeadingsInAnyScript() throws {
+        let scratch = try Scratch()
+        func view(_ title: String, _ environment: [String: String] = [:]) throws -> Data {
+            let outcome = try Programs.run(
+                Programs.pframe.path,
+                ["view", Programs.fixture("cropped.mp4"), "--frame", "3", "--title", title]
+                    + ["--output", scratch.path("x.png")],
+                environment: environment)
+            #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+            return try scratch.data("x.png")
+        }
+        let titles = ["手の動き", "手の動", "한국어", "حركة", "תנועה", "गति", "\u{10FFFD}"]
+        let pictures = try titles.map { try view($0) }
+        #expect(Set(pictures).count == titles.count)
+        let elsewhere = ["LANG": "ja_JP.UTF-8", "HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent"]
+        #expect(try titles.map { try view($0, elsewhere) } == pictures)
+    }
+
+    /// Without any font the command says what to install, and writes nothing.
+    @Test func saysThatThereIsNoFont() throws {
+        let scratch = try Scratch()
+        try Data("<?xml version=\"1.0\"?><fontconfig></fontconfig>".utf8).write(
+            to: scratch.url.appending(path: "fonts.conf"))
+        for output in ["x.png", "x.mp4"] {
+            let outcome = try Programs.run(
+                Programs.pframe.path, ["view", Programs.fixture("cropped.mp4"), "--output", scratch.path(output)],
+                environment: ["FONTCONFIG_FILE": scratch.path("fonts.conf")])
+            #expect(outcome.status == 1 && outcome.errors.contains("no font"), "\(outcome.errors)")
+            #expect(outcome.errorLines.allSatisfy { !$0.contains("ontconfig") }, "\(outcome.errors)")
+            #expect(!scratch.exists(output))
+        }
+    }
 }

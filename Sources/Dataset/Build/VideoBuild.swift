@@ -1,5 +1,4 @@
 import Codec
-import Storage
 
 /// Turns one video into samples, and says what became of it.
 struct VideoBuild {

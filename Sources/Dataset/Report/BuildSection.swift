@@ -1,3 +1,4 @@
+import Figures
 import Storage
 
 /// How a data set was made: its options in words, and what became of the videos.

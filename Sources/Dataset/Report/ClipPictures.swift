@@ -1,3 +1,5 @@
+import Figures
+import FoundationEssentials
 import Storage
 import SystemPackage
 
@@ -88,5 +90,67 @@ struct ClipPictures: Sendable {
                 damaged.insert(clip.number)
             }
         }
+    }
+}
+
+/// What a sample has to look at: its picture as a file's bytes, and its motion.
+struct ClipPicture: Sendable {
+    /// `image/jpeg` and the like.
+    let type: String
+    /// The file's bytes as they are in the shard.
+    let bytes: [UInt8]
+    /// Pixels a row and rows; nil where the file does not tell.
+    let size: (width: Int, height: Int)?
+    /// The mean of `mv.npy`; nil where the sample has none.
+    let motion: MeanMotion?
+
+    /// Finds picture and motion in a sample.
+    ///
+    /// - Parameter member: the bytes of one of its files, nil where there is none.
+    init?(_ row: ShardRow, member: (ShardRow.Member) -> ArraySlice<UInt8>) {
+        let endings = ["jpg", "jpeg", "png", "webp"]
+        let named = endings.lazy.compactMap { row.member($0) }.first
+        let ending = row.members.first { member in
+            endings.contains { member.name.lowercased().hasSuffix("." + $0) || member.name.lowercased() == $0 }
+        }
+        guard let found = named ?? ending else { return nil }
+        bytes = Array(member(found))
+        guard let type = Self.type(of: bytes) else { return nil }
+        self.type = type
+        size = type == "image/jpeg" ? Self.jpegSize(bytes) : type == "image/png" ? Self.pngSize(bytes) : nil
+        motion = row.member("mv.npy").flatMap { MeanMotion(npy: member($0)) }
+    }
+
+    /// The picture as a `data:` URI.
+    var uri: String { "data:\(type);base64,\(Data(bytes).base64EncodedString())" }
+
+    /// What a file is by its first bytes.
+    private static func type(of bytes: [UInt8]) -> String? {
+        if bytes.starts(with: [0xFF, 0xD8, 0xFF]) { return "image/jpeg" }
+        if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) { return "image/png" }
+        return bytes.starts(with: "RIFF".utf8) && bytes.dropFirst(8).starts(with: "WEBP".utf8) ? "image/webp" : nil
+    }
+
+    /// The size in a JPEG's frame header (ITU-T T.81, B.2.2).
+    static func jpegSize(_ bytes: [UInt8]) -> (width: Int, height: Int)? {
+        var place = 2
+        while place + 9 <= bytes.count, bytes[place] == 0xFF {
+            let marker = bytes[place + 1]
+            let length = Int(bytes[place + 2]) << 8 | Int(bytes[place + 3])
+            if (0xC0...0xCF).contains(marker), ![0xC4, 0xC8, 0xCC].contains(marker) {
+                let height = Int(bytes[place + 5]) << 8 | Int(bytes[place + 6])
+                let width = Int(bytes[place + 7]) << 8 | Int(bytes[place + 8])
+                return width > 0 && height > 0 ? (width, height) : nil
+            }
+            place += marker == 0xFF ? 1 : 2 + length
+        }
+        return nil
+    }
+
+    private static func pngSize(_ bytes: [UInt8]) -> (width: Int, height: Int)? {
+        guard bytes.count >= 24 else { return nil }
+        func number(_ place: Int) -> Int { bytes[place..<(place + 4)].reduce(0) { $0 << 8 | Int($1) } }
+        let (width, height) = (number(16), number(20))
+        return (1...65_535).contains(width) && (1...65_535).contains(height) ? (width, height) : nil
     }
 }

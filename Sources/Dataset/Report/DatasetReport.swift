@@ -1,4 +1,5 @@
-public import Storage
+import Figures
+import Storage
 public import SystemPackage
 
 /// A page that shows a data set: what is in it, how it was built and filtered, how its scores are distributed, and clips to

@@ -1,4 +1,7 @@
+import Figures
+import GRDB
 import Storage
+import SystemPackage
 
 /// The rules of a filter with what each came to.
 struct FilterSection: Sendable {
@@ -39,5 +42,191 @@ struct FilterSection: Sendable {
             <span class="bar" aria-hidden="true"><i class="kept" style="width:\(NumberText.coordinate(Double(kept) * scale))%"></i>\
             <i class="dropped" style="width:\(NumberText.coordinate(Double(before - kept) * scale))%"></i></span>
             """
+    }
+}
+
+/// What `filter.json` says of the filter that a data set went through.
+struct FilterRecord: Sendable {
+    /// The name of the file.
+    static let fileName = "filter.json"
+
+    /// A rule and what it came to.
+    struct Rule: Sendable {
+        /// `motion`, `score`, `where`, `duplicates` or `top`.
+        let name: String
+        /// The column that it looks at, if it does.
+        let column: String?
+        /// What is kept has this value or more.
+        var low: Double?
+        /// What is kept has this value or less.
+        let high: Double?
+        /// The condition of `where`.
+        let sql: String?
+        /// How many `top` keeps.
+        let count: Int?
+        /// Clips left after it.
+        let kept: Int
+        /// Clips that it dropped.
+        let dropped: Int
+        /// Of these, clips without a value in its column.
+        let missing: Int
+    }
+
+    /// The data set that was filtered, as the command named it.
+    let source: String
+    /// The rules in the order in which they were applied.
+    var rules: [Rule]
+    /// Clips that were kept.
+    let kept: Int
+    /// Clips that were dropped.
+    let dropped: Int
+
+    /// Reads the file of a data set; nil where it was not filtered.
+    ///
+    /// - Throws: `DatasetError` where it is damaged.
+    init?(_ folder: DatasetFolder) throws(DatasetError) {
+        let path = folder.path.appending(Self.fileName)
+        guard fileSize(path) != nil else { return nil }
+        let value = try JSONValue(try readFile(path), path: path)
+        guard let list = value["rules"]?.array, let kept = value["kept"]?.int, let dropped = value["dropped"]?.int
+        else {
+            throw DatasetError(path: path, "no valid \"rules\", \"kept\" and \"dropped\": run `pframe filter` again")
+        }
+        source = value["source"]?.string ?? ""
+        rules = list.map(Rule.init)
+        (self.kept, self.dropped) = (kept, dropped)
+    }
+
+    /// The values at which rules cut a column.
+    func cuts(of column: String) -> [HistogramChart.Cut] {
+        rules.filter { $0.column == column }.flatMap { rule in
+            [
+                rule.low.map { .init(value: $0, keepsAbove: true) },
+                rule.high.map { .init(value: $0, keepsAbove: false) },
+            ]
+            .compactMap { $0 }
+        }
+    }
+}
+
+extension FilterRecord.Rule {
+    /// Reads a rule; what a later version adds is passed over.
+    init(_ value: JSONValue) {
+        name = value["rule"]?.string ?? ""
+        column = (value["column"] ?? value["by"])?.string ?? (name == "motion" ? "motion_content" : nil)
+        low = (value["low"] ?? value["threshold"])?.double
+        high = value["high"]?.double
+        sql = value["sql"]?.string
+        count = value["count"]?.int
+        kept = value["kept"]?.int ?? 0
+        dropped = value["dropped"]?.int ?? 0
+        missing = value["missing"]?.int ?? 0
+    }
+
+    /// The rule as a sentence has it.
+    var words: HTML {
+        let column: HTML = "<code>\(column ?? "")</code>"
+        switch name {
+        case "motion", "score":
+            switch (low, high) {
+            case (let low?, let high?): return "\(column) from \(NumberText.short(low)) to \(NumberText.short(high))"
+            case (let low?, nil): return "\(column) at least \(NumberText.short(low))"
+            case (nil, let high?): return "\(column) at most \(NumberText.short(high))"
+            case (nil, nil): return "\(column) known"
+            }
+        case "where": return "<code>\(sql ?? "")</code>"
+        case "duplicates": return "no near duplicates of an earlier clip"
+        case "top":
+            let least: HTML = low.map { ", which is \(NumberText.short($0)) or more" } ?? ""
+            return "the \(NumberText.count(count ?? 0)) greatest \(column)\(least)"
+        default: return "\(name)"
+        }
+    }
+}
+
+/// The scores of the clips that a filter dropped, out of `dropped.jsonl`.
+///
+/// They are read once into a database of SQLite's own temporary kind, in memory as far as its cache goes and in a file
+/// without a name beyond: ten million clips take no more memory than the clips of one column.
+struct DroppedClips {
+    /// The name of the file.
+    static let fileName = "dropped.jsonl"
+    /// Bytes read at a time.
+    private static let piece = 1 << 20
+
+    private let path: FilePath
+    private let queue: DatabaseQueue
+
+    /// Reads the file of a filtered set; nil where there is none.
+    ///
+    /// - Parameters:
+    ///   - scores: the columns wanted.
+    ///   - progress: called after each piece; what it throws ends the work.
+    /// - Throws: `DatasetError` with the place of a line that is no clip.
+    init?(
+        _ folder: DatasetFolder, scores: [String], progress: () throws(DatasetError) -> Void
+    ) throws(DatasetError) {
+        let path = folder.path.appending(Self.fileName)
+        guard fileSize(path) != nil, !scores.isEmpty else { return nil }
+        self.path = path
+        queue = try querying(path) {
+            let queue = try DatabaseQueue(path: "")
+            try queue.inTransaction { database in
+                let columns = scores.map { "\(quoted($0)) REAL" }.joined(separator: ", ")
+                try database.execute(sql: "CREATE TABLE clips (\(columns))")
+                let places = repeatElement("?", count: scores.count).joined(separator: ", ")
+                let statement = try database.makeStatement(sql: "INSERT INTO clips VALUES (\(places))")
+                try Self.forEachLine(of: path, progress) { line, offset in
+                    let value = try JSONValue(line, path: path, offset: offset)
+                    guard value["key"] != nil else {
+                        throw DatasetError(
+                            path: path, offset: offset, "a line without a \"key\": run `pframe filter` again")
+                    }
+                    let row = scores.map { (Self.score($0, of: value)?.double).flatMap { $0.isFinite ? $0 : nil } }
+                    statement.setUncheckedArguments(StatementArguments(row.map { $0?.databaseValue ?? .null }))
+                    try statement.execute()
+                }
+                return .commit
+            }
+            return queue
+        }
+    }
+
+    /// The values of a score.
+    func values(_ column: String) throws(DatasetError) -> SortedValues {
+        try querying(path) { try queue.read { try ScoreColumn.values(column, in: $0) } }
+    }
+
+    /// A score stands among the fields of its clip, with `_` behind it where it has the name of one, or below `scores`.
+    private static func score(_ name: String, of clip: JSONValue) -> JSONValue? {
+        clip["scores"]?[name] ?? clip[["rule", "value", "reason"].contains(name) ? name + "_" : name]
+    }
+
+    /// Lends the lines of a file one by one, reading it in pieces.
+    private static func forEachLine(
+        of path: FilePath, _ progress: () throws(DatasetError) -> Void, _ body: ([UInt8], Int) throws -> Void
+    ) throws {
+        let descriptor: FileDescriptor
+        do { descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec) } catch {
+            throw DatasetError(path: path, "cannot read: \(error)")
+        }
+        try descriptor.closeAfter {
+            var (rest, start) = ([UInt8](), 0)
+            var buffer = [UInt8](repeating: 0, count: piece)
+            while true {
+                let count = try buffer.withUnsafeMutableBytes { try descriptor.read(into: $0) }
+                if count == 0 { break }
+                rest.append(contentsOf: buffer[..<count])
+                var line = rest.startIndex
+                while let end = rest[line...].firstIndex(of: 0x0A) {
+                    if end > line { try body(Array(rest[line..<end]), start + line) }
+                    line = end + 1
+                }
+                start += line
+                rest.removeFirst(line)
+                try progress()
+            }
+            if !rest.isEmpty { try body(rest, start) }
+        }
     }
 }

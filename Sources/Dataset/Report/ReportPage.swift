@@ -1,3 +1,5 @@
+import Figures
+import GRDB
 import Storage
 import SystemPackage
 
@@ -53,5 +55,74 @@ extension DatasetError {
     fileprivate var local: String {
         let name = path?.lastComponent?.string
         return (name.map { "\($0): " } ?? "") + (offset.map { "at byte \($0): " } ?? "") + message
+    }
+}
+
+/// The figures at the head of a report, counted over the whole index.
+struct ReportFacts: Sendable {
+    /// Clips in the set.
+    let clips: Int
+    /// Videos that they were cut from.
+    let videos: Int
+    /// From first to last frame, all clips together, seconds; nil where no clip has times.
+    let seconds: Double?
+    /// Clips that have a caption.
+    let captioned: Int
+    /// Captions that differ.
+    let captions: Int
+    /// Near duplicates of an earlier clip.
+    let duplicates: Int
+    /// Rejects of each kind: how many, the clips they gave all the same, and the first few.
+    let rejects: [(kind: Reject.Kind, count: Int, clips: Int, examples: [Reject])]
+
+    /// The most examples of a kind of reject.
+    static let mostRejects = 12
+
+    /// Counts.
+    ///
+    /// - Throws: `DatasetError`.
+    init(_ index: DatasetIndex) throws(DatasetError) {
+        let row = try index.read { database in
+            try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT COUNT(*), COUNT(DISTINCT NULLIF(source, '')), SUM("end" - start), COUNT(NULLIF(caption, '')),
+                    COUNT(DISTINCT NULLIF(caption, '')), COUNT(duplicate_of) FROM clips
+                    """)
+        }
+        clips = row?[0] ?? 0
+        videos = row?[1] ?? 0
+        seconds = row?[2]
+        captioned = row?[3] ?? 0
+        captions = row?[4] ?? 0
+        duplicates = row?[5] ?? 0
+        rejects = try index.read { database in
+            try Reject.Kind.allCases.compactMap { kind in
+                let facts = try Row.fetchOne(
+                    database, sql: "SELECT COUNT(*), SUM(clips) FROM rejects WHERE kind = ?", arguments: [kind.rawValue]
+                )
+                guard let count: Int = facts?[0], count > 0 else { return nil }
+                let examples = try Row.fetchAll(
+                    database, sql: "SELECT video, reason, clips FROM rejects WHERE kind = ? ORDER BY rowid LIMIT ?",
+                    arguments: [kind.rawValue, Self.mostRejects]
+                ).map { Reject(video: $0[0], kind: kind, reason: $0[1], clips: $0[2]) }
+                return (kind, count, facts?[1] ?? 0, examples)
+            }
+        }
+    }
+}
+
+extension Reject.Kind {
+    /// What it means, for a heading.
+    var words: String {
+        switch self {
+        case .missing: "not there, or may not be read"
+        case .unreadable: "no video that can be decoded"
+        case .truncated: "cut off; clips before that were taken"
+        case .damaged: "in places; clips elsewhere were taken"
+        case .noClip: "too short for a clip"
+        case .noCaption: "without a caption"
+        case .repeated: "named twice"
+        }
     }
 }

@@ -1,3 +1,5 @@
+import Figures
+import GRDB
 import Storage
 
 /// The histograms of all scores.
@@ -34,7 +36,7 @@ struct ScoreSection: Sendable {
     }
 
     private static func card(
-        _ name: String, _ kept: ScoreValues, _ dropped: ScoreValues?, _ cuts: [HistogramChart.Cut]
+        _ name: String, _ kept: SortedValues, _ dropped: SortedValues?, _ cuts: [HistogramChart.Cut]
     ) -> Card {
         var missing = kept.missing == 0 ? "" : "\(NumberText.count(kept.missing)) without a value"
         if let dropped, dropped.missing > 0 {
@@ -54,8 +56,8 @@ struct ScoreSection: Sendable {
             }
         }
         let chart = HistogramChart(
-            kept: ScoreHistogram(kept, on: scale, bins: bins),
-            dropped: dropped.map { ScoreHistogram($0, on: scale, bins: bins) }, quantiles: quantiles, cuts: cuts,
+            kept: Histogram(kept, on: scale, bins: bins),
+            dropped: dropped.map { Histogram($0, on: scale, bins: bins) }, quantiles: quantiles, cuts: cuts,
             label: label(name, kept, dropped, quantiles, cuts))
         let far = cuts.filter { !chart.isOnAxis($0.value) }.map(\.label)
         if !far.isEmpty { items.append("<li class=\"cut\">cut \(far.joined(separator: ", ")), beyond all values</li>") }
@@ -65,7 +67,7 @@ struct ScoreSection: Sendable {
     }
 
     private static func label(
-        _ name: String, _ kept: ScoreValues, _ dropped: ScoreValues?,
+        _ name: String, _ kept: SortedValues, _ dropped: SortedValues?,
         _ quantiles: (low: Double, median: Double, high: Double)?, _ cuts: [HistogramChart.Cut]
     ) -> String {
         var text = "Histogram of \(name) over \(NumberText.count(kept.sorted.count, "clip"))"
@@ -108,5 +110,19 @@ struct ScoreSection: Sendable {
             \(figures)</div></section>
 
             """
+    }
+}
+
+/// Numbers by column out of table `clips` of a database.
+enum ScoreColumn {
+    /// Every value of a column; memory: eight bytes a clip.
+    static func values(_ column: String, in database: Database) throws -> SortedValues {
+        var values: [Double] = []
+        var missing = 0
+        let cursor = try Optional<Double>.fetchCursor(database, sql: "SELECT \(quoted(column)) FROM clips")
+        while let value = try cursor.next() {
+            if let value, value.isFinite { values.append(value) } else { missing += 1 }
+        }
+        return SortedValues(values, missing: missing)
     }
 }

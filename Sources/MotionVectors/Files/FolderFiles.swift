@@ -1,7 +1,7 @@
 import Codec
 import Glibc
-import Storage
-import SystemPackage
+package import Storage
+package import SystemPackage
 
 /// The open files of one extraction.
 final class FolderFiles {
@@ -99,7 +99,7 @@ private func fileSize(_ path: FilePath) -> Int {
 
 extension StreamDescription.Source {
     /// Describes a file as it is now.
-    init(_ path: FilePath) throws(CodecError) {
+    package init(_ path: FilePath) throws(CodecError) {
         var facts = stat()
         guard path.withPlatformString({ stat($0, &facts) }) == 0 else {
             throw CodecError(path: path, "cannot examine: \(Errno(rawValue: errno))")

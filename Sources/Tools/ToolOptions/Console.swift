@@ -140,60 +140,23 @@ package enum Console {
     }
 }
 
-/// Numbers as people read them.
+/// Numbers as the commands print them.
 package enum Format {
     /// `1,234,567`.
-    package static func count(_ value: Int) -> String {
-        let digits = String(abs(value))
-        var groups: [Substring] = []
-        var end = digits.endIndex
-        while end > digits.startIndex {
-            let start = digits.index(end, offsetBy: -3, limitedBy: digits.startIndex) ?? digits.startIndex
-            groups.insert(digits[start..<end], at: 0)
-            end = start
-        }
-        return (value < 0 ? "-" : "") + groups.joined(separator: ",")
-    }
+    package static func count(_ value: Int) -> String { NumberText.count(value) }
 
     /// `1 clip`, `1,234 clips`.
-    package static func quantity(_ value: Int, _ noun: String) -> String {
-        "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
-    }
+    package static func quantity(_ value: Int, _ noun: String) -> String { NumberText.count(value, noun) }
 
     /// `3.2 MB`.
-    package static func bytes(_ value: Int) -> String {
-        let units = ["bytes", "kB", "MB", "GB", "TB"]
-        var scaled = Double(value)
-        var unit = 0
-        while scaled >= 1000, unit + 1 < units.count {
-            scaled /= 1000
-            unit += 1
-        }
-        return unit == 0 ? "\(value) bytes" : "\(fixed(scaled, 1)) \(units[unit])"
-    }
+    package static func bytes(_ value: Int) -> String { NumberText.bytes(value, decimals: 1) }
 
     /// `1:02:03` or `2:03`.
-    package static func duration(_ seconds: Double) -> String {
-        let total = Int(max(0, seconds.isFinite ? seconds : 0).rounded())
-        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        let (hours, minutes) = (total / 3600, total / 60 % 60)
-        return hours > 0 ? "\(hours):\(two(minutes)):\(two(total % 60))" : "\(minutes):\(two(total % 60))"
-    }
-
-    /// A number with a fixed count of decimals.
-    package static func fixed(_ value: Double, _ decimals: Int) -> String {
-        guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
-        let scale = (0..<decimals).reduce(1) { result, _ in result * 10 }
-        let scaled = Int((value * Double(scale)).rounded())
-        let fraction = String(abs(scaled) % scale)
-        let sign = scaled < 0 ? "-" : ""
-        guard decimals > 0 else { return sign + String(abs(scaled)) }
-        return "\(sign)\(abs(scaled) / scale).\(String(repeating: "0", count: decimals - fraction.count))\(fraction)"
-    }
+    package static func duration(_ seconds: Double) -> String { NumberText.clock(seconds) }
 
     /// A number with a fixed count of decimals, `-` for none.
     package static func fixed(_ value: Double?, _ decimals: Int) -> String {
-        value.map { fixed($0, decimals) } ?? "-"
+        value.map { NumberText.plain($0, decimals) } ?? "-"
     }
 
     /// `3 videos, 1,234 frames in 5.6 s (220 frames/s), 1 failed`: the last line of a summary.

@@ -1,7 +1,8 @@
 public import ArgumentParser
 import Codec
 import Dataset
-public import MotionVectors
+public import Figures
+import MotionVectors
 import SystemPackage
 import ToolOptions
 

@@ -1,4 +1,5 @@
-import Dataset
+import Figures
+import Storage
 
 /// Curves over the steps of a run as a drawing: every value faint, without noise strong.
 ///

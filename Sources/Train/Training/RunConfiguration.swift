@@ -1,4 +1,5 @@
 import Dataset
+import Figures
 import SystemPackage
 
 /// `config.json` of a run: whatever it holds, as a table, and a few members that the report speaks of.

@@ -1,4 +1,4 @@
-import Dataset
+import Figures
 
 /// Rules of the report of a run beside those that all reports share.
 enum RunStyle {

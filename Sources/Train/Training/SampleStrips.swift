@@ -1,5 +1,7 @@
 import Dataset
+import Figures
 import FoundationEssentials
+import Storage
 import SystemPackage
 
 /// The pictures in `samples/` of a run by step: what the model made at each checkpoint.

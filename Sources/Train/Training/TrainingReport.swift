@@ -1,4 +1,6 @@
 import Dataset
+import Figures
+import Storage
 public import SystemPackage
 
 /// A page that shows a training run, `RUN/report.html`: what was trained on what, how fast, its curves, and samples to look

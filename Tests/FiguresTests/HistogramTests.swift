@@ -1,9 +1,9 @@
-import Dataset
+import Figures
 import Storage
 import TestSupport
 import Testing
 
-@Suite struct ScoreHistogramTests {
+@Suite struct HistogramTests {
     /// Lists of values of all kinds that scores have.
     static let kinds = ["even", "skewed", "signed", "constant", "one", "ties", "outlier", "shares"]
 
@@ -26,7 +26,7 @@ import Testing
     func bins(kind: String, bins: Int) {
         let values = Self.values(kind)
         let scale = AxisScale.fitting(sorted: values.sorted())
-        let histogram = ScoreHistogram(ScoreValues(values), on: scale, bins: bins)
+        let histogram = Histogram(SortedValues(values), on: scale, bins: bins)
         var plain = [Int](repeating: 0, count: bins)
         for value in values {
             // The plain way: look at one bin after the other.
@@ -45,27 +45,27 @@ import Testing
 
     @Test("leave out what lies off the axis")
     func offAxis() {
-        let histogram = ScoreHistogram(ScoreValues([-1, 0, 0.5, 1, 2, 2.1]), on: AxisScale(0...2), bins: 2)
+        let histogram = Histogram(SortedValues([-1, 0, 0.5, 1, 2, 2.1]), on: AxisScale(0...2), bins: 2)
         #expect(histogram.counts == [2, 2])
     }
 
     @Test("quantiles are those of numpy")
     func quantiles() {
         // numpy.quantile([3, 1, 2, 10], [0, .05, .25, .5, .95, 1])
-        let values = ScoreValues([3, 1, 2, 10], missing: 2)
+        let values = SortedValues([3, 1, 2, 10], missing: 2)
         let expected = [(0.0, 1.0), (0.05, 1.15), (0.25, 1.75), (0.5, 2.5), (0.95, 8.95), (1, 10)]
         for (share, value) in expected {
             #expect(abs((values.quantile(share) ?? .nan) - value) < 1e-12)
         }
-        #expect(ScoreValues([]).quantile(0.5) == nil && values.missing == 2)
-        #expect(ScoreValues([7]).quantile(0.95) == 7)
+        #expect(SortedValues([]).quantile(0.5) == nil && values.missing == 2)
+        #expect(SortedValues([7]).quantile(0.95) == 7)
     }
 
     @Test("whole numbers stand in the middle of their bins", arguments: [0...0, 3...11, 1...40, 1...41, 5...1000])
     func wholeNumbers(range: ClosedRange<Int>) {
-        let (scale, bins) = ScoreHistogram.wholeNumbers(range, most: 40)
+        let (scale, bins) = Histogram.wholeNumbers(range, most: 40)
         #expect(bins <= 40)
-        let histogram = ScoreHistogram(ScoreValues(range.map(Double.init)), on: scale, bins: bins)
+        let histogram = Histogram(SortedValues(range.map(Double.init)), on: scale, bins: bins)
         #expect(histogram.counts.reduce(0, +) == range.count)
         let width = histogram.counts.max() ?? 0
         #expect(histogram.counts.dropLast().allSatisfy { $0 == width } && (range.count > 40) == (width > 1))

@@ -1,4 +1,4 @@
-import Dataset
+import Figures
 import MotionVectors
 import Storage
 import TestSupport
@@ -85,25 +85,5 @@ import Testing
         let motion = MeanMotion(columns: 2, rows: 2, vectors: Array(repeating: .zero, count: 4))
         #expect(MotionArrows(fitting: [motion]).html(motion) == "")
         #expect(MotionArrows(fitting: []).frames == 1)
-    }
-
-    @Test(
-        "examples are spread evenly",
-        arguments: [(48, 1000), (48, 48), (48, 5), (1, 9), (0, 9), (3, 0), (7, 10_000_019)])
-    func examples(count: Int, total: Int) {
-        let numbers = ContactSheet.numbers(of: count, among: total)
-        #expect(numbers.count == min(count, total) && numbers == Array(Set(numbers)).sorted())
-        #expect(numbers.allSatisfy { (0..<total).contains($0) })
-        let steps = zip(numbers, numbers.dropFirst()).map { $1 - $0 }
-        #expect((steps.max() ?? 0) - (steps.min() ?? 0) <= 1)
-    }
-
-    @Test(
-        "words are what stands between spaces",
-        arguments: [
-            ("", 0), ("  ", 0), ("one", 1), (" a  b\tc\nd ", 4), ("红色圆盘", 1), ("שלום עולם", 2), ("a\u{2003}b", 2),
-        ])
-    func words(caption: String, count: Int) {
-        #expect(CaptionSection.words(in: caption) == count)
     }
 }

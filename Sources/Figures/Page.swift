@@ -1,7 +1,123 @@
-import Storage
+/// Markup: literals stand as they are, and every text that is put into one is escaped.
+///
+/// So `"<p title=\"\(caption)\">"` is safe whatever the caption says; only `HTML` itself goes in unchanged.
+package struct HTML: Sendable, Equatable, ExpressibleByStringInterpolation {
+    /// The markup.
+    package private(set) var text: String
 
-/// The style sheet of the report: light, dark and print, from 320 pixels wide.
-enum ReportStyle {
+    package init(stringLiteral value: String) { text = value }
+
+    package init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
+
+    /// Pieces one after the other.
+    package init(_ pieces: some Sequence<HTML>, separator: HTML = "") {
+        text = pieces.map(\.text).joined(separator: separator.text)
+    }
+
+    package static func += (left: inout HTML, right: HTML) { left.text += right.text }
+
+    package static func + (left: HTML, right: HTML) -> HTML { HTML([left, right]) }
+
+    /// What a literal and its insertions come to.
+    package struct StringInterpolation: StringInterpolationProtocol {
+        fileprivate var text = ""
+
+        package init(literalCapacity: Int, interpolationCount: Int) { text.reserveCapacity(literalCapacity * 2) }
+
+        package mutating func appendLiteral(_ literal: String) { text += literal }
+
+        package mutating func appendInterpolation(_ value: HTML) { text += value.text }
+
+        package mutating func appendInterpolation(_ pieces: [HTML]) { for piece in pieces { text += piece.text } }
+
+        package mutating func appendInterpolation(_ value: Int) { text += String(value) }
+
+        package mutating func appendInterpolation(_ value: String) { text += HTML.escaped(value) }
+    }
+
+    /// Text as content or attribute value has it; control characters, which HTML forbids, become U+FFFD.
+    package static func escaped(_ value: String) -> String {
+        var text = ""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "&": text += "&amp;"
+            case "<": text += "&lt;"
+            case ">": text += "&gt;"
+            case "\"": text += "&quot;"
+            case "'": text += "&#39;"
+            case "\t", "\n": text.unicodeScalars.append(scalar)
+            case "\u{0}"..<" ", "\u{7F}"..<"\u{A0}": text += "\u{FFFD}"
+            default:
+                let isNoCharacter = scalar.value & 0xFFFE == 0xFFFE || (0xFDD0...0xFDEF).contains(scalar.value)
+                if isNoCharacter { text += "\u{FFFD}" } else { text.unicodeScalars.append(scalar) }
+            }
+        }
+        return text
+    }
+}
+
+/// A page that needs nothing beside it: head, title, tiles, table of contents and foot around a body.
+package struct PageFrame: Sendable {
+    /// What the page is about, above the title: `Data set`.
+    private let kind: String
+    private let title: String
+    private let generator: String
+    /// A sentence below the title.
+    package var lead: HTML = ""
+    /// Figures in large type.
+    package var tiles: [(words: String, value: String)] = []
+    /// Headings by the `id` of their section.
+    package var contents: [(id: String, heading: String)] = []
+    /// Rules beside those that all pages share.
+    package var style: HTML = ""
+    /// The sections.
+    package var body: HTML = ""
+    /// The sentence at the foot.
+    package var foot: HTML = ""
+
+    /// A page without content.
+    package init(kind: String, title: String, generator: String) {
+        (self.kind, self.title, self.generator) = (kind, title, generator)
+    }
+
+    /// Nothing is loaded and nothing runs, whatever a caption says.
+    private static let policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+    /// The whole file.
+    package var html: HTML {
+        """
+        <!DOCTYPE html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta http-equiv="Content-Security-Policy" content="\(Self.policy)">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="color-scheme" content="light dark">
+        <meta name="generator" content="\(generator)">
+        <link rel="icon" href="data:,">
+        <title>\(title)</title>
+        <style>
+        \(PageStyle.css)\(style)</style>
+        </head>
+        <body>
+        <header>
+        <p class="soft">\(kind)</p>
+        <h1 dir="auto">\(title)</h1>
+        \(lead)<dl class="tiles">\(tiles.map { "<div><dt>\($0.words)</dt><dd>\($0.value)</dd></div>" as HTML })</dl>
+        <nav aria-label="Contents">\(contents.map { "<a href=\"#\($0.id)\">\($0.heading)</a>" as HTML })</nav>
+        </header>
+        <main>
+        \(body)</main>
+        <footer><p>\(foot)</p></footer>
+        </body>
+        </html>
+
+        """
+    }
+}
+
+/// The style sheet of all pages: light, dark and print, from 320 pixels wide.
+private enum PageStyle {
     /// The text of the `style` element.
     static let css: HTML = """
         :root { color-scheme: light dark; --paper: #fff; --card: #f5f7f9; --ink: #1a1f25; --soft: #59636e; --line: #d6dce2;

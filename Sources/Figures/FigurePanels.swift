@@ -1,4 +1,5 @@
 import Codec
+import MotionVectors
 import Storage
 
 /// The figure's colours.
@@ -33,25 +34,58 @@ extension Canvas {
             x: corner.x - 1, y: corner.y - 1, width: layout.panelWidth + 2, height: layout.panelHeight + 2,
             FigurePalette.rule)
         let baseline = Float(corner.y - layout.length(10))
-        let left = Float(corner.x)
-        text("\(letter)   \(title)", at: Point(left, baseline), font: layout.panelFont, FigurePalette.ink)
+        let (left, width) = (Float(corner.x), Float(layout.panelWidth))
+        let taken = text(
+            "\(letter)   \(title)", at: Point(left, baseline), layout.panelFace, FigurePalette.ink, room: width)
         text(
-            remark, at: Point(left + Float(layout.panelWidth), baseline), font: layout.legendFont,
-            FigurePalette.softInk, alignment: .trailing)
+            remark, at: Point(left + width, baseline), layout.legendFace, FigurePalette.softInk, alignment: .trailing,
+            room: width - taken - 14 * layout.unit)
     }
 }
 
 extension FigureLayout {
-    /// The place of a legend's colour bar for a panel at `corner`, the baseline of text beside the bar, and that of its
-    /// labels.
-    fileprivate func legend(below corner: (x: Int, y: Int)) -> (top: Int, height: Int, baseline: Float, lower: Float) {
+    /// Where a legend lies: its colour bar, the baseline of text beside the bar, and that of the bar's labels.
+    fileprivate struct Legend {
+        let left: Int
+        let right: Int
+        let top: Int
+        let height: Int
+        let baseline: Float
+        let lower: Float
+    }
+
+    /// The legend of a panel at `corner`.
+    fileprivate func legend(below corner: (x: Int, y: Int)) -> Legend {
         let top = corner.y + panelHeight + length(11)
         let height = length(12)
         let middle = Float(top) + Float(height) / 2
-        return (
-            top, height, (middle + legendFont.capHeight / 2 + 0.5).rounded(),
-            Float(top + height) + (1.65 * legendFont.capHeight).rounded()
-        )
+        return Legend(
+            left: corner.x, right: corner.x + panelWidth, top: top, height: height,
+            baseline: (middle + legendFace.capHeight / 2 + 0.5).rounded(),
+            lower: Float(top + height) + (1.8 * legendFace.capHeight).rounded())
+    }
+}
+
+extension Canvas {
+    /// Writes a line of a legend from `x` to the end of its panel at most; returns its width.
+    @discardableResult
+    fileprivate mutating func note(
+        _ text: String, _ layout: FigureLayout, _ legend: FigureLayout.Legend, x: Float, isLower: Bool = false
+    ) -> Float {
+        self.text(
+            text, at: Point(x, isLower ? legend.lower : legend.baseline), layout.legendFace, FigurePalette.softInk,
+            room: Float(legend.right) - x)
+    }
+
+    /// Draws a legend's colour bar; returns where it ends.
+    fileprivate mutating func bar(
+        _ scale: ColorScale, _ layout: FigureLayout, _ legend: FigureLayout.Legend, inset: Int
+    ) -> Int {
+        let (left, width) = (legend.left + layout.length(Float(inset)), layout.panelWidth * 11 / 20)
+        bar(
+            scale, x: left, y: legend.top, width: width, height: legend.height, face: layout.legendFace,
+            color: FigurePalette.softInk)
+        return left + width
     }
 }
 
@@ -71,29 +105,25 @@ struct ArrowPanel {
         let gain = [8, 4, 2].first { Float($0) <= room } ?? 1
         let reach = Float(gain) * layout.scale
 
-        var panel = Canvas(width: layout.panelWidth, height: layout.panelHeight)
-        if layout.reduction > 1 {
-            panel.draw(picture, x: 0, y: 0, reducedBy: layout.reduction)
-        } else {
-            panel.draw(picture, x: 0, y: 0, enlargedBy: layout.enlargement, interpolation: .bilinear)
-        }
         let chosen = vectors(every: cell).map { ($0, length: $0.magnitude * reach) }
-        for (vector, length) in chosen where length < shortest {
-            dot(at: center(of: vector), on: &panel)
-        }
-        // Long arrows first, so that they do not hide short ones.
-        for (vector, length) in chosen.sorted(by: { $0.length > $1.length }) where length >= shortest {
-            let block = center(of: vector)
-            let motion = vector.contentMotion
-            let sign: Float = vector.source < 0 ? -1 : 1
-            let other = Canvas.Point(block.x + sign * motion.x * reach, block.y + sign * motion.y * reach)
-            if vector.source < 0 {
-                panel.arrow(from: other, to: block, width: thickness, FigurePalette.past, halo: halo)
-            } else {
-                panel.arrow(from: block, to: other, width: thickness, FigurePalette.future, halo: halo)
+        canvas.inside(x: corner.x, y: corner.y, width: layout.panelWidth, height: layout.panelHeight) { canvas in
+            canvas.draw(picture, x: 0, y: 0, scale: layout.scale)
+            for (vector, length) in chosen where length < shortest {
+                dot(at: center(of: vector), on: &canvas)
+            }
+            // Long arrows first, so that they do not hide short ones.
+            for (vector, length) in chosen.sorted(by: { $0.length > $1.length }) where length >= shortest {
+                let block = center(of: vector)
+                let motion = vector.contentMotion
+                let sign: Float = vector.source < 0 ? -1 : 1
+                let other = Canvas.Point(block.x + sign * motion.x * reach, block.y + sign * motion.y * reach)
+                if vector.source < 0 {
+                    canvas.arrow(from: other, to: block, width: thickness, FigurePalette.past, halo: halo)
+                } else {
+                    canvas.arrow(from: block, to: other, width: thickness, FigurePalette.future, halo: halo)
+                }
             }
         }
-        canvas.draw(panel.image, x: corner.x, y: corner.y)
         canvas.frame(
             layout, at: corner, letter: "a", title: "Motion vectors",
             remark: gain == 1 ? "arrows to scale" : "arrow length ×\(gain)")
@@ -125,9 +155,8 @@ struct ArrowPanel {
     }
 
     private func drawLegend(on canvas: inout Canvas, below corner: (x: Int, y: Int), still: Float) {
-        let (top, height, baseline, lower) = layout.legend(below: corner)
-        let middle = Float(top) + Float(height) / 2
-        let font = layout.legendFont
+        let legend = layout.legend(below: corner)
+        let middle = Float(legend.top) + Float(legend.height) / 2
         let unit = layout.unit
         var x = Float(corner.x)
         for (label, color) in [
@@ -137,16 +166,14 @@ struct ArrowPanel {
                 from: Canvas.Point(x + 2 * unit, middle), to: Canvas.Point(x + 26 * unit, middle),
                 width: 1.15 * thickness, color, halo: halo)
             x += 33 * unit
-            x += canvas.text(label, at: Canvas.Point(x, baseline), font: font, FigurePalette.softInk) + 18 * unit
+            x += canvas.note(label, layout, legend, x: x) + 18 * unit
         }
         dot(at: Canvas.Point(x + 3 * unit, middle), on: &canvas)
-        x += 11 * unit
-        let label = "below " + decimalText(Double(still), places: still < 1 ? 2 : 1) + " px"
-        canvas.text(label, at: Canvas.Point(x, baseline), font: font, FigurePalette.softInk)
-        canvas.text(
-            "Arrows show content motion; a past arrow ends at its block.",
-            at: Canvas.Point(Float(corner.x), lower), font: font,
-            FigurePalette.softInk)
+        let label = "below " + NumberText.trimmed(Double(still), still < 1 ? 2 : 1) + " px"
+        canvas.note(label, layout, legend, x: x + 11 * unit)
+        canvas.note(
+            "Arrows show content motion; a past arrow ends at its block.", layout, legend, x: Float(corner.x),
+            isLower: true)
     }
 }
 
@@ -179,7 +206,10 @@ struct ResidualPanel {
                 }
             }
             if layout.reduction > 1 {
-                canvas.draw(grey, x: corner.x, y: corner.y, reducedBy: layout.reduction)
+                canvas.inside(x: corner.x, y: corner.y, width: layout.panelWidth, height: layout.panelHeight) {
+                    canvas in
+                    canvas.draw(grey, x: 0, y: 0, scale: layout.scale)
+                }
             } else {
                 canvas.shade(x: corner.x, y: corner.y, width: layout.panelWidth, height: layout.panelHeight) { x, y in
                     let pixel = y / layout.enlargement * field.width + x / layout.enlargement
@@ -192,18 +222,10 @@ struct ResidualPanel {
         canvas.frame(
             layout, at: corner, letter: "b", title: "Residual (luma)",
             remark: covered == 0
-                ? "nothing is predicted"
-                : "mean magnitude " + decimalText(mean, places: 2, padded: true) + " where predicted")
-        let (top, barHeight, baseline, _) = layout.legend(below: corner)
-        let inset = layout.length(18)
-        let barWidth = layout.panelWidth * 11 / 20
-        canvas.bar(
-            scale, x: corner.x + inset, y: top, width: barWidth, height: barHeight, font: layout.legendFont,
-            color: FigurePalette.softInk)
-        canvas.text(
-            "picture − prediction",
-            at: Canvas.Point(Float(corner.x + inset + barWidth + layout.length(18)), baseline),
-            font: layout.legendFont, FigurePalette.softInk)
+                ? "nothing is predicted" : "mean magnitude " + NumberText.fixed(mean, 2) + " where predicted")
+        let legend = layout.legend(below: corner)
+        let end = canvas.bar(scale, layout, legend, inset: 18)
+        canvas.note("picture − prediction", layout, legend, x: Float(end + layout.length(18)))
     }
 }
 
@@ -232,26 +254,91 @@ struct MagnitudePanel {
             }
         }
         let drawn = 1 - Double(covered) / Double(layout.panelWidth * layout.panelHeight)
-        let mean =
-            covered > 0 ? "mean " + decimalText(total / Double(covered), places: 2, padded: true) + " px" : ""
+        let mean = covered > 0 ? "mean " + NumberText.fixed(total / Double(covered), 2) + " px" : ""
         canvas.frame(layout, at: corner, letter: "c", title: "Motion magnitude (pixels)", remark: mean)
-        let (top, barHeight, baseline, lower) = layout.legend(below: corner)
-        let inset = layout.length(5)
-        let barWidth = layout.panelWidth * 11 / 20
-        canvas.bar(
-            scale, x: corner.x + inset, y: top, width: barWidth, height: barHeight, font: layout.legendFont,
-            color: FigurePalette.softInk)
-        let swatch = (x: corner.x + inset + barWidth + layout.length(18), width: layout.length(24))
-        canvas.shade(x: swatch.x, y: top, width: swatch.width, height: barHeight) { x, y in
+        let legend = layout.legend(below: corner)
+        let end = canvas.bar(scale, layout, legend, inset: 5)
+        let swatch = (x: end + layout.length(18), width: layout.length(24))
+        canvas.shade(x: swatch.x, y: legend.top, width: swatch.width, height: legend.height) { x, y in
             FigurePalette.hatch(x: x, y: y, pitch: pitch)
         }
-        canvas.outline(x: swatch.x, y: top, width: swatch.width, height: barHeight, FigurePalette.rule)
+        canvas.outline(
+            x: swatch.x, y: legend.top, width: swatch.width, height: legend.height, FigurePalette.rule)
         let left = Float(swatch.x + swatch.width + layout.length(8))
-        canvas.text(
-            "no vector (intra)", at: Canvas.Point(left, baseline), font: layout.legendFont, FigurePalette.softInk)
-        canvas.text(
-            decimalText(100 * (intra ?? drawn), places: 1, padded: true) + " %",
-            at: Canvas.Point(left, lower),
-            font: layout.legendFont, FigurePalette.softInk)
+        canvas.note("no vector (intra)", layout, legend, x: left)
+        let share = NumberText.fixed(100 * (intra ?? drawn), 1) + " %"
+        canvas.note(share, layout, legend, x: left, isLower: true)
+    }
+}
+
+/// A frame's vectors laid out over its pixels: which vector moves which pixel.
+struct VectorField {
+    /// The picture's width in pixels.
+    let width: Int
+    /// The picture's height in pixels.
+    let height: Int
+    /// The frame's vectors.
+    let vectors: [MotionVector]
+    /// The list 0 vector of every pixel as an index of `vectors`, -1 where it has none: (H, W) row-major.
+    private var past: [Int32]
+    /// The same for list 1.
+    private var future: [Int32]
+
+    init(_ vectors: [MotionVector], width: Int, height: Int) {
+        self.width = width
+        self.height = height
+        self.vectors = vectors
+        past = [Int32](repeating: -1, count: width * height)
+        future = vectors.contains { $0.source > 0 } ? past : []
+        past.withUnsafeMutableBufferPointer { past in
+            future.withUnsafeMutableBufferPointer { future in
+                for (index, vector) in vectors.enumerated() {
+                    let left = Int(vector.destinationX - vector.width / 2)
+                    let top = Int(vector.destinationY - vector.height / 2)
+                    let columns = max(0, left)..<max(0, left, min(width, left + Int(vector.width)))
+                    let plane = vector.source < 0 ? past : future
+                    for row in max(0, top)..<max(0, top, min(height, top + Int(vector.height))) {
+                        let start = row * width
+                        plane[(start + columns.lowerBound)..<(start + columns.upperBound)]
+                            .update(repeating: Int32(truncatingIfNeeded: index))
+                    }
+                }
+            }
+        }
+    }
+
+    /// The indices of the vectors that move a pixel, list 0 first; empty in intra blocks.
+    func vectors(x: Int, y: Int) -> [Int] {
+        let at = y * width + x
+        return [past[at], future.isEmpty ? -1 : future[at]].filter { $0 >= 0 }.map { Int($0) }
+    }
+
+    /// Lends, for every pixel, the index of its list 0 vector, or of its list 1 vector where it has no other, or -1.
+    func withPreferred<Result>(_ body: (_ index: (_ pixel: Int) -> Int) -> Result) -> Result {
+        past.withUnsafeBufferPointer { past in
+            future.withUnsafeBufferPointer { future in
+                body { pixel in
+                    let first = Int(past[pixel])
+                    return first < 0 && !future.isEmpty ? Int(future[pixel]) : first
+                }
+            }
+        }
+    }
+}
+
+extension MotionVector {
+    /// The displacement's length in pixels.
+    var magnitude: Float {
+        let (dx, dy) = contentMotion
+        return (dx * dx + dy * dy).squareRoot()
+    }
+
+    /// Where the block's content moves as time runs, in pixels: +x right, +y down.
+    ///
+    /// Content comes from a past reference to the block and goes on from the block to a future one, so list 0 and
+    /// list 1 differ in sign.
+    var contentMotion: (x: Float, y: Float) {
+        let scale = Float(max(1, motionScale)) * (source < 0 ? -1 : 1)
+        return (Float(motionX) / scale, Float(motionY) / scale)
     }
 }

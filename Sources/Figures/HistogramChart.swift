@@ -2,22 +2,25 @@ import Storage
 
 /// A histogram as an SVG drawing: bars of the kept clips, those of the dropped ones stacked on them, a line with median and
 /// 5 and 95 % marks, and a filter's cuts.
-struct HistogramChart: Sendable {
+package struct HistogramChart: Sendable {
     /// A value at which a filter cuts.
-    struct Cut: Sendable, Equatable {
+    package struct Cut: Sendable, Equatable {
         /// The value.
-        let value: Double
+        package let value: Double
         /// Whether what lies above is kept; else what lies below.
         let keepsAbove: Bool
 
+        /// Makes a cut.
+        package init(value: Double, keepsAbove: Bool) { (self.value, self.keepsAbove) = (value, keepsAbove) }
+
         /// `≥ 1`.
-        var label: String { (keepsAbove ? "≥ " : "≤ ") + NumberText.short(value) }
+        package var label: String { (keepsAbove ? "≥ " : "≤ ") + NumberText.short(value) }
     }
 
     /// The clips of the set.
-    let kept: ScoreHistogram
+    let kept: Histogram
     /// The clips that a filter dropped, on the same axis.
-    let dropped: ScoreHistogram?
+    let dropped: Histogram?
     /// The 5 %, 50 % and 95 % quantiles; nil without values.
     let quantiles: (low: Double, median: Double, high: Double)?
     /// The values at which a filter cuts; drawn where they lie on the axis.
@@ -25,12 +28,20 @@ struct HistogramChart: Sendable {
     /// What the drawing shows, for those who cannot see it.
     let label: String
 
+    /// Makes a drawing of counts that lie on one axis.
+    package init(
+        kept: Histogram, dropped: Histogram?, quantiles: (low: Double, median: Double, high: Double)?, cuts: [Cut],
+        label: String
+    ) {
+        (self.kept, self.dropped, self.quantiles, self.cuts, self.label) = (kept, dropped, quantiles, cuts, label)
+    }
+
     private static let width = 360.0
     private static let height = 184.0
     private static let plot = (left: 40.0, right: 350.0, top: 38.0, bottom: 158.0)
 
     /// The `svg` element.
-    var html: HTML {
+    package var html: HTML {
         let largest = zip(kept.counts, dropped?.counts ?? kept.counts.map { _ in 0 }).map(+).max() ?? 0
         let steps = AxisScale(0...Double(max(1, largest)))
         return """
@@ -136,5 +147,71 @@ struct HistogramChart: Sendable {
     }
 
     /// Whether a value lies on the axis.
-    func isOnAxis(_ value: Double) -> Bool { (-1e-9...1 + 1e-9).contains(kept.scale.position(value)) }
+    package func isOnAxis(_ value: Double) -> Bool { (-1e-9...1 + 1e-9).contains(kept.scale.position(value)) }
+}
+
+/// Values in order.
+package struct SortedValues: Sendable {
+    /// All values, ascending.
+    package private(set) var sorted: [Double] = []
+    /// How many have no value.
+    package private(set) var missing = 0
+
+    /// No values.
+    package init() {}
+
+    /// Sorts values.
+    package init(_ values: [Double], missing: Int = 0) {
+        sorted = values.sorted()
+        self.missing = missing
+    }
+
+    /// The value below which a share of the values lies; nil without values.
+    package func quantile(_ share: Double) -> Double? {
+        sorted.isEmpty ? nil : Figures.quantile(share, ofSorted: sorted)
+    }
+}
+
+/// How many values lie where: bins that are equally wide on an axis.
+package struct Histogram: Sendable, Equatable {
+    /// The axis.
+    package let scale: AxisScale
+    /// The ends of the bins, ascending: one more than there are bins.
+    package let edges: [Double]
+    /// Values in each bin; a bin takes in its lower end, the last one both.
+    package let counts: [Int]
+
+    /// Counts values; those off the axis are left out.
+    package init(_ values: SortedValues, on scale: AxisScale, bins: Int) {
+        precondition(bins > 0, "a histogram has bins")
+        self.scale = scale
+        var edges = (0...bins).map { scale.value(at: Double($0) / Double(bins)) }
+        (edges[0], edges[bins]) = (scale.range.lowerBound, scale.range.upperBound)
+        self.edges = edges
+        let sorted = values.sorted
+        // How many values lie below each edge; all values below and at the last one.
+        var below = edges.map { edge in sorted.partition { $0 >= edge } }
+        below[bins] = sorted.partition { $0 > edges[bins] }
+        counts = zip(below, below.dropFirst()).map { $1 - $0 }
+    }
+
+    /// An axis and bins for whole numbers: each has a bin of its own, or shares it with as many as every other.
+    package static func wholeNumbers(_ range: ClosedRange<Int>, most: Int) -> (scale: AxisScale, bins: Int) {
+        let width = (range.count + most - 1) / most
+        let bins = (range.count + width - 1) / width
+        let low = Double(range.lowerBound) - 0.5
+        return (AxisScale(low...(low + Double(bins * width))), bins)
+    }
+}
+
+extension [Double] {
+    /// The index of the first of sorted values that meets a condition, which all after it meet too.
+    fileprivate func partition(_ condition: (Double) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if condition(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
 }

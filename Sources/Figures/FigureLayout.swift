@@ -1,5 +1,4 @@
 import Codec
-import Storage
 
 /// Where the parts of a ``MotionFigure`` lie, in pixels of the figure.
 struct FigureLayout {
@@ -83,16 +82,12 @@ struct FigureLayout {
         return spacing
     }
 
-    /// The font of the figure's title.
-    var titleFont: StrokeFont { font(17, weight: 0.15) }
-    /// The font of the line below the title.
-    var captionFont: StrokeFont { font(12, weight: 0.115) }
-    /// The font of a panel's title.
-    var panelFont: StrokeFont { font(13, weight: 0.15) }
-    /// The font of legends.
-    var legendFont: StrokeFont { font(11, weight: 0.115) }
-
-    private func font(_ capHeight: Float, weight: Float) -> StrokeFont {
-        StrokeFont(capHeight: (capHeight * unit).rounded(), weight: weight)
-    }
+    /// The type of the figure's title.
+    var titleFace: Typeface { Typeface(size: (20 * unit).rounded(), isBold: true) }
+    /// The type of the line below the title.
+    var captionFace: Typeface { Typeface(size: (14 * unit).rounded()) }
+    /// The type of a panel's title.
+    var panelFace: Typeface { Typeface(size: (15 * unit).rounded(), isBold: true) }
+    /// The type of legends.
+    var legendFace: Typeface { Typeface(size: (13 * unit).rounded()) }
 }

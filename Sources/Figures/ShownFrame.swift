@@ -1,5 +1,6 @@
 public import Codec
-public import Storage
+public import MotionVectors
+import Storage
 
 extension MotionFigure.Frame {
     /// The figure's view of an extracted frame: cropped, turned and stretched as players show it, with the vectors that

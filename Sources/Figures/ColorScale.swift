@@ -2,7 +2,7 @@ import Foundation
 import Storage
 
 /// Maps values to colours whose lightness tells their order, in colour and in black-and-white print.
-public struct ColorScale: Sendable {
+package struct ColorScale: Sendable {
     /// What a scale's position stands for.
     private enum Kind {
         case magnitude
@@ -10,7 +10,7 @@ public struct ColorScale: Sendable {
     }
 
     /// The largest value shown; what exceeds it takes the scale's last colour.
-    public let limit: Float
+    package let limit: Float
 
     private let kind: Kind
     private let colors: [RGBColor]
@@ -19,12 +19,12 @@ public struct ColorScale: Sendable {
     ///
     /// Lightness rises linearly while hue turns steadily, in the spirit of matplotlib's inferno and viridis (Smith and
     /// van der Walt, 2015) and of Green's cubehelix; the path is our own, drawn in the OKLCh space of Ottosson (2020).
-    public static func magnitude(limit: Float) -> ColorScale {
+    package static func magnitude(limit: Float) -> ColorScale {
         ColorScale(limit: limit, kind: .magnitude, colors: magnitudeColors)
     }
 
     /// A grey scale from black (`-limit`) over mid-grey (0) to white (`limit`).
-    public static func residual(limit: Float) -> ColorScale {
+    package static func residual(limit: Float) -> ColorScale {
         ColorScale(limit: limit, kind: .residual, colors: (0...255).map { RGBColor(grey: UInt8($0)) })
     }
 
@@ -36,29 +36,29 @@ public struct ColorScale: Sendable {
     }
 
     /// The smallest value shown: 0, or `-limit` where values have a sign.
-    public var lowerLimit: Float { kind == .residual ? -limit : 0 }
+    package var lowerLimit: Float { kind == .residual ? -limit : 0 }
 
     /// The colour of a value.
-    public func color(_ value: Float) -> RGBColor {
+    package func color(_ value: Float) -> RGBColor {
         let position = (value - lowerLimit) / (limit - lowerLimit)
         // Half a step up, so that a residual of 0 becomes 128.
         return colors[Int(min(255, max(0, position * 255 + 0.5)))]
     }
 
     /// The colour at a place along the scale, 0…1.
-    public func color(at position: Float) -> RGBColor {
+    package func color(at position: Float) -> RGBColor {
         color(lowerLimit + position * (limit - lowerLimit))
     }
 
     /// The values a labelled bar marks, from `lowerLimit` to `limit`, at equal distances.
-    public var ticks: [Float] {
+    package var ticks: [Float] {
         // A limit of 5, 50 … parts into fifths, 1 or 2 into quarters; signed scales need a mark at 0.
         let parts = kind == .residual || limit / decade(of: limit) < 4.5 ? 4 : 5
         return (0...parts).map { lowerLimit + (limit - lowerLimit) * Float($0) / Float(parts) }
     }
 
     /// The smallest of 1, 2, 5, 10, 20, 50 … (and 0.1, 0.2, 0.5 …) that is not below `value`, at least `minimum`.
-    public static func niceLimit(_ value: Float, minimum: Float) -> Float {
+    package static func niceLimit(_ value: Float, minimum: Float) -> Float {
         let value = max(value, minimum)
         let unit = decade(of: value)
         // The tolerance lets 0.99999 of a decimal step count as the step.
@@ -114,11 +114,9 @@ extension Canvas {
     ///   - y: The bar's top edge.
     ///   - width: The bar's width in pixels.
     ///   - height: The bar's height in pixels; the labels take about twice their cap height below it.
-    ///   - font: The labels' font.
+    ///   - face: The labels' size.
     ///   - color: The colour of labels, marks and outline.
-    public mutating func bar(
-        _ scale: ColorScale, x: Int, y: Int, width: Int, height: Int, font: StrokeFont, color: RGBColor
-    ) {
+    mutating func bar(_ scale: ColorScale, x: Int, y: Int, width: Int, height: Int, face: Typeface, color: RGBColor) {
         shade(x: x, y: y, width: width, height: height) { column, _ in
             scale.color(at: (Float(column) + 0.5) / Float(width))
         }
@@ -126,26 +124,12 @@ extension Canvas {
         let ticks = scale.ticks
         for (index, value) in ticks.enumerated() {
             let position = x + Int(Float(index) / Float(ticks.count - 1) * Float(width - 1) + 0.5)
-            fill(x: position, y: y + height, width: 1, height: max(3, Int(0.35 * font.capHeight)), color)
+            fill(x: position, y: y + height, width: 1, height: max(3, Int(0.35 * face.capHeight)), color)
             let sign = value > 0 && scale.lowerLimit < 0 ? "+" : ""
-            let baseline = Float(y + height) + (1.65 * font.capHeight).rounded()
             text(
-                sign + decimalText(Double(value), places: 2), at: Point(Float(position) + 0.5, baseline), font: font,
-                color,
+                sign + NumberText.trimmed(Double(value), 2),
+                at: Point(Float(position) + 0.5, Float(y + height) + (1.8 * face.capHeight).rounded()), face, color,
                 alignment: .center)
         }
     }
-}
-
-/// A number with at most `places` decimals, without trailing zeros unless `padded`, and with a real minus sign.
-func decimalText(_ value: Double, places: Int, padded: Bool = false) -> String {
-    guard value.isFinite else { return "?" }
-    let unit = (0..<places).reduce(1) { product, _ in product * 10 }
-    let scaled = Int((abs(value) * Double(unit)).rounded())
-    var fraction = String(scaled % unit + unit).dropFirst()
-    if !padded {
-        while fraction.last == "0" { fraction.removeLast() }
-    }
-    let sign = value < 0 && scaled > 0 ? "−" : ""
-    return sign + String(scaled / unit) + (fraction.isEmpty ? "" : "." + fraction)
 }

@@ -1,4 +1,5 @@
 public import Codec
+public import MotionVectors
 import Storage
 
 /// A figure of one coded frame: its motion vectors over the picture, its residual, and its motion's magnitude.
@@ -112,7 +113,9 @@ public struct MotionFigure: Sendable {
     }
 
     /// Draws the figure of a frame.
-    public func render(_ frame: Frame) -> RGBImage {
+    ///
+    /// - Throws: `CodecError` where there is no font, the figure is too large to be drawn, or memory is short.
+    public func render(_ frame: Frame) throws(CodecError) -> RGBImage {
         let picture = frame.picture
         let layout = layout(width: picture.width, height: picture.height)
         var ranges = ranges
@@ -130,7 +133,7 @@ public struct MotionFigure: Sendable {
             .draw(frame.residual, mean: frame.prediction?.meanResidual, on: &canvas, at: layout.panels[1])
         MagnitudePanel(layout: layout, field: field, scale: .magnitude(limit: ranges.magnitude ?? 2))
             .draw(intra: frame.prediction?.intraShare, on: &canvas, at: layout.panels[2])
-        return canvas.image
+        return try canvas.image()
     }
 
     private func layout(width: Int, height: Int) -> FigureLayout {
@@ -138,23 +141,21 @@ public struct MotionFigure: Sendable {
     }
 
     private func drawHeader(on canvas: inout Canvas, _ layout: FigureLayout, _ frame: Frame) {
-        let space = Float(layout.width - 2 * layout.margin)
+        let room = Float(layout.width - 2 * layout.margin)
         let left = Float(layout.margin)
-        var baseline = left + layout.captionFont.capHeight
+        var baseline = left + layout.captionFace.capHeight
         if layout.hasTitle {
-            baseline = left + layout.titleFont.capHeight
-            let shown = layout.titleFont.truncated(title, to: space)
-            canvas.text(shown, at: Canvas.Point(left, baseline), font: layout.titleFont, FigurePalette.ink)
+            baseline = left + layout.titleFace.capHeight
+            canvas.text(title, at: Canvas.Point(left, baseline), layout.titleFace, FigurePalette.ink, room: room)
             baseline += 26 * layout.unit
         }
         let count = frame.vectors.count
         let caption = [
-            "Frame \(frame.index)", "type \(frame.type)",
-            decimalText(frame.seconds, places: 3, padded: true) + " s",
+            "Frame \(frame.index)", "type \(frame.type)", NumberText.fixed(frame.seconds, 3) + " s",
             "\(count) motion vector\(count == 1 ? "" : "s")", "\(frame.picture.width)×\(frame.picture.height)",
         ].joined(separator: "  ·  ")
-        let shown = layout.captionFont.truncated(caption, to: space)
-        canvas.text(shown, at: Canvas.Point(left, baseline), font: layout.captionFont, FigurePalette.softInk)
+        canvas.text(
+            caption, at: Canvas.Point(left, baseline), layout.captionFace, FigurePalette.softInk, room: room)
     }
 }
 
