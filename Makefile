@@ -66,6 +66,13 @@ bench: build  ## measure beside ffmpeg and the Python tools for the same, 45 min
 experiments: build  ## train, sample and judge what the pages on models report: takes long
 	python3 Benchmarks/experiments.py --pframe $(PFRAME) $(EXPERIMENTS)
 
+docs: deps  ## the libraries' reference by DocC, to .build/docs/html; fails at a warning
+	@for library in Storage Codec MotionVectors Figures Shards Dataset $(if $(filter none,$(LIBTORCH)),,Train); do \
+	  echo "== $$library"; \
+	  PFRAME_DOCS=1 swift package --scratch-path .build/docs --allow-writing-to-directory .build/docs/html \
+	    generate-documentation --target $$library --warnings-as-errors --output-path .build/docs/html/$$library || exit; \
+	done
+
 lint:  ## check the formatting and that public symbols are documented
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks Examples/MotionField/Package.swift Examples/MotionField/Sources
 

@@ -218,6 +218,11 @@ if libtorch != "none" {
     }
 }
 
+// Documentation alone needs the plugin: `make docs`.
+if Context.environment["PFRAME_DOCS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.3"))
+}
+
 for target in package.targets where [.executable, .regular, .test].contains(target.type) {
     target.swiftSettings = [
         .enableUpcomingFeature("ExistentialAny"),
