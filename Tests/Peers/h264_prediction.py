@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
-"""Defines how small the luma residual of H.264 inter blocks must be, from the exported vectors alone.
+r"""Defines how small the luma residual of H.264 inter blocks must be, from the exported vectors alone.
 
 Prediction follows ITU-T H.264, 8.4.2.2.1 (6-tap half samples, averaged quarter samples) and 8.4.2.3.1 (default
 bi-prediction), coordinates clamped to the coded picture; weights are unknown and not applied. libavcodec exports no
 reference index, so each block takes, among the last R decoded reference pictures, the one with the least sum of
 absolute differences from the true block; two lists take the best pair, or one list alone where that is not worse.
 
-Compares, over the pixels that a vector covers in progressive frames, the energy sum(r^2) of PFrame's residual_y.npy
-with that of this prediction and that of the previous displayed frame, and counts the 16x16 blocks of all-zero
-residual. Prints one line of JSON; exit status 1 where PFrame's energy is above 1.15 times this one.
+Prints a row for every progressive frame with vectors among the first 50 displayed ones: how many pixels a vector
+covers, and the energy sum(r^2) that this prediction leaves there. The rows of fixtures and real clips are kept in
+fixtures/predictions.csv, with which PredictionQualityTests compares the residual that PFrame stores:
+
+    python3 Tests/Peers/h264_prediction.py fixtures/{bframes-4refs,one-reference,cropped}.mp4 fixtures/open-gop.h264 \
+        ../shared/clips/{mma_demo,tc_nasa_13013,mvx_vid_h264,decord_corrupted}.mp4 > fixtures/predictions.csv
+
+A Python with numpy and PyAV makes them: pip install numpy 'av==17.*'.
 """
 
 import argparse
 import itertools
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -23,9 +27,10 @@ from pathlib import Path
 import av
 import numpy as np
 
-from decoding import Picture, decode, video_stream
+from decoding import decode, video_stream
 
-LIMIT = 1.15
+FRAMES = 50
+LATER = 16  # pictures after those, to which they may refer
 MARGIN = 8  # rows and columns repeated around a picture: beyond them every sample equals its neighbour
 ORIGIN = MARGIN - 2  # index of the picture's first sample in a plane of `quarter_planes`
 
@@ -228,102 +233,35 @@ def predict_frame(luma: np.ndarray, vectors: np.ndarray, candidates: list[np.nda
     return prediction, covered
 
 
-# The comparison.
+# What the prediction leaves.
 
 
-def energy(residual: np.ndarray) -> int:
-    return int(np.square(residual.astype(np.int64)).sum())
-
-
-def zero_macroblocks(residual: np.ndarray, covered: np.ndarray) -> int:
-    """How many wholly covered macroblocks have no residual at all."""
-    h, w = residual.shape
-    fine = (covered & (residual == 0)).reshape(h // 16, 16, w // 16, 16)
-    return int(fine.all((1, 3)).sum())
-
-
-def first_pictures(path: str, stream: int | None, frames: int | None) -> list[Picture]:
-    """The pictures to judge and, since those may refer to later ones, the 16 after them."""
-    pictures = decode(path, stream)
-    return list(pictures if frames is None else itertools.islice(pictures, frames + 16))
+def residuals(video: str) -> Iterator[tuple[int, int, int]]:
+    """Of the judged frames in decode order: frame, covered pixels, energy."""
+    accesses, limit = read_accesses(video, None)
+    references: list[np.ndarray] = []  # quarter planes, most recent first
+    for picture in sorted(itertools.islice(decode(video), FRAMES + LATER), key=lambda picture: picture.packet):
+        access = accesses[picture.packet]
+        if access.is_idr:
+            references = []
+        usable = picture.type != "I" and not picture.interlaced and not picture.damaged
+        if picture.index < FRAMES and usable and len(picture.vectors) and references:
+            prediction, covered = predict_frame(picture.luma, picture.vectors, references)
+            residual = (picture.luma.astype(np.int64) - prediction)[covered]
+            yield picture.index, len(residual), int(np.square(residual).sum())
+        if access.is_reference:
+            references = [quarter_planes(picture.luma), *references][:limit]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("video")
-    parser.add_argument("extracted", type=Path, nargs="?", metavar="EXTRACTED_DIR", help="what pframe extract wrote")
-    parser.add_argument("--stream", type=int, metavar="N", help="stream number in the container; default: first video")
-    parser.add_argument("--frames", type=int, metavar="N", help="judge the first N displayed frames only")
-    parser.add_argument("--refs", type=int, metavar="R", help="reference pictures to try; default: the stream's")
-    vectors = parser.add_mutually_exclusive_group()
-    vectors.add_argument("--vectors-from-pyav", action="store_true", help="predict from PyAV's vectors (default)")
-    vectors.add_argument("--vectors-from-motion", action="store_true", help="predict from EXTRACTED_DIR/motion.npy")
+    parser.add_argument("videos", nargs="+", metavar="VIDEO")
     arguments = parser.parse_args()
-    if arguments.vectors_from_motion and not arguments.extracted:
-        parser.error("--vectors-from-motion needs EXTRACTED_DIR")
-
-    accesses, limit = read_accesses(arguments.video, arguments.stream)
-    limit = arguments.refs or limit
-    pictures = first_pictures(arguments.video, arguments.stream, arguments.frames)
-    judged = pictures[: arguments.frames]
-
-    motion = residual = None
-    if arguments.vectors_from_motion:
-        motion = np.load(arguments.extracted / "motion.npy", mmap_mode="r")
-    if arguments.extracted and (arguments.extracted / "residual_y.npy").exists():
-        residual = np.load(arguments.extracted / "residual_y.npy", mmap_mode="r")
-        if len(residual) < len(judged) or residual.shape[1:] != judged[0].luma.shape:
-            raise SystemExit(f"residual_y.npy is {residual.shape}, expected {(len(pictures), *judged[0].luma.shape)}")
-
-    totals = {"numpy": 0, "zero_motion": 0, "pframe": 0}
-    zeros = {"numpy": 0, "pframe": 0}
-    pixels = 0
-    references: list[np.ndarray] = []  # quarter planes, most recent first
-    for picture in sorted(pictures, key=lambda picture: picture.packet):
-        access = accesses[picture.packet]
-        if access.is_idr:
-            references = []
-        rows = picture.vectors
-        if motion is not None:
-            rows = motion[motion[:, 0] == picture.index][:, 2:]
-        usable = picture.type != "I" and not picture.interlaced and not picture.damaged
-        if picture.index < len(judged) and usable and len(rows) and references:
-            prediction, covered = predict_frame(picture.luma, rows, references)
-            own = picture.luma.astype(np.int16) - prediction
-            totals["numpy"] += energy(own[covered])
-            zeros["numpy"] += zero_macroblocks(own, covered)
-            if picture.index:
-                previous = pictures[picture.index - 1].luma
-                totals["zero_motion"] += energy(picture.luma[covered].astype(np.int16) - previous[covered])
-            if residual is not None:
-                totals["pframe"] += energy(residual[picture.index][covered])
-                zeros["pframe"] += zero_macroblocks(residual[picture.index], covered)
-            pixels += int(covered.sum())
-        if access.is_reference:
-            references = [quarter_planes(picture.luma), *references][:limit]
-
-    ratio = None
-    if residual is None:
-        totals["pframe"] = zeros["pframe"] = None
-    else:
-        if not totals["numpy"]:
-            raise SystemExit(f"{arguments.video}: nothing to judge, no residual energy in {pixels} inter pixels")
-        ratio = totals["pframe"] / totals["numpy"]
-    print(
-        json.dumps(
-            {
-                "pframe": totals["pframe"],
-                "numpy": totals["numpy"],
-                "zero_motion": totals["zero_motion"],
-                "ratio": ratio,
-                "frames": len(judged),
-                "references": limit,
-                "pixels": pixels,
-                "zero_macroblocks": zeros,
-            }
-        )
-    )
-    return 1 if ratio is not None and ratio > LIMIT else 0
+    print("clip,frame,pixels,energy")
+    for video in arguments.videos:
+        for row in sorted(residuals(video)):
+            print(Path(video).name, *row, sep=",", flush=True)
+    return 0
 
 
 if __name__ == "__main__":

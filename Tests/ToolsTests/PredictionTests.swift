@@ -19,42 +19,13 @@ import Testing
 
     /// Mean residual and intra share pixel by pixel, from the files of an extraction.
     private static func plain(_ folder: String, _ scratch: Scratch) throws -> (residual: Double, intra: Double) {
-        struct Stream: Decodable {
-            struct Crop: Decodable { var left, top, right, bottom: Int }
-            var codedWidth, codedHeight: Int
-            var crop: Crop
-        }
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        let stream = try decoder.decode(Stream.self, from: scratch.data(folder + "/stream.json"))
-        let (width, height, crop) = (stream.codedWidth, stream.codedHeight, stream.crop)
-        let motion = try int32Array(scratch.data(folder + "/motion.npy"))
-        let residual = try scratch.data(folder + "/residual_y.npy").dropFirst(128).withUnsafeBytes {
-            Array($0.bindMemory(to: Int16.self))
-        }
-        let types = try scratch.text(folder + "/frames.csv").split(separator: "\n").dropFirst().map {
-            $0.split(separator: ",", omittingEmptySubsequences: false)[4]
-        }
-        let frames = types.count
-        var isPredicted = [Bool](repeating: false, count: frames * width * height)
-        for row in 0..<motion.shape[0] {
-            let values = motion.values[(row * 12)..<(row * 12 + 12)].map { Int($0) }
-            guard values[1] >= 0 else { continue }
-            for y in max(0, values[8] - values[4] / 2)..<min(height, values[8] - values[4] / 2 + values[4]) {
-                for x in max(0, values[7] - values[3] / 2)..<min(width, values[7] - values[3] / 2 + values[3]) {
-                    isPredicted[(values[0] * height + y) * width + x] = true
-                }
-            }
-        }
+        let extracted = try ExtractedPixels(folder, scratch)
         var (sum, predicted, pixels) = (0, 0, 0)
-        for frame in 0..<frames where types[frame] != "I" {
-            for y in crop.top..<(height - crop.bottom) {
-                for x in crop.left..<(width - crop.right) {
-                    let place = (frame * height + y) * width + x
-                    pixels += 1
-                    if isPredicted[place] { (sum, predicted) = (sum + Int(residual[place].magnitude), predicted + 1) }
-                }
-            }
+        for frame in extracted.types.indices where extracted.types[frame] != "I" {
+            let residual = extracted.residual(ofFrame: frame, isShown: true) { $0 >= 0 }
+            sum += residual.reduce(0) { $0 + Int($1.magnitude) }
+            predicted += residual.count
+            pixels += extracted.shown.width * extracted.shown.height
         }
         return (Double(sum) / Double(predicted), 1 - Double(predicted) / Double(pixels))
     }
