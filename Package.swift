@@ -157,7 +157,7 @@ if libtorch != "none" {
             name: "Train",
             dependencies: [
                 "CMPI", "COpenBLAS", "CTorch", "CUTF8Proc", "Codec", "Dataset", "Figures", "MotionVectors", "Shards",
-                "Storage",
+                "Storage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -207,8 +207,7 @@ if libtorch != "none" {
         .testTarget(
             name: "TrainTests",
             dependencies: [
-                "ExchangeProgram", "Train", "CTorch", "TorchWatch", "Dataset", "MotionVectors", "Codec", "Storage",
-                "TestSupport",
+                "ExchangeProgram", "Train", "TorchWatch", "Dataset", "MotionVectors", "Codec", "Storage", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

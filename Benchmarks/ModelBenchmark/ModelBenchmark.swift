@@ -3,8 +3,6 @@ import Glibc
 import ToolOptions
 public import Train
 
-extension ModelKind: ExpressibleByArgument {}
-extension Preset: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 
 /// Starts the benchmark.
@@ -20,7 +18,7 @@ struct ModelBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Time training and sampling steps of a model on random clips.")
 
-    @Argument var model: ModelKind
+    @Argument var model: String
     @Option var preset = Preset.compact
     @Option var width: Int?
     @Option(transform: { $0.split(separator: ",").compactMap { Int($0) } }) var multiples: [Int]?
@@ -44,8 +42,15 @@ struct ModelBenchmark: ParsableCommand {
     func run() throws {
         Device.threads = threads
         try Device.cpu.open()
-        var options = try DiffusionOptions(
-            kind: model, preset: preset, frames: frames, height: size, width: size, unetWidth: width,
+        guard let family = ModelRegistry.family(named: model) as? any VideoDiffusionFamily.Type else {
+            throw ValidationError("\(model) is no video diffusion model")
+        }
+        try measure(family)
+    }
+
+    private func measure<Family: VideoDiffusionFamily>(_ family: Family.Type) throws {
+        var options = try DiffusionOptions<Family>(
+            preset: preset, frames: frames, height: size, width: size, unetWidth: width,
             multiples: multiples)
         options.text = .none
         let network = try VideoDiffusion(options, textEntries: 0, precision: precision)
@@ -65,9 +70,8 @@ struct ModelBenchmark: ParsableCommand {
                 gflop = (FlopCount.now.training - before.training) / 1e9
             } else {
                 try withoutGradients { () throws(TrainError) in
-                    let condition = try network.condition(first: first)
-                    _ = try network.predict(
-                        clips, condition: condition, steps: [Int](repeating: 500, count: batch), text: nil)
+                    let condition = Condition(firstFrame: try network.features(first: first))
+                    _ = try network.predict(clips, steps: [Int](repeating: 500, count: batch), condition: condition)
                 }
                 gflop = (FlopCount.now.forward - before.forward) / 1e9
             }

@@ -9,25 +9,23 @@ extension ExchangeProgram {
         var options = TrainingOptions()
         (options.steps, options.batchSize, options.warmUp) = (steps, 1, 1)
         (options.pictureEvery, options.checkpointEvery) = (2, 2)
-        let trainee = try FourNumbers { () throws(TrainError) in try happen(communicator) }
+        let task = try FourNumbers { () throws(TrainError) in try happen(communicator) }
         let run = try communicator?.rank ?? 0 == 0 ? makeRun() : nil
         try communicator?.barrier()
         let loop = try TrainingLoop(
-            trainee, source: ShardSource(dataset), run: run ?? RunFolder(FilePath(output)), options: options,
-            communicator: communicator)
+            task, members: ["frames.npy"], source: ShardSource(dataset), run: run ?? RunFolder(FilePath(output)),
+            options: options, communicator: communicator)
         let isDone = try loop.run()
         if communicator?.rank ?? 0 == 0 { print(isDone ? "trained" : "stopped") }
     }
 
     private func makeRun() throws -> RunFolder {
-        try RunFolder(making: FilePath(output), .object(["model": .text(ModelKind.vdm.rawValue)]))
+        try RunFolder(making: FilePath(output), .object(["model": .text("four-numbers")]))
     }
 }
 
 /// A model of four numbers that become small, whose first picture takes its time.
-private final class FourNumbers: Trainee {
-    let kind = ModelKind.vdm
-    let notes = 0
+private final class FourNumbers: TrainingTask {
     let store = ParameterStore(precision: .float32, seed: 1)
     private let numbers: Tensor
     private let beforePicture: () throws(TrainError) -> Void
@@ -38,10 +36,8 @@ private final class FourNumbers: Trainee {
         self.beforePicture = beforePicture
     }
 
-    func loss(
-        _ batch: Batch, seeds: [RandomSeed]
-    ) throws(TrainError) -> (loss: Tensor, notes: [(name: String, value: Tensor)]) {
-        (try numbers.squared().mean(), [])
+    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(TrainError) -> BatchLoss {
+        BatchLoss(try numbers.squared().mean())
     }
 
     func picture(_ batch: Batch, seed: RandomSeed) throws(TrainError) -> RGBImage {

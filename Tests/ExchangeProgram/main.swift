@@ -137,7 +137,7 @@ struct Model {
         convolution = try Convolution(scope["convolution"], 3, 8)
         first = try Linear(scope["first"], 8 * 36, 16)
         _ = try scope.parameter("unused", [10], .constant(1))
-        _ = try scope.parameter("frozen", [10], .constant(1), isFrozen: true)
+        _ = try scope.parameter("frozen", [10], .constant(1), isFixed: true)
         second = try Linear(scope["second"], 16, 4)
     }
 

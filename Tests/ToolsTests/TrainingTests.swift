@@ -198,9 +198,10 @@ import Testing
             (["ed-vdm", "--width", "12"], "--width takes a multiple of 8, not 12"),
             (["ed-vdm", "--lr", "1e-3"], "did you mean --learning-rate 1e-3?"),
             (["ed-vdm", "--batch-size", "4"], "did you mean --batch 4?"),
-            (["vae", "--width", "8"], "--width is for diffusion"),
+            (["vae", "--width", "8"], "--width is for ed-vdm, d-vdm and vdm: vae does not read it"),
             (["vae", "--vae", "x"], "--vae is for ed-vdm"),
-            (["vae", "--text", "none"], "--text is for diffusion"), (["vdm", "--motion-share", "0.5"], "for ed-vdm"),
+            (["vae", "--text", "none"], "--text is for ed-vdm, d-vdm and vdm"),
+            (["vdm", "--motion-share", "0.5"], "--motion-share is for ed-vdm: vdm does not read it"),
         ])
     func refusesOptionsBeforeItBegins(_ options: [String], _ words: String) throws {
         let scratch = try Scratch()

@@ -1,9 +1,8 @@
-import CTorch
 import TestSupport
 import Testing
 import Train
 
-/// `ct_adamw_step` against `torch.optim.AdamW` in float64 (`Tests/Peers/torch_expected.py`).
+/// Steps against `torch.optim.AdamW` in float64 (`Tests/Peers/torch_expected.py`).
 @Suite struct AdamWTests {
     /// What the optimiser keeps of one parameter.
     private struct State {
@@ -17,14 +16,14 @@ import Train
         }
 
         func step(_ number: Int, decay: Double) throws {
-            var options = ct_adamw()
-            (options.rate, options.beta1, options.beta2, options.epsilon) = (0.01, 0.9, 0.99, 1e-8)
-            (options.average_decay, options.gradient_scale, options.step) = (0.8, 0.5, Int64(number))
-            let parameter = ct_parameter(
-                weight: weight.handle, low: low?.handle, gradient: gradient.handle, first_moment: first.handle,
-                second_moment: second.handle, average: average.handle, decay: decay)
-            let status = withUnsafePointer(to: parameter) { ct_adamw_step($0, 1, options) }
-            #expect(status == CT_OK, "\(String(cString: ct_message()))")
+            var update = Update(rate: 0.01, step: number)
+            (update.beta2, update.averageDecay, update.gradientScale) = (0.99, 0.8, 0.5)
+            update.parts = [
+                Update.Part(
+                    weight: weight, low: low, gradient: gradient, first: first, second: second, average: average,
+                    decay: decay)
+            ]
+            try update.apply()
         }
     }
 
@@ -37,7 +36,7 @@ import Train
     /// A weight in the order of memory of a model's: convolutions with channels last.
     private static func weight(_ name: String, _ shape: [Int]) throws -> Tensor {
         let store = ParameterStore()
-        _ = try store.root.parameter("weight", shape, .constant(0), isFrozen: true)
+        _ = try store.root.parameter("weight", shape, .constant(0), isFixed: true)
         try store.parameters[0].master.set(made("\(name)/weight", shape))
         return store.parameters[0].master
     }
@@ -112,19 +111,17 @@ import Train
 
     @Test func refusesWhatDoesNotFit() throws {
         let weight = try made("weight", [8])
-        var parameter = ct_parameter(
-            weight: weight.handle, low: nil, gradient: weight.handle, first_moment: weight.handle,
-            second_moment: weight.handle, average: nil, decay: 0)
+        let part = Update.Part(
+            weight: weight, low: nil, gradient: weight, first: weight, second: weight, average: nil, decay: 0)
         let (short, whole) = (try Tensor.zeros([4]), try Tensor([1, 2, 3, 4, 5, 6, 7, 8] as [Int64]))
-        var options = ct_adamw()
-        options.step = 1
         for wrong in [short, whole] {
-            parameter.first_moment = wrong.handle
-            #expect(ct_adamw_step(&parameter, 1, options) != CT_OK)
-            parameter.first_moment = weight.handle
-            parameter.low = wrong.handle
-            #expect(ct_adamw_step(&parameter, 1, options) != CT_OK)
-            parameter.low = nil
+            var parts = [part, part]
+            (parts[0].first, parts[1].low) = (wrong, wrong)
+            for part in parts {
+                var update = Update(rate: 0.01, step: 1)
+                update.parts = [part]
+                #expect(throws: TrainError.self) { try update.apply() }
+            }
         }
     }
 }

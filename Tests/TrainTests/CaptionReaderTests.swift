@@ -36,8 +36,8 @@ import Train
         try withTemporaryFolder { folder in
             let files = try SmallCLIP(folder)
             let reader = CaptionReader(try CLIPCaptions(files.weights, merges: files.merges))
-            var options = try DiffusionOptions(
-                kind: .edVDM, preset: .compact, frames: 4, height: 32, width: 32, unetWidth: 16, multiples: [1, 2])
+            var options = try DiffusionOptions<EDVDM>(
+                preset: .compact, frames: 4, height: 32, width: 32, unetWidth: 16, multiples: [1, 2])
             (options.text, options.captionDrop) = (.clip, 0)
             let model = try VideoDiffusion(options, textEntries: reader.entries)
             func loss(_ captions: [String]) throws -> Tensor {

@@ -94,13 +94,14 @@ struct EvaluationSet {
     }
 
     /// A run of VDM that was never trained.
-    static func untrained(_ run: FilePath, side: Int = 16) throws -> TrainedDiffusion {
-        var options = try DiffusionOptions(
-            kind: .vdm, preset: .compact, frames: 3, height: side, width: side, unetWidth: 8, multiples: [1])
+    static func untrained(_ run: FilePath, side: Int = 16) throws -> TrainedModel {
+        var options = try DiffusionOptions<VDM>(
+            preset: .compact, frames: 3, height: side, width: side, unetWidth: 8, multiples: [1])
         options.text = .none
         let model = try VideoDiffusion(options, textEntries: 0, seed: 3)
-        _ = try RunFolder(making: run, .object(["model": .text("vdm"), "options": options.json]))
-        try Checkpoint.write(run: run, kind: .vdm, optimiser: AdamW(model.store), position: LoaderPosition())
-        return try TrainedDiffusion(run: run)
+        _ = try RunFolder(
+            making: run, .object(["model": .text("vdm"), "options": JSONValue(encoding: options)]))
+        try Checkpoint.write(run: run, model: "vdm", optimiser: AdamW(model.store), position: LoaderPosition())
+        return try TrainedModel(run: run)
     }
 }

@@ -93,12 +93,13 @@ import Train
             var samples: [[UInt8]] = []
             for clip in 0..<6 {
                 let first = set.frame(clip, 0)
-                let x = try model.model.sample(
-                    first: Tensor(elements: first, type: .uint8, shape: [1, 16, 16, 3]), captions: nil,
-                    seeds: [RandomSeed(5).mixed("evaluate").mixed(set.key(clip))], options: sampler.options, guidance: 1
-                )
                 let image = RGBImage(width: 16, height: 16, pixels: first)
-                samples.append(try model.coder.rebuild(x, first: [image])[0].frames.flatMap(\.pixels))
+                let request = SampleRequest(
+                    name: "", first: image, caption: "",
+                    seed: RandomSeed(5).mixed("evaluate").mixed(set.key(clip)).value)
+                let made = try model.generator.generate(
+                    [request], options: sampler.options, guidance: 1, progress: { _ in })
+                samples.append(made[0].frames.flatMap(\.pixels))
             }
             let real = (0..<6).map { set.clip($0) }
             let copies = (0..<6).map { clip in (0..<3).flatMap { _ in set.frame(clip, 0) } }
@@ -179,7 +180,8 @@ import Train
             let model = try ResidualAutoencoder(options)
             try model.begin(with: components)
             let evaluation = try ReconstructionEvaluation(
-                model, components: components, .folder(set.folder), options: ReconstructionEvaluation.Options())
+                model, size: set.size, components: components, .folder(set.folder),
+                options: ReconstructionEvaluation.Options())
             let report = try #require(try evaluation.run())
             func psnr(_ name: String, _ loop: CodingLoop? = nil) throws -> Double {
                 try #require(report[name, loop]?.values[.psnr])
@@ -194,7 +196,7 @@ import Train
             let names = ["copy-first", "motion", "motion", "dct", "dct", "pca", "pca", "vae", "vae"]
             #expect(report.rows.map(\.name) == names && report.metrics == [.psnr, .ssim, .lastPSNR, .lastSSIM])
             let without = try ReconstructionEvaluation(
-                model, components: nil, .folder(set.folder), options: ReconstructionEvaluation.Options()
+                model, size: set.size, components: nil, .folder(set.folder), options: ReconstructionEvaluation.Options()
             ).run()
             #expect(without?["pca", .open] == nil && without?.notes.first?.contains("no row pca") == true)
         }

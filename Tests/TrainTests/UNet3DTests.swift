@@ -1,4 +1,3 @@
-import CTorch
 import Testing
 import Train
 
@@ -53,10 +52,10 @@ import Train
         var options = UNetOptions()
         (options.width, options.inputs, options.outputs, options.frames) = (width, inputs, outputs, frames)
         let model = try UNet3D(store.root, options)
-        let before = ct_flops_so_far()
+        let before = FlopCount.now
         let x = try Tensor.zeros([frames, height, height, inputs], device: .meta)
         #expect(try model(x, steps: [0], text: nil).shape == [frames, height, height, outputs])
-        let after = ct_flops_so_far()
+        let after = FlopCount.now
         let (forward, backward) = (after.forward - before.forward, after.backward - before.backward)
         #expect(facts["\(name) parameters"] == String(store.count))
         let expected = try #require(facts["\(name) forward"].flatMap(Double.init))

@@ -6,8 +6,8 @@ import Train
     /// count alike where motion has two of eighteen.
     @Test func lossIsShared() throws {
         func loss(_ share: Double?) throws -> Double {
-            var options = try DiffusionOptions(
-                kind: .edVDM, preset: .compact, frames: 4, height: 32, width: 32, unetWidth: 16, multiples: [1, 2])
+            var options = try DiffusionOptions<EDVDM>(
+                preset: .compact, frames: 4, height: 32, width: 32, unetWidth: 16, multiples: [1, 2])
             (options.text, options.motionShare) = (.none, share)
             let model = try VideoDiffusion(options, textEntries: 0)
             let clean = try Tensor.normal([6, 2, 2, 18], seed: 3)

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Dataset
+package import SystemPackage
 import ToolOptions
 public import Train
 
@@ -15,6 +16,13 @@ extension Device: ExpressibleByArgument {
 }
 
 extension Precision: ExpressibleByArgument {}
+
+extension PathArgument {
+    /// The path, byte for byte.
+    package var path: FilePath { RawArguments.path(text) }
+    /// The path as it is from any folder.
+    package var absolutePath: FilePath { WorkingFolder.absolute(path) }
+}
 
 /// Where and how precisely a model runs.
 package struct EngineOptions: ParsableArguments {

@@ -9,11 +9,13 @@ package enum Program {
     package static let name = "pframe \(version)"
 
     /// Runs the command that the process's arguments name, and ends the process.
-    package static func run(_ root: any ParsableCommand.Type) -> Never {
+    ///
+    /// - Parameter complete: gives the arguments to read in place of those that are there.
+    package static func run(_ root: any ParsableCommand.Type, complete: ([String]) -> [String] = { $0 }) -> Never {
         Console.reserve()
         Interruption.install()
         do {
-            var command = try root.parseAsRoot(RawArguments.escaped())
+            var command = try root.parseAsRoot(complete(RawArguments.escaped()))
             Interruption.advise(command)
             try command.run()
             Interruption.settle()

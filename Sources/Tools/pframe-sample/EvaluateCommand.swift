@@ -16,19 +16,19 @@ struct EvaluateCommand: StoppableCommand {
             Samples a clip for each clip of DATASET, of its first frame and caption, and prints PSNR, SSIM, the end-point \
             error of motion and the Fréchet distance of motion statistics, beside those of repeating the first frame; with \
             the field's own files also FVD, LPIPS, FID, IS and CLIP score. DATASET is one that `pframe build` made; for \
-            ED-VDM the one that `pframe encode` read.
+            a model of latents the one that `pframe encode` read.
 
             motion        Fréchet distance of statistics of the motion found in the frames; no FVD
             cFVD, sFVD    FVD within each value of --label-column or --subject-column, mean over the values
             EPE own       the model's own vectors against the data set's
 
             With --reconstruction: what is rebuilt of residuals by no residual at all (motion), 16 DCT coefficients, as \
-            many principal components (pca), and the vae, in the open and the closed loop.
+            many principal components (pca), and the autoencoder, in the open and the closed loop.
 
             EXAMPLES:
               pframe evaluate run clips --clips 256 --json
               pframe evaluate run clips --i3d i3d_torchscript.pt --label-column label
-              pframe evaluate --reconstruction --vae vae clips
+              pframe evaluate --reconstruction \(LatentCoderArguments.example) clips
             """)
 
     @Argument(
@@ -40,9 +40,7 @@ struct EvaluateCommand: StoppableCommand {
     @Flag(help: "Evaluate the coding of residuals.")
     var reconstruction = false
 
-    @Option(
-        name: .customLong("vae"), help: "With --reconstruction: the run of `pframe train vae`.", completion: .directory)
-    var autoencoder: FilePath?
+    @OptionGroup var coder: ReconstructionArguments
 
     @Option(help: "Clips at most, drawn by the seed from a larger set.")
     var clips = 2048
@@ -61,7 +59,6 @@ struct EvaluateCommand: StoppableCommand {
     mutating func validate() throws {
         if reconstruction {
             if places.count != 1 { throw ValidationError("--reconstruction takes one data set") }
-            if autoencoder == nil { throw ValidationError("--reconstruction wants --vae RUN, from `pframe train vae`") }
             if networks.lpips != nil || networks.inception != nil || networks.clipFiles.clip != nil {
                 throw ValidationError("--reconstruction takes --i3d alone of the networks")
             }
@@ -74,8 +71,8 @@ struct EvaluateCommand: StoppableCommand {
             }
         } else {
             if places.count != 2 { throw ValidationError("give a run and a data set: evaluate RUN DATASET") }
-            if autoencoder != nil { throw ValidationError("--vae is for --reconstruction: a run holds its own vae") }
         }
+        try coder.check(isReconstruction: reconstruction)
         if clips < 2 { throw ValidationError("--clips takes 2 or more") }
     }
 
@@ -96,7 +93,7 @@ struct EvaluateCommand: StoppableCommand {
     }
 
     private func sample(_ networks: EvaluationNetworks) throws -> EvaluationReport {
-        let model = try TrainedDiffusion(
+        let model = try TrainedModel(
             run: RawArguments.path(places[0]), precision: engine.precision, device: engine.device)
         var options = GenerationEvaluation.Options()
         (options.clips, options.seed) = (clips, sampling.seed)
@@ -109,12 +106,11 @@ struct EvaluateCommand: StoppableCommand {
     }
 
     private func rebuild(_ networks: EvaluationNetworks) throws(TrainError) -> EvaluationReport {
-        guard let autoencoder else { throw TrainError("--reconstruction wants --vae RUN") }
-        let model = try ResidualAutoencoder(run: autoencoder, precision: engine.precision, device: engine.device)
+        guard let run = coder.run?.path else { throw TrainError("--reconstruction wants a run") }
         var options = ReconstructionEvaluation.Options()
         (options.clips, options.batch, options.seed) = (clips, sampling.batch, sampling.seed)
         let evaluation = try ReconstructionEvaluation(
-            model, components: PrincipalComponents(run: autoencoder), source, options: options, networks: networks)
+            run: run, source, options: options, networks: networks, precision: engine.precision, device: engine.device)
         return try follow(evaluation.count) { progress throws(TrainError) in
             try evaluation.run(shouldStop: { Interruption.isRequested }, progress: progress)
         }

@@ -14,12 +14,12 @@ struct NetworkOptions: ParsableArguments {
     @Option(help: "inception-2015-12-05.pt of StyleGAN2-ADA: FID and Inception score of frames.", completion: .file())
     var inception: FilePath?
 
-    @OptionGroup var clipFiles: CLIPOptions
+    @OptionGroup var clipFiles: CLIPArguments
 
     /// Opens those that are given.
     func open(_ device: Device) throws(TrainError) -> EvaluationNetworks {
         try EvaluationNetworks(
-            i3d: i3d, lpips: lpips, inception: inception, clip: clipFiles.clip, clipMerges: clipFiles.clipVocabulary,
-            device: device)
+            i3d: i3d, lpips: lpips, inception: inception, clip: clipFiles.clip?.path,
+            clipMerges: clipFiles.clipVocabulary?.path, device: device)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ToolOptions
+import Train
 
 /// Starts `pframe-sample`.
 @main enum Main {
@@ -18,7 +19,7 @@ struct PFrameSample: ParsableCommand {
             EXAMPLES:
               pframe sample run --image clip.mp4 --fit crop --prompt "a cross" --output out
               pframe evaluate run clips
-              pframe evaluate --reconstruction --vae vae clips
+              pframe evaluate --reconstruction \(LatentCoderArguments.example) clips
             """,
         subcommands: [SampleCommand.self, EvaluateCommand.self, ScoreCommand.self])
 }

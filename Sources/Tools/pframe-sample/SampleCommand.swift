@@ -14,7 +14,7 @@ struct SampleCommand: StoppableCommand {
         commandName: "sample",
         abstract: "Make videos of first frames and captions with a trained model.",
         discussion: """
-            Writes for each clip NNN.mp4, NNN.png (all frames side by side) and NNN.first.png, of ed-vdm models also \
+            Writes for each clip NNN.mp4, NNN.png (all frames side by side) and NNN.first.png, of models of motion also \
             NNN.motion.npy, int16 (T−1, H/16, W/16, 2) in quarter pixels, and NNN.residual.npy, int16 (T−1, H, W, 3), \
             and a row of samples.jsonl. The same seed gives the same clip, whatever is made beside it. What is there \
             already, made in the same way, is not made again.
@@ -74,7 +74,7 @@ struct SampleCommand: StoppableCommand {
     func run() throws {
         do {
             try engine.open()
-            let trained = try TrainedDiffusion(run: folder, precision: engine.precision, device: engine.device)
+            let trained = try TrainedModel(run: folder, precision: engine.precision, device: engine.device)
             let sampler = try sampling.sampler(trained)
             let requests = try requests(trained)
             try sampler.check(requests)
@@ -89,25 +89,24 @@ struct SampleCommand: StoppableCommand {
         }
     }
 
-    private func requests(_ trained: TrainedDiffusion) throws -> [SampleRequest] {
+    private func requests(_ trained: TrainedModel) throws -> [SampleRequest] {
         if let dataset {
             let source = try reading { () throws(DatasetError) in try ShardSource(argument: dataset) }
-            return try FirstFrames.requests(source, for: trained.model.options, limit: first, seed: sampling.seed)
+            return try FirstFrames.requests(source, for: trained.generator, limit: first, seed: sampling.seed)
         }
-        if trained.captions == nil, prompt != nil {
+        if trained.generator.captions == nil, prompt != nil {
             throw ValidationError("this model was trained without text: it takes no --prompt")
         }
-        if trained.captions != nil, prompt == nil {
+        if trained.generator.captions != nil, prompt == nil {
             throw ValidationError("--prompt says what is to be seen: this model was trained with captions")
         }
-        let options = trained.model.options
-        let size = Size(width: options.width, height: options.height)
+        let size = trained.generator.size
         return try SampleRequest.requests(
             image, count: count, caption: prompt ?? "", seed: sampling.seed, fitting: fit.map { (size, $0) })
     }
 
-    private func warn(_ requests: [SampleRequest], _ trained: TrainedDiffusion) {
-        guard let captions = trained.captions else { return }
+    private func warn(_ requests: [SampleRequest], _ trained: TrainedModel) {
+        guard let captions = trained.generator.captions else { return }
         var words: [String] = []
         for caption in Set(requests.map(\.caption)).sorted() {
             for word in captions.unknownWords(in: caption) where !words.contains(word) { words.append(word) }

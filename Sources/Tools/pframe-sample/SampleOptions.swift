@@ -37,8 +37,8 @@ struct SampleOptions: ParsableArguments {
     /// A sampler of a model.
     ///
     /// - Throws: `ValidationError` for guidance of a model without text.
-    func sampler(_ trained: TrainedDiffusion) throws -> VideoSampler {
-        if let guidance, guidance != 1, trained.captions == nil {
+    func sampler(_ trained: TrainedModel) throws -> VideoSampler {
+        if let guidance, guidance != 1, trained.generator.captions == nil {
             throw ValidationError("this model was trained without text: it takes no --guidance")
         }
         return try VideoSampler(

@@ -25,7 +25,7 @@ struct ScoreCommand: StoppableCommand {
     @Argument(help: "The folder of the data set.", completion: .directory)
     var dataset: FilePath
 
-    @OptionGroup var files: CLIPOptions
+    @OptionGroup var files: CLIPArguments
 
     @Option(help: "Frames of a clip that CLIP looks at, from the first to the last.")
     var frames = 4
@@ -46,7 +46,7 @@ struct ScoreCommand: StoppableCommand {
     }
 
     func run() throws {
-        guard let clip = files.clip, let vocabulary = files.clipVocabulary else { return }
+        guard let clip = files.clip?.path, let vocabulary = files.clipVocabulary?.path else { return }
         let summary: CLIPCaptionScores.Summary
         do throws(TrainError) {
             try engine.open()

@@ -32,7 +32,7 @@ struct CheckRunCommand: ParsableCommand {
     }
 
     func run() throws {
-        let check = RunCheck(run: folder)
+        let check = RunCheck(run: folder, families: ModelRegistry.families)
         let findings = check.findings
         if report.json {
             for finding in findings {
@@ -40,12 +40,12 @@ struct CheckRunCommand: ParsableCommand {
             }
             try Console.json(
                 Result(
-                    run: folder.string, model: check.kind?.rawValue, step: check.step, steps: check.steps,
+                    run: folder.string, model: check.model, step: check.step, steps: check.steps,
                     findings: findings.count, bytes: check.bytes, metrics: check.lines, pictures: check.pictures))
         } else {
             for finding in findings { Console.output(finding.description) }
             let verdict = findings.isEmpty ? "all is well" : "\(findings.count) found"
-            let name = check.kind.map { "a run of \($0.rawValue)" } ?? "a run"
+            let name = check.model.map { "a run of \($0)" } ?? "a run"
             let step = check.step.map { ", step \(Format.count($0))" } ?? ""
             let goal = check.step == nil ? "" : check.steps.map { " of \(Format.count($0))" } ?? ""
             Console.output(

@@ -14,16 +14,16 @@ struct EncodeCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "encode",
         abstract: "Turn the residuals of a data set into latents.",
-        usage: "pframe encode <dataset> --vae <vae> --output <output> [<options>]",
+        usage: "pframe encode <dataset> \(LatentCoderArguments.usage) --output <output> [<options>]",
         discussion: """
             Writes a data set with latent.npy, float16 (T−1, H/16, W/16, 16), and mv.npy in place of residual.npy. In the \
             closed loop motion is searched against the frames as they will be rebuilt. The scores psnr_coding and \
             ssim_coding say how near each clip comes: the upper bound of any model trained on the latents.
 
             EXAMPLES:
-              pframe encode clips --vae vae --output latents
-              pframe encode clips --vae vae --output latents --part 3/16
-              mpirun -n 4 pframe-train encode clips --vae vae --output latents
+              pframe encode clips \(LatentCoderArguments.example) --output latents
+              pframe encode clips \(LatentCoderArguments.example) --output latents --part 3/16
+              mpirun -n 4 pframe-train encode clips \(LatentCoderArguments.example) --output latents
 
             A run that was stopped goes on where it was. Under srun, mpirun or torchrun each process codes its part.
             """)
@@ -31,8 +31,7 @@ struct EncodeCommand: StoppableCommand {
     @Argument(help: "The folder of the data set.", completion: .directory)
     var dataset: FilePath
 
-    @Option(name: .customLong("vae"), help: "The run of `pframe train vae`.", completion: .directory)
-    var autoencoder: FilePath
+    @OptionGroup var coder: LatentCoderArguments
 
     @Option(name: .shortAndLong, help: "The folder of the latents.", completion: .directory)
     var output: FilePath
@@ -58,11 +57,9 @@ struct EncodeCommand: StoppableCommand {
     func run() throws {
         do throws(TrainError) {
             try engine.open()
-            let run = WorkingFolder.absolute(autoencoder)
-            let model = try ResidualAutoencoder(run: run, precision: engine.precision, device: engine.device)
             let set = try LatentDataset(
-                source: dataset, output: output, autoencoder: run, model: model, loop: loop,
-                tool: Program.name, part: parts.part)
+                source: dataset, output: output, coder: coder.run.absolutePath, loop: loop, tool: Program.name,
+                part: parts.part, precision: engine.precision, device: engine.device)
             let pending = set.pending
             let progress = Progress(weights: Array(repeating: 1, count: pending), unit: "clip", counted: "clips")
             let summary = try set.run(shouldStop: { Interruption.isRequested }) { done in

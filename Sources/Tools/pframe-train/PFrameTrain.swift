@@ -1,11 +1,12 @@
 import ArgumentParser
 import ToolOptions
+import Train
 
 /// Starts `pframe-train`.
 @main enum Main {
     static func main() {
         ThreadWaiting.restartShortened()
-        Program.run(PFrameTrain.self)
+        Program.run(PFrameTrain.self, complete: TrainWords.completed)
     }
 }
 
@@ -16,10 +17,8 @@ struct PFrameTrain: ParsableCommand {
         abstract: "Train models of motion and residual.",
         discussion: """
             EXAMPLES:
-              pframe train vae clips --output vae                the residual autoencoder
-              pframe encode clips --vae vae --output latents     residuals to latents
-              pframe train ed-vdm latents --output run           the diffusion model
-              mpirun -n 4 pframe-train train ed-vdm latents --output run
+            \(TrainCommand.examples)
+              pframe encode clips \(LatentCoderArguments.example) --output latents
             """,
         subcommands: [TrainCommand.self, EncodeCommand.self, CheckRunCommand.self])
 }

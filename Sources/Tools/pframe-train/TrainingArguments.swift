@@ -1,6 +1,8 @@
-import ArgumentParser
+public import ArgumentParser
 import Dataset
-import Train
+public import Train
+
+extension LearningRate.Course: ExpressibleByArgument {}
 
 /// How it is trained. What is left out is the run's where that goes on, and else the default.
 struct TrainingArguments: ParsableArguments {
@@ -104,21 +106,28 @@ struct TrainingArguments: ParsableArguments {
     }
 }
 
-/// An option that a run keeps to its end.
-struct FixedOption {
-    let flag: String
-    /// What the command line says; nil where it says nothing.
-    let given: String?
-    /// What the run was begun with.
-    let own: String
+/// Options under the names that other programs give them, each refused with the name that it has here; and those of
+/// other models.
+struct OtherNames: ParsableArguments {
+    @Option(help: .private) var lr: String?
+    @Option(help: .private) var batchSize: String?
+    @Option(help: .private) var epochs: String?
+    @Option(help: .private) var maxSteps: String?
+    @Option(help: .private) var gradientAccumulationSteps: String?
+    @Option(help: .private) var resolution: String?
+    /// Says what option the model does not read: ``TrainWords`` puts it there.
+    @Option(help: .private) var notRead: String?
 
-    init<Value>(_ flag: String, _ given: Value?, _ own: Value) {
-        (self.flag, self.given, self.own) = (flag, given.map { "\($0)" }, "\(own)")
-    }
-
-    /// `--batch 4 (the run: 8)`; nil where they agree.
-    var difference: String? {
-        guard let given, given != own else { return nil }
-        return "\(flag) \(given) (the run: \(own))"
+    func validate() throws {
+        let given = [
+            ("--lr", lr, "--learning-rate"), ("--batch-size", batchSize, "--batch"),
+            ("--max-steps", maxSteps, "--steps"), ("--resolution", resolution, "--size"),
+            ("--gradient-accumulation-steps", gradientAccumulationSteps, "--accumulation"),
+        ]
+        for case (let name, let value?, let own) in given {
+            throw ValidationError("no option \(name): did you mean \(own) \(value)?")
+        }
+        if let notRead { throw ValidationError(notRead) }
+        if epochs != nil { throw ValidationError("no option --epochs: training is counted in steps, --steps") }
     }
 }

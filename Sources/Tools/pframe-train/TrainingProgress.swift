@@ -20,7 +20,7 @@ final class TrainingProgress {
 
     func begin(_ run: RunFolder, samples: Int) {
         guard isShown else { return }
-        let model = run.kind.rawValue
+        let model = run.model
         let parameters = run.configuration["parameters"]?.int ?? 0
         let from = start > 0 ? ", from step \(Format.count(start))" : ""
         Console.error(

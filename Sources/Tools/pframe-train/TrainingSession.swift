@@ -5,34 +5,31 @@ import ToolOptions
 import Train
 
 /// One call of `pframe train`: opens the data set, makes or goes on with the run, and reports.
-struct TrainingSession {
-    private let command: TrainCommand
+struct TrainingSession<Family: ModelFamily> {
+    private let command: FamilyCommand<Family>
     private let output: FilePath
     /// The run that goes on; nil for a new one.
-    private let before: ResumedRun?
-    private let model: ModelKind
+    private let before: ResumedRun<Family>?
     private let dataset: String
     private let precision: Precision
 
     /// Finds out what is trained.
     ///
     /// - Throws: `TrainError` where the folder holds a run that was begun with other options.
-    init(command: TrainCommand, output: FilePath) throws(TrainError) {
+    init(command: FamilyCommand<Family>, output: FilePath) throws(TrainError) {
         (self.command, self.output) = (command, output)
-        before = try ResumedRun(output)
-        try before?.check(command)
-        guard let model = command.model ?? before?.run.kind, let dataset = command.dataset ?? before?.dataset else {
+        before = try ResumedRun(output, command)
+        guard let dataset = command.dataset ?? before?.dataset else {
             throw TrainError(path: output, "holds no run that says model and data set")
         }
-        (self.model, self.dataset) = (model, dataset)
+        self.dataset = dataset
         precision = before?.precision ?? command.engine.precision
     }
 
     func run() throws(TrainError) {
         let engine = command.engine
         if engine.isFirst {
-            Console.error(
-                "\(output): \(model.rawValue) on \(dataset), \(engine.device.rawValue), \(precision.rawValue)")
+            Console.error("\(output): \(Family.name) on \(dataset), \(engine.device.rawValue), \(precision.rawValue)")
         }
         try engine.open(precision: precision)
         let communicator = try Communicator.open()
@@ -58,27 +55,31 @@ struct TrainingSession {
         setup.options = command.training.options(else: before?.training ?? TrainingOptions())
         (setup.precision, setup.device, setup.tool) = (precision, command.engine.device, Program.name)
         setup.note = { Console.error($0) }
-        let (trainee, run) = try begin(setup)
+        if before == nil, let origin = command.origin { setup.origin = try RunFolder(origin) }
+        let shape =
+            if let before { before.shape } else {
+                try command.shape.options(size: setup.size, frames: setup.frames)
+            }
+        let (task, run) = try setup.begin(Family.self, shape, command.shape.files(\.absolutePath))
         do throws(TrainError) {
             let loop = try TrainingLoop(
-                trainee, source: source, run: run, options: setup.options, communicator: communicator)
-            let stopped = try follow(loop, run, setup, isMain: (communicator?.rank ?? 0) == 0)
-            if stopped != nil { run.removeIfUntrained() }
+                task, members: Family.members, source: source, run: run, options: setup.options,
+                communicator: communicator)
+            let stopped = try follow(loop, run, setup)
+            if stopped != nil { run.removeIfUntrained(Family.files) }
             return stopped
         } catch {
-            run.removeIfUntrained()
+            run.removeIfUntrained(Family.files)
             throw error
         }
     }
 
-    private func follow(
-        _ loop: TrainingLoop, _ run: RunFolder, _ setup: TrainingSetup, isMain: Bool
-    ) throws(TrainError) -> Int? {
+    private func follow(_ loop: TrainingLoop, _ run: RunFolder, _ setup: TrainingSetup) throws(TrainError) -> Int? {
         let progress = TrainingProgress(
-            steps: setup.options.steps, start: loop.start, isShown: isMain, folder: output)
+            steps: setup.options.steps, start: loop.start, isShown: setup.isFirst, folder: output)
         progress.begin(run, samples: setup.samples)
         var peak = 0.0
-        if isMain, loop.start < setup.options.steps {
+        if setup.isFirst, loop.start < setup.options.steps {
             peak = try GEMMPeak.measure(precision, device: setup.device) { Interruption.isRequested }
         }
         let isDone = try loop.run(
@@ -86,26 +87,71 @@ struct TrainingSession {
         guard isDone else {
             return progress.last?.step ?? loop.start
         }
-        if isMain { try progress.finish(json: command.report.json) }
+        if setup.isFirst { try progress.finish(json: command.report.json) }
         return nil
     }
+}
 
-    private func begin(_ setup: TrainingSetup) throws(TrainError) -> (any Trainee, RunFolder) {
-        let shape = command.shape
-        let size = shape.size ?? setup.size
-        if model == .autoencoder {
-            guard case .autoencoder(let own) = before?.shape else {
-                return try setup.begin(shape.autoencoder(size: size))
-            }
-            return try setup.begin(own)
+/// A run that goes on: what it was begun with stands for every option that is left out.
+private struct ResumedRun<Family: ModelFamily> {
+    let shape: Family.Options
+    let training: TrainingOptions
+    let precision: Precision
+    /// The data set, as the run names it.
+    let dataset: String
+
+    /// The run in a folder; nil where there is none, or one without a checkpoint, which is begun anew.
+    ///
+    /// - Throws: `TrainError` where the run is damaged, and where the command has options that are not the run's: it
+    ///   names each with both values.
+    init?(_ path: FilePath, _ command: FamilyCommand<Family>) throws(TrainError) {
+        guard RunFolder.hasCheckpoint(path) else { return nil }
+        let run = try RunFolder(path)
+        let step = try Checkpoint(run: path, model: run.model).step
+        training = try run.training()
+        precision = try run.precision()
+        dataset = try run.dataset()
+        var options: [FixedOption] = []
+        if let given = command.dataset { options += try Self.difference(given, dataset, path) }
+        let from = command.origin.map { RunFolder.identity(of: .folder($0)) }
+        options.append(FixedOption("--from", from, run.configuration["from"]?["run"]?.string ?? "none"))
+        let ofTraining =
+            command.training.fixed(of: training) + [
+                FixedOption("--precision", command.engine.givenPrecision?.rawValue, precision.rawValue)
+            ]
+        guard run.model == Family.name else {
+            throw Self.refusal(path, [FixedOption("the model", Family.name, run.model)] + options + ofTraining)
         }
-        guard case .diffusion(let own) = before?.shape else {
-            let options = try shape.diffusion(model, size: size, frames: shape.frames ?? setup.frames)
-            let captions = options.text == .clip ? try shape.clipCaptions() : try setup.captions(options.text)
-            return try setup.begin(options, captions: captions, autoencoder: command.autoencoder)
+        shape = try Family.options(of: run)
+        options += command.shape.fixed(of: shape) + ofTraining
+        guard options.allSatisfy({ $0.difference == nil }) else { throw Self.refusal(path, options) }
+        if let steps = command.training.steps, steps < step {
+            throw TrainError(
+                path: path, "has taken \(Format.quantity(step, "step")): --steps takes that or more, not \(steps)")
         }
-        var captions = own.text == .clip ? try shape.clipCaptions() : try setup.captions(own.text)
-        if captions == nil { captions = try before?.run.captions() }
-        return try setup.begin(own, captions: captions, autoencoder: command.autoencoder)
+    }
+
+    private static func refusal(_ path: FilePath, _ options: [FixedOption]) -> TrainError {
+        let differences = options.compactMap(\.difference)
+        return TrainError(
+            path: path,
+            "holds a run that was begun otherwise: \(differences.joined(separator: ", ")). To go on with it leave "
+                + "\(differences.count == 1 ? "that" : "those") out; for another run take another --output")
+    }
+
+    /// The data set as an option, where another one is given than the run's.
+    private static func difference(
+        _ given: String, _ dataset: String, _ run: FilePath
+    ) throws(TrainError) -> [FixedOption] {
+        let source = try reading { () throws(DatasetError) in try ShardSource(argument: given) }
+        let own = try reading { () throws(DatasetError) in try ShardSource(dataset) }
+        if case .folder(let path) = own, !isFolder(path) {
+            throw TrainError(
+                path: run,
+                "was begun on \(dataset), which is not there any more: move the data set back, or link it there: "
+                    + "ln -s \(given) \(dataset)")
+        }
+        guard RunFolder.identity(of: source) != RunFolder.identity(of: own) else { return [] }
+        return [FixedOption("the data set", given, dataset)]
     }
 }

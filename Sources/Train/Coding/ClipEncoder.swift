@@ -11,6 +11,14 @@ public struct CodedClip {
     public let frames: [RGBImage]
 }
 
+/// Whether frames are predicted from rebuilt frames or from the source's.
+public enum CodingLoop: String, Sendable, CaseIterable {
+    /// From rebuilt frames: motion and latents are those that decoding meets.
+    case closed
+    /// From the source's frames: the data set's own motion and residuals.
+    case open
+}
+
 /// Codes clips as decoding will meet them.
 ///
 /// In the closed loop every frame is predicted from the rebuilt frame before it, so that errors are seen and corrected;

@@ -14,22 +14,6 @@ public protocol ResidualCoder {
     func decode(_ latents: Tensor) throws(TrainError) -> Tensor
 }
 
-/// The autoencoder's means.
-extension ResidualAutoencoder: ResidualCoder {
-    /// `vae`.
-    public var name: String { "vae" }
-    /// Numbers of a block.
-    public var channels: Int { options.latentChannels }
-
-    /// The means, on the CPU.
-    public func encode(_ residual: Tensor) throws(TrainError) -> Tensor {
-        try withoutGradients { () throws(TrainError) in
-            let moments: (mean: Tensor, logVariance: Tensor) = try encode(residual.to(store.device))
-            return try moments.mean.to(.cpu)
-        }
-    }
-}
-
 /// A coder of orthonormal vectors: coefficients are products with them, residuals their sum.
 public struct LinearResidualCoder: ResidualCoder {
     /// The name in tables.

@@ -1,7 +1,7 @@
 import Glibc
 
 /// How fast noise replaces the data.
-public enum ScheduleShape: String, CaseIterable, Sendable {
+public enum ScheduleShape: String, CaseIterable, Sendable, Codable {
     /// ᾱ falls as a squared cosine with s = 0.008, β no more than 0.999 (Nichol & Dhariwal 2021, equation 17).
     case cosine
     /// β rises linearly from 10⁻⁴ to 0.02 (Ho et al. 2020).

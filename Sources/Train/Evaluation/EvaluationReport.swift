@@ -4,7 +4,7 @@ public import Dataset
 public struct EvaluationReport: Sendable {
     /// What was measured of one way to make clips.
     public struct Row: Sendable {
-        /// The way: `ed-vdm`, `copy-first`, `dct`.
+        /// The way: a model's name, `copy-first`, `dct`.
         public let name: String
         /// Of a way to code residuals, the loop.
         public let loop: CodingLoop?

@@ -57,7 +57,7 @@ public struct GenerationEvaluation {
     public func run(
         shouldStop: () -> Bool = { false }, progress: (Double) -> Void = { _ in }
     ) throws(TrainError) -> EvaluationReport? {
-        let kind = VideoMeter.Method(name: sampler.trained.model.options.kind.rawValue)
+        let kind = VideoMeter.Method(name: sampler.trained.run.model)
         let meter = VideoMeter(
             networks, motion: try MotionBetweenFrames(size: clips.size, radius: clips.radius),
             labelColumn: options.labelColumn, subjectColumn: options.subjectColumn)
@@ -86,10 +86,10 @@ public struct GenerationEvaluation {
     private func requests(_ real: [RealClip]) -> [SampleRequest] {
         // By key, so that a clip's noise does not depend on its batch.
         let seed = RandomSeed(options.seed).mixed("evaluate")
-        let options = sampler.trained.model.options
         return real.map { clip in
             SampleRequest(
-                name: clip.row.key, first: clip.frames[0], caption: FirstFrames.caption(of: clip.row, options),
+                name: clip.row.key, first: clip.frames[0],
+                caption: FirstFrames.caption(of: clip.row, sampler.trained.generator),
                 seed: seed.mixed(clip.row.key).value)
         }
     }
@@ -104,11 +104,11 @@ public struct GenerationEvaluation {
 
     private func facts(clips count: Int) -> [(name: String, value: JSONValue)] {
         var facts: [(name: String, value: JSONValue)] = [
-            ("model", .text(sampler.trained.model.options.kind.rawValue)),
+            ("model", .text(sampler.trained.run.model)),
             ("step", .integer(sampler.trained.checkpoint.step)),
             ("real_clips", .integer(count)), ("generated_clips", .integer(count)),
             ("frames", .integer(clips.frames)), ("size", .text("\(clips.size)")),
-            ("given", .text("first frame\(sampler.trained.captions == nil ? "" : ", caption")")),
+            ("given", .text("first frame\(sampler.trained.generator.captions == nil ? "" : ", caption")")),
             ("sampler", .text(sampler.options.kind.rawValue)), ("steps", .integer(sampler.options.steps)),
         ]
         if sampler.options.eta > 0 { facts.append(("eta", .number(sampler.options.eta))) }

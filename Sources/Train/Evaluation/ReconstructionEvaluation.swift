@@ -1,11 +1,11 @@
-import Codec
+public import Codec
 public import Dataset
 import MotionVectors
 
 /// Codes the clips of a data set with each residual coder, in the open and in the closed loop, and compares what is
 /// rebuilt.
 ///
-/// Rows: `copy-first`, `motion` (no residual at all), `dct`, `pca` (where the run kept its components), `vae`.
+/// Rows: `copy-first`, `motion` (no residual at all), `dct`, `pca` (where components are known), and the given coder's.
 public struct ReconstructionEvaluation {
     /// How to evaluate.
     public struct Options: Sendable {
@@ -26,32 +26,33 @@ public struct ReconstructionEvaluation {
     private let coders: [any ResidualCoder]
     private let notes: [String]
 
-    /// Opens the data set, and looks at whether the autoencoder fits it.
+    /// Opens the data set, and looks at whether a coder fits it.
     ///
     /// - Parameters:
-    ///   - components: of the set that the autoencoder was trained on; nil where they are not known, and `pca` is left out.
+    ///   - size: of the frames that the coder takes.
+    ///   - components: of the set that the coder was trained on; nil where they are not known, and `pca` is left out.
     ///   - networks: of which I3D alone is used.
-    /// - Throws: `TrainError` where the set holds no frames, or those of another size than the autoencoder's.
+    /// - Throws: `TrainError` where the set holds no frames, or those of another size than the coder's.
     public init(
-        _ autoencoder: ResidualAutoencoder, components: PrincipalComponents?, _ source: ShardSource, options: Options,
-        networks: EvaluationNetworks = EvaluationNetworks()
+        _ coder: any ResidualCoder, size: Size, components: PrincipalComponents?, _ source: ShardSource,
+        options: Options, networks: EvaluationNetworks = EvaluationNetworks()
     ) throws(TrainError) {
         precondition(options.clips > 0 && options.batch > 0, "\(options.clips) clips by \(options.batch)")
         clips = try RealClips(source, batch: options.batch, seed: options.seed)
-        let size = Size(width: autoencoder.options.width, height: autoencoder.options.height)
         guard clips.size == size else {
             throw TrainError(
-                "the data set's frames are \(clips.size), the vae's \(size): build the set with --size \(size)")
+                "the data set's frames are \(clips.size), the \(coder.name)'s \(size): build the set with --size \(size)"
+            )
         }
         var coders: [any ResidualCoder] = [MotionAlone(), try LinearResidualCoder(cosine: ())]
         if let components { coders.append(try LinearResidualCoder(components)) }
-        coders.append(autoencoder)
+        coders.append(coder)
         var used = EvaluationNetworks()
         used.i3d = networks.i3d
         (self.coders, self.options, self.networks) = (coders, options, used)
         notes =
             components == nil
-            ? ["no row pca: the run has no \(PrincipalComponents.fileName); train the vae anew"] : []
+            ? ["no row pca: the run has no \(PrincipalComponents.fileName); train the \(coder.name) anew"] : []
     }
 
     /// Clips that are coded.

@@ -11,11 +11,11 @@ public struct Convolution {
     /// stride 1.
     public init(
         _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1, padding: Int? = nil,
-        startsAtZero: Bool = false, isFrozen: Bool = false
+        startsAtZero: Bool = false, isFixed: Bool = false
     ) throws(TrainError) {
         let start = startsAtZero ? Initialisation.constant(0) : .fan(inputs * kernel * kernel)
-        weight = try scope.parameter("weight", [outputs, inputs, kernel, kernel], start, isFrozen: isFrozen)
-        bias = try scope.parameter("bias", [outputs], start, isFrozen: isFrozen)
+        weight = try scope.parameter("weight", [outputs, inputs, kernel, kernel], start, isFixed: isFixed)
+        bias = try scope.parameter("bias", [outputs], start, isFixed: isFixed)
         self.stride = stride
         self.padding = padding ?? kernel / 2
     }

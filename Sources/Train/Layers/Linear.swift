@@ -7,10 +7,10 @@ public struct Linear {
 
     /// A map with PyTorch's initialisation.
     public init(
-        _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, bias: Bool = true, isFrozen: Bool = false
+        _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, bias: Bool = true, isFixed: Bool = false
     ) throws(TrainError) {
-        weight = try scope.parameter("weight", [outputs, inputs], .fan(inputs), isFrozen: isFrozen)
-        self.bias = bias ? try scope.parameter("bias", [outputs], .fan(inputs), isFrozen: isFrozen) : nil
+        weight = try scope.parameter("weight", [outputs, inputs], .fan(inputs), isFixed: isFixed)
+        self.bias = bias ? try scope.parameter("bias", [outputs], .fan(inputs), isFixed: isFixed) : nil
     }
 
     /// `(…, inputs)` to `(…, outputs)`.

@@ -1,3 +1,5 @@
+import Glibc
+
 /// How a parameter begins.
 public enum Initialisation: Sendable {
     /// Every element alike.
@@ -11,18 +13,13 @@ public enum Initialisation: Sendable {
     public static func fan(_ inputs: Int) -> Initialisation { .uniform(1 / Double(inputs).squareRoot()) }
 }
 
-/// What the model runs on: float32, or bfloat16 copies of float32 masters.
-public enum Precision: String, Sendable, CaseIterable {
-    /// Weights and activations are float32.
-    case float32
-    /// Weights and activations are bfloat16; masters, moments and normalisation stay float32.
-    case bfloat16
-
-    /// The type of weights and activations.
-    public var type: ElementType { self == .float32 ? .float32 : .bfloat16 }
-}
-
 /// The parameters of a model by name, in the order in which its layers were made.
+///
+/// ```
+/// try store.load([SafetensorsFile("unet.safetensors")]) { name in "unet." + name }
+/// try store.freeze("unet.*")
+/// try store.unfreeze("unet.*.time.*")
+/// ```
 ///
 /// A parameter has a float32 master, which the optimiser changes and checkpoints hold, and the tensor that the layers
 /// compute with: the master itself, or its bfloat16 copy. What a parameter begins as depends on the seed and its name.
@@ -37,6 +34,10 @@ public final class ParameterStore {
         public let tensor: Tensor
         /// Whether weight decay applies: to products and convolutions, not to biases and normalisation.
         public let decays: Bool
+        /// Whether it has no gradient but belongs to the run all the same: set once, from the data set.
+        let isFixed: Bool
+        /// Whether it stays as it is and is no part of the run: neither optimiser nor checkpoint has it.
+        public fileprivate(set) var isFrozen = false
     }
 
     /// All of them.
@@ -60,16 +61,17 @@ public final class ParameterStore {
     public var count: Int { parameters.reduce(0) { $0 + $1.master.count } }
 
     fileprivate func make(
-        _ name: String, _ shape: [Int], _ initialisation: Initialisation, keepsFloat: Bool, isFrozen: Bool
+        _ name: String, _ shape: [Int], _ initialisation: Initialisation, keepsFloat: Bool, isFixed: Bool
     ) throws(TrainError) -> Tensor {
         precondition(names.insert(name).inserted, "two parameters are called \(name)")
         var master = try initial(name, shape, initialisation)
         if shape.count == 4 { master = try master.channelsLastInMemory() }
         var tensor = master
         if precision == .bfloat16, !keepsFloat { tensor = try master.to(.bfloat16) }
-        if !isFrozen { try tensor.requireGradient() }
+        if !isFixed { try tensor.requireGradient() }
         parameters.append(
-            Parameter(name: name, master: master, tensor: tensor, decays: shape.count > 1 && !keepsFloat))
+            Parameter(
+                name: name, master: master, tensor: tensor, decays: shape.count > 1 && !keepsFloat, isFixed: isFixed))
         return tensor
     }
 
@@ -90,6 +92,82 @@ public final class ParameterStore {
         for parameter in parameters where parameter.tensor !== parameter.master {
             try parameter.tensor.set(parameter.master)
         }
+    }
+}
+
+/// Weights of other origin, and parts that do not learn.
+extension ParameterStore {
+    /// Freezes the parameters whose names match a pattern: `*` stands for any characters, `?` for one, `[ab]` for one of
+    /// these.
+    ///
+    /// To be called before the optimiser is made.
+    ///
+    /// - Returns: how many parameters match.
+    @discardableResult
+    public func freeze(_ pattern: String) throws(TrainError) -> Int { try set(pattern, isFrozen: true) }
+
+    /// Lets the parameters whose names match a pattern learn again.
+    ///
+    /// - Returns: how many parameters match.
+    @discardableResult
+    public func unfreeze(_ pattern: String) throws(TrainError) -> Int { try set(pattern, isFrozen: false) }
+
+    private func set(_ pattern: String, isFrozen: Bool) throws(TrainError) -> Int {
+        var count = 0
+        for index in parameters.indices where fnmatch(pattern, parameters[index].name, 0) == 0 {
+            parameters[index].isFrozen = isFrozen
+            if !parameters[index].isFixed { try parameters[index].tensor.requireGradient(!isFrozen) }
+            count += 1
+        }
+        return count
+    }
+
+    /// Copies the tensors of safetensors files, such as other programs write, into parameters.
+    ///
+    /// - Parameters:
+    ///   - files: one, or the shards of one model.
+    ///   - pattern: the names of the parameters that the files must hold, as of ``freeze(_:)``.
+    ///   - name: the parameter that a tensor of the files is; nil for a tensor that is not to be read.
+    /// - Throws: `TrainError` naming every parameter that no tensor is given for, every tensor that is no parameter, and
+    ///   every tensor of another shape; no parameter is changed then.
+    public func load(
+        _ files: [SafetensorsFile], into pattern: String = "*", naming name: (String) -> String? = { $0 }
+    ) throws(TrainError) {
+        let wanted = parameters.filter { fnmatch(pattern, $0.name, 0) == 0 }
+        var missing = Dictionary(uniqueKeysWithValues: wanted.map { ($0.name, $0.master) })
+        var (found, unexpected, misshapen): ([(SafetensorsFile, String, Tensor)], [String], [String]) = ([], [], [])
+        for file in files {
+            for foreign in file.names {
+                guard let own = name(foreign), let entry = file[foreign] else { continue }
+                guard let master = missing.removeValue(forKey: own) else {
+                    unexpected.append(foreign)
+                    continue
+                }
+                if entry.shape == master.shape {
+                    found.append((file, foreign, master))
+                } else {
+                    misshapen.append("\(foreign) \(entry.shape), not \(master.shape)")
+                }
+            }
+        }
+        let names = wanted.map(\.name).filter { missing[$0] != nil }
+        let problems = [("missing", names), ("unexpected", unexpected), ("of another shape", misshapen)]
+            .filter { !$0.1.isEmpty }
+            .map { problem, names in
+                "\(problem): " + names.prefix(8).joined(separator: ", ")
+                    + (names.count > 8 ? " and \(names.count - 8) more" : "")
+            }
+        guard problems.isEmpty else {
+            throw TrainError(path: files.first?.path, "does not fit the model: \(problems.joined(separator: "; "))")
+        }
+        for (file, foreign, master) in found {
+            guard let entry = file[foreign] else { continue }
+            let values = try file.withBytes(of: foreign) { bytes throws(TrainError) in
+                try Tensor(bytes: bytes, type: entry.type, shape: entry.shape)
+            }
+            try master.set(values.to(.float32))
+        }
+        try mastersChanged()
     }
 }
 
@@ -119,12 +197,14 @@ public struct ParameterScope {
 
     /// Makes the parameter `name`.
     ///
-    /// - Parameter keepsFloat: float32 in any precision, as normalisation wants it.
+    /// - Parameters:
+    ///   - keepsFloat: float32 in any precision, as normalisation wants it.
+    ///   - isFixed: without a gradient; what it holds is set from the data set.
     public func parameter(
         _ name: String, _ shape: [Int], _ initialisation: Initialisation, keepsFloat: Bool = false,
-        isFrozen: Bool = false
+        isFixed: Bool = false
     ) throws(TrainError) -> Tensor {
-        try store.make(self[name].prefix, shape, initialisation, keepsFloat: keepsFloat, isFrozen: isFrozen)
+        try store.make(self[name].prefix, shape, initialisation, keepsFloat: keepsFloat, isFixed: isFixed)
     }
 }
 

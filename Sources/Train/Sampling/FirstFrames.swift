@@ -8,12 +8,12 @@ public enum FirstFrames: Sendable {
     /// The requests of samples, each called by its key.
     ///
     /// - Parameters:
-    ///   - options: of the model that is to be asked.
+    ///   - model: the model that is to be asked.
     ///   - limit: the most samples, the first ones; nil for all.
     ///   - seed: of the first sample; each one after has the next.
     /// - Throws: `TrainError` where the set cannot be read, holds no frames, or frames of another size.
     public static func requests(
-        _ source: ShardSource, for options: DiffusionOptions, limit: Int? = nil, seed: UInt64 = 0
+        _ source: ShardSource, for model: any Generator, limit: Int? = nil, seed: UInt64 = 0
     ) throws(TrainError) -> [SampleRequest] {
         let path = FilePath(source.description)
         let member = try self.member(source, path)
@@ -21,17 +21,16 @@ public enum FirstFrames: Sendable {
         (loading.members, loading.shuffle) = ([member], false)
         let loader = try reading { () throws(DatasetError) in try Loader(source, options: loading) }
         var requests: [SampleRequest] = []
-        let size = options.width * options.height * 3
+        let size = model.size.width * model.size.height * 3
         let next = { () throws(TrainError) in try reading { () throws(DatasetError) in try loader.next() } }
         while requests.count < limit ?? .max, let batch = try next() {
             for (sample, row) in batch.rows.enumerated() where requests.count < limit ?? .max {
                 let pixels = try batch.withArray(member) { (bytes, type, shape) throws(TrainError) -> [UInt8] in
-                    guard type == .uint8, shape.suffix(3) == [options.height, options.width, 3] else {
+                    guard type == .uint8, shape.suffix(3) == [model.size.height, model.size.width, 3] else {
                         throw TrainError(
                             path: path,
                             "\(member) is \(type) \(Array(shape.dropFirst())) where the model takes uint8 frames of "
-                                + "\(options.width)x\(options.height): build the set with "
-                                + "--size \(options.width)x\(options.height)")
+                                + "\(model.size): build the set with --size \(model.size)")
                     }
                     let start = sample * (bytes.count / batch.count)
                     return Array(bytes[start..<(start + size)])
@@ -39,16 +38,16 @@ public enum FirstFrames: Sendable {
                 requests.append(
                     SampleRequest(
                         name: row.key,
-                        first: RGBImage(width: options.width, height: options.height, pixels: pixels),
-                        caption: caption(of: row, options), seed: seed &+ UInt64(requests.count), source: path))
+                        first: RGBImage(width: model.size.width, height: model.size.height, pixels: pixels),
+                        caption: caption(of: row, model), seed: seed &+ UInt64(requests.count), source: path))
             }
         }
         return requests
     }
 
     /// What the model reads of a sample.
-    static func caption(of row: ShardRow, _ options: DiffusionOptions) -> String {
-        guard options.text == .labels else { return row.columns.caption }
+    static func caption(of row: ShardRow, _ model: any Generator) -> String {
+        guard model.captions?.kind == .labels else { return row.columns.caption }
         return row.columns.metadata[CaptionReader.labelColumn]?.string ?? ""
     }
 

@@ -26,12 +26,12 @@ public struct SampleFolder {
     /// - Parameter framesPerSecond: of the videos, within `ClipFile.rates`.
     public init(_ path: FilePath, of sampler: VideoSampler, framesPerSecond: Double) throws(TrainError) {
         (self.path, self.framesPerSecond) = (path, framesPerSecond)
-        hasMotion = sampler.trained.model.options.kind == .edVDM
+        hasMotion = sampler.trained.generator.makesMotion
         let trained = sampler.trained
         // Clips that differ in any of these are different clips.
         facts = [
-            "run": .text(trained.run.string), "checkpoint": .text(try trained.checkpoint.digest()),
-            "model": .text(trained.model.options.kind.rawValue), "trained_steps": .integer(trained.checkpoint.step),
+            "run": .text(trained.run.path.string), "checkpoint": .text(try trained.checkpoint.digest()),
+            "model": .text(trained.run.model), "trained_steps": .integer(trained.checkpoint.step),
             "precision": .text(trained.precision.rawValue), "device": .text(trained.device.rawValue),
             "guidance": .number(sampler.guidance), "sampler": .text(sampler.options.kind.rawValue),
             "steps": .integer(sampler.options.steps), "eta": .number(sampler.options.eta),

@@ -7,7 +7,7 @@ import SystemPackage
 /// digits, which depend on how many are computed together. The same requests and batch size give the same clip.
 public struct VideoSampler {
     /// The model.
-    public let trained: TrainedDiffusion
+    public let trained: TrainedModel
     /// How it samples.
     public let options: SamplerOptions
     /// The scale of classifier-free guidance; 1 for none.
@@ -20,11 +20,11 @@ public struct VideoSampler {
     /// - Parameter guidance: nil for 2 where the model reads text, and 1 where it does not.
     /// - Throws: `TrainError` for guidance that makes no sense.
     public init(
-        _ trained: TrainedDiffusion, options: SamplerOptions = SamplerOptions(), guidance: Double? = nil,
+        _ trained: TrainedModel, options: SamplerOptions = SamplerOptions(), guidance: Double? = nil,
         batchSize: Int = 8
     ) throws(TrainError) {
         precondition(batchSize > 0, "a batch of \(batchSize)")
-        let readsText = trained.captions != nil
+        let readsText = trained.generator.captions != nil
         let scale = guidance ?? (readsText ? 2 : 1)
         guard scale.isFinite, scale >= 0 else { throw TrainError("guidance is 0 or more, not \(scale)") }
         guard readsText || scale == 1 else {
@@ -32,13 +32,13 @@ public struct VideoSampler {
         }
         (self.trained, self.options, self.guidance, self.batchSize) = (trained, options, scale, batchSize)
         // Says what does not fit before anything is computed.
-        _ = try Sampler(trained.model.process, options)
+        try trained.generator.check(options)
     }
 
     /// The size of its frames.
-    public var size: Size { Size(width: trained.model.options.width, height: trained.model.options.height) }
+    public var size: Size { trained.generator.size }
     /// Frames of a clip, the given one included.
-    public var frames: Int { trained.model.options.frames }
+    public var frames: Int { trained.generator.frames }
 
     /// Tells which request the model cannot fulfil.
     ///
@@ -50,8 +50,8 @@ public struct VideoSampler {
                 path: request.source,
                 "is \(found) where the model takes \(size): --fit crop, pad or stretch makes it fit")
         }
-        if trained.model.options.text == .labels {
-            for label in Set(requests.map(\.caption)).sorted() { _ = try trained.captions?.tokens(captions: [label]) }
+        if let captions = trained.generator.captions, captions.kind == .labels {
+            for label in Set(requests.map(\.caption)).sorted() { _ = try captions.tokens(captions: [label]) }
         }
     }
 
@@ -85,16 +85,10 @@ public struct VideoSampler {
     private func batch(
         _ requests: [SampleRequest], shouldStop: () -> Bool, progress: (Double) -> Void
     ) throws(TrainError) -> [MadeClip]? {
-        let pixels = requests.flatMap(\.first.pixels)
-        let first = try Tensor.frames(pixels.span, size: size)
-        let captions = try trained.captions?.tokens(captions: requests.map(\.caption))
         var isStopped = false
-        let diffused: Tensor
         do throws(TrainError) {
-            diffused = try trained.model.sample(
-                first: first, captions: captions, seeds: requests.map { RandomSeed($0.seed) }, options: options,
-                guidance: guidance
-            ) { step throws(TrainError) in
+            return try trained.generator.generate(requests, options: options, guidance: guidance) {
+                step throws(TrainError) in
                 progress(Double(step) / Double(options.steps))
                 isStopped = shouldStop()
                 if isStopped { throw TrainError("interrupted") }
@@ -103,7 +97,6 @@ public struct VideoSampler {
             if isStopped { return nil }
             throw error
         }
-        return try trained.coder.rebuild(diffused, first: requests.map(\.first))
     }
 }
 

@@ -31,3 +31,14 @@ public enum ElementType: String, Sendable, CaseIterable {
         }
     }
 }
+
+/// What the model runs on: float32, or bfloat16 copies of float32 masters.
+public enum Precision: String, Sendable, CaseIterable {
+    /// Weights and activations are float32.
+    case float32
+    /// Weights and activations are bfloat16; masters, moments and normalisation stay float32.
+    case bfloat16
+
+    /// The type of weights and activations.
+    public var type: ElementType { self == .float32 ? .float32 : .bfloat16 }
+}

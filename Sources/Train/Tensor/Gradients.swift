@@ -5,9 +5,9 @@ extension Tensor {
     /// Whether operations on it are recorded.
     public var requiresGradient: Bool { ct_requires_gradient(handle) }
 
-    /// Makes it a leaf whose gradient `backward` computes.
-    public func requireGradient() throws(TrainError) {
-        try check(ct_set_requires_gradient(handle, true), "asking for a gradient of \(shape)")
+    /// Makes it a leaf whose gradient `backward` computes, or one without.
+    public func requireGradient(_ isRequired: Bool = true) throws(TrainError) {
+        try check(ct_set_requires_gradient(handle, isRequired), "asking for a gradient of \(shape)")
     }
 
     /// The same elements, unrecorded.

@@ -1,0 +1,106 @@
+import ArgumentParser
+import Dataset
+import EngineOptions
+import SystemPackage
+import ToolOptions
+import Train
+
+/// `pframe train FAMILY`.
+struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
+    static var remedy: String { "the same command goes on from the last checkpoint" }
+
+    static var configuration: CommandConfiguration {
+        let examples = Family.examples.map { "\n  pframe train \(Family.name) \($0)" }.joined()
+        return CommandConfiguration(
+            commandName: Family.name, abstract: Family.abstract,
+            discussion: examples.isEmpty ? "" : "EXAMPLES:\(examples)")
+    }
+
+    @Argument(help: "The data set: a folder, an http address, or pipe:COMMAND; default: the run's.")
+    var dataset: String?
+
+    @Option(name: .shortAndLong, help: "The folder of the run.", completion: .directory)
+    var output: FilePath?
+
+    @Option(
+        name: .customLong("from"), help: "Begin a new run with the weights of this run of the same model.",
+        completion: .directory)
+    var origin: FilePath?
+
+    @Flag(help: "Say what training would take, and stop.")
+    var plan = false
+
+    @OptionGroup(title: "Model") var shape: Family.Arguments
+    @OptionGroup(title: "Training") var training: TrainingArguments
+    @OptionGroup(title: "Engine") var engine: EngineOptions
+    @OptionGroup(title: "Reporting") var report: ReportOptions
+    @OptionGroup var otherNames: OtherNames
+
+    func validate() throws {
+        guard !plan else { return }
+        guard let output else { throw ValidationError("--output RUN says where the run goes") }
+        guard !RunFolder.hasCheckpoint(output) else { return }
+        if dataset == nil { throw ValidationError("which data set? (or --plan)") }
+        try shape.validateNew()
+    }
+
+    func run() throws {
+        do throws(TrainError) {
+            if plan {
+                try engine.open()
+                return try showPlan()
+            }
+            guard let output else { return }
+            try TrainingSession(command: self, output: output).run()
+        } catch {
+            throw DataProblem(message: "error: \(error)")
+        }
+    }
+
+    private func showPlan() throws(TrainError) {
+        let training = training.options()
+        let shape = try shape.options(size: nil, frames: nil)
+        let plan = try Family.plan(shape, precision: engine.precision)
+        var memory: [(precision: Precision, bytes: Int, state: Int)] = []
+        for precision in Precision.allCases {
+            let plan = try Family.plan(shape, precision: precision)
+            memory.append((precision, plan.memoryBytes(batch: training.batchSize), plan.stateBytes))
+        }
+        let recorded = try reading { () throws(DatasetError) in try JSONValue(encoding: shape) }
+        let clips = Double(training.batchSize * training.accumulation)
+        let result = PlanResult(
+            model: Family.name, preset: recorded["preset"]?.string, parameters: plan.parameters,
+            gflopPerClip: plan.trainingGFLOP, gflopPerStep: plan.trainingGFLOP * clips,
+            gflopPerEvaluation: plan.forwardGFLOP, memoryBytes: plan.memoryBytes(batch: training.batchSize),
+            memoryBytesByPrecision: Dictionary(uniqueKeysWithValues: memory.map { ($0.precision.rawValue, $0.bytes) }))
+        if report.json {
+            do { try Console.json(result) } catch { throw TrainError("cannot write the plan: \(error)") }
+            return
+        }
+        Console.output(
+            """
+            \(result.model)\(result.preset.map { ", \($0)" } ?? ""): \(Format.count(plan.parameters)) parameters
+            a clip in training   \(Format.fixed(plan.trainingGFLOP, 1)) GFLOP
+            a step of \(Format.quantity(Int(clips), "clip"))    \(Format.fixed(result.gflopPerStep, 1)) GFLOP
+            one evaluation       \(Format.fixed(plan.forwardGFLOP, 1)) GFLOP a clip
+            """)
+        for (precision, bytes, state) in memory {
+            let name = "memory, \(precision.rawValue)"
+            Console.output(
+                name + String(repeating: " ", count: 21 - name.count) + "\(Format.bytes(bytes)), of which "
+                    + "\(Format.bytes(state)) weights, gradients and optimiser")
+        }
+    }
+}
+
+private struct PlanResult: Encodable {
+    let model: String
+    let preset: String?
+    let parameters: Int
+    let gflopPerClip: Double
+    let gflopPerStep: Double
+    let gflopPerEvaluation: Double
+    /// In the precision that the command names.
+    let memoryBytes: Int
+    let memoryBytesByPrecision: [String: Int]
+}

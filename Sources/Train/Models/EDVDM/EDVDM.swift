@@ -1,0 +1,164 @@
+import ArgumentParser
+public import Codec
+import Dataset
+public import SystemPackage
+
+/// ED-VDM, the Efficient Decoupled Video Diffusion Model: diffusion of motion vectors and of latents of residuals.
+public enum EDVDM: VideoDiffusionFamily {
+    /// The name on the command line.
+    public static let name = "ed-vdm"
+    /// What it diffuses.
+    public static let abstract = "Diffusion of motion and latents, of what `pframe encode` writes."
+    /// As help shows them.
+    public static let examples = ["latents --output run --steps 5000 --batch 16", "--preset paper --plan"]
+    /// What it reads of a record.
+    public static let members = ["first.npy", "latent.npy", "mv.npy"]
+    /// The copy of the autoencoder.
+    public static var files: [String] { ResidualVAE.adopted.map { "\(autoencoderFolder)/\($0)" } }
+
+    /// Pixels of a block.
+    public static let factor = 16
+    /// 6 deviations.
+    public static let clipping = 6.0
+    /// They have both.
+    public static let makesMotion = true
+
+    /// The folder in a run that holds the autoencoder of its latents.
+    static let autoencoderFolder = "vae"
+    /// Channels of motion.
+    static let motion = 2
+
+    /// Two of motion, and those of a latent.
+    public static func channels(latent: Int) -> Int { motion + latent }
+
+    /// The sizes of a preset.
+    public static func networks(_ preset: Preset) -> DiffusionNetworks {
+        switch preset {
+        case .compact:
+            // Sixteen channels of latents, most of them near noise, teach a small model little about motion.
+            DiffusionNetworks(
+                width: 32, multiples: [1, 2, 4], firstFrameWidths: [16, 32, 64, 96], firstFrameBlocks: 1,
+                firstFrameChannels: 16, motionShare: 0.5)
+        case .paper, .paper64:
+            DiffusionNetworks(
+                width: 192, multiples: preset == .paper ? [1, 2, 4, 8] : [1, 2, 4],
+                firstFrameWidths: [32, 64, 128, 192], firstFrameBlocks: 1, firstFrameChannels: 16)
+        }
+    }
+
+    /// The share of motion, and what it leaves to latents.
+    public static func channelWeights(_ options: Options) -> [Double]? {
+        guard let share = options.motionShare else { return nil }
+        let (channels, motion) = (Double(options.channels), Double(motion))
+        return (0..<options.channels).map { channel in
+            (channel < Self.motion ? share / motion : (1 - share) / (channels - motion)) * channels
+        }
+    }
+
+    /// Standardises by the statistics of the data set, and adopts the autoencoder that made its latents.
+    public static func codec(
+        _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
+    ) throws(TrainError) -> PreparedCodec {
+        // A run that goes on has its autoencoder already.
+        let own = setup.folder.appending(autoencoderFolder)
+        let hasOwn = files.autoencoder == nil && setup.goesOn && RunFolder.hasCheckpoint(own)
+        let adopted = hasOwn ? nil : try autoencoder(of: setup.description, or: files.autoencoder)
+        let statistics = try setup.usingStorage { () throws(TrainError) in
+            if let run = try setup.inherited() { return try ClipStatistics(of: run, options) }
+            return try ClipStatistics(
+                of: setup.source, latentChannels: options.latentChannels, radius: setup.description.radius)
+        }
+        let decoder = try setup.usingStorage { () throws(TrainError) in
+            try ResidualAutoencoder(run: adopted ?? own, precision: setup.precision, device: setup.device)
+        }
+        let recorded = try reading { () throws(DatasetError) in try JSONValue(encoding: statistics) }
+        return PreparedCodec(
+            codec: MotionLatentCodec(options, statistics: statistics, decoder: decoder),
+            recorded: ["statistics": recorded],
+            fill: { run throws(TrainError) in
+                if let adopted { try ResidualVAE.copy(adopted, to: run.path.appending(autoencoderFolder)) }
+            })
+    }
+
+    /// Standardises by the statistics of the run.
+    public static func codec(
+        of run: RunFolder, _ options: Options, precision: Precision, device: Device
+    ) throws(TrainError) -> any ClipCodec {
+        let statistics = try ClipStatistics(of: run, options)
+        let folder = run.path.appending(autoencoderFolder)
+        guard fileSize(folder.appending(RunConfiguration.fileName)) != nil else {
+            throw TrainError(
+                path: folder,
+                "the vae that turns latents into video is missing: copy the run of `pframe train vae` there")
+        }
+        let decoder = try ResidualAutoencoder(run: folder, precision: precision, device: device)
+        return MotionLatentCodec(options, statistics: statistics, decoder: decoder)
+    }
+
+    /// The autoencoder that makes video of the latents.
+    public static func check(_ run: RunFolder) throws(TrainError) {
+        let folder = run.path.appending(autoencoderFolder)
+        do throws(TrainError) { try ResidualVAE.checkAdopted(folder) } catch {
+            throw TrainError(path: error.path, "\(error.message). Copy the run of `pframe train vae` to \(folder)")
+        }
+    }
+
+    /// The run of the autoencoder that made the latents of a data set.
+    private static func autoencoder(
+        of set: DatasetDescription, or given: FilePath?
+    ) throws(TrainError) -> FilePath {
+        if let given { return given }
+        guard let path = set.options["derived"]?["vae"]?.string else {
+            throw TrainError("the data set holds no latents: make them with `pframe encode DATASET --vae RUN`")
+        }
+        guard fileSize(FilePath(path).appending(RunConfiguration.fileName)) != nil else {
+            throw TrainError(path: FilePath(path), "the vae that made the latents is gone: say where with --vae RUN")
+        }
+        return FilePath(path)
+    }
+
+    /// The options of all video diffusion models, and those of motion and latents.
+    public struct Arguments: ModelArguments, Sendable {
+        @OptionGroup var diffusion: DiffusionArguments<EDVDM>
+
+        @Option(help: "Share of the loss that falls to motion; default: 0.5 for compact, else all channels alike.")
+        var motionShare: Double?
+
+        @Option(
+            name: .customLong("vae"), help: "Run of the vae that made the latents; default: where the data set says.",
+            completion: .directory)
+        var autoencoder: PathArgument?
+
+        /// For the argument parser.
+        public init() {}
+
+        /// Refuses values that no model can have.
+        public mutating func validate() throws {
+            if let motionShare, !(motionShare > 0 && motionShare < 1) {
+                throw ValidationError("--motion-share takes a number between 0 and 1, not \(motionShare)")
+            }
+        }
+
+        /// As of all video diffusion models.
+        public func validateNew() throws { try diffusion.validateNew() }
+
+        /// The preset with what is given in place of its own.
+        public func options(size: Size?, frames: Int?) throws(TrainError) -> DiffusionOptions<EDVDM> {
+            var options = try diffusion.options(size: size, frames: frames)
+            if let motionShare { options.motionShare = motionShare }
+            return options
+        }
+
+        /// The files of CLIP, and the run of the autoencoder.
+        public func files(_ path: (PathArgument) -> FilePath) -> DiffusionFiles {
+            var files = diffusion.files(path)
+            files.autoencoder = autoencoder.map(path)
+            return files
+        }
+
+        /// All of them.
+        public func fixed(of run: DiffusionOptions<EDVDM>) -> [FixedOption] {
+            diffusion.fixed(of: run) + [FixedOption("--motion-share", motionShare, number: run.motionShare)]
+        }
+    }
+}

@@ -1,0 +1,158 @@
+import Codec
+public import Dataset
+import MotionVectors
+public import SystemPackage
+
+/// Makes a data set of latents (`latent.npy`, `mv.npy`) out of one of motion and residuals.
+public struct LatentDataset {
+    /// What came of it.
+    public struct Summary: Sendable, Equatable {
+        /// Clips coded by this call.
+        public var clips = 0
+        /// Mean over those clips of the PSNR of the video that the stored latents give (dB; frames 1…).
+        public var psnr = 0.0
+        /// The same of SSIM.
+        public var ssim = 0.0
+        /// Clips of the finished set; nil while parts are missing.
+        public var total: Int?
+    }
+
+    private let derived: DerivedDataset
+    private let source: FilePath
+    private let encoder: ClipEncoder
+    private let loop: CodingLoop
+    private let size: Size
+
+    /// Clips that are coded together.
+    private static let together = 8
+
+    /// Plans to write `output`, or to go on with what a stopped run left there.
+    ///
+    /// - Parameters:
+    ///   - run: of the vae; its path is recorded, and should be absolute.
+    ///   - part: the share of the shards that this process makes.
+    /// - Throws: `TrainError` where the source has no motion and residuals, or another size than the vae.
+    public init(
+        source: FilePath, output: FilePath, coder run: FilePath, loop: CodingLoop, tool: String,
+        part: BuildPart = .whole, precision: Precision = .float32, device: Device = .cpu
+    ) throws(TrainError) {
+        (self.source, self.loop) = (source, loop)
+        let model = try ResidualAutoencoder(run: run, precision: precision, device: device)
+        size = model.size
+        let checkpoint = try Checkpoint(run: run, model: ResidualVAE.name)
+        let options = JSONValue.object([
+            "vae": .text(run.lexicallyNormalized().string), "vae_step": .integer(checkpoint.step),
+            "vae_digest": .text(try checkpoint.digest()), "loop": .text(loop.rawValue),
+        ])
+        let folder = DatasetFolder(source)
+        derived = try reading { () throws(DatasetError) in
+            try DerivedDataset(
+                source: folder, output: output, command: "pframe encode", options: options, tool: tool, part: part)
+        }
+        encoder = ClipEncoder(model, size: size, radius: derived.description.radius)
+    }
+
+    /// Clips that are left to code.
+    public var pending: Int { derived.pending.reduce(0) { $0 + $1.samples } }
+
+    /// Codes what is left.
+    ///
+    /// - Parameters:
+    ///   - shouldStop: asked after every few clips.
+    ///   - progress: told how many clips are done.
+    /// - Returns: nil where it was stopped.
+    public func run(shouldStop: () -> Bool, progress: (Int) -> Void) throws(TrainError) -> Summary? {
+        do throws(TrainError) { return try codeAll(shouldStop, progress) } catch {
+            derived.removeIfEmpty()
+            throw error
+        }
+    }
+
+    private func codeAll(_ shouldStop: () -> Bool, _ progress: (Int) -> Void) throws(TrainError) -> Summary? {
+        var summary = Summary()
+        while let shard = try reading({ () throws(DatasetError) in try derived.next() }) {
+            var start = 0
+            while start < shard.rows.count {
+                if shouldStop() { return nil }
+                let end = min(start + Self.together, shard.rows.count)
+                try code(shard, start..<end, &summary)
+                start = end
+                progress(summary.clips)
+            }
+            try reading { () throws(DatasetError) in try shard.finish() }
+        }
+        if summary.clips > 0 {
+            summary.psnr /= Double(summary.clips)
+            summary.ssim /= Double(summary.clips)
+        }
+        summary.total = try reading { () throws(DatasetError) in try derived.close() }?.samples
+        return summary
+    }
+
+    private func code(_ shard: DerivedShard, _ range: Range<Int>, _ summary: inout Summary) throws(TrainError) {
+        var samples: [SourceSample] = []
+        var clips: [MotionClip] = []
+        for index in range {
+            let sample = try reading { () throws(DatasetError) in try shard.sample(index) }
+            samples.append(sample)
+            let clip = try reading { () throws(DatasetError) in try MotionClip(sample, dataset: source) }
+            guard clip.frames[0].width == size.width, clip.frames[0].height == size.height else {
+                throw TrainError(
+                    path: source,
+                    "sample \(sample.row.key): frames are \(clip.frames[0].width)x\(clip.frames[0].height) where the vae "
+                        + "takes \(size): train a vae on this data set, or build it with --size \(size)")
+            }
+            clips.append(clip)
+        }
+        // Clips of other lengths are coded by themselves.
+        let isEven = clips.allSatisfy { $0.frames.count == clips[0].frames.count }
+        var coded: [CodedClip] = []
+        for group in isEven ? [clips] : clips.map({ [$0] }) {
+            coded +=
+                loop == .closed
+                ? try encoder.closed(group.map(\.frames))
+                : try encoder.open(group.map(\.frames), motion: group.map(\.motion))
+        }
+        for (index, sample) in samples.enumerated() {
+            let quality = try CodingQuality(coded[index].frames, of: clips[index].frames)
+            summary.clips += 1
+            // Clips that are coded without any error have no finite PSNR.
+            summary.psnr += min(quality.psnr, 100)
+            summary.ssim += quality.ssim
+            let fields = coded[index].motion
+            let latent = NPYHeader(
+                type: .float16,
+                shape: [
+                    fields.count, fields[0].rows, fields[0].columns,
+                    coded[index].latents.count / fields.count
+                        / (fields[0].rows * fields[0].columns),
+                ])
+            let motion = NPYHeader(type: .int16, shape: [fields.count, fields[0].rows, fields[0].columns, 2])
+            let adding: [(name: String, bytes: [UInt8])] = [
+                ("latent.npy", latent.bytes + coded[index].latents.withUnsafeBytes { Array($0) }),
+                ("mv.npy", motion.bytes + fields.flatMap { $0.vectors.withUnsafeBytes { Array($0) } }),
+            ]
+            try reading { () throws(DatasetError) in
+                try shard.append(
+                    sample, keeping: ["first.npy", "jpg", "json", "txt"], adding: adding,
+                    scores: ["psnr_coding": quality.psnr, "ssim_coding": quality.ssim])
+            }
+        }
+    }
+}
+
+@available(*, unavailable)
+extension LatentDataset: Sendable {}
+
+/// How near a clip comes to another: PSNR and SSIM over frames 1….
+struct CodingQuality {
+    let psnr: Double
+    let ssim: Double
+
+    init(_ frames: [RGBImage], of source: [RGBImage]) throws(TrainError) {
+        let size = Size(width: source[0].width, height: source[0].height)
+        let (made, real) = (frames.flatMap(\.pixels), source.flatMap(\.pixels))
+        psnr = try PSNR(made.span, reference: real.span, size: size).clip
+        ssim = try SSIM(made.span, reference: real.span, size: size).clip
+    }
+}

@@ -1,0 +1,219 @@
+import Codec
+import SystemPackage
+
+/// The residual autoencoder: `r` to a Gaussian over `z` and back (Kingma & Welling 2014; the shape of LDM's kl-f16).
+///
+/// On residuals, most of which are zero, a plain autoencoder collapses to zero. Here linear maps of 16×16 blocks go around
+/// encoder and decoder: the principal components of the training set, fixed. The networks, which begin at zero, learn what
+/// those leave over. Both see what they are given at unit energy and give their answer at the energy it had: the energy of
+/// residuals spans orders of magnitude, from one clip to another and along the closed loop, and group normalisation
+/// would make networks blind to it.
+public final class ResidualAutoencoder {
+    /// The shape.
+    public let options: AutoencoderOptions
+    /// Its parameters.
+    public let store: ParameterStore
+    private let scale: Tensor
+    private let analysis: Convolution
+    private let synthesis: Linear
+    private let stem: Convolution
+    private let downs: [Level]
+    private let moments: Convolution
+    private let entry: Convolution
+    private let ups: [Level]
+    private let output: Convolution
+
+    private struct Level {
+        let blocks: [ResidualBlock]
+        let shrink: Convolution?
+        let grow: Upsampling?
+
+        func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor {
+            var h = x
+            for block in blocks { h = try block(h, frames: 1) }
+            if let shrink { h = try shrink(h) }
+            if let grow { h = try grow(h) }
+            return h
+        }
+    }
+
+    /// Pixels of a block of the linear maps.
+    static let block = 16
+
+    /// An autoencoder with fresh parameters.
+    public init(
+        _ options: AutoencoderOptions, precision: Precision = .float32, device: Device = .cpu, seed: UInt64 = 0
+    ) throws(TrainError) {
+        self.options = options
+        store = ParameterStore(precision: precision, device: device, seed: seed)
+        let (root, latent, widths) = (store.root, options.latentChannels, options.widths)
+        let values = Self.block * Self.block * 3
+        scale = try root.parameter("scale", [1], .constant(1.0 / 16), keepsFloat: true, isFixed: true)
+        analysis = try Convolution(
+            root["analysis"], 3, latent, kernel: Self.block, stride: Self.block, padding: 0,
+            isFixed: true)
+        synthesis = try Linear(root["synthesis"], latent, values, isFixed: true)
+        let encoder = root["encoder"]
+        stem = try Convolution(
+            encoder["stem"], 3, widths[0], kernel: options.patch == 1 ? 3 : options.patch, stride: options.patch,
+            padding: options.patch == 1 ? 1 : 0)
+        var downs: [Level] = []
+        for (index, width) in widths.enumerated() {
+            let place = encoder["levels"][index]
+            var blocks: [ResidualBlock] = []
+            for number in 0..<options.blocks {
+                let inputs = number == 0 && index > 0 ? widths[index - 1] : width
+                blocks.append(try ResidualBlock(place["blocks"][number], inputs, width, condition: nil))
+            }
+            let isLast = index == widths.count - 1
+            let shrink =
+                isLast ? nil : try Convolution(place["shrink"], width, width, kernel: 4, stride: 2, padding: 1)
+            downs.append(Level(blocks: blocks, shrink: shrink, grow: nil))
+        }
+        self.downs = downs
+        moments = try Convolution(encoder["moments"], widths[widths.count - 1], 2 * latent, startsAtZero: true)
+        let decoder = root["decoder"]
+        entry = try Convolution(decoder["entry"], latent, widths[widths.count - 1])
+        var ups: [Level] = []
+        for (index, width) in widths.enumerated().reversed() {
+            let place = decoder["levels"][widths.count - 1 - index]
+            var blocks: [ResidualBlock] = []
+            for number in 0...options.blocks {
+                blocks.append(try ResidualBlock(place["blocks"][number], width, width, condition: nil))
+            }
+            let grow = index == 0 ? nil : try Upsampling(place["grow"], width, widths[index - 1])
+            ups.append(Level(blocks: blocks, shrink: nil, grow: grow))
+        }
+        self.ups = ups
+        output = try Convolution(
+            decoder["output"], widths[0], 3 * options.patch * options.patch, startsAtZero: true)
+    }
+
+    /// The mean and the logarithm of the variance of z for residuals.
+    ///
+    /// - Parameter residual: `(N, H, W, 3)` in pixel values, −255…255.
+    /// - Returns: each `(N, H/16, W/16, latent)`, float32.
+    public func encode(_ residual: Tensor) throws(TrainError) -> (mean: Tensor, logVariance: Tensor) {
+        let x = try (residual.to(.float32) * scale).to(store.precision.type)
+        let energy = try Self.energy(x)
+        var h = try stem(x / energy)
+        for level in downs { h = try level(h) }
+        let latent = options.latentChannels
+        let both = try moments(h).to(.float32)
+        let mean = try both.sliced(0..<latent, along: 3) * energy.to(.float32) + analysis(x).to(.float32)
+        // A standard deviation of 0.1 to begin with; beyond the bounds there is nothing to learn.
+        let logVariance = try (both.sliced(latent..<(2 * latent), along: 3) + -4.6).clamped(-20, 10)
+        return (mean, logVariance)
+    }
+
+    /// Residuals of latents, in pixel values: `(N, H/16, W/16, latent)` to `(N, H, W, 3)`, float32.
+    public func decode(_ latents: Tensor) throws(TrainError) -> Tensor {
+        let z = try latents.to(store.device).to(store.precision.type)
+        let energy = try Self.energy(z)
+        var h = try entry(z / energy)
+        for level in ups { h = try level(h) }
+        let fine = try Self.pixels(output(h), patch: options.patch) * energy
+        let coarse = try Self.pixels(synthesis(z), patch: Self.block)
+        return try (fine + coarse).to(.float32) / scale
+    }
+
+    /// The root mean square of each image, `(N, 1, 1, 1)`.
+    private static func energy(_ x: Tensor) throws(TrainError) -> Tensor {
+        try (x.to(.float32).squared().mean([1, 2, 3], keep: true) + 1e-6).squareRoot().to(x.type)
+    }
+
+    /// `(N, h, w, p·p·3)` as `(N, h·p, w·p, 3)`.
+    private static func pixels(_ x: Tensor, patch: Int) throws(TrainError) -> Tensor {
+        let shape = x.shape
+        let (images, rows, columns) = (shape[0], shape[1], shape[2])
+        return try x.reshaped([images, rows, columns, patch, patch, 3]).permuted([0, 1, 3, 2, 4, 5])
+            .reshaped([images, rows * patch, columns * patch, 3])
+    }
+
+    /// The loss: mean squared error in units of the training set's deviation, plus the weighted divergence from a
+    /// standard normal distribution.
+    ///
+    /// - Parameters:
+    ///   - residual: `(N, H, W, 3)` in pixel values.
+    ///   - seeds: one for each residual, for the draw from the Gaussian.
+    /// - Returns: the loss, and the reconstruction's squared error in pixel values for the log.
+    public func loss(_ residual: Tensor, seeds: [RandomSeed]) throws(TrainError) -> (loss: Tensor, squaredError: Tensor)
+    {
+        let (mean, logVariance) = try encode(residual)
+        let shape = mean.shape
+        var draws: [Tensor] = []
+        for seed in seeds { draws.append(try Tensor.normal([1] + shape.dropFirst(), seed: seed.value)) }
+        let noise = try Tensor.concatenated(draws, along: 0).to(store.device)
+        let z = try mean + (logVariance * 0.5).exponential() * noise
+        let error = try decode(z) - residual.to(.float32)
+        let squared = try error.squared().mean()
+        // ½ Σ (μ² + σ² − 1 − ln σ²), a value of z.
+        let divergence = try (mean.squared() + logVariance.exponential() - logVariance + -1).mean() * 0.5
+        let loss = try squared * scale.squared() + divergence * options.divergence
+        return (try loss.sum(), squared)
+    }
+
+    /// Begins the linear maps as principal components, and scales residuals by their deviation.
+    public func begin(with basis: PrincipalComponents) throws(TrainError) {
+        let (latent, values) = (options.latentChannels, Self.block * Self.block * 3)
+        let deviation = basis.deviation
+        // Latents of variance 1: rows of the analysis are divided by √λ, columns of the synthesis multiplied.
+        var analysis = [Float](repeating: 0, count: latent * values)
+        var synthesis = [Float](repeating: 0, count: latent * values)
+        for k in 0..<latent {
+            let root = max(basis.variances[k].squareRoot(), 1e-3)
+            for position in 0..<(Self.block * Self.block) {
+                for channel in 0..<3 {
+                    let value = Double(basis.vectors[k * values + position * 3 + channel])
+                    // (O, I, h, w) as PyTorch orders weights; blocks are (h, w, C).
+                    analysis[(k * 3 + channel) * Self.block * Self.block + position] = Float(value / root * deviation)
+                    synthesis[(position * 3 + channel) * latent + k] = Float(value * root / deviation)
+                }
+            }
+        }
+        try set("analysis.weight", analysis)
+        try set("analysis.bias", [Float](repeating: 0, count: latent))
+        try set("synthesis.weight", synthesis)
+        try set("synthesis.bias", [Float](repeating: 0, count: values))
+        try set("scale", [Float(1 / deviation)])
+        try store.mastersChanged()
+    }
+
+    private func set(_ name: String, _ values: [Float]) throws(TrainError) {
+        guard let parameter = store.parameters.first(where: { $0.name == name }) else {
+            preconditionFailure("no parameter \(name)")
+        }
+        try parameter.master.set(Tensor(values, shape: parameter.master.shape))
+    }
+}
+
+/// The autoencoder's means.
+extension ResidualAutoencoder: ResidualCoder {
+    /// The family's name.
+    public var name: String { ResidualVAE.name }
+    /// Numbers of a block.
+    public var channels: Int { options.latentChannels }
+    /// The size of its frames.
+    var size: Size { Size(width: options.width, height: options.height) }
+
+    /// The means, on the CPU.
+    public func encode(_ residual: Tensor) throws(TrainError) -> Tensor {
+        try withoutGradients { () throws(TrainError) in
+            let moments: (mean: Tensor, logVariance: Tensor) = try encode(residual.to(store.device))
+            return try moments.mean.to(.cpu)
+        }
+    }
+}
+
+extension ResidualAutoencoder {
+    /// The autoencoder of a run, with the moving average of its weights.
+    ///
+    /// - Throws: `TrainError` where the folder holds no run of an autoencoder, or its checkpoint is damaged.
+    convenience init(run path: FilePath, precision: Precision = .float32, device: Device = .cpu) throws(TrainError) {
+        try self.init(ResidualVAE.options(of: RunFolder(path)), precision: precision, device: device)
+        try Checkpoint(run: path, model: ResidualVAE.name).restoreAverage(store)
+    }
+}
+
+@available(*, unavailable)
+extension ResidualAutoencoder: Sendable {}

@@ -1,0 +1,66 @@
+import Codec
+import Dataset
+
+/// VDM, the baseline: diffusion of RGB frames.
+public enum VDM: VideoDiffusionFamily {
+    /// Those of all video diffusion models.
+    public typealias Arguments = DiffusionArguments<VDM>
+
+    /// The name on the command line.
+    public static let name = "vdm"
+    /// What it diffuses.
+    public static let abstract = "Diffusion of RGB frames, of sets with --represent frames."
+    /// What it reads of a record.
+    public static let members = ["frames.npy"]
+    /// It diffuses all frames, the given one among them.
+    public static let diffusesChanges = false
+
+    /// The sizes of a preset.
+    public static func networks(_ preset: Preset) -> DiffusionNetworks {
+        preset == .compact
+            ? DiffusionNetworks(width: 16, multiples: [1, 2, 4])
+            : DiffusionNetworks(width: 120, multiples: [1, 2, 4, 8])
+    }
+
+    /// Nothing is to be prepared.
+    public static func codec(
+        _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
+    ) throws(TrainError) -> PreparedCodec { PreparedCodec(codec: FrameCodec(options)) }
+
+    /// Frames.
+    public static func codec(
+        of run: RunFolder, _ options: Options, precision: Precision, device: Device
+    ) throws(TrainError) -> any ClipCodec { FrameCodec(options) }
+}
+
+/// The frames themselves; in video the given one stands in place of the first.
+struct FrameCodec: ClipCodec {
+    private let arrays: ClipArrays
+
+    init(_ options: DiffusionOptions<VDM>) { arrays = ClipArrays(options) }
+
+    func clean(_ batch: Batch) throws(TrainError) -> Tensor {
+        try arrays.folded(batch, "frames.npy", channels: 3).to(.float32).affine(1 / 127.5, -1)
+    }
+
+    func first(_ batch: Batch) throws(TrainError) -> Tensor {
+        let (frames, size) = (arrays.frames, arrays.size)
+        return try arrays.folded(batch, "frames.npy", channels: 3)
+            .reshaped([batch.count, frames, size.height, size.width, 3]).sliced(0..<1, along: 1)
+            .reshaped([batch.count, size.height, size.width, 3])
+    }
+
+    func rebuild(_ x: Tensor, first: [RGBImage]) throws(TrainError) -> [MadeClip] {
+        let (frames, count, size) = (arrays.frames, arrays.frameCount, arrays.size)
+        let values = try x.to(.cpu).to(.float32).affine(127.5, 127.5).rounded().clamped(0, 255).to(.uint8).bytes()
+        return first.enumerated().map { clip, image in
+            var made = MadeClip(frames: [image])
+            for frame in 1..<frames {
+                let start = (clip * frames + frame) * count
+                let pixels = Array(values[start..<(start + count)])
+                made.frames.append(RGBImage(width: size.width, height: size.height, pixels: pixels))
+            }
+            return made
+        }
+    }
+}

@@ -1,0 +1,91 @@
+public import Codec
+public import Dataset
+import MotionVectors
+
+/// Turns a batch into what a family diffuses, and what it diffused into video.
+public protocol ClipCodec {
+    /// The diffused clips x₀ of a batch: float32 `(B·T, h, w, channels)`, about −1…1 or of deviation 1.
+    ///
+    /// - Throws: `TrainError` where the arrays are not of the model's size.
+    func clean(_ batch: Batch) throws(TrainError) -> Tensor
+
+    /// The first frames of a batch: uint8 `(B, H, W, 3)`.
+    ///
+    /// - Throws: `TrainError` where the arrays are not of the model's size.
+    func first(_ batch: Batch) throws(TrainError) -> Tensor
+
+    /// Video of diffused clips.
+    ///
+    /// - Parameters:
+    ///   - x: `(B·T, h, w, channels)`, float32.
+    ///   - first: the given frames, one a clip.
+    func rebuild(_ x: Tensor, first: [RGBImage]) throws(TrainError) -> [MadeClip]
+}
+
+/// The arrays of a batch as tensors of the size that a model takes.
+struct ClipArrays {
+    /// Frames of a clip, the given one included.
+    let frames: Int
+    let size: Size
+    /// `(T, h, w, channels)` of a diffused clip.
+    let clip: [Int]
+
+    init<Family>(_ options: DiffusionOptions<Family>) {
+        (frames, size) = (options.frames, Size(width: options.width, height: options.height))
+        clip = options.clipShape
+    }
+
+    /// Elements of a frame.
+    var frameCount: Int { size.width * size.height * 3 }
+
+    /// An array of diffused clips, folded into the batch: `(B·T, h, w, channels)` of its own type.
+    func folded(_ batch: Batch, _ member: String, channels: Int) throws(TrainError) -> Tensor {
+        let result = try Self.tensor(batch, member)
+        let wanted = [clip[0], clip[1], clip[2], channels]
+        guard Array(result.shape.dropFirst()) == wanted else {
+            throw unfit(member, result.shape.dropFirst(), wanted[...])
+        }
+        return try result.reshaped([batch.count * clip[0]] + wanted.dropFirst())
+    }
+
+    /// `first.npy`: uint8 `(B, H, W, 3)`.
+    func first(_ batch: Batch) throws(TrainError) -> Tensor {
+        let wanted = [batch.count, size.height, size.width, 3]
+        let result = try Self.tensor(batch, "first.npy")
+        guard result.shape == wanted else { throw unfit("first.npy", result.shape.dropFirst(), wanted.dropFirst()) }
+        return result
+    }
+
+    private func unfit(_ member: String, _ found: ArraySlice<Int>, _ wanted: ArraySlice<Int>) -> TrainError {
+        TrainError(
+            "\(member) of the data set is \(Array(found)) where the model takes \(Array(wanted)): build the set with "
+                + "--size \(size) --frames \(frames), or train a model of its size")
+    }
+
+    private static func tensor(_ batch: Batch, _ member: String) throws(TrainError) -> Tensor {
+        try batch.withArray(member) { (bytes, type, shape) throws(TrainError) in
+            guard let element = ElementType(type) else {
+                throw TrainError("\(member) has elements of type \(type.rawValue), which tensors do not have")
+            }
+            return try Tensor(bytes: bytes, type: element, shape: shape)
+        }
+    }
+}
+
+extension ElementType {
+    /// The type of elements of a `.npy` file; nil for those that tensors do not have.
+    init?(_ type: NPYType) {
+        switch type {
+        case .float32: self = .float32
+        case .float64: self = .float64
+        case .float16: self = .float16
+        case .int8: self = .int8
+        case .int16: self = .int16
+        case .int32: self = .int32
+        case .int64: self = .int64
+        case .uint8: self = .uint8
+        case .bool: self = .bool
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,111 @@
+/// The shape of a video diffusion model of a family, its noise, and what it is conditioned on.
+public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
+    /// The size that it was derived from.
+    public var preset: Preset
+    /// Frames of a clip, the given one included.
+    public var frames: Int
+    /// Pixels of a frame.
+    public var height: Int
+    /// Pixels of a frame.
+    public var width: Int
+    /// Channels of a residual latent.
+    public var latentChannels = 16
+    /// Channels of the U-Net's first level.
+    public var unetWidth: Int
+    /// Channels of each level, in multiples of the first.
+    public var multiples: [Int]
+    /// Heads of attention.
+    public var heads: Int
+    /// Channels of each level of the first-frame encoder; empty where the frame itself is the condition.
+    public var firstFrameWidths: [Int]
+    /// Residual blocks of its last level.
+    public var firstFrameBlocks: Int
+    /// Channels of τ(x⁰).
+    public var firstFrameChannels: Int
+    /// How captions are read.
+    public var text = TextKind.vocabulary
+    /// The width of the text embedding.
+    public var textWidth: Int
+    /// The share of captions left out in training, for classifier-free guidance.
+    public var captionDrop = 0.1
+    /// The shape of the noise schedule.
+    public var schedule = ScheduleShape.cosine
+    /// Whether the last step holds no signal at all.
+    public var zeroTerminalSNR = false
+    /// What the network predicts.
+    public var target: PredictionTarget
+    /// γ of the min-SNR weights; nil for equal weights.
+    public var minSNR: Double?
+    /// The share of the loss that falls to the channels of motion; nil where every channel counts alike.
+    public var motionShare: Double?
+
+    /// A model by preset.
+    ///
+    /// - Parameters:
+    ///   - unetWidth: nil for the preset's.
+    ///   - multiples: nil for the preset's.
+    /// - Throws: `TrainError` for sizes that the model cannot have.
+    public init(
+        preset: Preset, frames: Int = 16, height: Int? = nil, width: Int? = nil, unetWidth: Int? = nil,
+        multiples: [Int]? = nil
+    ) throws(TrainError) {
+        let networks = Family.networks(preset)
+        (self.preset, self.frames) = (preset, frames)
+        let edge = preset == .paper64 ? 64 : 128
+        (self.height, self.width) = (height ?? edge, width ?? edge)
+        (self.unetWidth, self.multiples) = (unetWidth ?? networks.width, multiples ?? networks.multiples)
+        (firstFrameWidths, firstFrameBlocks) = (networks.firstFrameWidths, networks.firstFrameBlocks)
+        (firstFrameChannels, motionShare) = (networks.firstFrameChannels, networks.motionShare)
+        target = preset == .compact ? .velocity : .noise
+        textWidth = preset == .compact ? 128 : 512
+        // Eight heads of 32 channels would be most of what a small model takes.
+        heads = preset == .compact ? 2 : 8
+        try validate()
+    }
+
+    /// Channels of the diffused clip.
+    public var channels: Int { Family.channels(latent: latentChannels) }
+    /// Frames of the diffused clip.
+    public var diffusedFrames: Int { Family.diffusesChanges ? frames - 1 : frames }
+    /// The shape of one diffused clip, `(T, H, W, C)`.
+    public var clipShape: [Int] { [diffusedFrames, height / Family.factor, width / Family.factor, channels] }
+
+    /// The shape of its U-Net.
+    public var unet: UNetOptions {
+        var options = UNetOptions()
+        (options.width, options.multiples) = (unetWidth, multiples)
+        (options.inputs, options.conditions, options.outputs) = (channels, firstFrameChannels, channels)
+        options.heads = heads
+        (options.frames, options.text) = (diffusedFrames, text == .none ? 0 : textWidth)
+        return options
+    }
+
+    /// Its noise, target and weights.
+    ///
+    /// - Throws: `TrainError` where target and schedule do not go together.
+    public func process() throws(TrainError) -> DiffusionProcess {
+        try DiffusionProcess(
+            NoiseSchedule(schedule, zeroTerminalSNR: zeroTerminalSNR), target: target, minSNR: minSNR)
+    }
+
+    /// Tells what cannot be.
+    ///
+    /// - Throws: `TrainError`.
+    public func validate() throws(TrainError) {
+        guard frames >= 2 else { throw TrainError("a clip has 2 frames or more, not \(frames)") }
+        let counts = multiples + firstFrameWidths + [latentChannels, firstFrameChannels, heads, textWidth]
+        guard !multiples.isEmpty, firstFrameBlocks >= 0, counts.allSatisfy({ $0 > 0 }) else {
+            throw TrainError("levels, channels and heads are 1 or more: the configuration is damaged")
+        }
+        let step = Family.factor << (multiples.count - 1)
+        guard height >= step, width >= step, height % step == 0, width % step == 0 else {
+            throw TrainError(
+                "\(Family.name) with \(multiples.count) levels takes frames in multiples of \(step) pixels, not "
+                    + "\(width)x\(height): build the data set with --size \(max(1, width / step) * step)x"
+                    + "\(max(1, height / step) * step), or take fewer --multiples")
+        }
+        guard unetWidth % 8 == 0, unetWidth > 0 else {
+            throw TrainError("the width of the U-Net is a multiple of 8, not \(unetWidth)")
+        }
+    }
+}

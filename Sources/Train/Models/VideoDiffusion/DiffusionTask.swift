@@ -1,0 +1,76 @@
+import Codec
+import Dataset
+
+/// Trains a ``VideoDiffusion``.
+final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
+    private let model: VideoDiffusion<Family>
+    private let codec: any ClipCodec
+    private let captions: CaptionReader?
+
+    init(_ model: VideoDiffusion<Family>, codec: any ClipCodec, captions: CaptionReader?) {
+        (self.model, self.codec, self.captions) = (model, codec, captions)
+    }
+
+    var store: ParameterStore { model.store }
+
+    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(TrainError) -> BatchLoss {
+        let tokens = try captions.map { reader throws(TrainError) in try reader.tokens(batch.rows) }
+        return BatchLoss(
+            try model.loss(
+                clean: codec.clean(batch).to(model.store.device), first: codec.first(batch), captions: tokens,
+                seeds: seeds))
+    }
+
+    /// Of the first two records: the clip as the data set holds it above, what the model makes of its first frame and
+    /// caption below.
+    func picture(_ batch: Batch, seed: RandomSeed) throws(TrainError) -> RGBImage {
+        let count = min(2, batch.count)
+        let frames = model.options.diffusedFrames
+        let images = try firstImages(batch, count)
+        let clean = try codec.clean(batch).sliced(0..<(count * frames), along: 0)
+        let first = try codec.first(batch).sliced(0..<count, along: 0)
+        let tokens = try captions.map { reader throws(TrainError) in
+            try reader.tokens(Array(batch.rows.prefix(count)))
+        }
+        let options = SamplerOptions(steps: 20)
+        let made = try model.sample(
+            first: first, captions: tokens, seeds: (0..<count).map { seed.mixed($0) }, options: options, guidance: 1)
+        let (truth, samples) = (try codec.rebuild(clean, first: images), try codec.rebuild(made, first: images))
+        return PictureStrip.of(zip(truth, samples).flatMap { [$0.frames, $1.frames] })
+    }
+
+    private func firstImages(_ batch: Batch, _ count: Int) throws(TrainError) -> [RGBImage] {
+        let bytes = try codec.first(batch).bytes()
+        let (width, height) = (model.options.width, model.options.height)
+        let size = width * height * 3
+        return (0..<count).map {
+            RGBImage(width: width, height: height, pixels: Array(bytes[($0 * size)..<(($0 + 1) * size)]))
+        }
+    }
+}
+
+/// Makes clips with a ``VideoDiffusion``.
+struct DiffusionGenerator<Family: VideoDiffusionFamily>: Generator {
+    let model: VideoDiffusion<Family>
+    let codec: any ClipCodec
+    let captions: CaptionReader?
+
+    var size: Size { Size(width: model.options.width, height: model.options.height) }
+    var frames: Int { model.options.frames }
+    var makesMotion: Bool { Family.makesMotion }
+
+    func check(_ options: SamplerOptions) throws(TrainError) { _ = try Sampler(model.process, options) }
+
+    func generate(
+        _ requests: [SampleRequest], options: SamplerOptions, guidance: Double,
+        progress: (Int) throws(TrainError) -> Void
+    ) throws(TrainError) -> [MadeClip] {
+        let pixels = requests.flatMap(\.first.pixels)
+        let first = try Tensor.frames(pixels.span, size: size)
+        let tokens = try captions?.tokens(captions: requests.map(\.caption))
+        let diffused = try model.sample(
+            first: first, captions: tokens, seeds: requests.map { RandomSeed($0.seed) }, options: options,
+            guidance: guidance, progress: progress)
+        return try codec.rebuild(diffused, first: requests.map(\.first))
+    }
+}

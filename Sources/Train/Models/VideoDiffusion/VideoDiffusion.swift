@@ -1,0 +1,141 @@
+/// A video diffusion model: the U-Net with its first-frame and text encoders, and its noise.
+public final class VideoDiffusion<Family: VideoDiffusionFamily> {
+    /// The shape.
+    public let options: DiffusionOptions<Family>
+    /// Its parameters.
+    public let store: ParameterStore
+    /// Its noise, target and weights.
+    public let process: DiffusionProcess
+    private let unet: UNet3D
+    private let firstFrame: FirstFrameEncoder?
+    private let text: TextEncoder?
+    private let channelRoots: Tensor?
+
+    /// A model with fresh parameters.
+    ///
+    /// - Parameter textEntries: words, labels, or the width of features, as the options' text wants.
+    public init(
+        _ options: DiffusionOptions<Family>, textEntries: Int, precision: Precision = .float32, device: Device = .cpu,
+        seed: UInt64 = 0
+    ) throws(TrainError) {
+        self.options = options
+        process = try options.process()
+        channelRoots = try Family.channelWeights(options).map { weights throws(TrainError) in
+            try Tensor(weights.map { Float($0.squareRoot()) }, device: device)
+        }
+        store = ParameterStore(precision: precision, device: device, seed: seed)
+        unet = try UNet3D(store.root["unet"], options.unet)
+        firstFrame =
+            options.firstFrameWidths.isEmpty
+            ? nil
+            : try FirstFrameEncoder(
+                store.root["first_frame"], widths: options.firstFrameWidths, blocks: options.firstFrameBlocks,
+                outputs: options.firstFrameChannels)
+        text =
+            options.text == .none
+            ? nil
+            : try TextEncoder(
+                store.root["text"], kind: options.text, entries: textEntries, width: options.textWidth)
+    }
+
+    /// What the given frames say: `(B, h, w, c)`.
+    ///
+    /// - Parameter first: uint8 `(B, H, W, 3)`.
+    public func features(first: Tensor) throws(TrainError) -> Tensor {
+        let x = try first.to(store.device).to(store.precision.type).affine(1 / 127.5, -1)
+        guard let firstFrame else { return x }
+        return try firstFrame(x)
+    }
+
+    /// Captions as vectors, `(B, width)`; nil without text.
+    private func embedding(_ captions: CaptionTokens?, isGiven: [Bool]) throws(TrainError) -> Tensor? {
+        guard let text, let captions else { return nil }
+        return try text(captions, isGiven: isGiven)
+    }
+
+    /// The network's prediction, `(B·T, h, w, channels)`.
+    public func predict(_ x: Tensor, steps: [Int], condition: Condition) throws(TrainError) -> Tensor {
+        try unet(
+            x.to(store.precision.type), frame: condition.firstFrame, steps: steps.map(Float.init), text: condition.text)
+    }
+
+    /// The loss of clips.
+    ///
+    /// - Parameters:
+    ///   - clean: float32 `(B·T, h, w, channels)`.
+    ///   - first: uint8 `(B, H, W, 3)`.
+    ///   - seeds: one for each clip: step, noise and left-out captions follow from it.
+    public func loss(
+        clean: Tensor, first: Tensor, captions: CaptionTokens?, seeds: [RandomSeed]
+    ) throws(TrainError) -> Tensor {
+        let frames = options.diffusedFrames
+        let shape = clean.shape
+        let steps = seeds.map { process.step($0.mixed("step")) }
+        var draws: [Tensor] = []
+        for seed in seeds {
+            draws.append(
+                try Tensor.normal([frames, shape[1], shape[2], shape[3]], seed: seed.mixed("noise").value))
+        }
+        let noise = try Tensor.concatenated(draws, along: 0).to(store.device)
+        let isGiven = seeds.map { $0.mixed("caption").unit >= options.captionDrop }
+        let noisy = try process.noised(clean, noise: noise, steps: steps, frames: frames)
+        let condition = Condition(
+            firstFrame: try features(first: first), text: try embedding(captions, isGiven: isGiven))
+        let prediction = try predict(noisy, steps: steps, condition: condition)
+        let target = try process.target(clean, noise: noise, steps: steps, frames: frames)
+        return try DiffusionLoss(
+            weighted(prediction), target: weighted(target), weights: process.lossWeights(steps), frames: frames
+        ).mean
+    }
+
+    /// Multiplies channels by the roots of their weights.
+    private func weighted(_ x: Tensor) throws(TrainError) -> Tensor {
+        guard let roots = channelRoots else { return x }
+        return try x * roots.to(x.type)
+    }
+
+    /// Diffused clips drawn from the model.
+    ///
+    /// - Parameters:
+    ///   - first: the given frames, uint8 `(B, H, W, 3)`.
+    ///   - captions: nil for a model without text.
+    ///   - seeds: one for each clip; the same seeds give the same bytes.
+    ///   - guidance: the scale w of ε = ε_u + w (ε_c − ε_u); 1 for none (Ho & Salimans 2021).
+    ///   - progress: told after each step how many are done; what it throws ends sampling.
+    /// - Returns: float32 `(B·T, h, w, channels)`.
+    /// - Throws: `TrainError`, NaN from the network included.
+    public func sample(
+        first: Tensor, captions: CaptionTokens?, seeds: [RandomSeed], options: SamplerOptions, guidance: Double,
+        progress: (Int) throws(TrainError) -> Void = { _ in }
+    ) throws(TrainError) -> Tensor {
+        try withoutGradients { () throws(TrainError) in
+            let clips = seeds.count
+            let shape = self.options.clipShape
+            var draws: [Tensor] = []
+            for seed in seeds { draws.append(try Tensor.normal(shape, seed: seed.mixed("noise").value)) }
+            let noise = try Tensor.concatenated(draws, along: 0).to(store.device)
+            let guides = guidance != 1 && captions != nil
+            var given = Condition(firstFrame: try features(first: first))
+            var empty = given
+            given.text = try embedding(captions, isGiven: [Bool](repeating: true, count: clips))
+            if guides { empty.text = try embedding(captions, isGiven: [Bool](repeating: false, count: clips)) }
+            let condition = guides ? try given.followed(by: empty) : given
+            var options = options
+            options.clipping = options.clipping ?? Family.clipping
+            let sampler = try Sampler(process, options)
+            return try sampler.sample(noise: noise, seeds: seeds, progress: progress) { x, step throws(TrainError) in
+                let steps = [Int](repeating: step, count: guides ? 2 * clips : clips)
+                let input = guides ? try Tensor.concatenated([x, x], along: 0) : x
+                let both = try self.predict(input, steps: steps, condition: condition).to(.float32)
+                guard guides else { return both }
+                let half = clips * shape[0]
+                return try guided(
+                    conditional: both.sliced(0..<half, along: 0),
+                    unconditional: both.sliced(half..<(2 * half), along: 0), scale: guidance)
+            }
+        }
+    }
+}
+
+@available(*, unavailable)
+extension VideoDiffusion: Sendable {}

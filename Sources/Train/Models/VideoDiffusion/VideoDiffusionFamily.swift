@@ -1,0 +1,149 @@
+public import Dataset
+public import SystemPackage
+
+/// A family of 3D U-Nets that diffuse clips under a first frame and a caption. What the families differ in: what they
+/// diffuse, and the sizes of their networks.
+public protocol VideoDiffusionFamily: ModelFamily
+where Options == DiffusionOptions<Self>, Arguments.Files == DiffusionFiles {
+    /// Pixels that one position of the diffused clip stands for, each way.
+    static var factor: Int { get }
+    /// Whether it diffuses changes, of which a clip has one less than frames.
+    static var diffusesChanges: Bool { get }
+    /// What no value of a clean clip exceeds. A network that predicts the noise knows little of x⁰ in the first steps of
+    /// sampling, and errs beyond all bounds without.
+    static var clipping: Double { get }
+    /// Whether its clips have motion and residuals beside frames.
+    static var makesMotion: Bool { get }
+
+    /// Channels of the diffused clip.
+    static func channels(latent: Int) -> Int
+    /// The sizes of the networks.
+    static func networks(_ preset: Preset) -> DiffusionNetworks
+    /// The weight of each channel in the loss, whose mean is 1; nil where all count alike.
+    static func channelWeights(_ options: Options) -> [Double]?
+
+    /// The codec of a run that begins or goes on, and what it adds to the run.
+    static func codec(
+        _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
+    ) throws(TrainError) -> PreparedCodec
+    /// The codec of a run that is there.
+    static func codec(
+        of run: RunFolder, _ options: Options, precision: Precision, device: Device
+    ) throws(TrainError) -> any ClipCodec
+}
+
+/// Sizes of the networks of a video diffusion model.
+public struct DiffusionNetworks: Sendable {
+    /// Channels of the U-Net's first level.
+    public var width: Int
+    /// Channels of each level, in multiples of the first.
+    public var multiples: [Int]
+    /// Channels of each level of the first-frame encoder; empty where the frame itself is the condition.
+    public var firstFrameWidths: [Int] = []
+    /// Residual blocks of its last level.
+    public var firstFrameBlocks = 0
+    /// Channels of τ(x⁰).
+    public var firstFrameChannels = 3
+    /// The share of the loss that falls to the channels of motion; nil where every channel counts alike.
+    public var motionShare: Double?
+}
+
+/// Files and runs that a new model is made of.
+public struct DiffusionFiles: Sendable {
+    /// CLIP's weights and the merges of its tokenizer, where it reads captions.
+    public var clip: (weights: FilePath, merges: FilePath)?
+    /// The run of the autoencoder that made the latents; nil for the one that the data set names.
+    public var autoencoder: FilePath?
+
+    /// None.
+    public init() {}
+}
+
+/// A codec that is ready to train with.
+public struct PreparedCodec {
+    /// The codec.
+    public var codec: any ClipCodec
+    /// Further members of `config.json`.
+    public var recorded: [String: JSONValue] = [:]
+    /// Writes the family's own files into the run's folder.
+    public var fill: (RunFolder) throws(TrainError) -> Void = { _ in }
+}
+
+@available(*, unavailable)
+extension PreparedCodec: Sendable {}
+
+extension VideoDiffusionFamily {
+    /// 1.
+    public static var factor: Int { 1 }
+    /// They are.
+    public static var diffusesChanges: Bool { true }
+    /// The range of pixels.
+    public static var clipping: Double { 1 }
+    /// They have not.
+    public static var makesMotion: Bool { false }
+    /// RGB.
+    public static func channels(latent: Int) -> Int { 3 }
+    /// All alike.
+    public static func channelWeights(_ options: Options) -> [Double]? { nil }
+
+    /// The network, what reads captions, and the codec.
+    public static func prepare(
+        _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
+    ) throws(TrainError) -> PreparedModel {
+        let captions = try captions(options.text, files, setup)
+        let codec = try codec(options, files, setup)
+        let model = try VideoDiffusion(
+            options, textEntries: captions?.entries ?? 0, precision: setup.precision, device: setup.device,
+            seed: setup.options.seed)
+        var recorded = codec.recorded
+        recorded["captions"] = captions?.json
+        return PreparedModel(
+            DiffusionTask(model, codec: codec.codec, captions: captions), recorded: recorded, fill: codec.fill)
+    }
+
+    private static func captions(
+        _ kind: TextKind, _ files: DiffusionFiles, _ setup: TrainingSetup
+    ) throws(TrainError) -> CaptionReader? {
+        guard kind == .clip else { return try setup.captions(kind) }
+        if let clip = files.clip { return CaptionReader(try CLIPCaptions(clip.weights, merges: clip.merges)) }
+        let run = try setup.goesOn ? RunFolder(setup.folder) : setup.origin
+        guard let run else { throw TrainError("captions are to be read by CLIP, and its files are not given") }
+        return try run.captions(kind)
+    }
+
+    /// A clip of zeros that has a shape and no memory.
+    public static func plan(_ options: Options, precision: Precision) throws(TrainError) -> ModelPlan {
+        // As many words, or features, as are usual.
+        let entries = options.text == .clip ? 512 : 1000
+        let model = try VideoDiffusion(options, textEntries: entries, precision: precision, device: .meta)
+        let clip = try Tensor.zeros(options.clipShape, type: precision.type, device: .meta)
+        let first = try Tensor.zeros([1, options.height, options.width, 3], type: .uint8, device: .meta)
+        return try ModelPlan(model.store) { () throws(TrainError) in
+            let text: Tensor? =
+                options.text == .none
+                ? nil : try Tensor.zeros([1, options.textWidth], type: precision.type, device: .meta)
+            let condition = Condition(firstFrame: try model.features(first: first), text: text)
+            _ = try model.predict(clip, steps: [0], condition: condition)
+        }
+    }
+
+    /// Those of the networks.
+    public static func parameters(of run: RunFolder) throws(TrainError) -> ParameterStore {
+        let options = try options(of: run)
+        let entries = try run.captions(options.text)?.entries ?? 0
+        return try VideoDiffusion(options, textEntries: entries, device: .meta).store
+    }
+
+    /// The network with the moving average of its weights.
+    public static func generator(
+        of run: RunFolder, _ checkpoint: Checkpoint, precision: Precision, device: Device
+    ) throws(TrainError) -> (any Generator)? {
+        let options = try options(of: run)
+        let captions = try run.captions(options.text)
+        let model = try VideoDiffusion(
+            options, textEntries: captions?.entries ?? 0, precision: precision, device: device)
+        try checkpoint.restoreAverage(model.store)
+        let codec = try codec(of: run, options, precision: precision, device: device)
+        return DiffusionGenerator(model: model, codec: codec, captions: captions)
+    }
+}

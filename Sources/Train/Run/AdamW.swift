@@ -1,0 +1,174 @@
+import CTorch
+
+/// AdamW (Loshchilov & Hutter 2019) over the float32 masters of a store, with a moving average of the weights.
+///
+/// Parameters that are frozen when it is made have no state and stay as they are.
+public final class AdamW {
+    /// Its settings.
+    public struct Options: Sendable, Equatable {
+        /// The decay of the mean of gradients.
+        public var beta1 = 0.9
+        /// The decay of the mean of squared gradients.
+        public var beta2 = 0.999
+        /// Added to the denominator.
+        public var epsilon = 1e-8
+        /// Weight decay of products and convolutions.
+        public var weightDecay = 0.01
+        /// The largest norm of all gradients together; nil for no clipping.
+        public var largestNorm: Double? = 1
+        /// The decay of the moving average of weights, reached after a warm-up: min(decay, (1 + n) / (10 + n)).
+        public var averageDecay = 0.999
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What it optimises.
+    public let store: ParameterStore
+    /// Its settings.
+    public let options: Options
+    /// Steps taken.
+    public internal(set) var steps = 0
+    /// For each parameter of the store, in its order: mean of gradients, mean of their squares, moving average; nil for
+    /// a frozen one.
+    let states: [State?]
+
+    struct State {
+        let first: Tensor
+        let second: Tensor
+        let average: Tensor
+    }
+
+    /// An optimiser of all parameters that have gradients.
+    public init(_ store: ParameterStore, _ options: Options = Options()) throws(TrainError) {
+        (self.store, self.options) = (store, options)
+        var states: [State?] = []
+        for parameter in store.parameters {
+            guard !parameter.isFrozen else {
+                states.append(nil)
+                continue
+            }
+            let master = parameter.master
+            let average = try master.zerosLike()
+            try average.set(master)
+            states.append(State(first: try master.zerosLike(), second: try master.zerosLike(), average: average))
+        }
+        self.states = states
+    }
+
+    /// The moving average of parameter `index` of the store; a frozen parameter itself.
+    public func average(_ index: Int) -> Tensor { states[index]?.average ?? store.parameters[index].master }
+
+    /// The gradients of all parameters, nil where there is none.
+    public func gradients() throws(TrainError) -> [Tensor?] {
+        var result: [Tensor?] = []
+        for parameter in store.parameters { result.append(try parameter.tensor.gradient()) }
+        return result
+    }
+
+    /// Takes a step, unless the norm of the gradients is no finite number, and forgets the gradients.
+    ///
+    /// - Parameters:
+    ///   - gradients: one for each parameter of the store; one without stays as it is.
+    ///   - rate: the learning rate of this step.
+    /// - Returns: the norm of all gradients together, before clipping.
+    /// - Throws: `TrainError` of libtorch.
+    public func step(_ gradients: [Tensor?], rate: Double) throws(TrainError) -> Double {
+        precondition(gradients.count == states.count, "\(gradients.count) gradients for \(states.count) parameters")
+        let norm = try Self.squaredNorm(gradients.compactMap(\.self)).squareRoot()
+        guard norm.isFinite else {
+            clear()
+            return norm
+        }
+        steps += 1
+        let warm = Double(steps)
+        var update = Update(rate: rate, step: steps)
+        (update.beta1, update.beta2, update.epsilon) = (options.beta1, options.beta2, options.epsilon)
+        update.averageDecay = min(options.averageDecay, (1 + warm) / (10 + warm))
+        if let largest = options.largestNorm { update.gradientScale = min(1, largest / max(norm, 1e-12)) }
+        for (index, parameter) in store.parameters.enumerated() {
+            guard let gradient = gradients[index], let state = states[index] else { continue }
+            update.parts.append(
+                Update.Part(
+                    weight: parameter.master, low: parameter.tensor === parameter.master ? nil : parameter.tensor,
+                    gradient: gradient, first: state.first, second: state.second, average: state.average,
+                    decay: parameter.decays ? options.weightDecay : 0))
+        }
+        try update.apply()
+        clear()
+        return norm
+    }
+
+    /// The sum of the squares of all elements.
+    package static func squaredNorm(_ tensors: [Tensor]) throws(TrainError) -> Double {
+        var squared = 0.0
+        let handles = tensors.map { Optional.some($0.handle) }
+        let status = handles.withUnsafeBufferPointer {
+            guard let base = $0.baseAddress else { return CT_OK }
+            return ct_squared_norm(base, Int32(handles.count), &squared)
+        }
+        try check(status, "measuring gradients")
+        return squared
+    }
+
+    /// Forgets the gradients.
+    public func clear() {
+        for parameter in store.parameters { parameter.tensor.clearGradient() }
+    }
+}
+
+@available(*, unavailable)
+extension AdamW: Sendable {}
+
+/// One step of AdamW over parameters whose gradients are known: `ct_adamw_step`.
+package struct Update {
+    /// A parameter with all that a step reads and changes.
+    package struct Part {
+        package var weight: Tensor
+        /// The copy of lower precision.
+        package var low: Tensor?
+        package var gradient, first, second: Tensor
+        package var average: Tensor?
+        package var decay: Double
+
+        package init(
+            weight: Tensor, low: Tensor?, gradient: Tensor, first: Tensor, second: Tensor, average: Tensor?,
+            decay: Double
+        ) {
+            (self.weight, self.low, self.gradient) = (weight, low, gradient)
+            (self.first, self.second, self.average, self.decay) = (first, second, average, decay)
+        }
+    }
+
+    package var parts: [Part] = []
+    package var rate: Double
+    /// From 1.
+    package var step: Int
+    package var beta1 = 0.9
+    package var beta2 = 0.999
+    package var epsilon = 1e-8
+    package var averageDecay = 0.0
+    /// What gradients are multiplied by.
+    package var gradientScale = 1.0
+
+    package init(rate: Double, step: Int) { (self.rate, self.step) = (rate, step) }
+
+    /// Changes weights, copies, moments and averages.
+    ///
+    /// - Throws: `TrainError` where types or shapes do not fit.
+    package func apply() throws(TrainError) {
+        let parameters = parts.map { part in
+            ct_parameter(
+                weight: part.weight.handle, low: part.low?.handle, gradient: part.gradient.handle,
+                first_moment: part.first.handle, second_moment: part.second.handle, average: part.average?.handle,
+                decay: part.decay)
+        }
+        let settings = ct_adamw(
+            rate: rate, beta1: beta1, beta2: beta2, epsilon: epsilon, average_decay: averageDecay,
+            gradient_scale: gradientScale, step: Int64(step))
+        try check(ct_adamw_step(parameters, Int32(parameters.count), settings), "optimising")
+    }
+}
+
+@available(*, unavailable)
+extension Update: Sendable {}

@@ -1,0 +1,146 @@
+import ArgumentParser
+public import Codec
+public import Dataset
+
+/// A family of models: everything that planning, training, sampling and checking need to know about one.
+///
+/// A family is a type without values. The commands know the families of ``ModelRegistry``; what takes a family as a
+/// parameter works with any other one, too.
+public protocol ModelFamily: Sendable {
+    /// What says how one of its models is built. `config.json` records it.
+    associatedtype Options: ModelOptions
+    /// The family's own options of `pframe train`.
+    associatedtype Arguments: ModelArguments where Arguments.Options == Options
+
+    /// The name on the command line, in `config.json` and in checkpoints.
+    static var name: String { get }
+    /// What it is, in one line.
+    static var abstract: String { get }
+    /// Command lines of `pframe train`, without `pframe train` and the name.
+    static var examples: [String] { get }
+    /// The array members of a record that it trains on.
+    static var members: [String] { get }
+    /// The files that it adds to a run, relative to the run's folder.
+    static var files: [String] { get }
+
+    /// Prepares training: the model and what it needs of the data set and of other runs.
+    ///
+    /// The run may be new or go on (`setup.goesOn`); weights of a run that goes on are restored afterwards.
+    ///
+    /// - Parameter files: what the command line brings beside the options.
+    /// - Throws: `TrainError` where the data set is not what the model reads.
+    static func prepare(
+        _ options: Options, _ files: Arguments.Files, _ setup: TrainingSetup
+    ) throws(TrainError) -> PreparedModel
+
+    /// What a model takes.
+    static func plan(_ options: Options, precision: Precision) throws(TrainError) -> ModelPlan
+
+    /// The parameters of a run's model, without memory (`Device.meta`).
+    static func parameters(of run: RunFolder) throws(TrainError) -> ParameterStore
+
+    /// Looks at what a run of this family holds beside configuration and checkpoint.
+    ///
+    /// - Throws: `TrainError` naming what is missing or damaged.
+    static func check(_ run: RunFolder) throws(TrainError)
+
+    /// What makes clips with a run's model; nil for a family that makes none.
+    ///
+    /// - Throws: `TrainError` where a part of the run is missing or damaged.
+    static func generator(
+        of run: RunFolder, _ checkpoint: Checkpoint, precision: Precision, device: Device
+    ) throws(TrainError) -> (any Generator)?
+}
+
+extension ModelFamily {
+    /// None.
+    public static var examples: [String] { [] }
+    /// None.
+    public static var files: [String] { [] }
+
+    /// Looks at nothing.
+    public static func check(_ run: RunFolder) throws(TrainError) {}
+
+    /// Makes no clips.
+    public static func generator(
+        of run: RunFolder, _ checkpoint: Checkpoint, precision: Precision, device: Device
+    ) throws(TrainError) -> (any Generator)? { nil }
+
+    /// The options that a run was begun with.
+    ///
+    /// - Throws: `TrainError` where the run is of another family or its configuration is damaged.
+    public static func options(of run: RunFolder) throws(TrainError) -> Options {
+        guard run.model == name else {
+            throw TrainError(path: run.path, "holds a model \(run.model) where a \(name) is wanted")
+        }
+        return try run.parsed("options") { json throws(TrainError) in
+            let options = try reading { () throws(DatasetError) in try json.decoded(as: Options.self) }
+            try options.validate()
+            return options
+        }
+    }
+}
+
+/// Options of a model, as `config.json` records them: a member for each property.
+public protocol ModelOptions: Codable, Sendable, Equatable {
+    /// Tells what cannot be.
+    ///
+    /// - Throws: `TrainError`.
+    func validate() throws(TrainError)
+}
+
+/// A model that is ready to train.
+public struct PreparedModel {
+    /// How it trains.
+    public var task: any TrainingTask
+    /// Further members of `config.json`.
+    public var recorded: [String: JSONValue]
+    /// Writes the family's own files into the run's folder.
+    public var fill: (RunFolder) throws(TrainError) -> Void
+
+    /// A model that records `recorded` and writes what `fill` writes.
+    public init(
+        _ task: any TrainingTask, recorded: [String: JSONValue] = [:],
+        fill: @escaping (RunFolder) throws(TrainError) -> Void = { _ in }
+    ) {
+        (self.task, self.recorded, self.fill) = (task, recorded, fill)
+    }
+}
+
+@available(*, unavailable)
+extension PreparedModel: Sendable {}
+
+/// A model as the training loop sees it.
+public protocol TrainingTask: AnyObject {
+    /// Its parameters.
+    var store: ParameterStore { get }
+    /// The names of further numbers that the loss of a batch comes with.
+    var metrics: [String] { get }
+
+    /// The loss of a batch of at least one record, a mean over records.
+    ///
+    /// - Parameter seeds: one for each record; everything random follows from them.
+    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(TrainError) -> BatchLoss
+
+    /// A picture of what the model makes of the first records of a batch, with the weights that it has now.
+    func picture(_ batch: Batch, seed: RandomSeed) throws(TrainError) -> RGBImage
+}
+
+extension TrainingTask {
+    /// None.
+    public var metrics: [String] { [] }
+}
+
+/// The loss of a batch.
+public struct BatchLoss {
+    /// What training lowers: one number.
+    public var loss: Tensor
+    /// The task's metrics in their order: one number each.
+    public var metrics: [Tensor]
+
+    /// A loss with its metrics.
+    public init(_ loss: Tensor, metrics: [Tensor] = []) { (self.loss, self.metrics) = (loss, metrics) }
+}
+
+@available(*, unavailable)
+extension BatchLoss: Sendable {}

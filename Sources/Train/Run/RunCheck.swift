@@ -1,0 +1,96 @@
+import Dataset
+public import SystemPackage
+
+/// Finds what is damaged or missing in the folder of a run: whether it can go on, and be sampled from.
+public struct RunCheck: Sendable {
+    /// The name of the model's family; nil where the configuration cannot be read.
+    public private(set) var model: String?
+    /// Steps that the checkpoint holds; nil without one.
+    public private(set) var step: Int?
+    /// Steps that the run was begun for.
+    public private(set) var steps: Int?
+    /// Bytes of the checkpoint.
+    public private(set) var bytes = 0
+    /// Lines of the metrics.
+    public private(set) var lines = 0
+    /// Pictures of what it made.
+    public private(set) var pictures = 0
+    /// What is wrong: each with its file, and what to do.
+    public private(set) var findings: [TrainError] = []
+
+    /// Reads every file of a run.
+    ///
+    /// - Parameter families: those that the run may be of.
+    public init(run path: FilePath, families: [any ModelFamily.Type]) {
+        var found: [TrainError] = []
+        func attempt<Result>(_ body: () throws(TrainError) -> Result) -> Result? {
+            do throws(TrainError) { return try body() } catch {
+                found.append(error)
+                return nil
+            }
+        }
+        if let run = attempt({ () throws(TrainError) in try RunFolder(path) }) {
+            (model, steps) = (run.model, run.configuration["steps"]?.int)
+            _ = attempt { () throws(TrainError) in try (run.training(), run.precision(), run.dataset()) }
+            bytes = fileSize(path.appending(Checkpoint.fileName)) ?? 0
+            if let family = attempt({ () throws(TrainError) in try run.family(of: families) }) {
+                step = attempt { () throws(TrainError) in try Self.checkCheckpoint(of: run, family) }
+                _ = attempt { () throws(TrainError) in try family.check(run) }
+            }
+        }
+        if let last = attempt({ () throws(TrainError) in try MetricsTable(run: path) }) {
+            lines = last.steps.count
+            if let step, step > last.steps.last ?? 0 {
+                found.append(Self.shortMetrics(path, last.steps.last ?? 0, step))
+            }
+        }
+        if let strips = attempt({ () throws(TrainError) in try SampleStrips(run: path) }) {
+            pictures = strips.files.count
+            for file in attempt({ () throws(TrainError) in try strips.damaged() }) ?? [] {
+                found.append(TrainError(path: file, "is no complete PNG file: remove it"))
+            }
+        }
+        findings = found
+    }
+
+    /// Every tensor that the model of the configuration has must be there, and finite.
+    ///
+    /// - Returns: the step of the checkpoint.
+    private static func checkCheckpoint(
+        of run: RunFolder, _ family: any ModelFamily.Type
+    ) throws(TrainError) -> Int {
+        guard RunFolder.hasCheckpoint(run.path) else {
+            throw TrainError(
+                path: run.path,
+                "has no checkpoint: it was stopped before its first one; train it again into this folder")
+        }
+        do throws(TrainError) {
+            let checkpoint = try Checkpoint(run: run.path, model: run.model)
+            try checkpoint.verify(try family.parameters(of: run), parts: Checkpoint.parts)
+            return checkpoint.step
+        } catch {
+            throw TrainError(
+                path: error.path, "\(error.message). The run cannot go on: take a copy of it, or train it again")
+        }
+    }
+
+    private static func shortMetrics(_ path: FilePath, _ last: Int, _ step: Int) -> TrainError {
+        TrainError(
+            path: path.appending(MetricsLog.fileName),
+            "ends at step \(last), and the checkpoint is of step \(step): lines are lost; training goes on without them"
+        )
+    }
+}
+
+extension RunFolder {
+    /// The family of its model.
+    ///
+    /// - Throws: `TrainError` where it is none of `families`.
+    public func family(of families: [any ModelFamily.Type]) throws(TrainError) -> any ModelFamily.Type {
+        guard let family = families.first(where: { $0.name == model }) else {
+            throw TrainError(
+                path: path.appending(RunConfiguration.fileName), "names no model that this PFrame knows")
+        }
+        return family
+    }
+}

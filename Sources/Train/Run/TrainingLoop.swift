@@ -1,0 +1,248 @@
+import Codec
+public import Dataset
+import Glibc
+import SystemPackage
+
+/// What is known after a step.
+public struct TrainingStep: Sendable {
+    /// The step, from 1.
+    public var step: Int
+    /// The mean loss of the step over all ranks.
+    public var loss: Double
+    /// The task's metrics by name.
+    public var metrics: [(name: String, value: Double)]
+    /// The norm of the gradients before clipping.
+    public var norm: Double
+    /// The learning rate.
+    public var rate: Double
+    /// Samples a second over all ranks, over the last steps.
+    public var samplesPerSecond: Double
+    /// Floating-point operations a second of this rank's convolutions and products.
+    public var flopsPerSecond: Double
+    /// The share of the machine's best matrix product that this is, at most 1; nil where that was not measured.
+    public var shareOfPeak: Double?
+}
+
+/// Trains a model into a run's folder; a run that was stopped or killed goes on at its last checkpoint, and gives the
+/// same losses as one that was not.
+public final class TrainingLoop {
+    private let task: any TrainingTask
+    private let options: TrainingOptions
+    private let run: RunFolder
+    private let optimiser: AdamW
+    private let exchange: GradientExchange?
+    private let communicator: Communicator?
+    private let loader: Loader
+    private let rate: LearningRate
+    /// The step that it begins after.
+    public let start: Int
+    // The process holds it as long as it trains.
+    private let lock: KernelLock?
+
+    /// Prepares a run, from its checkpoint where it has one.
+    ///
+    /// - Parameters:
+    ///   - members: the array members of a record that the task reads.
+    ///   - communicator: the other ranks; nil for one process alone.
+    /// - Throws: `TrainError` where the data set or the run cannot be read, or another process trains into the folder.
+    public init(
+        _ task: any TrainingTask, members: [String], source: ShardSource, run: RunFolder, options: TrainingOptions,
+        communicator: Communicator? = nil
+    ) throws(TrainError) {
+        try options.validate()
+        (self.task, self.options, self.run, self.communicator) = (task, options, run, communicator)
+        let isMain = (communicator?.rank ?? 0) == 0
+        if isMain {
+            if let own = run.lock { lock = own } else { lock = try RunFolder.lock(run.path) }
+        } else {
+            lock = nil
+        }
+        optimiser = try AdamW(task.store, options.optimiser)
+        var position = LoaderPosition()
+        if fileSize(run.path.appending(Checkpoint.fileName)) != nil {
+            position = try communicator.usingStorage { [optimiser] () throws(TrainError) in
+                let checkpoint = try Checkpoint(run: run.path, model: run.model)
+                try checkpoint.restore(optimiser)
+                return checkpoint.position
+            }
+        }
+        start = optimiser.steps
+        exchange = try communicator.map { communicator throws(TrainError) in
+            try GradientExchange(task.store.parameters, communicator)
+        }
+        var reading = LoaderOptions()
+        reading.members = members
+        (reading.batchSize, reading.seed, reading.start) = (options.batchSize, options.seed, position)
+        (reading.rank, reading.ranks) = (communicator?.rank ?? 0, communicator?.ranks ?? 1)
+        (reading.damage, reading.threads) = (options.damage, 1)
+        loader = try Train.reading { () throws(DatasetError) in try Loader(source, options: reading) }
+        guard loader.dataset.samples > 0 else { throw TrainError("the data set holds no samples") }
+        rate = LearningRate(
+            highest: options.learningRate, warmUp: options.warmUp, course: options.course, steps: options.steps)
+    }
+
+    /// Trains to the last step, or until it should stop.
+    ///
+    /// - Parameters:
+    ///   - peak: operations a second of the machine's best matrix product, as ``GEMMPeak`` measures it; 0 for unknown.
+    ///   - shouldStop: asked before the first step and after each one, after which a checkpoint is written.
+    ///   - report: told of each step.
+    /// - Returns: whether all steps were taken.
+    /// - Throws: `TrainError`; the last checkpoint stays whole.
+    public func run(
+        peak: Double = 0, shouldStop: () -> Bool = { false }, report: (TrainingStep) -> Void = { _ in }
+    ) throws(TrainError) -> Bool {
+        guard start < options.steps else { return true }
+        let isMain = (communicator?.rank ?? 0) == 0
+        let log = isMain ? try MetricsLog(run: run.path, resumingAt: start == 0 ? nil : start) : nil
+        let events = isMain ? try TensorBoardEvents(folder: run.path, resumingAt: start == 0 ? nil : start) : nil
+        func stops() throws(TrainError) -> Bool { try communicator?.agreeToStop(shouldStop()) ?? shouldStop() }
+        if try stops() { return false }
+        var pace = Pace()
+        var shown: Batch?
+        for step in (start + 1)...options.steps {
+            var done = try take(step, keeping: &shown)
+            pace.add(samples: done.samples, flops: done.flops)
+            (done.step.samplesPerSecond, done.step.flopsPerSecond) = (pace.samples, pace.flops)
+            if peak > 0 { done.step.shareOfPeak = min(1, pace.flops / peak) }
+            report(done.step)
+            if let log, let events {
+                try write(done.step, log, events)
+            }
+            let (isStopped, isLast) = (try stops(), step == options.steps)
+            if isMain { try keep(step, isEnd: isLast || isStopped, shown) }
+            if isStopped, !isLast { return false }
+        }
+        return true
+    }
+
+    /// What the first rank does alone while the others go on, or wait: checkpoint, picture, page.
+    private func keep(_ step: Int, isEnd: Bool, _ shown: Batch?) throws(TrainError) {
+        let isKept = isEnd || step % options.checkpointEvery == 0
+        if isKept {
+            try communicator.usingStorage { () throws(TrainError) in
+                try Checkpoint.write(
+                    run: run.path, model: run.model, optimiser: optimiser, position: loader.position)
+            }
+        }
+        if options.pictureEvery > 0, step % options.pictureEvery == 0 || step == options.steps, let shown {
+            try picture(shown, step)
+        }
+        if isKept {
+            try communicator.usingStorage { () throws(TrainError) in try TrainingReport.write(run: run.path) }
+        }
+    }
+
+    private func take(
+        _ step: Int, keeping shown: inout Batch?
+    ) throws(TrainError) -> (step: TrainingStep, samples: Int, flops: Double) {
+        let before = FlopCount.now.training
+        var batches: [Batch] = []
+        for _ in 0..<options.accumulation { batches.append(try communicator.usingStorage(nextBatch)) }
+        let own = batches.reduce(0) { $0 + $1.count }
+        var loss = 0.0
+        var metrics = [Double](repeating: 0, count: task.metrics.count)
+        for (index, batch) in batches.enumerated() {
+            let isLast = index == batches.count - 1
+            if isLast { try exchange?.begin(weight: Double(own)) }
+            guard batch.count > 0 else { continue }
+            // The share of this batch in the mean over all samples of this rank.
+            let share = Double(batch.count) / Double(own)
+            if shown == nil { shown = batch }
+            let seeds = batch.positions.map {
+                RandomSeed(options.seed).mixed("train").mixed(batch.epoch).mixed($0)
+            }
+            let result = try task.loss(batch, seeds: seeds)
+            try (result.loss * share).backward()
+            loss += try result.loss.item() * share
+            for place in metrics.indices { metrics[place] += try result.metrics[place].item() * share }
+        }
+        var all = Double(own)
+        let gradients: [Tensor?]
+        if let exchange, let communicator {
+            communicator.step = step
+            gradients = try exchange.finish()
+            all = exchange.totalWeight
+            let sums = try communicator.sum(([loss] + metrics).map { $0 * Double(own) })
+            loss = sums[0] / all
+            metrics = sums.dropFirst().map { $0 / all }
+        } else {
+            gradients = try optimiser.gradients()
+        }
+        guard loss.isFinite else { throw diverged(step, "the loss is \(loss)") }
+        let rate = rate[step]
+        let norm = try optimiser.step(gradients, rate: rate)
+        guard norm.isFinite else { throw diverged(step, "the norm of the gradients is \(norm)") }
+        let flops = FlopCount.now.training - before
+        let result = TrainingStep(
+            step: step, loss: loss, metrics: zip(task.metrics, metrics).map { ($0, $1) }, norm: norm, rate: rate,
+            samplesPerSecond: 0, flopsPerSecond: 0,
+            shareOfPeak: nil)
+        return (result, Int(all), flops)
+    }
+
+    private func diverged(_ step: Int, _ what: String) -> TrainError {
+        TrainError(
+            path: run.path,
+            "training diverged at step \(step): \(what). Begin a new run with a lower learning rate, or in float32; the "
+                + "checkpoint before is kept")
+    }
+
+    private func nextBatch() throws(TrainError) -> Batch {
+        try reading { () throws(DatasetError) in
+            for _ in 0..<2 {
+                if let batch = try loader.next() { return batch }
+                try loader.startEpoch(loader.position.epoch + 1)
+            }
+            throw DatasetError(path: nil, "the data set gave no sample in a whole epoch")
+        }
+    }
+
+    private func write(_ step: TrainingStep, _ log: MetricsLog, _ events: TensorBoardEvents) throws(TrainError) {
+        var values = [(name: "loss", value: step.loss)] + step.metrics
+        values += [
+            ("learning_rate", step.rate), ("gradient_norm", step.norm), ("samples_per_second", step.samplesPerSecond),
+        ]
+        if let share = step.shareOfPeak { values.append(("share_of_peak", share)) }
+        try log.append(step: step.step, values)
+        try events.append(step: step.step, values.map { (tag: $0.name, value: $0.value) })
+    }
+
+    private func picture(_ batch: Batch, _ step: Int) throws(TrainError) {
+        let image = try withoutGradients { () throws(TrainError) in
+            try task.picture(batch, seed: RandomSeed(options.seed).mixed("picture"))
+        }
+        let digits = String(step)
+        let name = String(repeating: "0", count: max(0, 7 - digits.count)) + digits + ".png"
+        do throws(CodecError) { try image.write(to: run.path.appending("samples").appending(name)) } catch {
+            throw TrainError(error)
+        }
+    }
+}
+
+@available(*, unavailable)
+extension TrainingLoop: Sendable {}
+
+/// How fast the last steps were.
+private struct Pace {
+    private var times: [(time: Double, samples: Int, flops: Double)] = []
+    private var last = Pace.clock()
+    private(set) var samples = 0.0
+    private(set) var flops = 0.0
+
+    mutating func add(samples count: Int, flops operations: Double) {
+        let now = Pace.clock()
+        times.append((now - last, count, operations))
+        last = now
+        if times.count > 20 { times.removeFirst() }
+        let time = max(times.reduce(0) { $0 + $1.time }, 1e-9)
+        samples = Double(times.reduce(0) { $0 + $1.samples }) / time
+        flops = times.reduce(0) { $0 + $1.flops } / time
+    }
+
+    private static func clock() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+}

@@ -1,0 +1,171 @@
+public import Codec
+public import Dataset
+public import SystemPackage
+
+/// Begins a run of training, or goes on with one: what is to be done once between the options and ``TrainingLoop``.
+public struct TrainingSetup {
+    /// How it is trained.
+    public var options = TrainingOptions()
+    /// The type that the model computes in.
+    public var precision = Precision.float32
+    /// Where it computes.
+    public var device = Device.cpu
+    /// What `config.json` calls the program.
+    public var tool = ""
+    /// Told what takes a while before the first step.
+    public var note: (String) -> Void = { _ in }
+    /// The run of the same family whose moving average a new run begins with; nil for fresh weights. Where it has them,
+    /// words, labels and statistics are those of that run, which its weights are made for.
+    public var origin: RunFolder?
+
+    /// The data set.
+    public let source: ShardSource
+    /// The folder of the run.
+    public let folder: FilePath
+    /// Whether the folder holds a run that goes on.
+    public let goesOn: Bool
+    private let communicator: Communicator?
+    private let facts: DatasetFacts
+
+    /// Looks at the data set.
+    ///
+    /// - Parameters:
+    ///   - folder: of the run.
+    ///   - communicator: the ranks that train together; the first makes the folder.
+    /// - Throws: `TrainError` where the set cannot be read.
+    public init(
+        _ source: ShardSource, run folder: FilePath, communicator: Communicator? = nil
+    ) throws(TrainError) {
+        (self.source, self.folder, self.communicator) = (source, folder, communicator)
+        goesOn = RunFolder.hasCheckpoint(folder)
+        facts = try communicator.usingStorage { () throws(TrainError) in try DatasetFacts(source) }
+    }
+
+    /// Records of the data set.
+    public var samples: Int { facts.samples }
+    /// The size of its frames; nil for a set that does not say it.
+    public var size: Size? { facts.size }
+    /// Frames of its clips; nil for a set that does not say it.
+    public var frames: Int? { facts.frames }
+    /// What `dataset.json` says.
+    public var description: DatasetDescription { facts.description }
+    /// Whether this process is alone or the first of its ranks: the one that speaks and writes.
+    public var isFirst: Bool { (communicator?.rank ?? 0) == 0 }
+
+    /// Runs what reads or writes files for long, while the other ranks know that this one waits for its disk.
+    public func usingStorage<Result>(
+        _ body: () throws(TrainError) -> Result
+    ) throws(TrainError) -> Result { try communicator.usingStorage(body) }
+
+    /// The run that words, labels and statistics are taken from in place of the data set: the one that a new run begins
+    /// from, and of a run that goes on and was begun from another one, the run itself.
+    public func inherited() throws(TrainError) -> RunFolder? {
+        guard goesOn else { return origin }
+        let run = try RunFolder(folder)
+        return run.configuration["from"] == nil ? nil : run
+    }
+
+    /// What reads captions by the words or the labels of the data set, or of the run that this one begins from.
+    ///
+    /// - Returns: nil for a model without text.
+    /// - Throws: `TrainError` where the set has none of them.
+    public func captions(_ kind: TextKind) throws(TrainError) -> CaptionReader? {
+        guard kind != .clip else { throw TrainError("CLIP reads captions by its own files: give it as CaptionReader") }
+        guard kind != .none else { return nil }
+        if let run = try inherited() { return try run.captions(kind) }
+        return try usingStorage { () throws(TrainError) in try CaptionReader(kind, rows: facts.rows(source)) }
+    }
+
+    /// A run of a family: a new one, or one that goes on.
+    ///
+    /// - Parameter files: what the command line brings beside the options.
+    /// - Throws: `TrainError` where the folder holds another run, or the set not what the model is of.
+    public func begin<Family: ModelFamily>(
+        _ family: Family.Type, _ shape: Family.Options, _ files: Family.Arguments.Files
+    ) throws(TrainError) -> (task: any TrainingTask, run: RunFolder) {
+        try options.validate()
+        try shape.validate()
+        if let origin { _ = try family.options(of: origin) }
+        let plan = try family.plan(shape, precision: precision)
+        let prepared = try family.prepare(shape, files, self)
+        var members = try configuration(family.name, shape, plan)
+        members.merge(prepared.recorded) { $1 }
+        if goesOn {
+            members["from"] = try RunFolder(folder).configuration["from"]
+        } else {
+            members["from"] = try takeWeights(prepared.task.store)
+        }
+        // The folder comes last: what fails before leaves none.
+        let run = try makeRun(members, family.files, filling: prepared.fill)
+        return (prepared.task, run)
+    }
+
+    /// Begins with the weights of another run.
+    ///
+    /// - Returns: what `config.json` says of it.
+    private func takeWeights(_ store: ParameterStore) throws(TrainError) -> JSONValue? {
+        guard let origin else { return nil }
+        return try usingStorage { () throws(TrainError) in
+            let checkpoint = try Checkpoint(run: origin.path, model: origin.model)
+            try checkpoint.restoreAverage(store, of: "the new run")
+            return .object([
+                "run": .text(RunFolder.identity(of: .folder(origin.path))), "step": .integer(checkpoint.step),
+                "digest": .text(try checkpoint.digest()),
+            ])
+        }
+    }
+
+    /// The first rank makes the folder and fills it, the others find it.
+    private func makeRun(
+        _ members: [String: JSONValue], _ files: [String], filling fill: (RunFolder) throws(TrainError) -> Void
+    ) throws(TrainError) -> RunFolder {
+        guard isFirst else {
+            try communicator?.barrier()
+            return try RunFolder(folder)
+        }
+        let run = try usingStorage { () throws(TrainError) in
+            let run = try RunFolder(making: folder, .object(members))
+            do throws(TrainError) { try fill(run) } catch {
+                run.removeIfUntrained(files)
+                throw error
+            }
+            return run
+        }
+        try communicator?.barrier()
+        return run
+    }
+
+    private func configuration(
+        _ model: String, _ shape: some ModelOptions, _ plan: ModelPlan
+    ) throws(TrainError) -> [String: JSONValue] {
+        var options = try reading { () throws(DatasetError) in try JSONValue(encoding: shape) }.members ?? [:]
+        let preset = options["preset"]
+        options["kind"] = .text(model)
+        var members: [String: JSONValue] = [
+            "tool": .text(tool), "model": .text(model), "dataset": .text(RunFolder.identity(of: source)),
+            "steps": .integer(self.options.steps), "parameters": .integer(plan.parameters),
+            "gflop_per_clip": .number(plan.trainingGFLOP), "options": .object(options),
+            "training": self.options.json, "precision": .text(precision.rawValue),
+        ]
+        members["preset"] = preset
+        return members
+    }
+}
+
+@available(*, unavailable)
+extension TrainingSetup: Sendable {}
+
+extension RunFolder {
+    /// What reads its captions.
+    ///
+    /// - Returns: nil for a model without text.
+    /// - Throws: `TrainError` where the run does not say it, or says it of another kind of text.
+    public func captions(_ kind: TextKind) throws(TrainError) -> CaptionReader? {
+        guard kind != .none else { return nil }
+        let config = path.appending(RunConfiguration.fileName)
+        guard let words = configuration["captions"] else {
+            throw TrainError(path: config, "has no vocabulary (\"captions\"): it is damaged; take a copy of the run")
+        }
+        return try CaptionReader(kind, words, path: config)
+    }
+}
