@@ -1,6 +1,17 @@
 public import Storage
 public import SystemPackage
 
+// The files of this folder, in the order in which the inputs pass them:
+//
+//     InputLayout     the layouts of public data sets: where captions, labels and subjects stand
+//     InputSearch     folders: which videos there are, hidden names and links left out
+//     VideoFiles      what counts as a video or a picture by its name
+//     InputTable      a CSV or JSONL list: its rows
+//     InputColumns    what the columns of a list mean, and the types of the user's own
+//     InputReading    lists and folders to one list of videos
+//     CaptionMatch    which row of the captions belongs to which video
+//     InputList       the result, and the hash by which machines agree
+
 /// The videos that a data set is built from, with their captions and metadata.
 ///
 /// Everything that is found is among the videos, among the rejects, or counted. The order is that of the inputs, in

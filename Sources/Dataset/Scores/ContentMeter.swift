@@ -2,6 +2,15 @@ import CKernels
 public import Codec
 public import Storage
 
+// The files of this folder:
+//
+//     PixelSource       a decoded picture as the BGR24 that OpenCV reads
+//     PictureShrinker   the bilinear shrinking that PySceneDetect does first
+//     ContentMeter      the content value of a picture against the one before
+//     MotionScores      the scores of vectors: of a clip, and of a whole video
+//     PerceptualHash    the hash that finds near duplicates
+//     CaptionScores     caption against frames, from embeddings that the user brings
+
 /// Measures how much each picture of a video differs from the one before: the content value of PySceneDetect's
 /// `ContentDetector`, which finds cuts and serves as the motion score of ART·V.
 ///

@@ -1,6 +1,21 @@
 import Dispatch
 public import Storage
 
+// The files of this folder, in the order in which a sample passes them:
+//
+//     LoaderOptions   what a reader asks for: batch size, members, seed, ranks, damage
+//     SampleOrder     the order of an epoch, and the steps that a rank takes of it
+//     LoaderEngine    the threads: who reads which step, and in which order batches come out
+//     ShardCache      which shards are open, and for how long
+//     OpenShard       one shard in use: file, rows, and what no sample's checksum covers
+//     ArrayLayout     the arrays that every sample must have, found in the first sound one
+//     BatchFiller     one step: the samples of a batch, damaged ones left out
+//     SampleReader    one sample: its bytes into the batch, its checksum, its damage
+//     Batch           what comes out, and the memory that is used again
+//
+// Where the bytes come from lies beside the folder: `ShardSource` (the argument), `ShardStore` (folder, server or
+// command), `Patience` (waiting and trying again).
+
 /// Streams the samples of a data set to training, as batches in an order that seed and epoch alone decide.
 ///
 /// Threads of its own read ahead; how many there are, and how far they are ahead, changes nothing of what comes. Every
