@@ -11,6 +11,8 @@ PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PFRAME := .build/$(CONFIG)/pframe
 FUZZ_FILES ?= 2000
+SWIFT := Package.swift Sources Tests Benchmarks \
+  $(foreach example,MotionField ReadShards,Examples/$(example)/Package.swift Examples/$(example)/Sources)
 # How many tests a run skipped, by reason.
 SKIPPED := sed -n 's/^➜ *Test .* skipped: "\([^":]*\).*/\1/p' .build/test.log | sort | uniq -c | sort -rn \
   | awk '{ count += $$1; reasons = reasons "\n" $$0 } END { print "tests skipped: " count + 0 reasons }'
@@ -57,8 +59,11 @@ demo: build  ## the whole path, to demo/index.html: QUICK=1 for a small one, VID
 	@python3 Demo/demo.py --pframe $(PFRAME) --output "$$DEMO" $(if $(QUICK),--quick) \
 	  $${VIDEOS:+--videos "$$VIDEOS"} $${CAPTIONS:+--captions "$$CAPTIONS"}
 
-example: deps  ## build a package that uses the libraries, and run it on a fixture
+example: deps  ## build packages that use the libraries, and run them; one that only reads shards links little
 	LIBTORCH=none swift run --package-path Examples/MotionField MotionField fixtures/one-reference.mp4 | tail -n 1
+	rm -rf .build/example && python3 Tests/Peers/clip_set.py .build/example
+	LIBTORCH=none swift run --package-path Examples/ReadShards ReadShards .build/example
+	! ldd Examples/ReadShards/.build/debug/ReadShards | grep -E 'libav|libsw|libjpeg|libsqlite3|libopenblas|libtorch'
 
 bench: build  ## measure beside ffmpeg and the Python tools for the same, 45 minutes: docs/benchmarks.md
 	python3 Benchmarks/bench.py --pframe $(PFRAME) $(BENCH)
@@ -73,11 +78,12 @@ docs: deps  ## the libraries' reference by DocC, to .build/docs/html; fails at a
 	    generate-documentation --target $$library --warnings-as-errors --output-path .build/docs/html/$$library || exit; \
 	done
 
-lint:  ## check the formatting and that public symbols are documented
-	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks Examples/MotionField/Package.swift Examples/MotionField/Sources
+lint:  ## check the formatting and that public symbols are documented, and say which rooms use what they must not
+	swift format lint --strict --recursive $(SWIFT)
+	python3 Scripts/rooms.py --report
 
 format:  ## format in place
-	swift format --in-place --recursive Package.swift Sources Tests Benchmarks Examples/MotionField/Package.swift Examples/MotionField/Sources
+	swift format --in-place --recursive $(SWIFT)
 
 fuzz: deps  ## thousands of mutated and truncated files under AddressSanitizer
 	ASAN_OPTIONS=detect_leaks=0 PFRAME_FUZZ_FILES=$(FUZZ_FILES) \

@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "Codec", targets: ["Codec"]),
         .library(name: "MotionVectors", targets: ["MotionVectors"]),
         .library(name: "Figures", targets: ["Figures"]),
+        .library(name: "Shards", targets: ["Shards"]),
         .library(name: "Dataset", targets: ["Dataset"]),
     ],
     dependencies: [

@@ -24,15 +24,16 @@ class Room(NamedTuple):
     folders: list[str] = [""]
 
 
-DATA = {"Storage", "Codec", "MotionVectors", "Shards", "Dataset"}
+DATA = {"Storage", "Codec", "MotionVectors", "Figures", "Shards", "Dataset"}
 ROOMS = {
     "Storage": Room("Storage", {"CKernels", "COpenSSL", "CCurl", "CISAL"}),
     "Codec": Room("Codec", {"Storage", "CFFmpeg", "CJPEG"}),
-    "MotionVectors": Room("MotionVectors", {"Storage", "Codec", "CKernels"}, ["", "Files", "Drawing"]),
+    "MotionVectors": Room("MotionVectors", {"Storage", "Codec", "CKernels"}, ["", "Files"]),
+    "Figures": Room("Figures", {"Storage", "Codec", "MotionVectors", "CPango"}),
     "Shards": Room("Dataset/Shards", {"Storage"}, ["", "Loader"]),
     "Dataset": Room(
         "Dataset",
-        {"Storage", "Codec", "MotionVectors", "Shards", "CKernels", "COpenBLAS", "GRDB"},
+        {*DATA, "CKernels", "COpenBLAS", "GRDB"},
         ["", "Scores", "Synthetic", "Inputs", "Clips", "Index", "Build", "Derived", "Filter", "Check", "Report"],
     ),
     "Train": Room(
