@@ -1,8 +1,7 @@
 import Dataset
 import Testing
 
-@Suite("Sections of the report")
-struct ReportSectionsTests {
+@Suite struct ReportSectionsTests {
     @Test(
         "examples are spread evenly",
         arguments: [(48, 1000), (48, 48), (48, 5), (1, 9), (0, 9), (3, 0), (7, 10_000_019)])

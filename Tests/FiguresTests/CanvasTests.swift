@@ -5,8 +5,7 @@ import Synchronization
 import Testing
 
 /// What cairo and Pango leave on a canvas, by the place and the weight of the ink.
-@Suite("Canvas")
-struct CanvasTests {
+@Suite struct CanvasTests {
     private static let ink = RGBColor(0x000000)
 
     /// How dark every pixel is, 0…1: black ink on white paper.

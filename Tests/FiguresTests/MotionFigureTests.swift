@@ -4,8 +4,7 @@ import Storage
 import Testing
 
 /// Where a figure shows what: a frame with one block that moves, whose picture is neither enlarged nor reduced.
-@Suite("Motion figures")
-struct MotionFigureTests {
+@Suite struct MotionFigureTests {
     /// Left top corners of the panels of a picture 480 × 320 in a row without a title: a margin of 24, 30 for the line of
     /// facts, 28 for a panel's heading; 22 between panels.
     private static let panels = [(x: 24, y: 82), (x: 526, y: 82), (x: 1028, y: 82)]

@@ -3,8 +3,7 @@ import Foundation
 import Storage
 import Testing
 
-@Suite("Numbers as text")
-struct NumberTextTests {
+@Suite struct NumberTextTests {
     @Test(
         "numbers are short and the same everywhere",
         arguments: [

@@ -111,16 +111,8 @@ import Testing
         var interrupted = 0
         // The first so soon that it interrupts, however fast the machine has become.
         for share in [0.05] + (1...kills).map({ Double($0) / Double(kills + 1) }) {
-            let process = Process()
-            process.executableURL = Programs.pframe
-            process.arguments = arguments + ["--output", scratch.path("killed")]
-            process.standardOutput = FileHandle.nullDevice
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            usleep(useconds_t(duration * 1_000_000 * share))
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-            if process.terminationReason == .uncaughtSignal { interrupted += 1 }
+            let killed = arguments + ["--output", scratch.path("killed")]
+            if try Programs.kill(killed, after: duration * share) { interrupted += 1 }
             guard scratch.exists("killed") else { continue }
             let names = try Self.files(scratch.path("killed")).keys
             #expect(names.contains("dataset.json") == false || names.count >= expected.count, "\(names.sorted())")
@@ -247,11 +239,8 @@ import Testing
                 "--fps", "12",
             ]
         #expect(try Self.build(arguments, output: scratch.path("set")).status == 0)
-        let probed = try Programs.run(
-            "/usr/bin/env",
-            ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts_time,width,height"]
-                + ["-of", "csv=p=0", video]
-        ).output.split(separator: "\n").map { $0.split(separator: ",").compactMap { Double($0) } }
+        let probed = try Programs.ffprobe(video, "frame=pts_time,width,height").split(separator: "\n")
+            .map { $0.split(separator: ",").compactMap { Double($0) } }
         let (width, height) = (Int(probed[0][1]), Int(probed[0][2]))
         let side = min(width, height)
         let crop = "crop=\(side):\(side):\((width - side) / 2 & ~1):\((height - side) / 2 & ~1)"

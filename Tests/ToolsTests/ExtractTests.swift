@@ -89,14 +89,9 @@ import Testing
         #expect(
             lines.first?.joined(separator: ",")
                 == "decode,display,pts,seconds,type,key,interlaced,damaged,vectors,bytes,reference")
-        let probed = try Programs.run(
-            "/usr/bin/env",
-            [
-                "ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries",
-                "frame=pts,pict_type,key_frame,pkt_size",
-            ]
-                + ["-of", "csv=p=0", Programs.fixture("bframes-4refs.mp4")]
-        ).output.split(separator: "\n").map { $0.split(separator: ",") }
+        let probed = try Programs.ffprobe(
+            Programs.fixture("bframes-4refs.mp4"), "frame=pts,pict_type,key_frame,pkt_size"
+        ).split(separator: "\n").map { $0.split(separator: ",") }
         try #require(lines.count == 25 && probed.count == 24)
         for (row, frame) in zip(lines.dropFirst(), probed) {
             // ffprobe: key_frame, pts, pkt_size, pict_type.

@@ -146,13 +146,9 @@ final class RunningProgram {
     func stop(_ signal: Int32) throws -> Outcome {
         usleep(400_000)
         kill(process.processIdentifier, signal)
-        let deadline = Date().addingTimeInterval(60)
-        while process.isRunning, Date() < deadline { usleep(1000) }
-        let timedOut = process.isRunning
-        if timedOut { kill(process.processIdentifier, SIGKILL) }
-        process.waitUntilExit()
+        let end = process.end(limit: 60)
         return Outcome(
-            status: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
-            output: try scratch.text("out"), errors: try scratch.text("err"), timedOut: timedOut)
+            status: end.status, output: try scratch.text("out"), errors: try scratch.text("err"),
+            timedOut: end.timedOut)
     }
 }

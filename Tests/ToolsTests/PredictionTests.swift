@@ -74,10 +74,8 @@ import Testing
         try #require(Programs.pframe("reconstruct", scratch.path("x/v"), "--output", rebuilt).status == 0)
         func tags(_ path: String) throws -> [String: String] {
             let entries = "sample_aspect_ratio,color_range,color_space,color_primaries,color_transfer"
-            let probed = try Programs.run(
-                "/usr/bin/env",
-                ["ffprobe", "-v", "error", "-show_entries", "stream=\(entries)", "-of", "default=nw=1", path])
-            let pairs = probed.output.split(separator: "\n").map { $0.split(separator: "=", maxSplits: 1) }
+            let pairs = try Programs.ffprobe(path, "stream=\(entries)", "-of", "default=nw=1").split(separator: "\n")
+                .map { $0.split(separator: "=", maxSplits: 1) }
             return Dictionary(uniqueKeysWithValues: pairs.map { (String($0[0]), String($0[1])) })
         }
         let (before, after) = (try tags(video), try tags(rebuilt))

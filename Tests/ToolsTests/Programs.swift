@@ -51,15 +51,29 @@ enum Programs {
         process.standardOutput = try FileHandle(forWritingTo: output)
         process.standardError = try FileHandle(forWritingTo: errors)
         try process.run()
-        let deadline = Date().addingTimeInterval(limit)
-        while process.isRunning, Date() < deadline { usleep(500) }
-        let timedOut = process.isRunning
-        if timedOut { kill(process.processIdentifier, SIGKILL) }
-        process.waitUntilExit()
+        let end = process.end(limit: limit)
         return Outcome(
-            status: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
-            output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
-            errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self), timedOut: timedOut)
+            status: end.status, output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
+            errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self), timedOut: end.timedOut)
+    }
+
+    /// Starts pframe and kills it without warning after some seconds; false where it ended before.
+    static func kill(_ arguments: [String], after seconds: Double) throws -> Bool {
+        let process = Process()
+        process.executableURL = pframe
+        process.arguments = arguments
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        usleep(useconds_t(seconds * 1_000_000))
+        process.end(limit: 0)
+        return process.terminationReason == .uncaughtSignal
+    }
+
+    /// What ffprobe says of a video's first stream, as comma-separated values unless the options say otherwise.
+    static func ffprobe(_ video: String, _ entries: String, _ options: String...) throws -> String {
+        let show = ["-v", "error", "-select_streams", "v:0", "-show_entries", entries, "-of", "csv=p=0"]
+        return try run("/usr/bin/env", ["ffprobe"] + show + options + [video]).output
     }
 
     /// What FFmpeg itself decodes of a video's first stream: raw planes, uncropped by nothing but the stream.
@@ -70,6 +84,19 @@ enum Programs {
                 + ["-f", "rawvideo", "-vsync", "passthrough", raw])
         // Of a file without a single picture FFmpeg makes no file at all.
         return FileManager.default.fileExists(atPath: raw) ? try Data(contentsOf: URL(filePath: raw)) : Data()
+    }
+}
+
+extension Process {
+    /// Waits for the end, or kills the program after `limit` seconds.
+    @discardableResult
+    func end(limit: Double) -> (status: Int32, timedOut: Bool) {
+        let deadline = Date().addingTimeInterval(limit)
+        while isRunning, Date() < deadline { usleep(500) }
+        let timedOut = isRunning
+        if timedOut { kill(processIdentifier, SIGKILL) }
+        waitUntilExit()
+        return (terminationReason == .exit ? terminationStatus : 128 + terminationStatus, timedOut)
     }
 }
 
@@ -98,13 +125,17 @@ final class Scratch: Sendable {
 }
 
 /// The int32 values and shape of a `.npy` file, by a reader that shares nothing with the library.
-func int32Array(_ data: Data) throws -> (shape: [Int], values: [Int32]) {
+func int32Array(_ data: Data) throws -> (shape: [Int], values: [Int32]) { try array(data, "'<i4'") }
+
+/// The int16 values and shape of a `.npy` file, by a reader that shares nothing with the library.
+func int16Array(_ data: Data) throws -> (shape: [Int], values: [Int16]) { try array(data, "'<i2'") }
+
+private func array<Element>(_ data: Data, _ type: String) throws -> (shape: [Int], values: [Element]) {
     let header = String(decoding: data[10..<128], as: UTF8.self)
-    try #require(data.prefix(6) == Data([0x93] + Array("NUMPY".utf8)))
-    try #require(header.contains("'<i4'"))
+    try #require(data.prefix(6) == Data([0x93] + Array("NUMPY".utf8)) && header.contains(type))
     let shape = header.drop { $0 != "(" }.dropFirst().prefix { $0 != ")" }.split(separator: ",")
         .compactMap { Int($0.trimmingCharacters(in: .whitespaces)) }
-    let values = data.dropFirst(128).withUnsafeBytes { Array($0.bindMemory(to: Int32.self)) }
+    let values = data.dropFirst(128).withUnsafeBytes { Array($0.bindMemory(to: Element.self)) }
     try #require(values.count == shape.reduce(1, *))
     return (shape, values)
 }

@@ -79,13 +79,7 @@ import Testing
         try Programs.pframe("extract", clip, "--residual", "--output", scratch.path("x"))
         try Programs.pframe("reconstruct", scratch.path("x/variable-rate"), "--output", scratch.path("out.mkv"))
         func times(_ path: String) throws -> [String] {
-            try Programs.run(
-                "/usr/bin/env",
-                [
-                    "ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts_time", "-of",
-                    "csv=p=0", path,
-                ]
-            ).output.split(separator: "\n").map { String($0.prefix(5)) }
+            try Programs.ffprobe(path, "frame=pts_time").split(separator: "\n").map { String($0.prefix(5)) }
         }
         let expected = try times(clip)
         #expect(expected.count == 20)

@@ -89,14 +89,3 @@ struct SampleModels {
         }
     }
 }
-
-/// The int16 values and shape of a `.npy` file, by a reader that shares nothing with the library.
-func int16Array(_ data: Data) throws -> (shape: [Int], values: [Int16]) {
-    let header = String(decoding: data[10..<128], as: UTF8.self)
-    try #require(data.prefix(6) == Data([0x93] + Array("NUMPY".utf8)) && header.contains("'<i2'"))
-    let shape = header.drop { $0 != "(" }.dropFirst().prefix { $0 != ")" }.split(separator: ",")
-        .compactMap { Int($0.trimmingCharacters(in: .whitespaces)) }
-    let values = data.dropFirst(128).withUnsafeBytes { Array($0.bindMemory(to: Int16.self)) }
-    try #require(values.count == shape.reduce(1, *))
-    return (shape, values)
-}

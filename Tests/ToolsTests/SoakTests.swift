@@ -27,16 +27,7 @@ enum Soak {
         var interrupted = 0
         // The first so soon that it interrupts, however fast the machine has become.
         for share in [0.05] + (1...kills).map({ Double($0) / Double(kills + 1) }) {
-            let process = Process()
-            process.executableURL = Programs.pframe
-            process.arguments = arguments + [scratch.path("killed")]
-            process.standardOutput = FileHandle.nullDevice
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            usleep(useconds_t(duration * 1_000_000 * share))
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-            if process.terminationReason == .uncaughtSignal { interrupted += 1 }
+            if try Programs.kill(arguments + [scratch.path("killed")], after: duration * share) { interrupted += 1 }
             let visible = try scratch.exists("killed/long") ? scratch.names(in: "killed/long") : []
             let finished = visible.filter { !$0.hasPrefix(".") }
             #expect(finished == names || !finished.contains("stream.json"), "complete by name only: \(finished)")

@@ -110,10 +110,8 @@ import Testing
         let scratch = try Scratch()
         let clip = models.clips + "/000000_0000000"
         #expect(try Programs.pframe("view", clip, "--output", scratch.path("0.png"), "--frame", "0").status == 0)
-        let size = try Programs.run(
-            "/usr/bin/env",
-            ["ffprobe", "-v", "error", "-show_entries", "stream=width", "-of", "csv=p=0", scratch.path("0.png")])
-        let width = try #require(Int(size.output.trimmingCharacters(in: .whitespacesAndNewlines)))
+        let size = try Programs.ffprobe(scratch.path("0.png"), "stream=width")
+        let width = try #require(Int(size.trimmingCharacters(in: .whitespacesAndNewlines)))
         let figure = try SampleModels.pixels(scratch.path("0.png"), scratch)
         let first = Array(try Self.member(models.clips, "000000_0000000", "first.npy").suffix(64 * 64 * 3))
         #expect(Self.distance(figure, width: width, first, side: 64, factor: 8) < 4)

@@ -58,14 +58,8 @@ import Testing
 
     /// The times of the frames by ffprobe, nil where it knows none.
     static func times(_ video: String) throws -> [Double?] {
-        let probed = try Programs.run(
-            "/usr/bin/env",
-            [
-                "ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=best_effort_timestamp_time",
-                "-of", "csv=p=0", video,
-            ])
-        return probed.output.split(separator: "\n").map { String($0.prefix { $0 != "," }) }.filter { !$0.isEmpty }
-            .map { Double($0) }
+        try Programs.ffprobe(video, "frame=best_effort_timestamp_time").split(separator: "\n")
+            .map { String($0.prefix { $0 != "," }) }.filter { !$0.isEmpty }.map { Double($0) }
     }
 
     /// The shots of a video by its times alone: each ends where time steps back. A picture without a time follows the one
