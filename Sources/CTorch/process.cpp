@@ -105,7 +105,7 @@ int32_t ct_threads(void) { return at::get_num_threads(); }
 ct_status ct_open_device(ct_device device) {
     return ct::guarded([&] {
         // A step takes and gives back the same tensors again and again. Left to itself, glibc returns each to the kernel,
-        // which clears its pages anew: a third of the time of small models.
+        // which clears its pages again: a third of the time of small models.
         mallopt(M_MMAP_THRESHOLD, 1 << 30);
         mallopt(M_TRIM_THRESHOLD, INT_MAX);
         if (device != CT_CUDA) return;

@@ -16,7 +16,7 @@ public enum ClipFile: Sendable {
     public static func write(
         _ frames: [RGBImage], to path: FilePath, framesPerSecond: Double, crf: Double
     ) throws(CodecError) {
-        precondition(rates.contains(framesPerSecond), "\(framesPerSecond) frames a second")
+        precondition(rates.contains(framesPerSecond), "\(framesPerSecond) frames per second")
         guard let first = frames.first else { throw CodecError(path: path, "a clip without frames") }
         let size = Size(width: first.width, height: first.height)
         guard size.width % 2 == 0, size.height % 2 == 0 else {

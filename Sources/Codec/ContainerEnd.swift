@@ -2,10 +2,10 @@ import CFFmpeg
 import Storage
 import SystemPackage
 
-/// Tells whether a file ends before its container does. Only what a container proves counts: how many pictures it
-/// announces is no proof, since edit lists, dropped frames and careless writers change their number.
+/// Tells whether a file ends before its container does. Only what a container proves counts. The announced number of
+/// pictures proves nothing, because edit lists, dropped frames and careless writers change it.
 enum ContainerEnd {
-    /// What lies beyond the end of a file, in words; nil where nothing is known to.
+    /// What lies beyond the end of a file, in words; nil if nothing is known to.
     ///
     /// - Parameters:
     ///   - stream: its index, as far as it was read, names the bytes of every picture (MP4, AVI).
@@ -15,7 +15,7 @@ enum ContainerEnd {
     ) -> String? {
         guard fileSize > 0 else { return nil }
         if let end = announced(path, fileSize: fileSize), end > fileSize {
-            return "the file ends at byte \(fileSize), its container at byte \(end)"
+            return "the file ends at byte \(fileSize), but its container ends at byte \(end)"
         }
         let count = avformat_index_get_entries_count(stream)
         let beyond = (0..<count).count { pframe_index_entry_end(stream, $0) > Int64(fileSize) }

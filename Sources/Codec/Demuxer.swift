@@ -12,7 +12,7 @@ struct Demuxer: ~Copyable {
     let videoStreams: [VideoStream]
     /// The stream that is read.
     let stream: VideoStream
-    /// The size of the file in bytes, 0 where the container cannot say.
+    /// The size of the file in bytes, 0 if the container cannot say.
     let fileSize: Int
     /// What ended reading before the end of the file, once it has.
     private(set) var readError: String?
@@ -21,7 +21,7 @@ struct Demuxer: ~Copyable {
     ///
     /// - Parameters:
     ///   - path: a local file; protocols of libavformat (`http:`, `pipe:`) are not looked for in its name.
-    ///   - streamIndex: container index of the stream to read; nil for the first that is no cover picture.
+    ///   - streamIndex: container index of the stream to read; nil for the first that is not a cover picture.
     /// - Throws: `CodecError` for a file that cannot be opened, holds no video, or has no such stream.
     init(path: FilePath, streamIndex: Int? = nil) throws(CodecError) {
         pframe_silence_log()
@@ -60,7 +60,7 @@ struct Demuxer: ~Copyable {
         return raw.pointee.codecpar
     }
 
-    /// What the container keeps beyond the end of the file, in words; nil where nothing is known to be missing.
+    /// What the container keeps beyond the end of the file, in words; nil if nothing is known to be missing.
     var missingEnd: String? {
         context.pointee.streams[stream.index].flatMap {
             ContainerEnd.missing($0, path: path, fileSize: fileSize)
@@ -69,7 +69,8 @@ struct Demuxer: ~Copyable {
 
     /// Reads the next packet of the stream; false at the end.
     ///
-    /// A read error ends the stream like its end does, and is kept in `readError`: what was read until there is good.
+    /// A read error ends the stream, as its end does, and is kept in `readError`. The packets before the error are
+    /// good.
     ///
     /// - Throws: `CodecError` for an encrypted packet.
     mutating func read(into packet: borrowing Packet) throws(CodecError) -> Bool {
@@ -100,7 +101,7 @@ private struct FormatContext: ~Copyable {
         var opened: UnsafeMutablePointer<AVFormatContext>?
         let code = path.withFileURL { avformat_open_input(&opened, $0, nil, nil) }
         if code == pframe_averror_invalid_data() {
-            throw CodecError(path: path, "is no video that libavformat can read: wrong kind of file, empty, or cut off")
+            throw CodecError(path: path, "is not a video that libavformat reads: wrong kind of file, empty, or cut off")
         }
         if code == -Errno.noSuchFileOrDirectory.rawValue, let text = path.nameOfNoFile {
             throw CodecError(path: path, text)

@@ -4,7 +4,7 @@ import Storage
 /// What a video says of its pictures beside their samples, for whoever shows them: the sample aspect ratio and the
 /// colour (H.264's VUI; `pasp` and `colr` of MP4).
 ///
-/// Names are libavutil's, as ffprobe prints them. A property is nil where the video does not say.
+/// Names are libavutil's, as ffprobe prints them. A property is nil if the video does not say.
 public struct DisplayTags: Sendable, Hashable, Codable {
     /// Width of a sample over its height.
     public var sampleAspectRatio: Rational?
@@ -22,7 +22,7 @@ public struct DisplayTags: Sendable, Hashable, Codable {
     /// Tags that say nothing.
     public init() {}
 
-    /// What is true of pictures that libswscale made of RGB without being told otherwise: BT.601, limited range.
+    /// The tags of pictures that libswscale converts from RGB by default: BT.601, limited range.
     public static let convertedFromRGB: DisplayTags = {
         var tags = DisplayTags()
         (tags.range, tags.matrix) = ("tv", "smpte170m")

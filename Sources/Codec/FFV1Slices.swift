@@ -3,7 +3,7 @@ import Storage
 
 /// Checks the slices of an FFV1 version 3 packet (RFC 9043, 4.8 and 4.9).
 enum FFV1Slices {
-    /// Bytes behind a slice: its size (24 bits), an error status, and a CRC-32.
+    /// Bytes after a slice: its size (24 bits), an error status, and a CRC-32.
     private static let footer = 8
 
     /// Whether every slice of a picture has the CRC that it carries; false for a packet without slices.

@@ -13,7 +13,7 @@ public final class H264Transcoder {
     /// Opens both sides.
     ///
     /// - Parameter parameters: x264's, without B-frames and lookahead (otherwise no picture comes out at once).
-    /// - Throws: `CodecError` where libx264 is missing or refuses the parameters.
+    /// - Throws: `CodecError` if libx264 is missing or refuses the parameters.
     public init(size: Size, parameters: String) throws(CodecError) {
         codedSize = Size(width: (size.width + 1) & ~1, height: (size.height + 1) & ~1)
         encoder = try VideoEncoder(
@@ -27,7 +27,7 @@ public final class H264Transcoder {
 
     /// The decoded picture of `picture`, with vectors, at coded size.
     ///
-    /// - Throws: `CodecError` where the encoder holds the picture back or fails.
+    /// - Throws: `CodecError` if the encoder holds the picture back or fails.
     public func transcode(_ picture: Picture) throws(CodecError) -> Picture {
         // libx264 takes no 4:2:0 pictures of odd size.
         let even = picture.size == codedSize ? picture : try picture.padded(to: codedSize)

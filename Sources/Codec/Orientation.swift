@@ -25,7 +25,7 @@ public struct Orientation: Sendable, Hashable, Codable {
         self.isFlipped = isFlipped
     }
 
-    /// Reads a display matrix of nine numbers (libavutil's `display.h`); nil where it maps pictures onto a line.
+    /// Reads a display matrix of nine numbers (libavutil's `display.h`); nil if it maps pictures onto a line.
     ///
     /// Angles between the quarter turns become the nearest quarter turn.
     init?(matrix: UnsafePointer<Int32>) {
@@ -102,7 +102,7 @@ public struct Orientation: Sendable, Hashable, Codable {
         return turned
     }
 
-    /// In words, for people: `turned by 90°`, `mirrored left to right`; nil where it is upright.
+    /// In words, for people: `turned by 90°`, `mirrored left to right`; nil if it is upright.
     public var words: String? {
         switch (rotation, isFlipped) {
         case (0, false): nil

@@ -22,9 +22,9 @@ struct Packet: ~Copyable {
 
 /// What is kept of a packet once it went into the decoder.
 public struct PacketRecord: Sendable {
-    /// Presentation time in the stream's time base, nil where the container has none.
+    /// Presentation time in the stream's time base, nil if the container has none.
     public var pts: Int?
-    /// Decoding time in the stream's time base, nil where the container has none.
+    /// Decoding time in the stream's time base, nil if the container has none.
     public var dts: Int?
     /// Bytes of the packet.
     public var size: Int

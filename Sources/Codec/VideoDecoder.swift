@@ -18,12 +18,12 @@ public struct DecoderOptions: Sendable {
     public var exportsMotionVectors = true
     /// Run the loop filter. Vectors do not need it; pixels do.
     public var loopFilter = true
-    /// Cut pictures to their display size. Off: planes at coded size, `Picture.crop` says what to show.
+    /// Cut pictures to their display size. Off: planes have the coded size, and `Picture.crop` is the visible part.
     public var cropping = false
     /// Pictures to skip.
     public var skip = Skip.nothing
-    /// Check the CRC of every FFV1 slice: libavcodec only logs a wrong one and goes on with the picture before. For files
-    /// known to carry them, as those that `EncoderSettings.ffv1` makes.
+    /// Check the CRC of every FFV1 slice. libavcodec only logs a wrong CRC and continues with the previous picture.
+    /// Only for files that carry CRCs, such as files from `EncoderSettings.ffv1`.
     public var checksSlices = false
     /// Slice threads. One is exact; more change the pixels of damaged pictures. Frame threads are never used: they
     /// corrupt exported vectors of B-frame streams.
@@ -40,7 +40,7 @@ struct VideoDecoder: ~Copyable {
 
     /// Opens the decoder for the given parameters.
     ///
-    /// - Throws: `CodecError` where this libavcodec has no such decoder.
+    /// - Throws: `CodecError` if this libavcodec has no such decoder.
     init(
         parameters: UnsafePointer<AVCodecParameters>, path: FilePath?, options: DecoderOptions
     ) throws(CodecError) {
@@ -62,12 +62,12 @@ struct VideoDecoder: ~Copyable {
     private static func unknownCodec(_ tag: UInt32) -> String {
         let bytes = (0..<4).map { UInt8(truncatingIfNeeded: tag >> ($0 * 8)) }
         guard !["encv", "drmi"].contains(String(decoding: bytes, as: UTF8.self)) else {
-            return "is encrypted, and does not say of which codec it is; PFrame reads no protected videos"
+            return "is encrypted and does not name its codec; PFrame reads no protected videos"
         }
         let isText = bytes.allSatisfy { (0x20..<0x7F).contains($0) }
         let name = isText ? "\"\(String(decoding: bytes, as: UTF8.self))\"" : "0x\(String(tag, radix: 16))"
-        return "its video has a codec that this libavformat does not know (tag \(name)): convert it to H.264 with a "
-            + "program that does"
+        return "this libavformat does not know the codec of the video (tag \(name)): convert the video to H.264 with a "
+            + "program that knows it"
     }
 
     /// A decoder with nothing known of the stream but its codec: parameter sets come in the packets.
@@ -121,7 +121,7 @@ struct VideoDecoder: ~Copyable {
         case picture(Picture)
         case needsInput
         case end
-        /// The picture of the last packet was lost; go on.
+        /// The picture of the last packet was lost; continue.
         case damaged
     }
 

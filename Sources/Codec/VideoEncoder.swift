@@ -37,7 +37,7 @@ struct VideoEncoder: ~Copyable {
     ///   - tags: sample aspect ratio and colour, for the stream to carry.
     ///   - globalHeader: parameter sets go into the container's header and not into the stream.
     ///   - threads: of the encoder; the bytes depend on it for H.264, not for FFV1.
-    /// - Throws: `CodecError` where this libavcodec lacks the encoder or refuses the settings.
+    /// - Throws: `CodecError` if this libavcodec lacks the encoder or refuses the settings.
     init(
         _ settings: EncoderSettings, size: Size, format: PixelFormat, timeBase: Rational,
         tags: DisplayTags = DisplayTags(),

@@ -32,7 +32,7 @@ public final class VideoReader {
     ///   - path: a local file.
     ///   - streamIndex: container index of the stream; nil for the first video stream.
     ///   - options: how to decode.
-    /// - Throws: `CodecError` where the file cannot be opened or decoded.
+    /// - Throws: `CodecError` if the file cannot be opened or decoded.
     public init(path: FilePath, streamIndex: Int? = nil, options: DecoderOptions = DecoderOptions()) throws(CodecError)
     {
         demuxer = try Demuxer(path: path, streamIndex: streamIndex)

@@ -18,7 +18,7 @@ public struct Rational: Sendable, Hashable, Codable {
 
     var raw: AVRational { AVRational(num: Int32(clamping: numerator), den: Int32(clamping: denominator)) }
 
-    /// The quotient, 0 where the denominator is 0.
+    /// The quotient, 0 if the denominator is 0.
     public var value: Double { denominator == 0 ? 0 : Double(numerator) / Double(denominator) }
 }
 
@@ -46,16 +46,16 @@ public struct VideoStream: Sendable {
     public let pixelFormatName: String?
     /// Unit of every pts of the stream, in seconds.
     public let timeBase: Rational
-    /// The average frame rate as the container states it (0/0 where it does not); time comes from pts, never from this.
+    /// The average frame rate as the container states it (0/0 if it does not); time comes from pts, never from this.
     public let averageFrameRate: Rational
-    /// Pictures that the container announces, 0 where it does not: a guess at the length, since edit lists and dropped
+    /// Pictures that the container announces, 0 if it does not: a guess at the length, since edit lists and dropped
     /// frames change their number.
     public let announcedFrames: Int
-    /// Duration in seconds, nil where the container does not say.
+    /// Duration in seconds, nil if the container does not say.
     public let duration: Double?
     /// How pictures are turned for display, by the container's display matrix.
     public let orientation: Orientation
-    /// Width of a sample over its height, nil where the file does not say.
+    /// Width of a sample over its height, nil if the file does not say.
     public let sampleAspectRatio: Rational?
     /// Whether it is a cover picture and no video.
     public let isAttachedPicture: Bool

@@ -46,7 +46,7 @@ public struct BlockSearch: Sendable {
         return result
     }
 
-    /// Searches the given cells of a field anew, the others being guesses.
+    /// Searches the given cells of a field again, the others being guesses.
     func replace(
         _ cells: some Sequence<Int>, in field: inout MotionField, of frame: borrowing Plane,
         against reference: borrowing Plane, previous: MotionField? = nil

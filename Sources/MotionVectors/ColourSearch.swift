@@ -5,17 +5,17 @@ import Storage
 /// Whole-pixel motion for coding what is left: for every block the offset within ±`radius` with the least squared error of
 /// RGB, `argmin Σ (frame(x) − reference(x + v))²`, coordinates clamped to the picture's edge. Every offset is tried.
 ///
-/// Residual coders keep the squared error small, and PSNR judges by it. The least SAD of luma (``BlockSearch``) leaves
-/// a shape's trail to the residual: where a shape moves on and uncovers a strip of ground, many pixels of ground that fit
-/// outweigh a few of the shape that do not at all.
+/// Residual coders keep the squared error small, and PSNR measures it. The least SAD of luma (``BlockSearch``) leaves a
+/// shape's trail to the residual: where a shape uncovers a strip of ground, many pixels of ground that fit outweigh a
+/// few pixels of the shape that do not fit at all.
 public struct ColourSearch: Sendable {
     /// Block size in pixels.
     public var blockSize = 16
     /// Largest offset in each direction, in pixels.
     public var radius = 15
-    /// The squared error a value, in grey levels², by which a vector of its own must match better than no motion, or that
-    /// of a neighbour or of the frame before. Where nothing matches the least error is chance, and chance cannot be
-    /// learned.
+    /// The squared error per value, in grey levels², by which a block's own vector must beat no motion, a neighbour's
+    /// vector, or the vector of the previous frame. Where nothing matches the least error is chance, and chance cannot
+    /// be learned.
     public var coherence = 25.0
 
     /// Blocks of 16, radius 15.
@@ -23,7 +23,7 @@ public struct ColourSearch: Sendable {
 
     /// Estimates the motion field of `frame` against `reference`, pictures of equal size.
     ///
-    /// - Parameter previous: the field of the frame before; nil where there is none.
+    /// - Parameter previous: the field of the frame before; nil if there is none.
     /// - Returns: a field whose mask is 1 everywhere. Ties go to the shortest vector, then the smaller y, then the smaller x.
     public func field(of frame: RGBImage, against reference: RGBImage, previous: MotionField? = nil) -> MotionField {
         precondition(frame.width == reference.width && frame.height == reference.height, "pictures of different size")

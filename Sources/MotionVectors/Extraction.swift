@@ -28,7 +28,7 @@ public struct ExtractionOptions: Sendable {
     var needsPixels: Bool { residual || references || accumulate || source != .stream }
 }
 
-/// One picture's share of an extraction, lent to the caller of `Extraction.next`: valid until the next call.
+/// The results for one picture, lent to the caller of `Extraction.next`: valid until the next call.
 public struct ExtractedFrame {
     /// Its row of `frames.csv`.
     public let record: FrameRecord
@@ -102,7 +102,7 @@ public final class Extraction {
     public var orientation: Orientation { reader.orientation }
     /// With `h264`, the share of blocks so far whose vector block search had to find (intra, or beyond the radius), 0…1.
     public var searchedShare: Double? { (predictor as? EstimatingPredictor)?.searchedShare }
-    /// What cut the file short, in words; nil where nothing did.
+    /// What cut the file short, in words; nil if nothing did.
     public var truncation: String? { reader.truncation }
 
     /// Rows of `frames.csv` for damaged packets that gave no picture.

@@ -23,7 +23,7 @@ public struct MotionClip: Sendable {
         (self.frames, self.motion, self.residuals) = (frames, motion, residuals)
     }
 
-    /// Says where motion holds what cannot be, such as `[1, 0, 3] is (2, 0): …`: frame, row, column; nil where all can.
+    /// The first impossible vector with frame, row and column, such as `[1, 0, 3] is (2, 0): …`; nil if there is none.
     public static func mistake(in motion: [MotionField]) -> String? {
         for (frame, field) in motion.enumerated() {
             guard let cell = field.vectors.firstIndex(where: { $0.x % 4 != 0 || $0.y % 4 != 0 }) else { continue }
@@ -34,7 +34,7 @@ public struct MotionClip: Sendable {
         return nil
     }
 
-    /// Says where residuals of frames so wide hold what cannot be: frame, row, column, channel; nil where all can.
+    /// Says where residuals of frames so wide hold what cannot be: frame, row, column, channel; nil if all can.
     public static func mistake(in residuals: [[Int16]], width: Int) -> String? {
         for (frame, values) in residuals.enumerated() {
             guard let place = values.firstIndex(where: { !(-255...255).contains($0) }) else { continue }

@@ -1,7 +1,7 @@
 public import Codec
 import Storage
 
-/// A dense motion field: one vector a cell of `cellSize`×`cellSize` pixels.
+/// A dense motion field: one vector per cell of `cellSize`×`cellSize` pixels.
 ///
 /// `source = destination + vector`, quarter pixels, +x right, +y down. `(rows, columns)` cells, row-major.
 public struct MotionField: Sendable, Equatable {
@@ -11,9 +11,9 @@ public struct MotionField: Sendable, Equatable {
     public let columns: Int
     /// Rows of cells: ceil(H / cellSize).
     public let rows: Int
-    /// `rows · columns` vectors; 0 where the mask is 0.
+    /// `rows · columns` vectors; 0 if the mask is 0.
     public var vectors: [SIMD2<Int16>]
-    /// 1 where a cell has a vector, 0 where it has none (intra): tells *no vector* from a zero vector.
+    /// 1 where a cell has a vector, 0 if it has none (intra): tells *no vector* from a zero vector.
     public var mask: [UInt8]
 
     /// A field without vectors.
@@ -27,8 +27,8 @@ public struct MotionField: Sendable, Equatable {
 
     /// Lays exported vectors onto a grid of cells of 4, 8 or 16 pixels.
     ///
-    /// A cell takes the vector that covers most of it, never a mean of several: the first exported among equals, and
-    /// list 0 before list 1.
+    /// A cell takes the vector that covers most of the cell, never a mean of vectors. Among equals the first exported
+    /// vector counts, and list 0 comes before list 1.
     public init(_ exported: [MotionRow], size: Size, cellSize: Int) {
         self.init(size: size, cellSize: cellSize)
         var covered = [Int](repeating: 0, count: columns * rows)

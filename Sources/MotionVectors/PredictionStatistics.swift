@@ -2,11 +2,10 @@ import CKernels
 import Codec
 import Storage
 
-/// How well vectors predict pictures: what residual they leave, and how much of the pictures they do not predict at all.
+/// How well vectors predict pictures: the size of the residual, and the share of pixels without a prediction.
 ///
-/// Blocks without prediction are left out of the residual, because theirs is the picture itself: with them, the encoder
-/// that gives up on more blocks would look worse, whatever its vectors are worth. Their share stands beside it. Only
-/// pixels that are shown count.
+/// Blocks without a prediction do not count for the residual, because their residual is the picture itself. Their share
+/// is a statistic of its own. Only visible pixels count.
 public struct PredictionStatistics: Sendable, Equatable {
     /// Pixels of pictures that may predict: not I, not damaged, not interlaced.
     private var pixels = 0
@@ -20,12 +19,12 @@ public struct PredictionStatistics: Sendable, Equatable {
     /// Nothing measured yet.
     public init() {}
 
-    /// Mean absolute luma residual of predicted pixels in grey levels; nil where none was measured.
+    /// Mean absolute luma residual of predicted pixels in grey levels; nil if none was measured.
     public var meanResidual: Double? {
         measured > 0 ? Double(magnitude) / Double(measured) : nil
     }
 
-    /// The share of pixels without prediction (intra blocks) in pictures that predict, 0…1; nil where there is none.
+    /// The share of pixels without prediction (intra blocks) in pictures that predict, 0…1; nil if there is none.
     public var intraShare: Double? { pixels > 0 ? 1 - Double(predicted) / Double(pixels) : nil }
 
     /// Adds a picture.

@@ -1,7 +1,7 @@
 public import Codec
 import Storage
 
-/// What to do about a video that PFrame refuses, so that what is advised is not refused too.
+/// The remedy for a video that PFrame refuses; PFrame accepts the result of the remedy.
 public enum Remedy: Sendable {
     /// What PFrame predicts from: 8-bit 4:2:0.
     private static let predicted = ["yuv420p", "yuvj420p"]
@@ -9,7 +9,7 @@ public enum Remedy: Sendable {
     /// Where libavcodec exports no vectors of the codec.
     ///
     /// - Parameters:
-    ///   - pixelFormat: libavutil's name of it; nil where it is unknown.
+    ///   - pixelFormat: libavutil's name of it; nil if it is unknown.
     ///   - size: of the pictures, for display.
     public static func noVectors(pixelFormat: String?, size: Size) -> String {
         guard let pixelFormat, !predicted.contains(pixelFormat) else {

@@ -75,8 +75,8 @@ final class StreamPredictor: FramePredictor {
             copiesReference: isCopy, accumulated: trace?.motion, accumulatedResidual: accumulatedResidual)
     }
 
-    /// Fills the frame's references and, where residuals are asked for, forms its prediction; nil where it is 0. Also tells
-    /// whether it is a copy of the last reference picture.
+    /// Fills the frame's references and, where residuals are asked for, forms its prediction; nil if it is 0. Also
+    /// tells whether it is a copy of the last reference picture.
     private func predict(_ frame: inout DecodedFrame) -> (Picture?, isCopy: Bool) {
         let isTrusted =
             frame.record.type != .intra && !frame.record.isInterlaced && !frame.record.isDamaged

@@ -30,7 +30,7 @@ public struct VideoSurvey: Sendable, Codable {
     public var isFlipped: Bool
     /// Sample aspect ratio and colour.
     public var display: DisplayTags
-    /// Frames that the container announces, 0 where it does not.
+    /// Frames that the container announces, 0 if it does not.
     public var announcedFrames: Int
     /// Seconds, if known.
     public var duration: Double?
@@ -56,9 +56,9 @@ public struct VideoSurvey: Sendable, Codable {
     public var interlacedFrames = 0
     /// Frames with errors, and damaged packets that gave none.
     public var damagedFrames = 0
-    /// What cut the file short, where its end was reached; nil where nothing did.
+    /// What cut the file short, where its end was reached; nil if nothing did.
     public var truncation: String?
-    /// The first frame whose size differs from those before, nil where none does: `Extraction` ends there.
+    /// The first frame whose size differs from those before, nil if none does: `Extraction` ends there.
     public var sizeChange: SizeChange?
     /// Whether libavcodec exports vectors of this codec.
     public var vectorsAvailable: Bool
@@ -66,9 +66,9 @@ public struct VideoSurvey: Sendable, Codable {
     public var vectorsPerFrame = 0.0
     /// Mean vector length in pixels over frames that have vectors.
     public var meanLength = 0.0
-    /// Mean absolute luma residual of predicted pixels, in grey levels; nil where no residual can be had.
+    /// Mean absolute luma residual of predicted pixels, in grey levels; nil if no residual can be had.
     public var meanResidual: Double?
-    /// The share of pixels without prediction in P- and B-frames, 0…1; nil where no residual can be had.
+    /// The share of pixels without prediction in P- and B-frames, 0…1; nil if no residual can be had.
     public var intraShare: Double?
 
     /// Where the size of the pictures changes.
@@ -92,7 +92,7 @@ public struct VideoSurvey: Sendable, Codable {
 
     /// Reads the header and decodes up to `frameLimit` frames.
     ///
-    /// - Throws: `CodecError` where the file cannot be read or gives no picture.
+    /// - Throws: `CodecError` if the file cannot be read or gives no picture.
     public init(path: FilePath, streamIndex: Int? = nil, frameLimit: Int = 300) throws(CodecError) {
         let reader = try VideoReader(path: path, streamIndex: streamIndex)
         let described = reader.stream

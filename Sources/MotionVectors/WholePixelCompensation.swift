@@ -3,7 +3,7 @@ import Storage
 
 /// Whole-pixel compensation of RGB frames: how data sets of motion and residual rebuild a frame from the one before.
 public enum WholePixelCompensation: Sendable {
-    /// `p(x) = reference(x + v / 4)`, coordinates clamped to the picture's edge; 0 where the field has no vector.
+    /// `p(x) = reference(x + v / 4)`, coordinates clamped to the picture's edge; 0 if the field has no vector.
     ///
     /// - Parameters:
     ///   - reference: the frame before, RGB `(H, W, 3)`.

@@ -98,11 +98,11 @@ package struct CSVReader {
                 position += 1
                 guard position == bytes.count || bytes[position] == Self.comma || endsLine(bytes[position]) else {
                     throw Problem(
-                        line: line, message: "text behind a closing quote; a quote inside quotes is written twice")
+                        line: line, message: "text after a closing quote; write a quote inside quotes twice")
                 }
                 return Field(range: start..<(position - 1), isDoubled: isDoubled)
             }
         }
-        throw Problem(line: opening, message: "a quote opens here and never closes")
+        throw Problem(line: opening, message: "the quote that opens here never closes")
     }
 }

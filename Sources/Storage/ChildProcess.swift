@@ -12,7 +12,7 @@ package final class ChildProcess {
     ///   - arguments: its name, looked for in `PATH`, and its arguments.
     ///   - output: becomes its standard output.
     ///   - errors: becomes its standard error.
-    /// - Throws: `PFrameError` where it cannot be started.
+    /// - Throws: `PFrameError` if it cannot be started.
     package init(
         _ arguments: [String], output: FileDescriptor, errors: FileDescriptor
     ) throws(PFrameError) {

@@ -3,7 +3,7 @@ public import SystemPackage
 
 /// The whole of a file.
 ///
-/// - Throws: `PFrameError` where it cannot be read.
+/// - Throws: `PFrameError` if it cannot be read.
 package func readFile(_ path: FilePath) throws(PFrameError) -> [UInt8] {
     do {
         let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
@@ -37,7 +37,7 @@ extension FileDescriptor {
     }
 }
 
-/// The size of a file in bytes, nil where there is none.
+/// The size of a file in bytes, nil if there is none.
 package func fileSize(_ path: FilePath) -> Int? {
     var facts = stat()
     guard path.withPlatformString({ stat($0, &facts) }) == 0, facts.st_mode & S_IFMT == S_IFREG else { return nil }
@@ -80,9 +80,9 @@ package func folderEntries(_ folder: FilePath) -> Result<[[CChar]], Errno> {
     return .success(names)
 }
 
-/// The names of all entries of a folder, sorted by their bytes; names that are no UTF-8 are skipped.
+/// The names of all entries of a folder, sorted by their bytes; names that are not UTF-8 are skipped.
 ///
-/// - Throws: `PFrameError` where it cannot be listed.
+/// - Throws: `PFrameError` if it cannot be listed.
 package func fileNames(in folder: FilePath) throws(PFrameError) -> [String] {
     switch folderEntries(folder) {
     case .success(let names):
@@ -108,11 +108,11 @@ package func removeFile(_ path: FilePath) throws(PFrameError) {
 }
 
 extension FilePath {
-    /// What is wrong with a name that cannot be that of a local file, with the remedy; nil for every other name.
+    /// Why a name cannot name a local file, with the remedy; nil for every other name.
     ///
-    /// To be asked where there is no file of the name. A path keeps one `/` of `https://host/clip.mp4`.
+    /// Ask only if no file has the name. A path keeps one `/` of `https://host/clip.mp4`.
     public var nameOfNoFile: String? {
-        if string == "-" { return "stands for standard input, which PFrame does not read: name a file" }
+        if string == "-" { return "is standard input, which PFrame does not read: name a file" }
         guard isRelative, components.count > 1, let first = components.first?.string, first.hasSuffix(":"),
             first.count > 2, first.dropLast().allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "+") })
         else { return nil }
@@ -130,7 +130,7 @@ package final class KernelLock: Sendable {
     ///
     /// - Parameter shared: several may hold it so at once.
     /// - Returns: nil where another process holds it.
-    /// - Throws: `PFrameError` where the file cannot be made, or the file system has no locks.
+    /// - Throws: `PFrameError` if the file cannot be made, or the file system has no locks.
     package init?(_ path: FilePath, shared: Bool = false) throws(PFrameError) {
         let descriptor = path.withPlatformString { open($0, O_RDWR | O_CREAT | O_CLOEXEC, 0o666) }
         guard descriptor >= 0 else {

@@ -17,7 +17,7 @@ package struct JSONParser {
         var parser = JSONParser(bytes: text)
         let value = try parser.value(depth: 0)
         parser.skipSpace()
-        if parser.position < text.count { throw parser.problem("text behind the value") }
+        if parser.position < text.count { throw parser.problem("text after the value") }
         return value
     }
 
@@ -105,7 +105,7 @@ package struct JSONParser {
         else { throw problem("a value is expected") }
         let text = String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<position]), as: UTF8.self)
         if isInteger, let value = Int(text) { return .integer(value) }
-        guard let value = Double(text) else { throw problem("\(text) is no number") }
+        guard let value = Double(text) else { throw problem("\(text) is not a number") }
         return .number(value)
     }
 

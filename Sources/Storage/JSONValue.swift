@@ -17,7 +17,7 @@ public enum JSONValue: Sendable, Equatable {
     /// An object; written with its keys sorted.
     case object([String: JSONValue])
 
-    /// The value of `key`, nil where this is no object or has no such key.
+    /// The value of `key`, nil if this is not an object or has no such key.
     public subscript(key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members[key]
@@ -62,7 +62,7 @@ public enum JSONValue: Sendable, Equatable {
         return members
     }
 
-    /// Strict JSON text: keys sorted, numbers that are no integers with a decimal point, UTF-8 unescaped.
+    /// Strict JSON text: keys sorted, numbers that are not integers with a decimal point, UTF-8 unescaped.
     ///
     /// - Parameter lines: levels of objects and lists whose elements get a line each; 0 for one line in all.
     public func json(lines: Int = 0) -> String {

@@ -68,7 +68,7 @@ public struct NPYHeader: Sendable, Equatable {
     /// - Throws: `Problem` for what is no header, or that of an array in Fortran order or of another element type.
     public init(_ bytes: UnsafeRawBufferPointer) throws(Problem) {
         guard bytes.count >= 12, bytes.prefix(6).elementsEqual([0x93] + Array("NUMPY".utf8)) else {
-            throw Problem(description: "is no .npy file")
+            throw Problem(description: "is not an .npy file")
         }
         let prefix = bytes[6] == 1 ? 10 : 12
         let length = Int(bytes[8]) | Int(bytes[9]) << 8
@@ -144,7 +144,7 @@ public final class NPYReader {
         do {
             let size = try owner.descriptor.seek(offset: 0, from: .end)
             guard size == expected else {
-                throw PFrameError(path: path, "\(size) bytes where its header says \(expected): write it again")
+                throw PFrameError(path: path, "\(size) bytes, but its header says \(expected): write it again")
             }
             try owner.descriptor.seek(offset: Int64(start), from: .start)
         } catch let error as PFrameError {

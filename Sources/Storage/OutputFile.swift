@@ -12,7 +12,7 @@ public struct OutputFile: ~Copyable {
 
     /// Creates the file, replacing an existing one.
     ///
-    /// - Throws: `PFrameError` where it cannot be created.
+    /// - Throws: `PFrameError` if it cannot be created.
     public init(path: FilePath) throws(PFrameError) {
         self.path = path
         do {

@@ -4,7 +4,7 @@ public import SystemPackage
 
 /// Creates a folder and the folders above it, where they are missing.
 ///
-/// - Throws: `PFrameError` where that is not possible.
+/// - Throws: `PFrameError` if that is not possible.
 public func createFolder(_ path: FilePath) throws(PFrameError) {
     var code: CInt = 0
     // Who gives up may remove a folder above that is still empty, just before something is made in it.
@@ -35,7 +35,7 @@ public struct OutputFolder: ~Copyable {
 
     /// Creates the folder and the folders above it, where they are missing.
     ///
-    /// - Throws: `PFrameError` where that is not possible.
+    /// - Throws: `PFrameError` if that is not possible.
     public init(_ path: FilePath) throws(PFrameError) {
         self.path = path
         try createFolder(path)

@@ -1,12 +1,12 @@
 public import SystemPackage
 
-/// What went wrong: where, what was expected, and what was found.
+/// An error: its place, what was expected, and what was found.
 public struct PFrameError: Error, Sendable, CustomStringConvertible {
     /// The file or folder; nil for work in memory.
     public let path: FilePath?
     /// The place in the file, in bytes from its start, where one is known.
     public let offset: Int?
-    /// One line: what was expected, what was found, and where there is one, the remedy.
+    /// One line: what was expected, what was found, and the remedy if there is one.
     public let message: String
 
     /// Creates an error, about `path` where there is one.

@@ -19,9 +19,9 @@ public enum Parallel: Sendable {
         }
     }
 
-    /// Calls `body` for every index below `count`, at most `jobs` at a time, and returns what it gave, in order.
+    /// Calls `body` for every index below `count`, at most `jobs` at a time, and returns the results in order.
     ///
-    /// - Throws: the error of the lowest index that failed; no work is begun after an error.
+    /// - Throws: the error of the lowest index that failed; no work starts after an error.
     package static func map<Value: Sendable>(
         _ count: Int, jobs: Int, _ body: @Sendable (Int) throws(PFrameError) -> Value
     ) throws(PFrameError) -> [Value] {
@@ -36,7 +36,7 @@ public enum Parallel: Sendable {
         var values: [Value] = []
         values.reserveCapacity(count)
         for result in results.withLock({ $0 }) {
-            // One that was not begun has a failed one behind it or before it.
+            // One that was not begun has a failed one after it or before it.
             if let result { values.append(try result.get()) }
         }
         return values

@@ -3,7 +3,7 @@ public import SystemPackage
 
 /// A file that is written under a hidden name beside its place, and renamed when complete.
 ///
-/// One that goes away uncommitted removes what was written, and leaves what stood there before.
+/// A staged file that is not committed is removed; the previous file keeps its place.
 public struct StagedFile: ~Copyable {
     /// Where to write; the extension is the target's.
     public let path: FilePath
@@ -13,7 +13,7 @@ public struct StagedFile: ~Copyable {
     /// Plans to write `path`.
     public init(path: FilePath) {
         target = path
-        // A hash of the name's bytes: short enough for any file system, its own for names that are no UTF-8.
+        // A hash of the name's bytes: short enough for any file system, its own for names that are not UTF-8.
         let hash = (path.lastComponent ?? "file").withPlatformString { name -> UInt64 in
             var (hash, next): (UInt64, UnsafePointer<CChar>) = (0xcbf2_9ce4_8422_2325, name)
             while next.pointee != 0 {

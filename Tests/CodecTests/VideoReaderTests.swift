@@ -67,7 +67,7 @@ import Testing
         #expect(error.message.contains("is an address"))
     }
 
-    @Test("packets say which pictures others predict from, and where a stream starts anew")
+    @Test("packets say which pictures others predict from, and where a stream starts again")
     func pictureFacts() throws {
         try withTemporaryFolder { folder in
             let path = folder.appending("clip.mp4")

@@ -60,8 +60,8 @@ import Testing
     }
 
     static let timings: [(String, [Int])] = [
-        ("25 frames a second", (0..<100).map { $0 * 40 }),
-        ("30 frames a second from 5 s on", (0..<90).map { 5000 + $0 * 100 / 3 }),
+        ("25 frames per second", (0..<100).map { $0 * 40 }),
+        ("30 frames per second from 5 s on", (0..<90).map { 5000 + $0 * 100 / 3 }),
         ("fewer frames than are wanted", (0..<24).map { $0 * 200 }),
         ("a variable rate", (0..<80).map { $0 * 40 + ($0 * $0 * 7) % 23 }),
         ("just enough", (0..<48).map { $0 * 40 }),

@@ -209,7 +209,7 @@ import Testing
             }
             let options = try message { try open(source.folder, output, options: .object(["loop": .text("open")])) }
             #expect(options.contains("with other options (loop \"closed\", now \"open\"): choose another folder"))
-            #expect(try message { try open(source.folder, source.folder) }.contains("is the data set itself"))
+            #expect(try message { try open(source.folder, source.folder) }.contains("is the source data set"))
             let score = source.folder.appending(source.names[0] + ".clip.jsonl")
             try put(Array("{\"clip\":1.0,\"key\":\"\(source.samples[0][0].key)\"}\n".utf8), at: score)
             #expect(try message { try open(source.folder, output) }.contains("or before it changed"))
@@ -281,7 +281,7 @@ import Testing
             let shard = try #require(try set.next())
             let error = try #require(throws: DatasetError.self) { try shard.sample(0) }
             #expect(error.path == source.tar(1) && error.offset == extent.offset)
-            #expect(error.message.contains("sample \(source.samples[1][0].key) is damaged"))
+            #expect(error.message.contains("record \(source.samples[1][0].key) is damaged"))
             let sound = try #require(try set.next())
             let lacking = try #require(throws: DatasetError.self) { try sound.sample(0).bytes(of: "y.npy") }
             #expect(lacking.message.contains("has no y.npy, only jpg, json, mv.npy, txt, x.npy"))

@@ -71,7 +71,7 @@ import Testing
             ("a.csv", "video,caption\n,c\n", ["line 2", "\"video\" is empty"]),
             ("a.jsonl", "{\"video\": \"x.mp4\"}\n\n{\"video\": 1.5}\n", ["line 3", "1.5 and names no video"]),
             ("a.jsonl", "{\"video\": \"x.mp4\", \"caption\": \"c\"}\n{\"video\": \n", ["line 2", "column 11", "JSON"]),
-            ("a.jsonl", "{\"video\": \"x.mp4\"}\n3\n", ["line 2", "no JSON object"]),
+            ("a.jsonl", "{\"video\": \"x.mp4\"}\n3\n", ["line 2", "not a JSON object"]),
             ("a.jsonl", "[{\"video\": \"x.mp4\"}]\n", ["jq -c"]),
             ("a.jsonl", "{\"film\": \"x.mp4\"}\n", ["no column \"video\"", "it has film"]),
             ("a.jsonl", "{\"video\": \"x.mp4\", \"caption\": 3}\n", ["line 1", "\"caption\" is 3 and no text"]),

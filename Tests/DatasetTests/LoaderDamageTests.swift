@@ -41,7 +41,7 @@ import Testing
                     try rest(try Loader(shards.source, options: options(.fail)))
                 }
                 #expect(error.path == shards.tar(shard) && error.offset == hit?.offset ?? place, "\(error)")
-                #expect(error.message.contains(hit.map { "sample \($0.key)" } ?? "behind the last sample"))
+                #expect(error.message.contains(hit.map { "record \($0.key)" } ?? "after the last record"))
                 let loader = try Loader(shards.source, options: options(.skip))
                 #expect(try rest(loader) == all.filter { $0.key != hit?.key })
                 #expect(loader.position.samples == 11)
@@ -70,7 +70,7 @@ import Testing
                     try rest(try Loader(shards.source, options: options(.fail)))
                 }
                 #expect(error.path == shards.tar(shard) && error.message.contains("dataset.json says"), "\(error)")
-                #expect(lost.first.map { error.message.contains("sample \($0) is damaged") } ?? true, "\(error)")
+                #expect(lost.first.map { error.message.contains("record \($0) is damaged") } ?? true, "\(error)")
                 let loader = try Loader(shards.source, options: options(.skip))
                 #expect(try rest(loader) == all.filter { !lost.contains($0.key) })
                 #expect(loader.damaged.map(\.key) == (lost.isEmpty ? [""] : lost), "\(loader.damaged)")
@@ -132,7 +132,7 @@ import Testing
             let error = try #require(throws: DatasetError.self) {
                 try rest(try Loader(shards.source, options: options(.fail)))
             }
-            #expect(error.message.contains("sample 000000_0003 is damaged: it does not begin where sample 000000_0001"))
+            #expect(error.message.contains("record 000000_0003 is damaged: it does not begin where record 000000_0001"))
         }
     }
 
@@ -185,7 +185,7 @@ import Testing
             try put([], at: shards.tar(1))
             let none = try Loader(shards.source, options: options)
             let error = try #require(throws: DatasetError.self) { try none.next() }
-            #expect(error.message.contains("no sample of it is sound"))
+            #expect(error.message.contains("no record of it is undamaged"))
         }
     }
 }

@@ -226,7 +226,7 @@ func rest(_ loader: Loader) throws(DatasetError) -> [DeliveredSample] {
         let zeros = [UInt8](repeating: 0, count: 96)
         for (type, shape) in [("<i2", [2, 3, 2, 4]), ("<u2", [2, 3, 4, 2]), ("<i2", [48]), ("<f4", [24])] {
             let message = try error { $0.members[2].bytes = TestShards.array(type, shape, zeros) }
-            #expect(message.contains("sample 000001_0002") && message.contains("sample 000000_0000"))
+            #expect(message.contains("record 000001_0002") && message.contains("record 000000_0000"))
             #expect(message.contains("\(shape)") && message.contains("int16 [2, 3, 4, 2]"), "\(message)")
         }
         let larger = try error {
@@ -236,9 +236,9 @@ func rest(_ loader: Loader) throws(DatasetError) -> [DeliveredSample] {
         let smaller = try error { $0.members[2].bytes = TestShards.array("<i2", [1], [1, 2]) }
         #expect(smaller.contains("its mv.npy is int16 [1]"), "\(smaller)")
         let missing = try error { $0.members.remove(at: 2) }
-        #expect(missing.contains("it has no mv.npy, which sample 000000_0000 has"), "\(missing)")
+        #expect(missing.contains("it has no mv.npy, which record 000000_0000 has"), "\(missing)")
         let foreign = try error { $0.members[2].bytes = Array("no array".utf8) }
-        #expect(foreign.contains("is no .npy file"), "\(foreign)")
+        #expect(foreign.contains("is not an .npy file"), "\(foreign)")
     }
 
     @Test("takes arrays behind headers of other lengths")

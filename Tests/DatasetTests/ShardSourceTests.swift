@@ -231,7 +231,7 @@ import Testing
                 "case {} in *.tar) echo one >&2; echo no route >&2; exit 7;; esac; cat \(shards.folder)/{}")
             #expect(failing.contains("exit code 7: no route (tried 3 times)"), "\(failing)")
             let short = try message("case {} in *.tar) echo x;; *) cat \(shards.folder)/{};; esac")
-            #expect(short.contains("printed 2 bytes where dataset.json says"), "\(short)")
+            #expect(short.contains("printed 2 bytes, but dataset.json says"), "\(short)")
             let endless = try message("case {} in *.tar) yes;; *) cat \(shards.folder)/{};; esac")
             #expect(endless.contains("printed more than"), "\(endless)")
             let none = try message("no-such-program {}")

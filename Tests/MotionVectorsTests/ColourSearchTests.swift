@@ -37,7 +37,7 @@ import Testing
     func coherence(allowance: Double) {
         let (width, height) = (120, 96)
         let (one, other) = (noise(width, height, 31, seed: 8), noise(width, height, 31, seed: 9))
-        // The left half moves, the right half is covered anew: nothing there matches.
+        // The left half moves, the right half is covered again: nothing there matches.
         let frame = image(width, height) { x, y, c in x < 64 ? texture(x + 5, y, c) : one.at(x, y, c) }
         let reference = image(width, height) { x, y, c in x < 80 ? texture(x, y, c) : other.at(x, y, c) }
         var search = ColourSearch()

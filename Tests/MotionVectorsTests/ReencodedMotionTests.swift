@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test("vectors beyond the radius are searched anew within it, and counted", arguments: [4, 0])
+    @Test("vectors beyond the radius are searched again within it, and counted", arguments: [4, 0])
     func radius(radius: Int) throws {
         let size = Size(width: 128, height: 96)
         let motion = try ReencodedMotion(size: size, radius: radius)

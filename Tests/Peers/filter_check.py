@@ -1,4 +1,4 @@
-"""Filters a data set anew in Python and compares that with what `pframe filter` wrote.
+"""Filters a data set again in Python and compares that with what `pframe filter` wrote.
 
     filter_check.py SOURCE FILTERED RULES
 

@@ -29,7 +29,7 @@ import Testing
         #expect(values["samples"] == 48 && values["damaged"] == 0)
         #expect(values.values.allSatisfy { $0.isFinite && $0 >= 0 })
         let text = try Programs.pframe("bench-loader", scratch.url.path, "--epochs", "1").output
-        for word in ["loader", "cat", "GB/s", "first batch", "samples read"] { #expect(text.contains(word), "\(text)") }
+        for word in ["loader", "cat", "GB/s", "first batch", "records read"] { #expect(text.contains(word), "\(text)") }
     }
 
     @Test func listsTheSameOrderForAnyNumberOfThreadsAndRanks() throws {
@@ -65,14 +65,14 @@ import Testing
         try put(bytes, at: set.tar(1))
         let fatal = try Programs.pframe("bench-loader", scratch.url.path, "--epochs", "1")
         #expect(
-            fatal.status == 1 && fatal.errorLines.count == 1 && fatal.errors.contains("sample 000001_0004 is damaged"))
+            fatal.status == 1 && fatal.errorLines.count == 1 && fatal.errors.contains("record 000001_0004 is damaged"))
         #expect(fatal.errors.contains("a shard 1.tar: at byte \(set.extents[1][4].offset)"), "\(fatal.errors)")
         let skipped = try Programs.pframe(
             "bench-loader", scratch.url.path, "--epochs", "1", "--json", "--skip-damaged")
         #expect(
             skipped.status == 1 && skipped.output.contains("\"damaged\":1") && skipped.output.contains("\"samples\":23")
         )
-        #expect(skipped.errors.contains("sample 000001_0004: its CRC-32C is"), "\(skipped.errors)")
+        #expect(skipped.errors.contains("record 000001_0004: its CRC-32C is"), "\(skipped.errors)")
     }
 
     @Test(

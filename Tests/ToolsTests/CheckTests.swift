@@ -163,7 +163,7 @@ import Testing
         let scratch = try Scratch()
         let folder = try ClipSets.indexed(scratch, "set")
         let good = try Programs.pframe("check", folder, "--jobs", "2")
-        #expect(good.status == 0 && good.output.contains("all is well; 3 shards, 36 samples"), "\(good.output)")
+        #expect(good.status == 0 && good.output.contains("all is well; 3 shards, 36 records"), "\(good.output)")
         try with(folder + "/clips-000000.tar", { $0[9000] ^= 1 }) {
             let bad = try Programs.pframe("check", folder)
             let lines = bad.output.split(separator: "\n")

@@ -77,7 +77,7 @@ import Testing
         let outcome = try Programs.pframe("index", folder)
         #expect(outcome.status == 1)
         #expect(
-            outcome.errors.contains("dataset.json: schema 2 is newer than this PFrame knows (1): update it"),
+            outcome.errors.contains("dataset.json: schema 2 is newer than this PFrame knows (1): update PFrame"),
             "\(outcome.errors)")
         #expect(try scratch.data("set/dataset.json") == newer)
         #expect(try scratch.names(in: "set") == names)
@@ -115,7 +115,7 @@ import Testing
     /// Shards with something wrong, what is said of it, and how many samples are left of 20.
     @Test(
         arguments: [
-            ("truncate", "cut off within", 15), ("no-end", "ends without the blocks of zeros", 20),
+            ("truncate", "cut off within", 15), ("no-end", "ends without the zero blocks", 20),
             ("no-end-partial", "may lack members", 19), ("header", "no tar header", 14),
             ("apart", "more members of s3, apart from those at byte", 19), ("twice", "a second sample s3", 20),
             ("member", "a second txt of s3", 19), ("json", "no valid JSON", 20),
@@ -170,7 +170,7 @@ import Testing
         try FileManager.default.copyItem(atPath: folder + "/part.0.tar", toPath: folder + "/copy.tar")
         let outcome = try Programs.pframe("index", folder)
         #expect(outcome.status == 1 && outcome.errors.contains("which copy.tar has: not indexed"), "\(outcome.errors)")
-        #expect(outcome.output.contains("24 samples in 2 shards"), "\(outcome.output)")
+        #expect(outcome.output.contains("24 records in 2 shards"), "\(outcome.output)")
         try Data("mine\n".utf8).write(to: URL(filePath: folder + "/part.1.jsonl"))
         let refused = try Programs.pframe("index", folder)
         #expect(refused.status == 1 && refused.errors.contains("move it away"), "\(refused.errors)")

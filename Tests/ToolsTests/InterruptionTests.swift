@@ -21,9 +21,9 @@ import Testing
         let scratch = try Scratch()
         let pipe = try Self.fifo(scratch, "video.mp4")
         let extract = try RunningProgram(["extract", pipe, "--output", scratch.path("out")])
-        try Self.expectEnd(extract, signal, advice: "run the same command again to go on")
+        try Self.expectEnd(extract, signal, advice: "run the same command again to resume")
         let info = try RunningProgram(["info", pipe])
-        try Self.expectEnd(info, signal, advice: "what was looked at is above")
+        try Self.expectEnd(info, signal, advice: "the results so far are above")
     }
 
     @Test func whileCaptionsOfABuildAreOpened() throws {
@@ -31,7 +31,7 @@ import Testing
         let captions = try Self.fifo(scratch, "captions.csv")
         let build = try RunningProgram(
             ["build", Programs.fixture("cropped.mp4"), "--captions", captions, "--output", scratch.path("set")])
-        try Self.expectEnd(build, SIGTERM, advice: "run the same command again to go on")
+        try Self.expectEnd(build, SIGTERM, advice: "run the same command again to resume")
         #expect(!scratch.exists("set/dataset.json"))
     }
 
@@ -46,7 +46,7 @@ import Testing
         let half = min(video.count / 2, 30_000)
         try #require(video.withUnsafeBytes { write(end, $0.baseAddress, half) } == half)
         let extract = try RunningProgram(["extract", pipe, "--output", scratch.path("out")])
-        try Self.expectEnd(extract, SIGINT, advice: "run the same command again to go on")
+        try Self.expectEnd(extract, SIGINT, advice: "run the same command again to resume")
     }
 
     /// What a program that reads the log takes for a message is one.

@@ -91,7 +91,7 @@ import Testing
         #expect(nothing.status == 2 && nothing.errors.contains("which model"), "\(nothing.errors)")
     }
 
-    /// What was stopped before its first checkpoint holds nothing: other options begin anew.
+    /// What was stopped before its first checkpoint holds nothing: other options begin again.
     @Test func aRunWithoutCheckpointIsBegunAnew() throws {
         let (models, scratch) = (try SampleModels.ready(), try Scratch())
         let run = try Self.copy(models.vdm, scratch)

@@ -71,7 +71,7 @@ import Testing
         try put(array([1, 2, 3, 4], "2, 2"), "i.npy")
         for (keys, message) in [
             ("000000_0000000\nnobody\n", "1 of 2 keys are not in the data set: nobody"), ("a\n", "1 keys for 2 rows"),
-            ("000000_0000000\n000000_0000000\n", "stands twice"),
+            ("000000_0000000\n000000_0000000\n", "occurs twice"),
         ] {
             try put(Data(keys.utf8), "keys.txt")
             let outcome = try score(folder, scratch)
@@ -82,7 +82,7 @@ import Testing
         try put(array([1, 2, 3, 4], "2, 2").dropLast(), "i.npy")
         #expect(try score(folder, scratch).errors.contains("cut off?"))
         try put(Data("nothing".utf8), "i.npy")
-        #expect(try score(folder, scratch).errors.contains("is no .npy file"))
+        #expect(try score(folder, scratch).errors.contains("is not an .npy file"))
         #expect(try Programs.pframe("score", folder).status == 2)
         let clip = try Programs.pframe("score", folder, "--clip", "model.pt")
         #expect(clip.status == 2)

@@ -34,7 +34,7 @@ import Testing
         for command in ["reconstruct", "view"] {
             let outcome = try Programs.pframe(command, models.clips + "/nine", "--output", scratch.path("x.mp4"))
             #expect(
-                outcome.status == 1 && outcome.errors.contains("has no sample nine, keys are such as 000000_0000000"))
+                outcome.status == 1 && outcome.errors.contains("has no record nine, keys are such as 000000_0000000"))
         }
         // Files are written under hidden names, of which messages do not speak.
         for name in ["no/x.mp4", "no/x.npy"] {
@@ -93,9 +93,9 @@ import Testing
         #expect(try rebuild("a").status == 0)
         #expect(try Array(scratch.data("x.npy").suffix(3 * 192)) == (0..<3).flatMap { n in (0..<192).map { $0 + n } })
         #expect(
-            try rebuild("c").errors.contains("sample c: mv.npy: [1, 0, 0] is (0, 2): whole pixels are multiples of 4"))
+            try rebuild("c").errors.contains("record c: mv.npy: [1, 0, 0] is (0, 2): whole pixels are multiples of 4"))
         #expect(
-            try rebuild("d").errors.contains("sample d: residual.npy: [1, 2, 1, 1] is 256: residuals are -255 to 255"))
+            try rebuild("d").errors.contains("record d: residual.npy: [1, 2, 1, 1] is 256: residuals are -255 to 255"))
         try FileManager.default.removeItem(atPath: scratch.path("one/index.sqlite"))
         #expect(try rebuild("a").errors.contains("holds no index.sqlite: run `pframe index`"))
         try FileManager.default.copyItem(

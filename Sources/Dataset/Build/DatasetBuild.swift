@@ -6,12 +6,12 @@ public import SystemPackage
 
 /// Builds a data set, or a part of one, from a list of videos.
 ///
-/// Shard `k` is made of videos `k·V … (k+1)·V − 1` and depends on nothing but the list and the options. Each finished shard
-/// leaves a receipt; a build that was stopped, by whatever, goes on with the shards that have none.
+/// Shard `k` is made of videos `k·V … (k+1)·V − 1` and depends only on the list and the options. Each finished shard
+/// leaves a receipt; a build that was stopped resumes with the shards without a receipt.
 public final class DatasetBuild: Sendable {
     /// What happens, for a progress line. Called from several threads.
     public struct Observer: Sendable {
-        /// A video's number in the list, its clips so far and the share of it that was read.
+        /// A video's number in the list, its clips so far, and the share of the video that was read.
         public var progress: @Sendable (_ video: Int, _ clips: Int, _ share: Double) -> Void = { _, _, _ in }
         /// A video's number in the list, and the row it leaves in `rejects.jsonl`.
         public var finished: @Sendable (_ video: Int, _ reject: Reject?) -> Void = { _, _ in }
@@ -61,10 +61,10 @@ public final class DatasetBuild: Sendable {
         public var description: DatasetDescription?
     }
 
-    /// Builds what is missing of the part; a build of the whole set also closes it.
+    /// Builds the missing shards of the part; a build of the whole data set also closes it.
     ///
-    /// - Throws: `DatasetError` where the folder belongs to another data set or another process builds into it, where
-    ///   nothing can be written, or when cancelled. What is finished stays and need not be built again.
+    /// - Throws: `DatasetError` if the folder belongs to another data set or another process builds into it, if nothing
+    ///   can be written, or when cancelled. Finished shards stay.
     public func run() throws(DatasetError) -> Summary {
         let hidden = folder.appending(ShardReceipt.folderName)
         try carrying { () throws(CodecError) in try createFolder(hidden) }
@@ -217,7 +217,7 @@ public final class DatasetBuild: Sendable {
 
     private func checkCancelled() throws(DatasetError) {
         if observer.isCancelled() {
-            throw DatasetError(path: folder, "interrupted: run the same command again to go on where it stopped")
+            throw DatasetError(path: folder, "interrupted: run the same command again to resume")
         }
     }
 }
@@ -228,9 +228,9 @@ public struct BuildOptions: Sendable, Equatable {
     public var clips = ClipOptions()
     /// What samples are made of.
     public var samples = SampleOptions()
-    /// Input videos of a shard; 32 unless set.
+    /// Input videos per shard. Default: 32.
     public var videosPerShard = 32
-    /// The share of the shards to build; all unless set.
+    /// The share of the shards to build. Default: all.
     public var part = BuildPart.whole
     /// Videos at the same time.
     public var jobs = 1
@@ -258,7 +258,7 @@ public struct BuildOptions: Sendable, Equatable {
         try require((2...4096).contains(clips.frames), "a clip has 2 to 4096 frames, not \(clips.frames)")
         try require(
             clips.framesPerSecond > 0 && clips.framesPerSecond <= 1000,
-            "frames a second are above 0 and at most 1000, not \(clips.framesPerSecond)")
+            "frames per second are above 0 and at most 1000, not \(clips.framesPerSecond)")
         for (name, value) in [
             ("the stride", clips.stride), ("the hop", clips.hop), ("the most clips of a video", clips.clipsPerVideo),
             ("the videos of a shard", videosPerShard),

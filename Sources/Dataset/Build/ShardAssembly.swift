@@ -7,7 +7,7 @@ import SystemPackage
 /// One shard in the making: takes the samples of its videos from any thread in any order, and writes them in the order of
 /// the input list, so that the bytes depend on nothing else.
 ///
-/// The samples of the first unfinished video are written at once; those of later ones wait in spools.
+/// The records of the first unfinished video are written at once; the records of later videos wait in spools.
 final class ShardAssembly: Sendable {
     private struct Slot {
         let spool: SampleSpool
@@ -156,14 +156,14 @@ final class SampleSpool {
                 fileSize += bytes.count
             }
         } catch {
-            throw DatasetError(path: folder, "cannot keep samples that wait for their turn: \(error)")
+            throw DatasetError(path: folder, "cannot keep records that wait for their turn: \(error)")
         }
         waiting.append(.inFile(columns: sample.columns, members: members))
     }
 
     /// Hands over every sample in order, and forgets them.
     ///
-    /// - Throws: what `body` throws, and `DatasetError` where a sample cannot be read back.
+    /// - Throws: what `body` throws, and `DatasetError` if a sample cannot be read back.
     func drain(_ body: (Sample) throws(DatasetError) -> Void) throws(DatasetError) {
         for entry in waiting {
             switch entry {
@@ -187,7 +187,7 @@ final class SampleSpool {
                 guard filled == length else { throw Errno.ioError }
             }
         } catch {
-            throw DatasetError(path: folder, "cannot read samples that waited for their turn: \(error)")
+            throw DatasetError(path: folder, "cannot read records that waited for their turn: \(error)")
         }
     }
 

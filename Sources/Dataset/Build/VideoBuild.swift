@@ -72,7 +72,7 @@ struct VideoBuild {
         }
         if let truncation = reader.truncation { return reject(.truncated, truncation, clips: counts.clips) }
         guard counts.clips == 0 else { return nil }
-        let rate = "at \(options.clips.framesPerSecond) frames a second"
+        let rate = "at \(options.clips.framesPerSecond) frames per second"
         let wanted = options.clips.stride.map { "with a stride of \($0)" } ?? rate
         let shots = counts.shots == 1 ? "one shot" : "\(counts.shots) shots"
         let what = "\(NumberText.count(counts.frames, "frame")) in \(shots)"

@@ -7,7 +7,7 @@ import SystemPackage
 public struct DatasetCheck: Sendable {
     /// What a check came to.
     public struct Report: Sendable {
-        /// What is wrong, in the order of the set; empty where all is well.
+        /// What is wrong, in the order of the set; empty if all is well.
         public var findings: [Finding]
         /// Shards that `dataset.json` names.
         public var shards: Int
@@ -26,8 +26,8 @@ public struct DatasetCheck: Sendable {
     /// Checks everything.
     ///
     /// - Parameters:
-    ///   - begin: told of the bytes of all shards before the first is read.
-    ///   - progress: told of bytes read since its last call, from any thread; what it throws ends the check.
+    ///   - begin: called with the bytes of all shards before the first is read.
+    ///   - progress: called with the bytes read since its last call, from any thread; what it throws ends the check.
     /// - Throws: `DatasetError` that `progress` threw; damage is a finding, not an error.
     public func run(
         jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },
@@ -107,7 +107,7 @@ public struct DatasetCheck: Sendable {
             do throws(DatasetError) { _ = try folder.scoredRows(shard, files) } catch {
                 // A damaged row file was reported as such.
                 guard error.path != folder.path.appending(shard.rowsName) else { continue }
-                findings.append(finding(error, expected: "scores of samples in \(shard.tarName)", remedy: "score anew"))
+                findings.append(finding(error, expected: "scores for \(shard.tarName)", remedy: "score again"))
             }
         }
         return findings
@@ -164,7 +164,7 @@ public struct Finding: Sendable, Equatable, CustomStringConvertible {
 
     /// `FILE: at byte N: sample KEY: expected …, found …: remedy`.
     public var description: String {
-        "\(file): " + (offset.map { "at byte \($0): " } ?? "") + (sample.map { "sample \($0): " } ?? "")
+        "\(file): " + (offset.map { "at byte \($0): " } ?? "") + (sample.map { "record \($0): " } ?? "")
             + "expected \(expected), found \(found): \(remedy)"
     }
 }

@@ -19,7 +19,7 @@ struct ShardCheck {
 
     /// Checks everything.
     ///
-    /// - Parameter progress: told of bytes that were read since the last call; what it throws ends the check.
+    /// - Parameter progress: called with the bytes read since the last call; what it throws ends the check.
     func run(_ progress: (Int) throws(DatasetError) -> Void) throws(DatasetError) -> Result {
         var rows = RowsCheck(folder, shard, remedy: description.rowsRemedy)
         var tar = Findings(file: shard.tarName, remedy: description.shardRemedy)
@@ -44,7 +44,7 @@ struct ShardCheck {
                     let behind = rows.lines.count { $0.row.offset > line.row.offset }
                     tar.add(
                         reader.size, line.row.key, "its end at byte \(line.row.offset + line.row.size)",
-                        "the end of the file" + (behind > 0 ? ", and nothing of \(behind) samples behind it" : ""))
+                        "the end of the file" + (behind > 0 ? ", and nothing of \(behind) records after it" : ""))
                     break
                 }
                 if let mismatch = try readSample(line, reader, &rows) { mismatches.append(mismatch) }
@@ -140,7 +140,7 @@ struct ShardCheck {
         return problem
     }
 
-    /// Reads what lies between samples, where no file may be, and behind the last one.
+    /// Reads what lies between samples, where no file may be, and after the last one.
     private func readGap(to end: Int, _ reader: TarReader, _ tar: inout Findings) throws(DatasetError) {
         let limit = min(end, reader.size)
         let start = reader.position
@@ -166,7 +166,7 @@ struct ShardCheck {
         }
         if let stray {
             let others = stray.count > 1 ? " and \(stray.count - 1) more" : ""
-            tar.add(stray.offset, nil, "a sample that has a row", "\(stray.name)\(others), which no row names")
+            tar.add(stray.offset, nil, "a record that has a row", "\(stray.name)\(others), which no row names")
         }
         if isOwn, end == reader.size, limit - start != TarHeader.endSize, stray == nil, reader.size == shard.bytes {
             tar.add(start, nil, "\(TarHeader.endSize) bytes of zeros at the end", "\(limit - start) bytes")

@@ -4,8 +4,8 @@ public import SystemPackage
 
 /// Cuts one video into clips in a single pass: decodes it, finds its shots, and samples clips from them.
 ///
-/// Memory holds one clip and one decoded picture, however long the video is. From a damaged picture up to the next key
-/// frame nothing is taken; behind it a new shot begins. So does one where time steps back.
+/// Memory holds one clip and one decoded picture, however long the video is. Pictures from a damaged picture up to the
+/// next key frame are skipped; then a new shot begins. A new shot also begins where time steps back.
 public final class ClipReader {
     /// What a video came to beside its clips.
     public struct Counts: Sendable, Equatable {
@@ -63,7 +63,7 @@ public final class ClipReader {
 
     /// Opens a video.
     ///
-    /// - Throws: `CodecError` where it cannot be opened or holds no video.
+    /// - Throws: `CodecError` if it cannot be opened or holds no video.
     public init(path: FilePath, options: ClipOptions) throws(CodecError) {
         var decoding = DecoderOptions()
         decoding.exportsMotionVectors = false
@@ -74,7 +74,7 @@ public final class ClipReader {
         sampler = ClipSampler(options)
     }
 
-    /// What cut the file short, in words, nil where nothing did.
+    /// What cut the file short, in words, nil if nothing did.
     public var truncation: String? { hasEnded ? reader.truncation : nil }
     /// How far reading has come, 0…1.
     public var share: Double { reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0 }
@@ -83,7 +83,7 @@ public final class ClipReader {
 
     /// The next clip, nil at the end of the video or of the clips that the options want.
     ///
-    /// - Throws: `CodecError` where a picture cannot be converted, or memory is short.
+    /// - Throws: `CodecError` if a picture cannot be converted, or memory is short.
     public func next() throws(CodecError) -> Clip? {
         while ready.isEmpty, !hasEnded {
             guard let picture = try reader.next() else {
@@ -213,7 +213,7 @@ public struct Clip: Sendable {
     public var frames: [RGBImage]
     /// The time of each frame in the video, seconds.
     public var seconds: [Double]
-    /// Mean content value over the source's frames after the first one sampled, up to the last; NaN where there is none.
+    /// Mean content value over the source's frames after the first one sampled, up to the last; NaN if there is none.
     public var meanContent: Double
     /// The largest of those.
     public var maximumContent: Double

@@ -2,9 +2,9 @@ public import Storage
 
 /// Decides which pictures of a shot clips are made of: pure bookkeeping, no pixels.
 ///
-/// A shot wants a picture at every instant `start + m / fps` (or every `stride`-th picture); clip `j` consists of the
-/// instants `j · hop … j · hop + frames − 1`. Each instant takes the picture nearest in time, the earlier of two equally
-/// near. An instant after the last picture takes it if no further away than half the last interval.
+/// A shot needs a picture at every instant `start + m / fps` (or every `stride`-th picture); clip `j` consists of the
+/// instants `j · hop … j · hop + frames − 1`. Each instant takes the picture nearest in time, the earlier of two
+/// equally near. An instant after the last picture takes it if no further away than half the last interval.
 struct ClipSampler {
     /// A picture chosen for an instant.
     struct Choice: Equatable {
@@ -75,7 +75,7 @@ struct ClipSampler {
         return Choice(instant: instant, isPrevious: false)
     }
 
-    /// The first instant of the clip that `instant` completes, nil where it completes none.
+    /// The first instant of the clip that `instant` completes, nil if it completes none.
     func firstInstant(completedBy instant: Int) -> Int? {
         let first = instant - options.frames + 1
         return first >= 0 && first % hop == 0 ? first : nil
@@ -94,13 +94,13 @@ public struct ClipOptions: Sendable, Equatable {
         case stretch
     }
 
-    /// Frames of a clip, at least 2; 16 unless set.
+    /// Frames per clip, at least 2. Default: 16.
     public var frames = 16
-    /// Frames taken a second, by presentation time, the nearest to each instant; 8 unless set.
+    /// Frames per second, by presentation time; each instant takes the nearest frame. Default: 8.
     public var framesPerSecond = 8.0
     /// Take every so-manieth frame instead, whatever its time.
     public var stride: Int?
-    /// Frames from the start of a clip to the start of the next one, as they are sampled; the clip's length unless set.
+    /// Frames from the start of a clip to the start of the next one, as they are sampled. Default: the clip's length.
     public var hop: Int?
     /// The most clips of a video, its first ones; nil for all.
     public var clipsPerVideo: Int?
@@ -108,9 +108,9 @@ public struct ClipOptions: Sendable, Equatable {
     public var cutThreshold: Double? = 27
     /// At which size pictures are compared for content values.
     public var rule = ShrinkRule.v06
-    /// Pixels a row; 128 unless set.
+    /// Pixels per row. Default: 128.
     public var width = 128
-    /// Rows; 128 unless set.
+    /// Rows. Default: 128.
     public var height = 128
     /// How a picture is brought to that size.
     public var fit = Fit.crop

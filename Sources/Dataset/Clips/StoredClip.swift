@@ -10,7 +10,7 @@ public enum StoredClip: Sendable {
     /// A sample of a data set.
     case dataset(DatasetFolder, key: String)
 
-    /// The clip that a path names; nil where none is there.
+    /// The clip that a path names; nil if none is there.
     public init?(_ path: FilePath) {
         guard let files = SampleFiles(path), !files.name.isEmpty else { return nil }
         if [files.motion, files.first].contains(where: { fileSize($0) != nil }) {
@@ -24,7 +24,7 @@ public enum StoredClip: Sendable {
 
     /// Reads it and rebuilds its frames.
     ///
-    /// - Throws: `DatasetError` where it is not there, is damaged, or holds no motion and residual.
+    /// - Throws: `DatasetError` if it is not there, is damaged, or holds no motion and residual.
     public func clip() throws(DatasetError) -> MotionClip {
         switch self {
         case .sample(let files): return try carrying { () throws(CodecError) in try MotionClip(files) }
@@ -35,7 +35,7 @@ public enum StoredClip: Sendable {
 
     /// Frames a second, as `samples.jsonl` or `dataset.json` says; 8 where neither does.
     ///
-    /// - Throws: `DatasetError` where the one that is there is damaged.
+    /// - Throws: `DatasetError` if the one that is there is damaged.
     public func framesPerSecond() throws(DatasetError) -> Double {
         let rate: Double?
         switch self {
@@ -51,7 +51,7 @@ public enum StoredClip: Sendable {
         guard var place = try index.places(of: [Substring(key)]).places.first else {
             let first = try index.rows(["key"], limit: 1).first?.first?.string
             throw DatasetError(
-                path: folder.path, "has no sample \(key), keys are such as \(first ?? "none: the set is empty")")
+                path: folder.path, "has no record \(key), keys are such as \(first ?? "none: the set is empty")")
         }
         for shard in description.shards {
             guard place >= shard.samples else {
@@ -64,7 +64,7 @@ public enum StoredClip: Sendable {
         throw DatasetError(path: index.path, "does not fit the shards beside it: run `pframe index \(folder.path)`")
     }
 
-    /// What `samples.jsonl` says; nil where there is none, or no row of it is of this sample.
+    /// The rate in `samples.jsonl`; nil if there is no such file or no row for this sample.
     private static func recordedRate(_ files: SampleFiles) throws(DatasetError) -> Double? {
         let table = files.folder.appending("samples.jsonl")
         guard fileSize(table) != nil else { return nil }
@@ -102,7 +102,7 @@ public struct RebuiltClip: Sendable {
 
     /// Rebuilds a clip.
     ///
-    /// - Throws: `DatasetError` where it is not there, is damaged, or holds no motion and residual.
+    /// - Throws: `DatasetError` if it is not there, is damaged, or holds no motion and residual.
     public init(_ stored: StoredClip) throws(DatasetError) {
         frames = try stored.clip().frames
         framesPerSecond = try stored.framesPerSecond()
@@ -111,7 +111,7 @@ public struct RebuiltClip: Sendable {
     /// Stores the frames.
     ///
     /// - Parameters:
-    ///   - rate: frames a second of an encoded clip; nil for what is recorded.
+    ///   - rate: frames per second of an encoded clip; nil for what is recorded.
     ///   - crf: libx264's constant rate factor of an encoded clip.
     /// - Throws: `CodecError`, a full disk included.
     public func write(to path: FilePath, as kind: Kind, framesPerSecond rate: Double?, crf: Double) throws(CodecError) {
@@ -131,8 +131,8 @@ public struct RebuiltClip: Sendable {
 extension MotionClip {
     /// The clip of a sample with `first.npy`, `mv.npy` and `residual.npy`.
     ///
-    /// - Throws: `DatasetError` that names the sample where an array is missing, does not fit the others, or
-    ///   holds what cannot be.
+    /// - Throws: `DatasetError` that names the sample if an array is missing, does not fit the others, or holds what
+    ///   cannot be.
     public init(_ sample: Record, dataset: FilePath) throws(DatasetError) {
         let first = try Self.array(sample, "first.npy", .uint8, dataset)
         let mv = try Self.array(sample, "mv.npy", .int16, dataset)
@@ -146,16 +146,16 @@ extension MotionClip {
         else {
             throw DatasetError(
                 path: dataset,
-                "sample \(sample.row.key): first.npy \(first.shape), mv.npy \(mv.shape) and residual.npy "
+                "record \(sample.row.key): first.npy \(first.shape), mv.npy \(mv.shape) and residual.npy "
                     + "\(residual.shape) do not fit each other")
         }
         let motion = mv.bytes.withUnsafeBytes { Self.fields($0, count, size) }
         let residuals = residual.bytes.withUnsafeBytes { Self.residuals($0, count) }
         if let mistake = Self.mistake(in: motion) {
-            throw DatasetError(path: dataset, "sample \(sample.row.key): mv.npy: \(mistake)")
+            throw DatasetError(path: dataset, "record \(sample.row.key): mv.npy: \(mistake)")
         }
         if let mistake = Self.mistake(in: residuals, width: size.width) {
-            throw DatasetError(path: dataset, "sample \(sample.row.key): residual.npy: \(mistake)")
+            throw DatasetError(path: dataset, "record \(sample.row.key): residual.npy: \(mistake)")
         }
         self.init(
             first: RGBImage(width: size.width, height: size.height, pixels: Array(first.bytes)),
@@ -168,7 +168,7 @@ extension MotionClip {
         guard sample.row.member(member) != nil else {
             throw DatasetError(
                 path: dataset,
-                "sample \(sample.row.key) has no \(member): build the set with --represent motion-residual")
+                "record \(sample.row.key) has no \(member): build the set with --represent motion-residual")
         }
         let bytes = try sample.bytes(of: member)
         do throws(NPYHeader.Problem) {
@@ -179,8 +179,8 @@ extension MotionClip {
                 return (header.shape, Array(bytes[header.size...]))
             }
         } catch {
-            throw DatasetError(path: dataset, "sample \(sample.row.key): \(member): \(error)")
+            throw DatasetError(path: dataset, "record \(sample.row.key): \(member): \(error)")
         }
-        throw DatasetError(path: dataset, "sample \(sample.row.key): \(member) is no array of \(type.rawValue)")
+        throw DatasetError(path: dataset, "record \(sample.row.key): \(member) is not an array of \(type.rawValue)")
     }
 }

@@ -4,10 +4,12 @@ public import Storage
 import Synchronization
 public import SystemPackage
 
-/// Writes a data set that is made from another one, shard by shard and sample by sample, as residuals become latents.
+/// Writes a data set that is derived from another data set, shard by shard and record by record, as latents are from
+/// residuals.
 ///
-/// Each finished shard leaves a receipt; a run that was stopped, by whatever, goes on with the shards that have none, and
-/// gives the same bytes as one that was not. Many processes share the work by ``BuildPart``; the last one closes the set.
+/// Each finished shard leaves a receipt; a run that was stopped resumes with the shards without a receipt, and gives
+/// the same bytes as an uninterrupted run. Many processes share the work by ``BuildPart``; the last process closes the
+/// data set.
 ///
 /// ```swift
 /// let set = try DerivedDataset(source: source, output: output, command: "pframe encode", options: options, tool: tool)
@@ -41,16 +43,16 @@ public final class DerivedDataset: Sendable {
     private let lock: KernelLock
     private let madeFolder: Bool
 
-    /// Plans to write `output`, or to go on with what a stopped run left there.
+    /// Plans to write `output`, or to resume what a stopped run left there.
     ///
     /// - Parameters:
-    ///   - command: what does this, for messages and `dataset.json`: `pframe encode`.
-    ///   - options: an object that names everything that the result depends on beside the source; `dataset.json` has it
-    ///     as `derived` among the source's options. `command`, `source` and `before` are taken.
-    ///   - tool: what to call the program in `dataset.json`: `pframe 0.1.0`.
+    ///   - command: the command that derives the data set, for messages and `dataset.json`: `pframe encode`.
+    ///   - options: an object with everything that the result depends on besides the source. `dataset.json` has the
+    ///     object as `derived` among the source's options. `command`, `source` and `before` are reserved.
+    ///   - tool: the name of the program in `dataset.json`: `pframe 0.1.0`.
     ///   - part: the share of the shards that this process makes.
     ///   - jobs: finished shards whose hashes are compared at a time.
-    /// - Throws: `DatasetError` where the source is no finished data set, where `output` was made with other options, of
+    /// - Throws: `DatasetError` if the source is not a finished data set, if `output` was made with other options, of
     ///   another source or by something else, or another process is writing it.
     public init(
         source: DatasetFolder, output: FilePath, command: String, options: JSONValue, tool: String,
@@ -58,7 +60,7 @@ public final class DerivedDataset: Sendable {
     ) throws(DatasetError) {
         description = try source.description()
         guard !description.shards.isEmpty else {
-            throw DatasetError(path: source.path, "has no samples: build it from videos that give clips")
+            throw DatasetError(path: source.path, "has no records: build it from videos that give clips")
         }
         (self.source, self.output, self.command, self.part) = (source, output, command, part)
         sideFiles = try source.scoreFiles(of: description)
@@ -71,7 +73,7 @@ public final class DerivedDataset: Sendable {
         madeFolder = !isFolder(output)
         try carrying { () throws(CodecError) in try createFolder(output) }
         guard !isSameFile(output, source.path) else {
-            throw DatasetError(path: output, "is the data set itself: name a new folder")
+            throw DatasetError(path: output, "is the source data set: name a new folder")
         }
         let hidden = output.appending(ShardReceipt.folderName)
         try carrying { () throws(CodecError) in try createFolder(hidden) }
@@ -91,9 +93,9 @@ public final class DerivedDataset: Sendable {
         waiting = Mutex(missing.reversed())
     }
 
-    /// The next shard that is to be made; nil after the last one.
+    /// The next shard to make; nil after the last shard.
     ///
-    /// - Throws: `DatasetError` where the source cannot be read, or another process makes that shard.
+    /// - Throws: `DatasetError` if the source cannot be read, or another process makes that shard.
     public func next() throws(DatasetError) -> DerivedShard? {
         guard let number = waiting.withLock({ $0.popLast() }) else { return nil }
         let shard = description.shards[number]
@@ -114,7 +116,7 @@ public final class DerivedDataset: Sendable {
     /// Makes one data set of the shards: `rejects.jsonl`, `index.sqlite`, and at last `dataset.json`.
     ///
     /// - Returns: what `dataset.json` says now; nil where other parts are not done, the last of which closes the set.
-    /// - Throws: `DatasetError` where shards are missing or belong to something else, or the disk is full.
+    /// - Throws: `DatasetError` if shards are missing or belong to something else, or the disk is full.
     public func close(jobs: Int = Parallel.processors) throws(DatasetError) -> DatasetDescription? {
         if part.count > 1 {
             let isComplete = description.shards.indices.allSatisfy {

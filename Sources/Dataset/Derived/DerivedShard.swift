@@ -41,19 +41,19 @@ public final class DerivedShard: Sendable {
     /// Reads a sample of the source; any thread may at any time.
     ///
     /// - Parameter index: its place among ``rows``.
-    /// - Throws: `DatasetError` that names shard, sample and place where it is damaged or cannot be read.
+    /// - Throws: `DatasetError` that names shard, sample and place if it is damaged or cannot be read.
     public func sample(_ index: Int) throws(DatasetError) -> Record { try source.record(index) }
 
-    /// Appends what was made of a sample, under the same key and with the same columns.
+    /// Appends a derived record, with the key and the columns of its source record.
     ///
-    /// The row, and a `json` member that PFrame wrote, tell of the scores too; that of a sample made elsewhere stays as
-    /// it was.
+    /// The row has the scores too, and so has a `json` member that PFrame wrote. A `json` member of another program
+    /// does not change.
     ///
     /// - Parameters:
-    ///   - sample: of this shard, behind those that were appended before; one that is passed over is left out.
-    ///   - names: the members that are copied where it has them; `json` always is.
-    ///   - members: files beside these, or instead of those of the same name: `latent.npy` and its bytes.
-    ///   - scores: columns beside its own, or instead of those of the same name; NaN where one could not be computed.
+    ///   - sample: a record of this shard, after the records that were appended before; skipped records are left out.
+    ///   - names: the members to copy if the record has them; `json` is always copied.
+    ///   - members: additional members, which replace members of the same name: `latent.npy` and its bytes.
+    ///   - scores: additional scores, which replace scores of the same name; NaN if a score could not be computed.
     /// - Throws: `DatasetError`, a full disk included.
     public func append(
         _ sample: Record, keeping names: [String], adding members: [(name: String, bytes: [UInt8])] = [],
@@ -75,10 +75,10 @@ public final class DerivedShard: Sendable {
         }
     }
 
-    /// Completes the shard and leaves its receipt; without samples there is a receipt alone.
+    /// Completes the shard and leaves its receipt; a shard without records has only a receipt.
     ///
-    /// - Parameter totals: counts that add up over all shards to those of `dataset.json`, beside `clips`, the samples
-    ///   that were appended, and `left_out`, those that were not.
+    /// - Parameter totals: counts that `dataset.json` adds up over all shards, beside `clips`, the appended records,
+    ///   and `left_out`, the skipped records.
     /// - Throws: `DatasetError`, a full disk included.
     public func finish(totals: [String: Int] = [:]) throws(DatasetError) {
         try state.withLock { state throws(DatasetError) in

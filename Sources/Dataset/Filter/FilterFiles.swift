@@ -25,7 +25,7 @@ struct FilterFiles {
         ])
     }
 
-    /// Writes one line a dropped clip: key, rule, value, reason, caption, source and scores.
+    /// Writes one line per dropped clip: key, rule, value, reason, caption, source and scores.
     ///
     /// - Throws: `DatasetError`, a full disk included.
     func writeDropped(to path: FilePath, _ index: DatasetIndex) throws(DatasetError) {

@@ -1,9 +1,9 @@
 import GRDB
 public import Storage
 
-/// Which clips of a data set a list of rules keeps, and which rule drops each other one.
+/// The clips of a data set that a list of rules keeps, and the rule that drops each other clip.
 ///
-/// Memory: a byte a clip, and the duplicates.
+/// Memory: one byte per clip, and the duplicates.
 public struct FilterPlan: Sendable {
     /// What a rule came to.
     public struct Step: Sendable, Equatable {
@@ -28,9 +28,9 @@ public struct FilterPlan: Sendable {
     /// By place of a dropped duplicate, the place of the clip that was kept instead.
     private let survivors: [Int: Int]
 
-    /// Applies rules: motion, scores, conditions, duplicates and top, each to what the one before left.
+    /// Applies rules in order: motion, scores, conditions, duplicates and top, each to the clips that are left.
     ///
-    /// - Throws: `DatasetError` where a column is not there, or with SQLite's message where a condition is no SQL.
+    /// - Throws: `DatasetError` if a column does not exist, or with SQLite's message if a condition is not SQL.
     public init(_ rules: [FilterRule], on index: DatasetIndex) throws(DatasetError) {
         precondition(rules.count < 255, "a clip's fate is one byte")
         let sorted = rules.enumerated().sorted { ($0.element.order, $0.offset) < ($1.element.order, $1.offset) }
@@ -50,7 +50,7 @@ public struct FilterPlan: Sendable {
     /// Whether the clip at a place of the set is kept.
     public func keeps(_ number: Int) -> Bool { fates[number] == 0 }
 
-    /// The step that dropped a clip, nil where it is kept.
+    /// The step that dropped a clip, nil if it is kept.
     func step(_ number: Int) -> Step? { fates[number] == 0 ? nil : steps[Int(fates[number]) - 1] }
 
     /// The place of the clip that is kept instead of a dropped duplicate.
@@ -187,9 +187,9 @@ public enum FilterRule: Sendable, Equatable {
     case score(String, low: Double?, high: Double?)
     /// An SQL condition on table `clips`.
     case condition(String)
-    /// No clip before it that was kept is a near duplicate of it.
+    /// The clip is no near duplicate of an earlier kept clip.
     case duplicates
-    /// Among so many with the greatest values of a column; ties by key.
+    /// The clip is among the N clips with the greatest values of a column; ties by key.
     case top(Int, by: String)
 
     /// The rule in one word, as files and tables name it.

@@ -2,10 +2,9 @@ import Codec
 public import Storage
 public import SystemPackage
 
-/// Writes what a plan keeps of a data set as a data set of its own: shards of the same names with the same samples, copied
-/// byte for byte.
+/// Writes the kept clips of a plan as a new data set: shards with the same names and records, copied byte for byte.
 ///
-/// A stopped run goes on where it was; the same source and rules give the same bytes at any number of jobs.
+/// A stopped run resumes; the same source and rules give the same bytes at any number of jobs.
 public struct FilteredSet: Sendable {
     /// The set that is filtered.
     public let source: DatasetFolder
@@ -24,9 +23,10 @@ public struct FilteredSet: Sendable {
     /// Writes the set.
     ///
     /// - Parameters:
-    ///   - begin: told of the bytes of all source shards before the first is read.
-    ///   - progress: told of source bytes done since its last call, from any thread; what it throws ends the work.
-    /// - Throws: `DatasetError` where `output` holds something else, a sample of the source is damaged, or the disk is
+    ///   - begin: called with the bytes of all source shards before the first is read.
+    ///   - progress: called with the source bytes done since its last call, from any thread; what it throws ends the
+    ///     work.
+    /// - Throws: `DatasetError` if `output` holds something else, a sample of the source is damaged, or the disk is
     ///   full; then there is no `dataset.json`.
     public func write(
         index: DatasetIndex, jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },
@@ -36,7 +36,7 @@ public struct FilteredSet: Sendable {
         guard description.samples == plan.clips else {
             throw DatasetError(
                 path: index.path,
-                "\(plan.clips) clips where dataset.json says \(description.samples): run `pframe index`")
+                "\(plan.clips) clips, but dataset.json says \(description.samples): run `pframe index`")
         }
         let hash = try hash(description)
         let files = FilterFiles(source: source.path.string, plan: plan)
@@ -79,13 +79,13 @@ public struct FilteredSet: Sendable {
     private func openFolder() throws(DatasetError) -> KernelLock {
         try carrying { () throws(CodecError) in try createFolder(output) }
         guard !isSameFile(output, source.path) else {
-            throw DatasetError(path: output, "is the data set itself: name a new folder")
+            throw DatasetError(path: output, "is the source data set: name a new folder")
         }
         let receipts = output.appending(ShardReceipt.folderName)
         let names = try fileNames(in: output).filter { !$0.hasPrefix(".partial-") && $0 != ShardReceipt.folderName }
         let isBuild = names.isEmpty && DatasetClosing.holdsReceipts(output)
         if isBuild || !(names.isEmpty || names.contains(FilterFiles.summaryName)) {
-            throw DatasetError(path: output, "holds files, but no filtered set: name a new folder")
+            throw DatasetError(path: output, "holds files, but no filtered data set: name a new folder")
         }
         try carrying { () throws(CodecError) in try createFolder(receipts) }
         guard let lock = try KernelLock(receipts.appending("lock")) else {

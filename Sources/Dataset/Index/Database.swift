@@ -13,7 +13,7 @@ func querying<Result>(_ path: FilePath, _ body: () throws -> Result) throws(Data
         let message = error.message ?? "\(error.resultCode)"
         switch error.resultCode {
         case .SQLITE_NOTADB, .SQLITE_CORRUPT:
-            throw DatasetError(path: path, "is damaged (\(message)): run `pframe index` to write it anew")
+            throw DatasetError(path: path, "is damaged (\(message)): run `pframe index` to rewrite it")
         case .SQLITE_CANTOPEN: throw DatasetError(path: path, "cannot open: \(message)")
         case .SQLITE_FULL: throw DatasetError(path: path, "cannot write: the disk is full")
         default: throw DatasetError(path: path, message)
@@ -23,7 +23,7 @@ func querying<Result>(_ path: FilePath, _ body: () throws -> Result) throws(Data
     }
 }
 
-/// The name of a file as SQLite takes it, which is a String: a folder whose name is no UTF-8 is reached through its
+/// The name of a file as SQLite takes it, which is a String: a folder whose name is not UTF-8 is reached through its
 /// descriptor, for as long as this lives.
 struct DatabaseName: ~Copyable {
     let string: String

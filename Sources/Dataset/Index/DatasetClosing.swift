@@ -15,7 +15,7 @@ public enum DatasetClosing: Sendable {
     /// Closes the set in `folder`. Receipts stay where they are: a part that is built again may close it again.
     ///
     /// - Returns: what `dataset.json` says now.
-    /// - Throws: `DatasetError` where shards are missing, or belong to different builds, or the disk is full; then there
+    /// - Throws: `DatasetError` if shards are missing, or belong to different builds, or the disk is full; then there
     ///   is no `dataset.json` that says otherwise.
     public static func close(
         folder: FilePath, jobs: Int = Parallel.processors
@@ -77,7 +77,7 @@ public enum DatasetClosing: Sendable {
         let tar = folder.appending(shard.tarName)
         guard let size = fileSize(tar) else { throw DatasetError(path: tar, "is missing: run its part again") }
         guard size == shard.bytes else {
-            throw DatasetError(path: tar, "\(size) bytes where \(shard.bytes) were written: run its part again")
+            throw DatasetError(path: tar, "\(size) bytes, but \(shard.bytes) were written: run its part again")
         }
         let rows = folder.appending(shard.rowsName)
         guard fileSize(rows) != nil else { throw DatasetError(path: rows, "is missing: run its part again") }
@@ -107,14 +107,14 @@ public enum DatasetClosing: Sendable {
 }
 
 extension DatasetFolder {
-    /// Writes what a folder of shards lacks to be a data set with an index: closes one that was built in parts, writes
-    /// `index.sqlite` of a finished one anew, and describes shards of other programs.
+    /// Makes a folder of shards a data set with an index: closes a data set that was built in parts, rewrites
+    /// `index.sqlite` of a finished data set, and describes shards of other programs.
     ///
     /// - Parameters:
     ///   - tool: what to call the program in `dataset.json` of shards of other programs.
-    ///   - begin: told of the bytes that are to be read, where shards have to be.
-    ///   - progress: told of bytes read since its last call, from any thread; what it throws ends the work.
-    /// - Throws: `DatasetError` where shards are missing, there are none, or the disk fails. Damaged shards of other
+    ///   - begin: called with the number of bytes to read, if shards must be read.
+    ///   - progress: called with the bytes read since its last call, from any thread; what it throws ends the work.
+    /// - Throws: `DatasetError` if shards are missing, there are none, or the disk fails. Damaged shards of other
     ///   programs are in the report.
     public func index(
         tool: String, jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },

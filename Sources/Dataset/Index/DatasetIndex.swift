@@ -2,16 +2,16 @@ import GRDB
 public import Storage
 public import SystemPackage
 
-/// `index.sqlite`: the rows of all shards of a data set in one table, to be asked by SQL; derived, see `write`.
+/// `index.sqlite`: the rows of all shards of a data set in one table for SQL queries; derived, see `write`.
 ///
 /// | table | columns |
 /// |---|---|
-/// | `clips` | `key`, `shard`, `number` (place in the set, from 0), `caption`, `source`, `start` and `end` (seconds, NULL without), `hash` (NULL without), `duplicate_of` (key, NULL for no duplicate), one REAL a score (NULL where it could not be computed), one a metadata name |
+/// | `clips` | `key`, `shard`, `number` (place in the set, from 0), `caption`, `source`, `start` and `end` (seconds, NULL without), `hash` (NULL without), `duplicate_of` (key, NULL for no duplicate), one REAL per score (NULL if it could not be computed), one per metadata name |
 /// | `rejects` | `video`, `kind`, `reason`, `clips` |
 /// | `columns` | `name`, `kind` (`score` or `metadata`) of the columns of `clips` from the tenth on, in order |
 ///
-/// `duplicate_of` is set where an earlier clip's perceptual hash differs in at most four bits; it names the earliest such
-/// clip that is no duplicate itself, and where all are, the earliest.
+/// `duplicate_of` is set if the perceptual hash of an earlier clip differs in at most four bits. It names the earliest
+/// such clip that is not a duplicate itself; if all are duplicates, the earliest.
 public final class DatasetIndex: Sendable {
     /// The name of the file.
     public static let fileName = "index.sqlite"
@@ -34,13 +34,13 @@ public final class DatasetIndex: Sendable {
 
     /// Opens the index of a data set for reading; the folder may be read-only.
     ///
-    /// - Throws: `DatasetError` where there is none, or it is damaged or of a newer version.
+    /// - Throws: `DatasetError` if there is none, or it is damaged or of a newer version.
     public init(_ folder: DatasetFolder) throws(DatasetError) {
         let path = folder.path.appending(Self.fileName)
         guard fileSize(path) != nil else {
             guard isFolder(folder.path) else { throw DatasetError(path: folder.path, "no such folder") }
             guard try fileNames(in: folder.path).contains(where: { $0.hasSuffix(".tar") }) else {
-                throw DatasetError(path: folder.path, "is no data set: it holds no shards (.tar)")
+                throw DatasetError(path: folder.path, "is not a data set: it holds no shards (.tar)")
             }
             throw DatasetError(path: folder.path, "holds no \(Self.fileName): run `pframe index`")
         }
@@ -69,9 +69,9 @@ public final class DatasetIndex: Sendable {
     /// The names of the score columns, in order.
     public var scores: [String] { columns.filter(\.isScore).map(\.name) }
 
-    /// How many clips meet a condition; all without one.
+    /// The number of clips that meet a condition; without a condition all clips.
     ///
-    /// - Throws: `DatasetError` with SQLite's message where the condition is no SQL.
+    /// - Throws: `DatasetError` with SQLite's message if the condition is not SQL.
     public func count(where condition: String? = nil) throws(DatasetError) -> Int {
         try read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM clips" + Self.clause(condition)) ?? 0 }
     }
@@ -79,11 +79,11 @@ public final class DatasetIndex: Sendable {
     /// Clips that meet a condition.
     ///
     /// - Parameters:
-    ///   - columns: what is wanted of each: column names, unquoted.
+    ///   - columns: the columns of the result: names, unquoted.
     ///   - condition: SQL on the columns of `clips`.
-    ///   - order: SQL that orders them; in the order of the set without.
-    /// - Returns: one array a clip, in the order of `columns`.
-    /// - Throws: `DatasetError` with SQLite's message where the SQL is wrong.
+    ///   - order: SQL that orders the clips; without it the order of the data set.
+    /// - Returns: one array per clip, in the order of `columns`.
+    /// - Throws: `DatasetError` with SQLite's message if the SQL is wrong.
     public func rows(
         _ columns: [String], where condition: String? = nil, order: String? = nil, limit: Int? = nil
     ) throws(DatasetError) -> [[JSONValue]] {

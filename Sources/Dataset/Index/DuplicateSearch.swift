@@ -11,9 +11,9 @@ enum DuplicateSearch {
     /// The largest distance at which two hashes are duplicates.
     static let distance = 4
 
-    /// For every hash the place of the earlier one that it duplicates, -1 where there is none.
+    /// For every hash, the position of the earlier hash that it duplicates; -1 if there is none.
     ///
-    /// A hash is a duplicate if any earlier one is near. It is linked to the earliest near one that is no duplicate
+    /// A hash is a duplicate if any earlier one is near. It is linked to the earliest near one that is not a duplicate
     /// itself; where all near ones are duplicates, to the earliest of them. 0 stands for no hash.
     static func links(of hashes: [UInt64], jobs: Int) -> [Int32] {
         var order: [(hash: UInt64, place: Int32)] = []

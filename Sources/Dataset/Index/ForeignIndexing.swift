@@ -8,7 +8,7 @@ public struct ForeignIndexing: Sendable {
     public struct Report: Sendable {
         /// What `dataset.json` says now.
         public var description: DatasetDescription
-        /// What is damaged and left out, with its place; empty where all is well.
+        /// What is damaged and left out, with its place; empty if all is well.
         public var problems: [DatasetError]
     }
 
@@ -23,14 +23,14 @@ public struct ForeignIndexing: Sendable {
         self.tool = tool
     }
 
-    /// Reads every `.tar` file of the folder once and writes what describes them.
+    /// Reads every `.tar` file of the folder once and writes rows, index and `dataset.json`.
     ///
-    /// Memory: one buffer and the rows of a shard for each job. The archives stay as they are.
+    /// Memory: one buffer and the rows of one shard per job. The archives do not change.
     ///
     /// - Parameters:
-    ///   - begin: told of the bytes of all shards before the first is read.
-    ///   - progress: told of bytes read since its last call, from any thread; what it throws ends the work.
-    /// - Throws: `DatasetError` where there is no shard, nothing in any of them, or a file that is not ours would be
+    ///   - begin: called with the bytes of all shards before the first is read.
+    ///   - progress: called with the bytes read since its last call, from any thread; what it throws ends the work.
+    /// - Throws: `DatasetError` if there is no shard, nothing in any of them, or a file that is not ours would be
     ///   overwritten, or the disk fails. Damaged shards are in the report.
     public func run(
         jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },
@@ -49,7 +49,7 @@ public struct ForeignIndexing: Sendable {
         shards.removeAll { $0.samples == 0 }
         guard !shards.isEmpty else {
             let first = problems.first.map { " (\($0))" } ?? ""
-            throw DatasetError(path: folder.path, "no shard holds a sample that could be indexed\(first)")
+            throw DatasetError(path: folder.path, "no shard holds a record that could be indexed\(first)")
         }
         let description = DatasetDescription(
             tool: tool, options: .object(["webdataset": .bool(true)]), sourceHash: "", shards: shards,
@@ -84,10 +84,10 @@ public struct ForeignIndexing: Sendable {
         if fileSize(rowsPath) ?? 0 > 0 {
             let text = try readFile(rowsPath)
             let first = JSONLines(text).first { _ in true }
-            // What is no JSON is no row either.
+            // What is not JSON is not a row either.
             guard let first, (try? JSONValue(first.text, path: rowsPath))?["crc32c"] != nil else {
                 throw DatasetError(
-                    path: rowsPath, "stands where the rows of \(name).tar belong, and holds none: move it away")
+                    path: rowsPath, "has the name of the row file of \(name).tar, but holds no rows: move it away")
             }
         }
         let found = try ForeignShard(folder.path.appending(name + ".tar"), progress)
@@ -122,7 +122,7 @@ public struct ForeignIndexing: Sendable {
                         problems.append(
                             DatasetError(
                                 path: folder.tar(shard), offset: row.offset,
-                                "a second sample \(row.key), which \(owner) has: not indexed"))
+                                "a second record \(row.key), which \(owner) has: not indexed"))
                         continue
                     }
                     owners[row.key] = shard.tarName
@@ -139,7 +139,7 @@ public struct ForeignIndexing: Sendable {
 enum ForeignSample {
     /// Members that are read for it.
     static let members: Set<String> = ["txt", "json"]
-    /// Larger ones are no captions.
+    /// Larger ones are not captions.
     static let longest = 16 << 20
 
     /// The columns of a sample.

@@ -3,8 +3,8 @@ import SystemPackage
 
 /// Reads a WebDataset shard that others wrote, once, and finds the samples in it.
 ///
-/// Members of a sample are adjacent, in any order; names may be long (pax, GNU) and have folders. What is damaged is
-/// reported and left out; what is whole around it is kept.
+/// Members of a record are adjacent, in any order; names may be long (pax, GNU) and have folders. Damaged records are
+/// reported and skipped; undamaged records around them are kept.
 struct ForeignShard {
     /// The samples in their order.
     private(set) var rows: [ShardRow?] = []
@@ -29,13 +29,14 @@ struct ForeignShard {
         var members: [ShardRow.Member] = []
         var text: [UInt8]?
         var json: [UInt8]?
-        /// Of what is no sample of its own, nothing is kept.
+        /// Of what is not a sample of its own, nothing is kept.
         var isGood = true
     }
 
     /// Reads a shard.
     ///
-    /// - Throws: `DatasetError` where the disk fails, and what `progress` throws, told of bytes read since its last call.
+    /// - Throws: `DatasetError` if the disk fails, and what `progress` throws, called with the bytes read since its
+    ///   last call.
     init(_ path: FilePath, _ progress: (Int) throws(DatasetError) -> Void) throws(DatasetError) {
         self.path = path
         let reader = try TarReader(path)
@@ -53,7 +54,7 @@ struct ForeignShard {
                 cut(reader)
                 break reading
             case .damaged(let place):
-                add(place, "no tar header, or a damaged one: what follows is not indexed; copy the shard anew")
+                add(place, "no tar header, or a damaged one: what follows is not indexed; copy the shard again")
                 closeLast("before the damage")
                 break reading
             }
@@ -69,11 +70,11 @@ struct ForeignShard {
         problems.append(DatasetError(path: path, offset: offset, message))
     }
 
-    /// Reads a member; false where the file ends within it.
+    /// Reads a member; false if the file ends within it.
     private mutating func read(_ entry: TarEntry, _ reader: TarReader) throws(DatasetError) -> Bool {
         let name = entry.isFile ? SampleName(entry.name) : nil
         guard entry.end <= reader.size else {
-            let remedy = "copy the shard anew"
+            let remedy = "copy the shard again"
             add(reader.size, "cut off within \(entry.name), which should end at byte \(entry.end): \(remedy)")
             if let name, name.key == current?.key { current = nil } else { close() }
             return false
@@ -89,7 +90,7 @@ struct ForeignShard {
             current = Group(key: name.key, start: entry.start, end: entry.end, crc: reader.crc)
         }
         if current?.members.contains(where: { $0.name == name.member }) == true {
-            add(entry.start, "a second \(name.member) of \(name.key): the sample is not indexed")
+            add(entry.start, "a second \(name.member) of \(name.key): the record is not indexed")
             current?.isGood = false
         }
         current?.members.append(ShardRow.Member(name: name.member, offset: entry.offset, length: entry.size))
@@ -105,7 +106,7 @@ struct ForeignShard {
 
     /// The file ends where a header is expected.
     private mutating func cut(_ reader: TarReader) {
-        add(reader.size, "ends without the blocks of zeros that end a tar file: cut off? Copy the shard anew")
+        add(reader.size, "ends without the zero blocks that end a tar file: truncated? Copy the shard again")
         closeLast("before the end of the file")
     }
 
@@ -115,7 +116,7 @@ struct ForeignShard {
         guard let group = current, group.isGood else { return close() }
         let before = rows.last { $0 != nil }.flatMap { $0 }
         if Set(group.members.map(\.name)) != Set((before?.members ?? []).map(\.name)) {
-            add(group.start, "\(group.key), the last sample \(place), may lack members: it is not indexed")
+            add(group.start, "\(group.key), the last record \(place), may lack members: it is not indexed")
             current = nil
         }
         close()
@@ -129,10 +130,10 @@ struct ForeignShard {
             let members = Set(group.members.map(\.name))
             if let first = rows[place], members.isDisjoint(with: first.members.map(\.name)) {
                 add(group.start, "more members of \(group.key), apart from those at byte \(first.offset): not indexed")
-                // A part is no sample.
+                // A part is not a sample.
                 rows[place] = nil
             } else {
-                add(group.start, "a second sample \(group.key): not indexed")
+                add(group.start, "a second record \(group.key): not indexed")
             }
             return
         }
@@ -146,7 +147,7 @@ struct ForeignShard {
             do throws(DatasetError) { json = try JSONValue(bytes, path: path, offset: offset) } catch {
                 add(
                     error.offset,
-                    "the json member of \(group.key) is \(error.message); the sample is indexed without it")
+                    "the json member of \(group.key) is \(error.message); the record is indexed without it")
             }
         }
         places[group.key] = rows.count

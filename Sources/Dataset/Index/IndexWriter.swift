@@ -8,10 +8,10 @@ extension DatasetIndex {
     /// Writes `index.sqlite` from `dataset.json`, the rows, the score side files and `rejects.jsonl`.
     ///
     /// The same files give the same bytes. It is written under a hidden name and renamed. Memory: the rows of `jobs`
-    /// shards, and some 30 bytes a clip.
+    /// shards, and some 30 bytes per clip.
     ///
     /// - Parameter description: where `dataset.json` is not written yet, what it will say.
-    /// - Throws: `DatasetError` where a file is missing or damaged, a key occurs twice, or the disk is full.
+    /// - Throws: `DatasetError` if a file is missing or damaged, a key occurs twice, or the disk is full.
     public static func write(
         _ folder: DatasetFolder, description: DatasetDescription? = nil, jobs: Int = Parallel.processors
     ) throws(DatasetError) {
@@ -53,7 +53,7 @@ private struct IndexWriter {
 
         let path = folder.path.appending(DatasetIndex.fileName)
         var staged = StagedFile(path: path)
-        // What a killed run left under the hidden name is no database to go on with.
+        // What a killed run left under the hidden name is not a database to continue.
         try removeFile(staged.path)
         let list = columns.columns
         let name = try DatabaseName(staged.path)
@@ -116,7 +116,7 @@ private struct IndexWriter {
                         StatementArguments(values(row, shard, number, link) + values(row.columns, columns)))
                     do { try statement.execute() } catch DatabaseError.SQLITE_CONSTRAINT {
                         throw DatasetError(
-                            path: path, "the key \(row.key) occurs twice in the set: make the shards anew or remove one"
+                            path: path, "the key \(row.key) occurs twice in the set: remake the shards or remove one"
                         )
                     }
                     number += 1
@@ -172,7 +172,7 @@ private struct IndexWriter {
     }
 }
 
-/// The columns of table `clips`: the fixed ones, one a score, one a metadata name.
+/// The columns of table `clips`: the fixed ones, one a score, one per metadata name.
 struct IndexColumns {
     /// What a column beyond the fixed ones shows.
     enum Kind: String {

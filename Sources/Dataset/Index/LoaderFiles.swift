@@ -2,7 +2,7 @@ import Codec
 public import Storage
 import SystemPackage
 
-/// Writes the side files that other loaders want beside WebDataset shards.
+/// Writes the side files that other loaders need beside WebDataset shards.
 public enum LoaderFiles: String, Sendable, CaseIterable {
     /// Megatron Energon: `X.tar.idx` beside each shard and the folder `.nv-meta`.
     case energon
@@ -14,7 +14,7 @@ public enum LoaderFiles: String, Sendable, CaseIterable {
     /// Writes the files of a data set.
     ///
     /// - Returns: their names within the folder.
-    /// - Throws: `DatasetError` where rows are missing or damaged, a name cannot stand in a file, or the disk is full.
+    /// - Throws: `DatasetError` if rows are missing or damaged, a name cannot stand in a file, or the disk is full.
     public func write(_ folder: DatasetFolder) throws(DatasetError) -> [String] {
         let description = try folder.description()
         return switch self {
@@ -25,7 +25,8 @@ public enum LoaderFiles: String, Sendable, CaseIterable {
     }
 }
 
-/// `X.idx`: `v1.2 N`, then a line a sample: `extension offset size path` for each member, offsets those of its bytes.
+/// `X.idx`: `v1.2 N`, then one line per sample: `extension offset size path` for each member, offsets those of its
+/// bytes.
 private struct DALIFiles {
     let folder: DatasetFolder
     let description: DatasetDescription
@@ -39,7 +40,7 @@ private struct DALIFiles {
                 guard members.allSatisfy({ $0.split(whereSeparator: \.isWhitespace).count == 4 }) else {
                     throw DatasetError(
                         path: folder.tar(shard), offset: row.offset,
-                        "a name with a space in sample \(row.key), which DALI's index cannot hold")
+                        "a name with a space in record \(row.key), which DALI's index cannot hold")
                 }
                 text += members.joined(separator: " ") + "\n"
             }

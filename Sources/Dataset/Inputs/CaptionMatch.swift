@@ -2,7 +2,7 @@ import Storage
 
 /// Which row of a captions file belongs to which video.
 struct CaptionMatch {
-    /// The row of every video, nil where none fits.
+    /// The row of every video, nil if none fits.
     private(set) var rows: [Int?]
     /// Rows that no video took.
     private(set) var unused = 0
@@ -14,7 +14,7 @@ struct CaptionMatch {
     ///
     /// Names that differ in their Unicode normal form only count as the same where no other fits better.
     ///
-    /// - Throws: `DatasetError` where a row fits two videos, or two rows fit one.
+    /// - Throws: `DatasetError` if a row fits two videos, or two rows fit one.
     init(_ table: VideoTable, videos: [String]) throws(DatasetError) {
         let listed = try Listed(table)
         rows = Array(repeating: nil, count: videos.count)
@@ -139,7 +139,7 @@ struct CaptionMatch {
     }
 }
 
-/// Finds the numbers of things by a hash of what they are called: 16 bytes a thing, built in one sort.
+/// Finds the numbers of things by a hash of what they are called: 16 bytes per thing, built in one sort.
 ///
 /// Several things may share a hash: who looks up compares.
 struct NameIndex {

@@ -2,7 +2,7 @@ import Storage
 
 /// The metadata of a list's videos: the columns of every table and of the layout under one set of names.
 struct InputColumns {
-    /// What columns of the data set itself are called; a user's column of that name gets `_` behind it.
+    /// What columns of the data set itself are called; a user's column of that name gets `_` after it.
     static let reserved: Set<String> = Set(
         ["key", "caption", "caption_clip", "duplicate_of", "hash", "seconds", "source"] + SampleColumns.builtScores
             + SampleMaker.metadata)

@@ -48,7 +48,7 @@ public enum InputLayout: String, Sendable, CaseIterable {
             && facts(String(Self.stem(name).dropLast())) != nil
     }
 
-    /// Reads a name; nil where it does not fit.
+    /// Reads a name; nil if it does not fit.
     func facts(_ name: String) -> Facts? {
         switch self {
         case .mhad: Self.mhad(Self.stem(name))

@@ -14,14 +14,14 @@ public import SystemPackage
 
 /// The videos that a data set is built from, with their captions and metadata.
 ///
-/// Everything that is found is among the videos, among the rejects, or counted. The order is that of the inputs, in
-/// folders that of the names' bytes.
+/// Everything that is found is among the videos, among the rejects, or counted. Videos have the order of the inputs;
+/// within a folder, the order of the bytes of their names.
 public struct InputList: Sendable {
     /// The videos to build from.
     public let videos: [InputVideo]
     /// What gives no clip, and why.
     public let rejects: [Reject]
-    /// Files in folders that are no videos by their names, and links to folders.
+    /// Files in folders that are not videos by their names, and links to folders.
     public let passedOver: Int
     /// Pictures among them.
     public let pictures: PictureCount
@@ -33,8 +33,8 @@ public struct InputList: Sendable {
 
     /// Reads lists, searches folders and matches captions.
     ///
-    /// - Throws: `DatasetError` where a list or the captions cannot be read or contradict themselves, and where captions
-    ///   are required and nothing gives any.
+    /// - Throws: `DatasetError` if a list or the captions cannot be read or contradict themselves, and if captions are
+    ///   required and nothing gives any.
     public init(_ options: InputOptions) throws(DatasetError) {
         if options.layout == .webvid, options.captions == nil, !options.inputs.contains(where: InputTable.isTable) {
             throw DatasetError(
@@ -77,18 +77,18 @@ public struct InputList: Sendable {
 public struct InputOptions: Sendable, Equatable {
     /// Videos, folders of videos (searched recursively), and lists of videos (`.csv`, `.jsonl`).
     public var inputs: [FilePath] = []
-    /// A file of captions, CSV or JSONL; nil unless set.
+    /// A file of captions, CSV or JSONL. Default: nil.
     public var captions: FilePath?
-    /// Whether a video without a caption is rejected; true unless set.
+    /// Whether a video without a caption is rejected. Default: true.
     public var requiresCaptions = true
-    /// How a known data set names its videos; nil unless set.
+    /// How a known data set names its videos. Default: nil.
     public var layout: InputLayout?
 
     /// Options with every default.
     public init() {}
 }
 
-/// A video that a data set is built from, and what the user's list says of it.
+/// A video that a data set is built from, with its caption and metadata.
 public struct InputVideo: Sendable, Equatable {
     /// Where it lies.
     public var path: FilePath

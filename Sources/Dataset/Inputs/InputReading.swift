@@ -42,7 +42,7 @@ struct InputReading {
 
     /// Reads every video.
     ///
-    /// - Throws: `DatasetError` where captions are required and nothing gives any.
+    /// - Throws: `DatasetError` if captions are required and nothing gives any.
     mutating func readAll() throws(DatasetError) {
         videos.reserveCapacity(search.candidates.count)
         for number in search.candidates.indices { try read(number) }
@@ -115,7 +115,7 @@ struct InputReading {
         .none("no .txt beside it; write one, give --captions FILE, or build with --no-captions")
     }
 
-    /// The text of the `.txt` beside a video, on one line; nil where there is no such file.
+    /// The text of the `.txt` beside a video, on one line; nil if there is no such file.
     private mutating func sidecar(_ video: FilePath) -> Caption? {
         var path = video
         path.extension = "txt"
@@ -124,10 +124,10 @@ struct InputReading {
         let bytes: [UInt8]
         do throws(DatasetError) { bytes = try readFile(path) } catch { return Caption.none(".txt: \(error.message)") }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            return Caption.none("the .txt beside it is no UTF-8")
+            return Caption.none("the .txt file beside it is not UTF-8")
         }
         let words = text.drop { $0 == "\u{FEFF}" }.split(whereSeparator: \.isWhitespace)
-        return words.isEmpty ? Caption.none("the .txt beside it is empty") : .text(words.joined(separator: " "))
+        return words.isEmpty ? Caption.none("the .txt file beside it is empty") : .text(words.joined(separator: " "))
     }
 }
 
@@ -152,7 +152,7 @@ struct VideoTable: Sendable {
 
     /// Reads a table.
     ///
-    /// - Throws: `DatasetError` with the line of the first mistake, or where there is no column that names videos.
+    /// - Throws: `DatasetError` with the line of the first mistake, or if there is no column that names videos.
     init(_ path: FilePath, layout: InputLayout?) throws(DatasetError) {
         let table = try InputTable(path)
         func require(_ name: String, _ purpose: String) throws(DatasetError) -> Int {
@@ -179,12 +179,12 @@ struct VideoTable: Sendable {
 
     /// How a row names its video.
     ///
-    /// - Throws: `DatasetError` with the line where it does not.
+    /// - Throws: `DatasetError` with the line if it does not.
     func video(_ row: Int) throws(DatasetError) -> String { try video(row, try table.values(row)) }
 
-    /// The caption of a row, nil where it is blank, and its values by their place.
+    /// The caption of a row, nil if it is blank, and its values by their place.
     ///
-    /// - Throws: `DatasetError` with the line where the caption is no text.
+    /// - Throws: `DatasetError` with the line if the caption is not text.
     func content(_ row: Int) throws(DatasetError) -> (caption: String?, values: [JSONValue]) {
         let values = try table.values(row)
         guard let caption else { return (nil, values) }

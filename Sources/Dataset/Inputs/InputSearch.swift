@@ -20,7 +20,7 @@ struct InputSearch {
     private(set) var candidates: [Candidate] = []
     /// What is named and cannot be read, or is named twice.
     private(set) var rejects: [Reject] = []
-    /// Files in folders that are no videos.
+    /// Files in folders that are not videos.
     private(set) var passedOver = 0
     /// Pictures among them.
     private(set) var pictures = PictureCount()
@@ -30,7 +30,7 @@ struct InputSearch {
 
     /// Searches every input.
     ///
-    /// - Throws: `DatasetError` where a list cannot be read.
+    /// - Throws: `DatasetError` if a list cannot be read.
     init(_ options: InputOptions) throws(DatasetError) {
         self.options = options
         for (number, input) in options.inputs.enumerated() {
@@ -94,10 +94,10 @@ struct InputSearch {
         switch FileFacts(path) {
         case .file(let bytes):
             candidates.append(Candidate(path: path, name: name, bytes: bytes, input: input, row: row))
-        case .folder: rejects.append(Reject(video: name, kind: .unreadable, reason: "is a folder and no video"))
+        case .folder: rejects.append(Reject(video: name, kind: .unreadable, reason: "is a folder, not a video"))
         case .special:
             rejects.append(
-                Reject(video: name, kind: .unreadable, reason: "is a pipe, a socket or a device, and no file"))
+                Reject(video: name, kind: .unreadable, reason: "is a pipe, a socket or a device, not a file"))
         case .missing(let reason):
             let remark = FilePath(name).nameOfNoFile
             rejects.append(Reject(video: name, kind: .missing, reason: remark ?? reason))
@@ -124,7 +124,7 @@ struct InputSearch {
                 rejects.append(
                     Reject(
                         video: candidates[number].name, kind: .repeated,
-                        reason: "is named twice; it is taken once, as \(candidates[earlier].name)"))
+                        reason: "is named twice; it is built once, as \(candidates[earlier].name)"))
                 repeated.insert(number)
                 break
             }
@@ -169,7 +169,7 @@ struct InputSearch {
         return "\(name[..<dot])~\(number)\(name[dot...])"
     }
 
-    /// A name as text; bytes that are no UTF-8 become U+FFFD.
+    /// A name as text; bytes that are not UTF-8 become U+FFFD.
     private static func name(_ component: FilePath.Component?) -> String { component?.string ?? "." }
 
     private static func workingFolder() -> FilePath {

@@ -40,7 +40,7 @@ struct InputTable: Sendable {
         let start = text.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
         let first = text[start...].first { !Self.isSpace($0) }
         guard first != UInt8(ascii: "[") else {
-            throw DatasetError(path: path, "is one JSON list; write an object a line: `jq -c '.[]' < old > new.jsonl`")
+            throw DatasetError(path: path, "is a JSON list; write one object per line: `jq -c '.[]' < old > new.jsonl`")
         }
         isCSV = first != UInt8(ascii: "{")
         if isCSV {
@@ -57,7 +57,7 @@ struct InputTable: Sendable {
     /// The line in which a row begins, from 1.
     func line(_ row: Int) -> Int { Int(rows.lines[row]) }
 
-    /// The values of a row in the order of `columns`; null where it has none, and for CSV where the field is empty.
+    /// The values of a row in the order of `columns`; null if it has none, and for CSV where the field is empty.
     func values(_ row: Int) throws(DatasetError) -> [JSONValue] {
         let start = rows.starts[row]
         guard isCSV else {
@@ -98,8 +98,8 @@ struct InputTable: Sendable {
             guard fields.count == columns.count else {
                 throw DatasetError(
                     path: path,
-                    "line \(line): \(fields.count) fields where line \(first) names \(columns.count) columns; "
-                        + "a field with a comma in it stands in quotes")
+                    "line \(line): \(fields.count) fields, but line \(first) names \(columns.count) columns; "
+                        + "put a field with a comma into quotes")
             }
             if text[start..<reader.position].contains(where: { $0 >= 0x80 }) {
                 for field in fields { _ = try decoded(field, reader, line, path) }
@@ -118,7 +118,7 @@ struct InputTable: Sendable {
             let end = text[position...].firstIndex(of: UInt8(ascii: "\n")) ?? text.count
             if !text[position..<end].allSatisfy(isSpace) {
                 guard let members = try parse(text[position..<end], line, path).members else {
-                    throw DatasetError(path: path, "line \(line): no JSON object; every line of a JSONL file is one")
+                    throw DatasetError(path: path, "line \(line): not a JSON object; every line of a JSONL file is one")
                 }
                 rows.append(position, line)
                 for name in members.keys.sorted() where numbers[name] == nil {
@@ -149,7 +149,7 @@ struct InputTable: Sendable {
         _ field: CSVReader.Field, _ reader: CSVReader, _ line: Int, _ path: FilePath
     ) throws(DatasetError) -> String {
         guard let text = reader.text(field) else {
-            throw DatasetError(path: path, "line \(line): is no UTF-8; save the file as UTF-8")
+            throw DatasetError(path: path, "line \(line): is not UTF-8; save the file as UTF-8")
         }
         return text
     }

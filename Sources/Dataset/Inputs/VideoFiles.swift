@@ -67,8 +67,7 @@ public enum VideoFiles: Sendable {
 
     /// Searches `folder` and the folders below it, each in the order of its names' bytes.
     ///
-    /// Hidden names are left out. Links to folders are not followed: they may lead back up, and what they lead to is
-    /// searched where it stands.
+    /// Hidden names are skipped. Links to folders are not followed, because they may lead back up.
     public static func search(_ folder: FilePath, visit: (Found) -> Void) {
         search(folder, below: FilePath(""), visit)
     }
@@ -87,7 +86,7 @@ public enum VideoFiles: Sendable {
             case .folder: search(path, below: relative, visit)
             case _ where !isVideo(relative): visit(.other(relative))
             case .file(let bytes): visit(.video(relative, bytes: bytes))
-            case .special: visit(.problem(relative, reason: "is a pipe, a socket or a device, and no file"))
+            case .special: visit(.problem(relative, reason: "is a pipe, a socket or a device, not a file"))
             case .missing(let reason): visit(.problem(relative, reason: reason))
             }
         }
@@ -124,11 +123,11 @@ public struct PictureCount: Sendable, Equatable {
         folders.formUnion(other.folders)
     }
 
-    /// `48 pictures in 3 folders, which are no videos: make one of a folder with …`; nil where there is none.
+    /// `48 pictures in 3 folders, which are not videos: make one of a folder with …`; nil if there is none.
     public var remark: String? {
         guard pictures > 0 else { return nil }
         let (many, places) = (pictures == 1 ? "picture" : "pictures", folders.count == 1 ? "folder" : "folders")
-        return "\(pictures) \(many) in \(folders.count) \(places), and a folder of pictures is no video: make one with "
+        return "\(pictures) \(many) in \(folders.count) \(places); a folder of pictures is not a video: make one with "
             + "ffmpeg -framerate 25 -pattern_type glob -i 'FOLDER/*.png' -crf 12 -pix_fmt yuv420p FOLDER.mp4"
     }
 }

@@ -4,11 +4,11 @@ import MotionVectors
 public import Storage
 public import SystemPackage
 
-/// Scores every clip by the cosine of its caption's and its frames' embeddings, which the user brings, as column
-/// `caption_clip`.
+/// Scores every clip by the cosine of the embeddings of its caption and its frames, as column `caption_clip`. The user
+/// brings the embeddings.
 ///
-/// Of several frames a clip it is the cosine with the mean of their normalised embeddings. Where an embedding is zero or
-/// not finite the score is NaN.
+/// With several frames per clip, the score is the cosine with the mean of the normalised frame embeddings. Where an
+/// embedding is zero or not finite the score is NaN.
 public struct CaptionScores: Sendable {
     /// The column that is written.
     public static let column = "caption_clip"
@@ -35,9 +35,9 @@ public struct CaptionScores: Sendable {
     ///
     /// - Parameters:
     ///   - text: `.npy`, `(N, D)`.
-    ///   - images: `.npy`, `(N, D)`, or `(N, F, D)` for several frames a clip.
-    ///   - keys: a key a line, N lines; any order.
-    /// - Throws: `DatasetError` where a file is no such array, or the shapes do not fit.
+    ///   - images: `.npy`, `(N, D)`, or `(N, F, D)` for several frames per clip.
+    ///   - keys: one key per line, N lines; any order.
+    /// - Throws: `DatasetError` if a file is no such array, or the shapes do not fit.
     public init(
         folder: DatasetFolder, text: FilePath, images: FilePath, keys: FilePath
     ) throws(DatasetError) {
@@ -56,11 +56,11 @@ public struct CaptionScores: Sendable {
     /// Rows of the arrays.
     public var count: Int { text.rows }
 
-    /// Scores, writes `SHARD.caption_clip.jsonl` beside every shard, and writes the index anew.
+    /// Scores, writes `SHARD.caption_clip.jsonl` beside every shard, and writes the index again.
     ///
-    /// Memory: blocks of the arrays, some 40 bytes a clip, and the list of keys.
+    /// Memory: blocks of the arrays, some 40 bytes per clip, and the list of keys.
     ///
-    /// - Throws: `DatasetError` where keys are unknown or stand twice, or a file cannot be read or written.
+    /// - Throws: `DatasetError` if keys are unknown or occur twice, or a file cannot be read or written.
     public func run(
         jobs: Int = Parallel.processors, progress: @Sendable (Int) throws(DatasetError) -> Void = { _ in }
     ) throws(DatasetError) -> Report {
@@ -104,7 +104,7 @@ public struct CaptionScores: Sendable {
             guard number < seen.count else {
                 throw DatasetError(path: index.path, "has more clips than dataset.json says: run `pframe index`")
             }
-            guard !seen[number] else { throw DatasetError(path: keys, "the key \(line) stands twice") }
+            guard !seen[number] else { throw DatasetError(path: keys, "the key \(line) occurs twice") }
             seen[number] = true
         }
         return numbers
@@ -150,7 +150,7 @@ public struct CaptionScores: Sendable {
         }
     }
 
-    /// The length of a vector, NaN where it has no direction.
+    /// The length of a vector, NaN if it has no direction.
     private static func norm(_ vector: UnsafeBufferPointer<Double>) -> Double {
         let norm = cblas_dnrm2(Int32(vector.count), vector.baseAddress, 1)
         return norm > 0 && norm.isFinite ? norm : .nan
@@ -158,12 +158,12 @@ public struct CaptionScores: Sendable {
 }
 
 extension DatasetFolder {
-    /// Writes a score of every clip as `SHARD.COLUMN.jsonl` beside its shard, and the index anew.
+    /// Writes a score of every clip as `SHARD.COLUMN.jsonl` beside its shard, and the index again.
     ///
     /// - Parameters:
     ///   - column: the score's name.
-    ///   - score: of a clip by its row and its place in the set; NaN where there is none.
-    /// - Throws: `DatasetError` where rows cannot be read, or a file cannot be written.
+    ///   - score: of a clip by its row and its place in the set; NaN if there is none.
+    /// - Throws: `DatasetError` if rows cannot be read, or a file cannot be written.
     public func write(
         column: String, jobs: Int = Parallel.processors, score: @Sendable (ShardRow, Int) -> Double
     ) throws(DatasetError) {
@@ -199,7 +199,7 @@ final class EmbeddingFile: Sendable {
 
     /// Opens a file and reads its header.
     ///
-    /// - Throws: `DatasetError` where it is missing, cut off, or holds something else.
+    /// - Throws: `DatasetError` if it is missing, cut off, or holds something else.
     init(_ path: FilePath) throws(DatasetError) {
         self.path = path
         guard let size = fileSize(path) else { throw DatasetError(path: path, "is missing") }
@@ -226,7 +226,7 @@ final class EmbeddingFile: Sendable {
         }
         guard size == header.size + header.payload else {
             throw DatasetError(
-                path: path, "\(size) bytes where its header says \(header.size + header.payload): cut off?")
+                path: path, "\(size) bytes, but its header says \(header.size + header.payload): cut off?")
         }
         (type, start, rows) = (header.type, header.size, header.shape[0])
         frames = header.shape.count == 3 ? header.shape[1] : 1
@@ -240,7 +240,7 @@ final class EmbeddingFile: Sendable {
 
     /// The numbers of a range of rows, F × D a row.
     ///
-    /// - Throws: `DatasetError` where the disk fails.
+    /// - Throws: `DatasetError` if the disk fails.
     func read(_ range: Range<Int>) throws(DatasetError) -> [Double] {
         let width = frames * dimensions
         var bytes = [UInt8](repeating: 0, count: range.count * width * type.size)

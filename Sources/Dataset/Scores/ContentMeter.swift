@@ -15,8 +15,8 @@ public import Storage
 /// `ContentDetector`, which finds cuts and serves as the motion score of ART·V.
 ///
 /// A picture is converted to BGR24 as OpenCV reads it (libswscale's default flags), turned for display, shrunk by
-/// `ShrinkRule` with bilinear interpolation of two taps, and converted to 8-bit HSV; then the mean absolute differences to
-/// the picture before are taken. All of it is integer arithmetic, equal to OpenCV's for the same decoded pictures.
+/// `ShrinkRule` with bilinear interpolation of two taps, and converted to 8-bit HSV; then the mean absolute differences
+/// to the picture before are taken. The arithmetic is integer and equals OpenCV's for the same decoded pictures.
 public final class ContentMeter {
     private let rule: ShrinkRule
     private let rotation: Int
@@ -42,7 +42,7 @@ public final class ContentMeter {
     /// - Parameter picture: of any size and pixel format, cut to its display size (`DecoderOptions.cropping`).
     /// - Returns: zero for the first picture; `ContentScore.incomparable` where the size at which pictures are compared
     ///   changes. A change of size that shrinks to the same is compared like any other picture.
-    /// - Throws: `CodecError` where libswscale cannot convert the picture's format, or memory is short. The picture then
+    /// - Throws: `CodecError` if libswscale cannot convert the picture's format, or memory is short. The picture then
     ///   counts as not given.
     public func next(_ picture: Picture) throws(CodecError) -> ContentScore {
         let shrinker = shrinker(for: picture.size)

@@ -5,7 +5,7 @@ public import SystemPackage
 
 /// How much a clip moves by its own motion field.
 struct ClipMotion: Equatable {
-    /// Mean vector length, in picture diagonals a second; NaN where time stands still.
+    /// Mean vector length, in picture diagonals per second; NaN where time stands still.
     var speed = Double.nan
     /// Share of blocks that move by a pixel or more, 0…1.
     var moving = 0.0
@@ -41,7 +41,7 @@ public struct FrameMotion: Sendable, Equatable {
     public var vectorLength: Double?
 }
 
-/// How much a video moves: what the scores of its pictures come to.
+/// How much a video moves: a summary of the scores of its pictures.
 public struct VideoMotion: Sendable, Equatable {
     /// Pictures decoded.
     public private(set) var frames = 0
@@ -56,7 +56,7 @@ public struct VideoMotion: Sendable, Equatable {
     public private(set) var meanLength: Double?
     /// Damaged pictures, and damaged packets that gave none.
     public private(set) var damaged = 0
-    /// What cut the file short, in words; nil where nothing did.
+    /// What cut the file short, in words; nil if nothing did.
     public private(set) var truncation: String?
 
     /// Decodes a video once and measures every picture; nothing is kept of those before the last.

@@ -17,7 +17,7 @@ public struct BuildPart: Sendable, Equatable {
         (self.index, self.count, self.origin) = (index, count, origin)
     }
 
-    /// Reads `3/64`, parts counted from 0; nil where it is none.
+    /// Reads `3/64`, parts counted from 0; nil if it is none.
     public init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
         guard parts.count == 2, let index = parts[0], let count = parts[1], count > 0, (0..<count).contains(index)
@@ -27,7 +27,7 @@ public struct BuildPart: Sendable, Equatable {
         self.init(index: index, count: count, origin: "--part")
     }
 
-    /// What the launcher of this process says; nil where there is none.
+    /// What the launcher of this process says; nil if there is none.
     public static var ofLauncher: BuildPart? { BuildPart(environment: ProcessInfo.processInfo.environment) }
 
     /// What a launcher says in its variables: `mpirun` of Open MPI, MPICH or Intel MPI, Slurm's `srun`, or `torchrun`

@@ -24,7 +24,7 @@ package struct CommandOutput {
             try run(into: file, shard, limit: size)
             let printed = try shard.size()
             guard size == nil || printed == size else {
-                throw failure("printed \(printed) bytes where dataset.json says \(size ?? 0)")
+                throw failure("printed \(printed) bytes, but dataset.json says \(size ?? 0)")
             }
             return shard
         }
@@ -104,7 +104,7 @@ private struct LastLine {
         return lines.last.map(String.init) ?? ""
     }
 
-    /// Reads what is there within `wait` seconds; false where nothing came.
+    /// Reads what is there within `wait` seconds; false if nothing came.
     mutating func read(from descriptor: FileDescriptor, wait: Double) -> Bool {
         var entry = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
         guard poll(&entry, 1, Int32(wait * 1000)) > 0 else { return isOpen && wait > 0 }

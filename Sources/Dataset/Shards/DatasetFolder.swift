@@ -1,8 +1,8 @@
 public import Storage
 public import SystemPackage
 
-/// `dataset.json`: what a data set was made of and with, and its shards. Written last: without it there is no finished
-/// data set.
+/// `dataset.json`: inputs, options and shards of a data set. Written last: a data set without `dataset.json` is
+/// unfinished.
 public struct DatasetDescription: Sendable, Equatable {
     /// A shard as it must be.
     public struct Shard: Sendable, Equatable {
@@ -66,12 +66,12 @@ public struct DatasetDescription: Sendable, Equatable {
 
     /// Reads the text of a `dataset.json`.
     ///
-    /// - Throws: `PFrameError` where it is damaged or of a newer version.
+    /// - Throws: `PFrameError` if it is damaged or of a newer version.
     public init(_ text: [UInt8], path: FilePath) throws(PFrameError) {
         let value = try JSONValue(text, path: path)
         func damaged(_ field: String) -> PFrameError {
             PFrameError(
-                path: path, "no valid \"\(field)\": move it away, then run `pframe index` to write it anew")
+                path: path, "no valid \"\(field)\": move it away, then run `pframe index` to rewrite it")
         }
         guard value["schema"]?.int != nil else { throw damaged("schema") }
         try Self.checkVersion(value, path: path)
@@ -90,16 +90,16 @@ public struct DatasetDescription: Sendable, Equatable {
     /// The largest motion of its clips, in pixels.
     public var radius: Int { options["radius"]?.int ?? 15 }
 
-    /// Refuses what a newer PFrame wrote.
+    /// Refuses a file that a newer PFrame wrote.
     private static func checkVersion(_ value: JSONValue, path: FilePath) throws(PFrameError) {
         guard let schema = value["schema"]?.int, schema > Self.schema else { return }
         throw PFrameError(
-            path: path, "schema \(schema) is newer than this PFrame knows (\(Self.schema)): update it")
+            path: path, "schema \(schema) is newer than this PFrame knows (\(Self.schema)): update PFrame")
     }
 
     /// Refuses to write over the `dataset.json` of a newer PFrame; any other may be replaced, damaged ones too.
     ///
-    /// - Throws: `PFrameError` where the file says a newer version.
+    /// - Throws: `PFrameError` if the file says a newer version.
     package static func checkReplaceable(_ path: FilePath) throws(PFrameError) {
         guard fileSize(path) != nil else { return }
         let text = try readFile(path)
@@ -118,7 +118,7 @@ extension DatasetDescription.Shard {
         ])
     }
 
-    /// Reads what `json` wrote; nil where a field is missing or makes no sense.
+    /// Reads what `json` wrote; nil if a field is missing or makes no sense.
     package init?(_ value: JSONValue) {
         guard let name = value["name"]?.string, !name.isEmpty, !name.contains("/"),
             let samples = value["samples"]?.int, samples >= 0, let bytes = value["bytes"]?.int, bytes >= 0,
@@ -136,7 +136,7 @@ extension DatasetDescription {
         if let command = options["derived"]?["command"]?.string {
             return "remove the shard and run `\(command)` again"
         }
-        if sourceHash.isEmpty { return "copy the shard anew from its origin and run `pframe index`" }
+        if sourceHash.isEmpty { return "copy the shard again from its origin and run `pframe index`" }
         return "remove the shard and run `pframe build` again"
     }
 
@@ -154,7 +154,7 @@ public struct DatasetFolder: Sendable, Equatable {
 
     /// Reads `dataset.json`.
     ///
-    /// - Throws: `PFrameError` where it is missing (the set is unfinished, or no data set) or damaged.
+    /// - Throws: `PFrameError` if it is missing (the set is unfinished, or no data set) or damaged.
     public func description() throws(PFrameError) -> DatasetDescription {
         let file = path.appending(DatasetDescription.fileName)
         guard fileSize(file) != nil else {
@@ -166,9 +166,9 @@ public struct DatasetFolder: Sendable, Equatable {
         return try DatasetDescription(try readFile(file), path: file)
     }
 
-    /// Reads `dataset.json` of a set that PFrame built; nil where there is none, or one of shards made elsewhere.
+    /// Reads `dataset.json` of a set that PFrame built; nil if there is none, or one of shards made elsewhere.
     ///
-    /// - Throws: `PFrameError` where it is damaged.
+    /// - Throws: `PFrameError` if it is damaged.
     public func ownDescription() throws(PFrameError) -> DatasetDescription? {
         guard fileSize(path.appending(DatasetDescription.fileName)) != nil else { return nil }
         let description = try description()
@@ -178,9 +178,9 @@ public struct DatasetFolder: Sendable, Equatable {
     /// Where a shard's archive is.
     public func tar(_ shard: DatasetDescription.Shard) -> FilePath { path.appending(shard.tarName) }
 
-    /// Whether a shard's archive and rows are there with the sizes and hashes that they must have.
+    /// Whether a shard's archive and rows exist with the right sizes and hashes.
     ///
-    /// - Throws: `PFrameError` where one of them cannot be read.
+    /// - Throws: `PFrameError` if one of them cannot be read.
     package func isIntact(_ shard: DatasetDescription.Shard) throws(PFrameError) -> Bool {
         let rows = path.appending(shard.rowsName)
         guard fileSize(tar(shard)) == shard.bytes, fileSize(rows) != nil else { return false }
@@ -190,12 +190,12 @@ public struct DatasetFolder: Sendable, Equatable {
 
     /// Reads the rows of a shard.
     ///
-    /// - Throws: `PFrameError` where they are missing, damaged, or not as many as `dataset.json` says.
+    /// - Throws: `PFrameError` if rows are missing or damaged, or their number differs from `dataset.json`.
     public func rows(_ shard: DatasetDescription.Shard) throws(PFrameError) -> [ShardRow] {
         let file = path.appending(shard.rowsName)
         let rows = try ShardRow.rows(in: try readFile(file), path: file)
         guard rows.count == shard.samples else {
-            throw PFrameError(path: file, "\(rows.count) rows where dataset.json says \(shard.samples)")
+            throw PFrameError(path: file, "\(rows.count) rows, but dataset.json says \(shard.samples)")
         }
         return rows
     }

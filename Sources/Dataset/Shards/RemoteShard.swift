@@ -92,7 +92,7 @@ package final class RemoteShard: ShardFile {
         func read(into buffer: UnsafeMutableRawBufferPointer) throws(PFrameError) {
             var left = buffer
             while !left.isEmpty {
-                // Tries count anew after every byte that came.
+                // Tries count again after every byte that came.
                 let count = try shard.patience.retrying(shard.cancellation) { () throws(RemoteError) in
                     do throws(RemoteError) { return try readSome(into: left) } catch {
                         giveBack()

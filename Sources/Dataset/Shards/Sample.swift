@@ -1,6 +1,6 @@
 public import Storage
 
-/// One clip on its way into a shard: the files of a WebDataset sample, and what its row says beyond them.
+/// One clip on its way into a shard: the files of a WebDataset sample and the columns of its row.
 ///
 /// The key is given by the shard's writer; `json` is written there from key and columns.
 public struct Sample: Sendable {
@@ -27,11 +27,11 @@ public struct SampleColumns: Sendable, Equatable {
     public var source = ""
     /// The time of each frame in the source, seconds.
     public var seconds: [Double] = []
-    /// The perceptual hash of the middle frame, 0 where there is none.
+    /// The perceptual hash of the middle frame, 0 if there is none.
     public var hash: UInt64 = 0
-    /// Scores by column; NaN where a score could not be computed.
+    /// Scores by column; NaN if a score could not be computed.
     public var scores: [String: Double] = [:]
-    /// Everything else that the user's list says of the video: subject, label, split and their own columns.
+    /// All other columns of the user's list: subject, label, split and custom columns.
     public var metadata: [String: JSONValue] = [:]
 
     /// Columns without a value.
@@ -57,7 +57,7 @@ public struct SampleColumns: Sendable, Equatable {
 
     /// Whether a `json` member is one that PFrame wrote from columns; that of a sample made elsewhere says other things.
     package static func wrote(_ json: [UInt8], key: String) -> Bool {
-        // What is no JSON was not written here.
+        // What is not JSON was not written here.
         guard let value = try? JSONValue(json, path: nil) else { return false }
         return value["key"]?.string == key && value["hash"] != nil
     }
@@ -67,12 +67,12 @@ public struct SampleColumns: Sendable, Equatable {
 }
 
 /// What a path in a tar file says by WebDataset's rule: the key is everything before the first dot of the last
-/// component, folders included; the member's name is everything behind it, in small letters.
+/// component, folders included; the member's name is everything after it, in small letters.
 package struct SampleName: Equatable {
     package let key: String
     package let member: String
 
-    /// Nil for what belongs to no sample: no dot, a hidden file, nothing behind the dot, or a leading `__name__`.
+    /// Nil for what belongs to no sample: no dot, a hidden file, nothing after the dot, or a leading `__name__`.
     package init?(_ path: String) {
         let start = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
         guard let dot = path[start...].utf8.firstIndex(of: UInt8(ascii: ".")), dot > start else { return nil }
@@ -86,7 +86,7 @@ package struct SampleName: Equatable {
     }
 }
 
-/// Finds keys that occur more than once in a set, remembering eight bytes a key.
+/// Finds keys that occur more than once in a set, remembering eight bytes per key.
 package struct RepeatedKeys: Sendable {
     /// The hashes of the keys of one shard; equal keys have equal ones within a run of the program.
     package static func hashes(_ keys: some Sequence<String>) -> [Int] { keys.map(\.hashValue) }

@@ -29,7 +29,7 @@ package struct ShardReader: Sendable {
 
     /// Reads a record.
     ///
-    /// - Throws: `PFrameError` where it is damaged or cannot be read.
+    /// - Throws: `PFrameError` if it is damaged or cannot be read.
     package func record(_ index: Int) throws(PFrameError) -> Record {
         var bytes: [UInt8] = []
         try read(index, into: &bytes)
@@ -38,7 +38,7 @@ package struct ShardReader: Sendable {
 
     /// Reads a record's headers, members and padding to the start of `bytes`, which grows where it is too small.
     ///
-    /// - Throws: `PFrameError` where the record is damaged or cannot be read.
+    /// - Throws: `PFrameError` if the record is damaged or cannot be read.
     package func read(_ index: Int, into bytes: inout [UInt8]) throws(PFrameError) {
         let row = rows[index]
         // A damaged row may ask for more than memory holds.
@@ -54,14 +54,14 @@ package struct ShardReader: Sendable {
                 return CRC32C.of(UnsafeRawBufferPointer(record)) == row.crc32c
             }
         } catch {
-            throw PFrameError(path: path, offset: error.offset, "sample \(row.key): \(error.message); \(remedy)")
+            throw PFrameError(path: path, offset: error.offset, "record \(row.key): \(error.message); \(remedy)")
         }
         if !isIntact { throw damaged(row, "its bytes have another CRC-32C than its row says") }
     }
 
     private func damaged(_ row: ShardRow, _ what: String) -> PFrameError {
         PFrameError(
-            path: path, offset: row.offset, "sample \(row.key) is damaged: \(what); see `pframe check`; \(remedy)")
+            path: path, offset: row.offset, "record \(row.key) is damaged: \(what); see `pframe check`; \(remedy)")
     }
 }
 
@@ -81,13 +81,13 @@ public struct Record: Sendable {
 
     /// The bytes of a file of the sample: those of `mv.npy` begin with its `.npy` header.
     ///
-    /// - Throws: `PFrameError` that names shard and sample where it has no such member.
+    /// - Throws: `PFrameError` that names shard and sample if it has no such member.
     public func bytes(of member: String) throws(PFrameError) -> [UInt8] {
         guard let found = row.member(member) else {
             let names = row.members.map(\.name).joined(separator: ", ")
             throw PFrameError(
                 path: path, offset: row.offset,
-                "sample \(row.key) has no \(member), only \(names): choose a data set whose samples have it")
+                "record \(row.key) has no \(member), only \(names): choose a data set whose records have it")
         }
         return bytes(of: found)
     }
@@ -98,7 +98,7 @@ public struct Record: Sendable {
         return Array(storage[start..<(start + member.length)])
     }
 
-    /// The sample with other files: what is kept of its own, what is added, and scores beside or instead of its own.
+    /// The record with other files and scores: kept members, added members, and added or replaced scores.
     package func derived(
         keeping names: [String], adding added: [(name: String, bytes: [UInt8])], scores: [String: Double]
     ) throws(PFrameError) -> Sample {

@@ -15,7 +15,7 @@ public struct ShardReceipt: Sendable, Equatable {
     public var sourceHash: String
     /// How many shards the whole set has, those without samples included.
     public var shards: Int
-    /// The shard as it must be, nil where its videos gave no clip.
+    /// The shard as it must be, nil if its videos gave no clip.
     public var shard: DatasetDescription.Shard?
     /// Its videos that gave no clip, or fewer than they hold.
     public var rejects: [Reject]
@@ -47,7 +47,7 @@ public struct ShardReceipt: Sendable, Equatable {
 
     /// Reads a receipt.
     ///
-    /// - Throws: `PFrameError` where it is missing or damaged.
+    /// - Throws: `PFrameError` if it is missing or damaged.
     public init(reading path: FilePath) throws(PFrameError) {
         let value = try JSONValue(try readFile(path), path: path)
         func damaged(_ field: String) -> PFrameError {
@@ -75,7 +75,7 @@ public struct Reject: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
         /// It is not there, or may not be read.
         case missing
-        /// It is no video, or holds none that libavcodec decodes.
+        /// It is not a video, or holds none that libavcodec decodes.
         case unreadable
         /// The file ends before its container does; clips before the cut were taken.
         case truncated
@@ -131,14 +131,14 @@ extension Reject {
 extension DatasetFolder {
     /// Reads `rejects.jsonl`; none where there is no such file, as beside shards made elsewhere.
     ///
-    /// - Throws: `PFrameError` with the place of a line that is no reject.
+    /// - Throws: `PFrameError` with the place of a line that is not a reject.
     public func rejects() throws(PFrameError) -> [Reject] {
         let file = path.appending(Reject.fileName)
         guard fileSize(file) != nil else { return [] }
         var rejects: [Reject] = []
         for line in JSONLines(try readFile(file)) {
             guard let reject = Reject(try JSONValue(line.text, path: file, offset: line.offset)) else {
-                throw PFrameError(path: file, offset: line.offset, "no reject: run `pframe index` or build anew")
+                throw PFrameError(path: file, offset: line.offset, "not a reject: run `pframe index` or build again")
             }
             rejects.append(reject)
         }

@@ -1,11 +1,11 @@
 public import Storage
 public import SystemPackage
 
-/// A line of a shard's `.jsonl`: where a sample lies in the tar file, its checksum, and what is known of it.
+/// A line of a shard's `.jsonl`: the position of a record in the tar file, its checksum, and its columns.
 public struct ShardRow: Sendable, Equatable {
     /// A file of the sample.
     public struct Member: Sendable, Equatable {
-        /// The name behind the key: `mv.npy`.
+        /// The name after the key: `mv.npy`.
         public var name: String
         /// Where its bytes begin in the shard.
         public var offset: Int
@@ -57,11 +57,11 @@ public struct ShardRow: Sendable, Equatable {
 
     /// Reads a row.
     ///
-    /// - Throws: `PFrameError` where a field is missing or makes no sense.
+    /// - Throws: `PFrameError` if a field is missing or makes no sense.
     public init(_ value: JSONValue, path: FilePath, offset place: Int) throws(PFrameError) {
         func damaged(_ field: String) -> PFrameError {
             PFrameError(
-                path: path, offset: place, "a row without a valid \"\(field)\": run `pframe index` or build anew")
+                path: path, offset: place, "a row without a valid \"\(field)\": run `pframe index` or build again")
         }
         guard let key = value["key"]?.string, !key.isEmpty else { throw damaged("key") }
         guard let offset = value["offset"]?.int, offset >= 0 else { throw damaged("offset") }
@@ -88,7 +88,8 @@ public struct ShardRow: Sendable, Equatable {
 
     /// Reads every row of a `.jsonl` text.
     ///
-    /// - Throws: `PFrameError` with the place of the first line that is no row, a last line without line feed included.
+    /// - Throws: `PFrameError` with the place of the first line that is not a row, a last line without line feed
+    ///   included.
     public static func rows(in text: [UInt8], path: FilePath) throws(PFrameError) -> [ShardRow] {
         var rows: [ShardRow] = []
         var start = 0
@@ -104,7 +105,7 @@ public struct ShardRow: Sendable, Equatable {
     }
 }
 
-/// A score side file, `SHARD.NAME.jsonl`: one line a sample, its key and any number of scores.
+/// A score side file, `SHARD.NAME.jsonl`: one line per sample, its key and any number of scores.
 package enum ScoreFile {
     /// Its name.
     package static func name(shard: String, score: String) -> String { "\(shard).\(score).jsonl" }
@@ -120,7 +121,7 @@ package enum ScoreFile {
         var found: [String: [String]] = [:]
         for name in names where name.hasSuffix(".jsonl") {
             var stem = name.dropLast(".jsonl".utf8.count)
-            // The row file of a shard with a dot in its name is no side file of another.
+            // The row file of a shard with a dot in its name is not a side file of another.
             guard !shards.contains(String(stem)) else { continue }
             while let dot = stem.lastIndex(of: ".") {
                 stem = stem[..<dot]
@@ -140,17 +141,17 @@ package enum ScoreFile {
         for line in JSONLines(try readFile(path)) {
             let value = try JSONValue(line.text, path: path, offset: line.offset)
             guard var members = value.members, let key = members.removeValue(forKey: "key")?.string else {
-                throw PFrameError(path: path, offset: line.offset, "a line without a \"key\": score anew")
+                throw PFrameError(path: path, offset: line.offset, "a line without a \"key\": score again")
             }
             var row: [String: Double] = [:]
             for (name, value) in members {
                 guard value == .null || value.double != nil else {
-                    throw PFrameError(path: path, offset: line.offset, "\"\(name)\" is no number: score anew")
+                    throw PFrameError(path: path, offset: line.offset, "\"\(name)\" is not a number: score again")
                 }
                 row[name] = value.double ?? .nan
             }
             guard scores.updateValue(row, forKey: key) == nil else {
-                throw PFrameError(path: path, offset: line.offset, "a second line of \(key): score anew")
+                throw PFrameError(path: path, offset: line.offset, "a second line of \(key): score again")
             }
         }
         return scores
@@ -160,7 +161,7 @@ package enum ScoreFile {
 extension DatasetFolder {
     /// The rows of a shard with the scores of its side files: these over the row's own, later names over earlier ones.
     ///
-    /// - Throws: `PFrameError`, also where a side file knows a key that the shard does not have.
+    /// - Throws: `PFrameError`, also if a side file knows a key that the shard does not have.
     package func scoredRows(_ shard: DatasetDescription.Shard, _ sideFiles: [String]) throws(PFrameError) -> [ShardRow]
     {
         var rows = try rows(shard)
@@ -173,7 +174,7 @@ extension DatasetFolder {
             }
             if let key = scores.keys.min() {
                 throw PFrameError(
-                    path: file, "scores of \(key), which is not in \(shard.tarName): score anew or remove the file")
+                    path: file, "scores of \(key), which is not in \(shard.tarName): score again or remove the file")
             }
         }
         return rows
@@ -181,7 +182,7 @@ extension DatasetFolder {
 
     /// The names of all side files by shard.
     ///
-    /// - Throws: `PFrameError` where the folder cannot be listed.
+    /// - Throws: `PFrameError` if the folder cannot be listed.
     package func scoreFiles(of description: DatasetDescription) throws(PFrameError) -> [String: [String]] {
         ScoreFile.names(among: try fileNames(in: path), of: description.shards.map(\.name))
     }

@@ -173,7 +173,7 @@ package final class LocalShard: ShardFile {
         guard fstat(descriptor.rawValue, &facts) == 0 else {
             throw PFrameError(path: path, "cannot tell the size: \(Errno(rawValue: errno))")
         }
-        guard facts.st_mode & S_IFMT == S_IFREG else { throw PFrameError(path: path, "is no file") }
+        guard facts.st_mode & S_IFMT == S_IFREG else { throw PFrameError(path: path, "is not a file") }
         return Int(facts.st_size)
     }
 

@@ -4,8 +4,8 @@ package import SystemPackage
 
 /// Writes one shard: `NAME.tar` (USTAR) and its rows `NAME.jsonl`.
 ///
-/// Both are written under `.tmp` names, synchronised and renamed, the rows after the archive; one that goes away
-/// unfinished removes what it wrote.
+/// Both files are written under `.tmp` names, synchronised and renamed, the rows after the archive. An unfinished
+/// writer removes its files.
 package final class ShardWriter {
     private let folder: FilePath
     private let name: String

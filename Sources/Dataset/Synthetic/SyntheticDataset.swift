@@ -63,8 +63,8 @@ public struct SyntheticDataset: Sendable {
 
     /// The text of `truth.csv`: what is planted in each video, and what it shows in the words of a caption.
     ///
-    /// `static` and `wrong_caption` are 0 or 1; `cut_frame`, the first frame behind the cut, and `duplicate_of`, an earlier
-    /// video, are empty where there is none.
+    /// `static` and `wrong_caption` are 0 or 1; `cut_frame`, the first frame after the cut, and `duplicate_of`, an
+    /// earlier video, are empty if there is none.
     public func truth(fileExtension: String = "mp4") -> String {
         var text = "video,static,cut_frame,duplicate_of,wrong_caption,content\n"
         for index in 0..<options.videos {
@@ -221,16 +221,16 @@ public struct SyntheticOptions: Sendable, Hashable {
     /// Pixels across and down; 128 unless set, even for 4:2:0 chroma, 32...4096.
     public var size = 128
 
-    /// The length of each video in seconds; 4 unless set.
+    /// The length of each video in seconds. Default: 4.
     public var seconds = 4.0
 
     /// Frames per second; 25 unless set, 1...240.
     public var framesPerSecond = 25
 
-    /// Pixels per frame that shapes move by, rounded to sixteenths; drawn for each video unless set.
+    /// Pixels per frame that shapes move by, rounded to sixteenths. Default: drawn for each video.
     public var speed: Double?
 
-    /// The seed of every draw; 0 unless set.
+    /// The seed of every draw. Default: 0.
     public var seed: UInt64 = 0
 
     /// The share of videos in which nothing moves; 0.1 unless set.
@@ -239,10 +239,10 @@ public struct SyntheticOptions: Sendable, Hashable {
     /// The share of videos with a cut; 0.1 unless set.
     public var cutShare = 0.1
 
-    /// The share of videos that show what an earlier one shows, encoded otherwise; 0 unless set.
+    /// The share of videos that show what an earlier one shows, encoded otherwise. Default: 0.
     public var duplicateShare = 0.0
 
-    /// The share of videos whose caption states another colour, shape and motion than they show; 0 unless set.
+    /// The share of videos whose caption states another colour, shape and motion than they show. Default: 0.
     public var wrongCaptionShare = 0.0
 
     /// The fewest frames of a video: enough for two scenes that each show motion.

@@ -18,7 +18,7 @@ public struct SyntheticDatasetWriter: Sendable {
         self.folder = folder
     }
 
-    /// Writes everything; `captions.csv` last, the sign that all is there.
+    /// Writes everything; `captions.csv` last, as the sign of a complete data set.
     ///
     /// - Parameters:
     ///   - jobs: videos written at the same time.
@@ -26,7 +26,7 @@ public struct SyntheticDatasetWriter: Sendable {
     ///   - truth: whether to write `truth.csv`.
     ///   - shouldStop: asked before each video, from any thread.
     ///   - finished: told the number of a video that was written, from any thread.
-    /// - Returns: whether all is there; false where it was to stop.
+    /// - Returns: whether all is there; false if it was to stop.
     /// - Throws: `CodecError`, a full disk included.
     public func write(
         jobs: Int = Parallel.processors, embeddings: Bool = false, truth: Bool = false,
@@ -78,8 +78,8 @@ public struct SyntheticDatasetWriter: Sendable {
     /// Writes `embeddings/`: `text.npy` and `image.npy`, float32 `(videos, 64)`, rows of length 1, and `videos.txt` with
     /// the name of the video of each row.
     ///
-    /// As from CLIP, the cosine of a row of both tells whether caption and video agree: about 0.8 where they do, about 0
-    /// where the caption is wrong.
+    /// As from CLIP, the cosine of a row of both tells whether caption and video agree: about 0.8 where they do, about
+    /// 0 if the caption is wrong.
     ///
     /// - Throws: `CodecError`, a full disk included.
     public func writeEmbeddings() throws(CodecError) {

@@ -31,7 +31,7 @@ public final class DeliveredVideo {
     /// Creates the file.
     ///
     /// - Parameter crf: libx264's constant rate factor for encoded output.
-    /// - Throws: `CodecError` where the file cannot be created, or pictures of odd size are to be encoded.
+    /// - Throws: `CodecError` if the file cannot be created, or pictures of odd size are to be encoded.
     init(path: FilePath, description: StreamDescription, crf: Double) throws(CodecError) {
         self.description = description
         size = description.crop.applied(to: description.codedSize)

@@ -29,15 +29,15 @@ public struct ExtractionSummary: Sendable {
     public var damaged = 0
     /// Pictures coded in fields or MBAFF.
     public var interlaced = 0
-    /// What cut the file short; nil where nothing did.
+    /// What cut the file short; nil if nothing did.
     public var truncation: String?
-    /// Mean vector length in pixels over pictures that have vectors; nil where it was not measured in this run.
+    /// Mean vector length in pixels over pictures that have vectors; nil if it was not measured in this run.
     public var meanLength: Double?
     /// Mean absolute luma residual of predicted pixels, in grey levels; nil without residuals.
     public var meanResidual: Double?
-    /// The share of pixels without prediction in pictures that predict, 0…1; nil where it was not measured in this run.
+    /// The share of pixels without prediction in pictures that predict, 0…1; nil if it was not measured in this run.
     public var intraShare: Double?
-    /// How pictures are turned for display; what was extracted is of the pictures as they are stored.
+    /// How players turn the pictures; the extraction describes the stored pictures.
     public var orientation = Orientation.upright
     /// Bytes written.
     public var bytes = 0
@@ -84,8 +84,8 @@ public struct ExtractionWriter {
         return summary
     }
 
-    /// How many bytes the arrays will have, from the video's header: 0 where it announces no length. `residual.mkv` is
-    /// not counted, since its size depends on the pictures.
+    /// How many bytes the arrays will have, from the video's header: 0 if it announces no length. `residual.mkv` is not
+    /// counted, since its size depends on the pictures.
     ///
     /// - Throws: `CodecError` for a file that cannot be read.
     public func estimatedSize() throws(CodecError) -> Int {
@@ -95,7 +95,7 @@ public struct ExtractionWriter {
             ? stream.announcedFrames : Int(min(1e9, (stream.duration ?? 0) * stream.averageFrameRate.value))
         let frames = min(announced, options.frameLimit ?? .max)
         let pixels = stream.size.width * stream.size.height
-        // A row of 48 bytes a macroblock; 1.5 int16 samples a pixel; two int16 a cell, and its mask.
+        // A row of 48 bytes per macroblock; 1.5 int16 samples per pixel; two int16 per cell, and its mask.
         var bytes = pixels / 256 * 48
         if output.residual == .npy { bytes += pixels * 3 * (options.accumulate ? 2 : 1) }
         if options.accumulate { bytes += pixels * 4 }
@@ -126,7 +126,7 @@ public struct ExtractionWriter {
         }
     }
 
-    /// One pass; nil where it found damage without the loop filter: concealment guesses vectors from pixels, so only a
+    /// One pass; nil if it found damage without the loop filter: concealment guesses vectors from pixels, so only a
     /// pass with the filter has the exact ones.
     private func run(
         _ options: ExtractionOptions, _ progress: (Int, Double) throws(CodecError) -> Void

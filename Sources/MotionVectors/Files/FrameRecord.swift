@@ -1,13 +1,13 @@
 public import Codec
 import Storage
 
-/// One row of `frames.csv`: what is known of a picture beside its pixels.
+/// One row of `frames.csv`: the facts about a picture.
 public struct FrameRecord: Sendable, Equatable {
     /// Number of its packet, from 0: decode order.
     public var decode: Int
     /// Display index, or −1 for a damaged packet that gave no picture.
     public var display: Int
-    /// Presentation time in the stream's time base, as ffprobe's `best_effort_timestamp` tells it; nil where the container
+    /// Presentation time in the stream's time base, as ffprobe's `best_effort_timestamp` tells it; nil if the container
     /// has neither pts nor dts.
     public var pts: Int?
     /// Presentation time in seconds.
@@ -43,7 +43,7 @@ public struct FrameRecord: Sendable, Equatable {
         return fields.joined(separator: ",")
     }
 
-    /// Reads a line of `frames.csv`, nil where it is none.
+    /// Reads a line of `frames.csv`, nil if it is none.
     init?(csvLine: Substring) {
         let fields = csvLine.split(separator: ",", omittingEmptySubsequences: false)
         guard fields.count == 11, let decode = Int(fields[0]), let display = Int(fields[1]),

@@ -7,7 +7,7 @@ extension MotionClip {
     /// Reads `NAME.first.png`, `NAME.motion.npy` and `NAME.residual.npy` of a clip that a model made; the frames are
     /// exactly those that the model gave.
     ///
-    /// - Throws: `CodecError` where one is missing, damaged, does not fit the others, or holds what cannot be.
+    /// - Throws: `CodecError` if one is missing, damaged, does not fit the others, or holds what cannot be.
     public init(_ files: SampleFiles) throws(CodecError) {
         let first = try RGBImage(contentsOf: files.first)
         guard Self.exists(files.motion) else {

@@ -8,7 +8,7 @@ extension Reconstruction {
     /// - Parameters:
     ///   - path: one of the files that ``DeliveredVideo/Kind`` knows.
     ///   - crf: libx264's constant rate factor for encoded output.
-    ///   - progress: told the frames so far; what it throws ends the work, and nothing is written.
+    ///   - progress: called with the frames so far; what it throws ends the work, and nothing is written.
     /// - Returns: the number of frames and their size.
     /// - Throws: `CodecError`, a full disk included.
     public func write(

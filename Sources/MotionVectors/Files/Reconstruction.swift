@@ -26,7 +26,7 @@ public final class Reconstruction {
 
     /// Opens an extraction folder.
     ///
-    /// - Throws: `CodecError` where a file is missing, incomplete, or does not fit the others.
+    /// - Throws: `CodecError` if a file is missing, incomplete, or does not fit the others.
     public init(folder: FilePath) throws(CodecError) {
         let description = try StreamDescription(folder: folder)
         self.description = description
@@ -45,7 +45,7 @@ public final class Reconstruction {
         motion = try NPYReader(path: path, type: .int32)
         let rows = records.reduce(0) { $0 + $1.vectors }
         guard motion.shape == [rows, MotionRow.columns] else {
-            throw CodecError(path: path, "has shape \(motion.shape) where frames.csv says [\(rows), 12]; extract again")
+            throw CodecError(path: path, "has shape \(motion.shape), but frames.csv says [\(rows), 12]; extract again")
         }
         residuals = try ResidualReader(format, folder: folder, size: description.codedSize, frames: records.count)
         compensator = try MotionCompensator(size: description.codedSize, rule: description.predictionRule)
@@ -58,12 +58,12 @@ public final class Reconstruction {
 
     /// The next picture in display order, at coded size, nil at the end.
     ///
-    /// - Throws: `CodecError` where the files end early or contradict each other.
+    /// - Throws: `CodecError` if the files end early or contradict each other.
     public func next() throws(CodecError) -> Picture? { try nextFrame()?.picture }
 
     /// The next picture in display order with its vectors and its residual, nil at the end.
     ///
-    /// - Throws: `CodecError` where the files end early or contradict each other.
+    /// - Throws: `CodecError` if the files end early or contradict each other.
     public func nextFrame() throws(CodecError) -> ExtractedFrame? {
         while true {
             if let frame = finished.pop() { return frame }

@@ -18,7 +18,7 @@ final class ResidualReader {
             let reader = try VideoReader(path: paths[0], options: options)
             guard reader.stream.size == size else {
                 throw CodecError(
-                    path: paths[0], "is \(reader.stream.size) where stream.json says \(size); extract again")
+                    path: paths[0], "is \(reader.stream.size), but stream.json says \(size); extract again")
             }
             video = reader
             planes = []
@@ -29,7 +29,7 @@ final class ResidualReader {
                 let reader = try NPYReader(path: path, type: .int16)
                 let expected = [frames, extent.height, extent.width]
                 guard reader.shape == expected else {
-                    throw CodecError(path: path, "has shape \(reader.shape) where stream.json says \(expected)")
+                    throw CodecError(path: path, "has shape \(reader.shape), but stream.json says \(expected)")
                 }
                 readers.append(reader)
             }

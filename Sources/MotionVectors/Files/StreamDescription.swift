@@ -3,7 +3,8 @@ import FoundationEssentials
 public import Storage
 public import SystemPackage
 
-/// `stream.json`: what an extraction holds and how it was made. Written last: a folder without it is not complete.
+/// `stream.json`: the contents and options of an extraction. Written last: a folder without `stream.json` is not
+/// complete.
 public struct StreamDescription: Sendable, Codable, Equatable {
     /// Which file it was.
     public struct Source: Sendable, Codable, Equatable {
@@ -63,7 +64,7 @@ public struct StreamDescription: Sendable, Codable, Equatable {
     public var fullRange: Bool
     /// Unit of pts, in seconds.
     public var timeBase: Rational
-    /// As the container states it; 0/0 where it does not.
+    /// As the container states it; 0/0 if it does not.
     public var averageFrameRate: Rational
     /// How pictures are turned for display: clockwise, degrees.
     public var rotation: Int
@@ -94,12 +95,12 @@ public struct StreamDescription: Sendable, Codable, Equatable {
 
     /// Reads a folder's description.
     ///
-    /// - Throws: `CodecError` where the folder is no complete extraction.
+    /// - Throws: `CodecError` if the folder is not a complete extraction.
     public init(folder: FilePath) throws(CodecError) {
         let path = folder.appending(Self.fileName)
         let text: [UInt8]
         do { text = try readWholeFile(path) } catch {
-            throw CodecError(path: folder, "is no complete extraction (cannot read \(Self.fileName): \(error))")
+            throw CodecError(path: folder, "is not a complete extraction (cannot read \(Self.fileName): \(error))")
         }
         do {
             let decoder = JSONDecoder()

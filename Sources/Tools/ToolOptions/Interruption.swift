@@ -4,16 +4,16 @@ import Synchronization
 
 /// A command that says what to do when it was stopped.
 package protocol StoppableCommand: ParsableCommand {
-    /// What follows `interrupted; `, such as `run the same command again to go on`.
+    /// What follows `interrupted; `, such as `run the same command again to resume`.
     static var remedy: String { get }
 }
 
-/// Ctrl-C and SIGTERM: the first asks the work to stop cleanly, and ends the process where the work does not within a
-/// second; the second ends it at once.
+/// Ctrl-C and SIGTERM. The first signal asks the work to stop cleanly, and ends the process if the work does not stop
+/// within a second. The second signal ends the process at once.
 ///
-/// Work that waits (for a pipe that nobody writes, a disk, a long product of matrices) asks nobody whether it should
-/// stop. A thread of its own waits for the signal and ends the process then: what is half-written stands under hidden
-/// names, as after SIGKILL, and every command goes on from that.
+/// Work that waits (for a pipe, a disk, a long matrix product) does not ask whether it should stop. A separate thread
+/// waits for the signal and then ends the process. Half-written files have hidden names, as after SIGKILL, and every
+/// command resumes from there.
 package enum Interruption {
     /// Seconds that the work has for a clean stop.
     private static let patience = 0.8
@@ -38,8 +38,8 @@ package enum Interruption {
 
     /// Whether the user asked to stop, for work that then keeps what it did, such as a checkpoint, and ends.
     ///
-    /// To be asked after each piece of work. A piece that takes no more than five seconds is let end, and what it comes
-    /// to is kept, however long that takes.
+    /// Ask after each piece of work. A piece of at most five seconds may end, and its result is kept, however long
+    /// saving takes.
     package static func stopsAfterPiece() -> Bool {
         let now = ContinuousClock.now
         pieces.withLock { pieces in

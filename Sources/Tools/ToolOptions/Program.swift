@@ -47,7 +47,7 @@ package struct DataProblem: Error {
 
     package init(message: String = "") { self.message = message }
 
-    /// The user stopped it; `remedy` says what now, `run the same command again to go on`.
+    /// The user stopped it; `remedy` says what now, `run the same command again to resume`.
     package static func interrupted(_ remedy: String) -> DataProblem {
         DataProblem(message: "error: interrupted; \(remedy)")
     }
@@ -74,7 +74,7 @@ package enum ThreadWaiting {
         return setenv(variable, turns, 0) == 0
     }
 
-    /// Starts this program anew, with the same arguments, where it was started without the variable; to be called before
+    /// Starts this program again, with the same arguments, where it was started without the variable; to be called before
     /// anything else.
     package static func restartShortened() {
         guard shorten(), let path = realpath("/proc/self/exe", nil) else { return }
@@ -82,6 +82,6 @@ package enum ThreadWaiting {
         // Where the dynamic linker was called with the program as its argument, that would be the linker.
         guard strstr(path, "/ld-") == nil else { return }
         execv(path, CommandLine.unsafeArgv)
-        // It cannot be started anew: it goes on, and is slower beside busy programs.
+        // It cannot be started again: it goes on, and is slower beside busy programs.
     }
 }

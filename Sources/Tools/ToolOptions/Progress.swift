@@ -85,7 +85,7 @@ package final class Progress: Sendable {
     }
 }
 
-/// Says when a line of progress is due: five times a second where it is redrawn, else every ten seconds.
+/// Says when a line of progress is due: five times per second where it is redrawn, else every ten seconds.
 package struct ProgressClock: Sendable {
     private let start = ContinuousClock.now
     private var drawn = 0.0

@@ -4,7 +4,7 @@ public import SystemPackage
 
 /// Command-line arguments whose bytes are not UTF-8, carried through Swift strings unharmed.
 ///
-/// A file name is bytes, a `String` is not: a byte that is no UTF-8 travels as the private-use scalar U+10FE00 + byte,
+/// A file name is bytes, a `String` is not: a byte that is not UTF-8 travels as the private-use scalar U+10FE00 + byte,
 /// and turns back into itself where a path is made of the argument.
 package enum RawArguments {
     private static let base: UInt32 = 0x10FE00

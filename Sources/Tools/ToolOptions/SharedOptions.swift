@@ -4,11 +4,11 @@ public import Dataset
 
 /// How every command reports.
 package struct ReportOptions: ParsableArguments {
-    @Flag(help: "Print one line of JSON a result on stdout; everything else goes to stderr.")
+    @Flag(help: "Print results as JSON on stdout, one line per result; the rest goes to stderr.")
     package var json = false
 
     // `Console.logFormat` reads it, so that it holds for wrong arguments too.
-    @Option(help: "Messages and progress on stderr as text, or as json: an object a line.")
+    @Option(help: "Messages and progress on stderr: text, or json with one object per line.")
     package var logFormat = LogFormat.text
 
     package init() {}
@@ -19,7 +19,7 @@ package struct PartOptions: ParsableArguments {
     @Option(
         name: .customLong("part"),
         help: ArgumentHelp(
-            "Make part I of N, I from 0; default: as the launcher says, else everything.", valueName: "i/n"))
+            "Make part I of N, I from 0; default: the part from the launcher, else everything.", valueName: "i/n"))
     var text: String?
 
     package init() {}

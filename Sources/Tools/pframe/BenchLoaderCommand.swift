@@ -9,10 +9,10 @@ struct BenchLoaderCommand: StoppableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "bench-loader",
-        abstract: "Measure how fast a data set is read, beside cat.",
+        abstract: "Measure how fast the loader reads a data set, beside cat.",
         discussion: """
-            Reads epochs of the data set as training does, checksums included, and prints samples and bytes a second. \
-            For a folder it then has cat read the same shards, and prints how the two compare.
+            Reads epochs of the data set as training does, with checksums, and prints records and bytes per second. \
+            For a folder it then lets cat read the same shards and prints the ratio of the speeds.
 
             EXAMPLES:
               pframe bench-loader DATASET
@@ -23,16 +23,16 @@ struct BenchLoaderCommand: StoppableCommand {
 
     @OptionGroup var loading: LoaderArguments
 
-    @Option(help: "Epochs to read; default: as many as take two seconds.")
+    @Option(help: "Epochs to read; default: as many as fit into two seconds.")
     var epochs: Int?
 
-    @Option(help: "The epoch to begin with.")
+    @Option(help: "The first epoch.")
     var epoch = 0
 
-    @Option(help: "The position in the first epoch to begin at, in samples of all ranks.")
+    @Option(help: "The first position in the first epoch, in records of all ranks.")
     var position = 0
 
-    @Flag(help: "Print position and key of the samples in order, a line each, instead of measuring.")
+    @Flag(help: "Print position and key of the records in order, one per line, and measure nothing.")
     var listKeys = false
 
     @OptionGroup var report: ReportOptions
@@ -113,7 +113,7 @@ struct BenchLoaderCommand: StoppableCommand {
         }
     }
 
-    /// Bytes a second of `cat` over the set's shards, the best of three times; nil where they are not in a folder.
+    /// Bytes a second of `cat` over the set's shards, the best of three times; nil if they are not in a folder.
     private func catSpeed(_ dataset: DatasetDescription) throws(DatasetError) -> Double? {
         guard case .folder(let folder) = try loading.source, dataset.bytes > 0 else { return nil }
         var (paths, bytes): ([String], Int) = ([], 0)
@@ -142,14 +142,14 @@ struct BenchLoaderCommand: StoppableCommand {
     private func show(_ result: Result) {
         func rate(_ bytes: Double) -> String { "\(Format.fixed(bytes / 1e9, 2)) GB/s" }
         var rows = [
-            ["loader", "\(Format.count(Int(result.samplesPerSecond))) samples/s", rate(result.bytesPerSecond)]
+            ["loader", "\(Format.count(Int(result.samplesPerSecond))) records/s", rate(result.bytesPerSecond)]
         ]
         if let cat = result.catBytesPerSecond, let ratio = result.ratio {
             rows.append(["cat", "", rate(cat)])
             rows.append(["loader / cat", "", Format.fixed(ratio, 2)])
         }
         rows.append(["first batch", "", "\(Format.fixed(result.firstSampleMs, 1)) ms"])
-        rows.append(["samples read", "", Format.count(result.samples)])
+        rows.append(["records read", "", Format.count(result.samples)])
         rows.append(["damaged", "", Format.count(result.damaged)])
         Console.output(Format.table(rows))
     }

@@ -9,15 +9,15 @@ extension InputLayout: ExpressibleByArgument {}
 
 /// `pframe build`.
 struct BuildCommand: StoppableCommand {
-    static let remedy = "run the same command again to go on"
+    static let remedy = "run the same command again to resume"
 
     static let configuration = CommandConfiguration(
         commandName: "build",
         abstract: "Build a data set of clips from videos and captions.",
         discussion: """
-            Cuts every video into shots and clips, resizes them, finds their motion and residual, scores them, and writes \
-            WebDataset shards with an index. The same input and options give the same bytes at any --jobs, and after any \
-            number of kills: run the same command again to go on where it stopped.
+            Cuts every video into shots and clips, resizes the clips, computes motion, residual and scores, and writes \
+            WebDataset shards with an index. The same input and options give the same bytes at any --jobs and after \
+            any number of kills. The same command again resumes an interrupted build.
 
             EXAMPLES:
               pframe build videos/ --captions captions.csv --output shards
@@ -25,11 +25,12 @@ struct BuildCommand: StoppableCommand {
               pframe build list.jsonl --output shards --represent frames,difference
               pframe build UTD-MHAD/ --layout mhad --output shards
               pframe build videos/ --no-captions --output shards --part 3/64
-              pframe index shards                             when all parts are there
+              pframe index shards                             after the last part
 
-            INPUT is a video, a folder, or a CSV or JSONL list. Captions: CSV or JSONL with video,caption and more columns, \
-            or a .txt beside each video. Videos that give no clip are in rejects.jsonl with the reason, and make the exit \
-            code 1; the rest is complete. Under srun, mpirun or torchrun each process builds its part.
+            INPUT is a video, a folder, or a CSV or JSONL list. Captions come from a CSV or JSONL file with \
+            video,caption and more columns, or from a .txt file beside each video. rejects.jsonl lists every video \
+            without a clip with the reason. Such a video makes the exit code 1; the data set is complete all the same. \
+            Under srun, mpirun or torchrun each process builds its part.
             """)
 
     @Argument(
@@ -40,18 +41,18 @@ struct BuildCommand: StoppableCommand {
     @Option(name: .shortAndLong, help: "Folder for the data set.", completion: .directory)
     var output: FilePath
 
-    @Option(help: "CSV or JSONL with the columns video, caption, and others to keep.", completion: .file())
+    @Option(help: "CSV or JSONL file with the columns video, caption, and others to keep.", completion: .file())
     var captions: FilePath?
 
     @Flag(help: "Build without captions.")
     var noCaptions = false
 
-    @Option(help: "Read label, subject and the like from file names as these sets have them.")
+    @Option(help: "Read label, subject and other columns from the file names of a known data set.")
     var layout: InputLayout?
 
     @OptionGroup var clip: ClipArguments
 
-    @Option(help: "What samples hold, separated by commas: frames, difference, motion-residual.")
+    @Option(help: "Arrays of a record, separated by commas: frames, difference, motion-residual.")
     var represent = "frames,motion-residual"
 
     @Option(help: "h264 (ED-VDM's re-encoding) or search (block search).")
@@ -60,7 +61,7 @@ struct BuildCommand: StoppableCommand {
     @Option(help: "Largest motion, in pixels.")
     var radius = 15
 
-    @Option(help: "Input videos that one shard is made of.")
+    @Option(help: "Input videos per shard.")
     var videosPerShard = 32
 
     @OptionGroup var parts: PartOptions
@@ -168,11 +169,11 @@ struct BuildCommand: StoppableCommand {
             lines.append(
                 "\(Format.quantity(totals["shots", default: 0], "shot")): "
                     + "\(Format.count(totals["short_shots", default: 0])) too short for a clip, "
-                    + "\(Format.count(totals["tails", default: 0])) with a tail left over")
+                    + "\(Format.count(totals["tails", default: 0])) with a tail")
             if rejected > 0 { lines.append("\(Format.quantity(rejected, "video")) without a clip: see rejects.jsonl") }
             if list.unused > 0 { lines.append("\(Format.quantity(list.unused, "caption")) without a video") }
-            if list.passedOver > 0 { lines.append("\(Format.quantity(list.passedOver, "other file")) passed over") }
-            if let remark = list.pictures.remark { lines.append("among these are \(remark)") }
+            if list.passedOver > 0 { lines.append("\(Format.quantity(list.passedOver, "other file")) skipped") }
+            if let remark = list.pictures.remark { lines.append("the skipped files include \(remark)") }
             if summary.finishedBefore > 0 {
                 lines.append("\(Format.quantity(summary.finishedBefore, "shard")) finished before")
             }
@@ -189,25 +190,25 @@ struct BuildCommand: StoppableCommand {
 
 /// How videos are cut into clips.
 struct ClipArguments: ParsableArguments {
-    @Option(help: "Frames of a clip.")
+    @Option(help: "Frames per clip.")
     var frames = 16
 
-    @Option(help: "Frames a second, the nearest to each instant.")
+    @Option(help: "Frames per second; each instant takes the nearest frame.")
     var fps = 8.0
 
     @Option(help: "Take every Nth frame instead, whatever its time.")
     var stride: Int?
 
-    @Option(help: "Frames from the start of a clip to that of the next; default: --frames.")
+    @Option(help: "Frames from the start of one clip to the start of the next; default: --frames.")
     var hop: Int?
 
-    @Option(help: "The most clips of a video, its first ones.")
+    @Option(help: "Take at most this many clips per video, the first ones.")
     var clipsPerVideo: Int?
 
     @Flag(help: "Let clips run across cuts.")
     var noCuts = false
 
-    @Option(help: "Pixels of the clips: 128, or WxH such as 320x256.")
+    @Option(help: "Size of the clips in pixels: 128, or WxH such as 320x256.")
     var size = Size(width: 128, height: 128)
 
     @Option(help: "crop (fill the frame), pad (black bars) or stretch.")

@@ -5,19 +5,19 @@ import ToolOptions
 
 /// `pframe check`.
 struct CheckCommand: StoppableCommand {
-    static let remedy = "the rest is unchecked"
+    static let remedy = "the rest was not checked"
 
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Find damage in a data set, or in the run of a model.",
         usage: "pframe check <folder> [<options>]",
         discussion: """
-            Reads everything once and compares it with dataset.json: sizes and SHA-256 of shards and row files, each \
-            sample's CRC-32C, tar headers against rows, keys, files too few or too many, and the index. Every finding is \
-            one line with file, byte, what was expected, what was found and what to do. Exit code 1 with any.
+            For a data set, reads everything once and checks sizes and SHA-256 of shards and row files, the CRC-32C of \
+            each record, tar headers against rows, keys, missing and extra files, and the index. Every finding is one \
+            line with file, byte, expected value, found value and remedy. Any finding gives exit code 1.
 
-            Of a run: whether config.json, checkpoint.safetensors, metrics.jsonl and the pictures can be read, whether \
-            the checkpoint has every tensor of the model, and every number is finite.
+            For a run, checks that config.json, checkpoint.safetensors, metrics.jsonl and the pictures can be read, \
+            that the checkpoint has every tensor of the model, and that every number is finite.
 
             EXAMPLES:
               pframe check clips
@@ -83,7 +83,7 @@ struct CheckCommand: StoppableCommand {
             let verdict = result.findings.isEmpty ? "all is well" : "\(result.findings.count) found"
             Console.output(
                 "\(dataset): \(verdict); \(result.shards) \(result.shards == 1 ? "shard" : "shards"), "
-                    + "\(Format.count(result.samples)) samples, \(rate)")
+                    + "\(Format.count(result.samples)) records, \(rate)")
         }
         if !result.findings.isEmpty { throw DataProblem() }
     }

@@ -4,10 +4,10 @@ import Glibc
 import SystemPackage
 import ToolOptions
 
-/// The completion script of `pframe`, which knows the options of the commands that are of other programs too.
+/// The completion script of `pframe`, with the options of the commands in the other programs.
 ///
-/// All three programs call themselves `pframe`, so that their scripts name things alike, and what one says of a command
-/// takes the place of what another says of it.
+/// All three programs are named `pframe` in their scripts, so the lines about a command in one script can replace the
+/// lines in another.
 enum CompletionScript {
     /// Prints the script and ends the process where the arguments ask for one and name a shell that is known.
     static func printIfAsked() {
@@ -34,7 +34,7 @@ enum CompletionScript {
     }
 
     /// The lines that a script has on a command: its function for bash and zsh; for fish how its words are parsed, and
-    /// then what may stand behind it.
+    /// then what may stand after it.
     private static func parts(of command: String, in lines: [Substring]) -> [Range<Int>] {
         if let start = lines.firstIndex(of: "_pframe_\(command)() {") {
             return lines[start...].firstIndex(of: "}").map { [start..<$0] } ?? []
@@ -47,7 +47,7 @@ enum CompletionScript {
         return [(parsing + 1)..<(parsing + 2), first..<(last + 1)]
     }
 
-    /// What a program beside this one prints; nil where it cannot be run.
+    /// What a program beside this one prints; nil if it cannot be run.
     private static func output(of program: String, _ arguments: [String]) -> String? {
         var text: [UInt8] = []
         do {

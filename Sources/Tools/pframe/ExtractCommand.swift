@@ -9,15 +9,15 @@ extension ResidualFormat: ExpressibleByArgument {}
 
 /// `pframe extract`.
 struct ExtractCommand: StoppableCommand {
-    static let remedy = "run the same command again to go on"
+    static let remedy = "run the same command again to resume"
 
     static let configuration = CommandConfiguration(
         commandName: "extract",
         abstract: "Extract motion vectors, and residuals, of videos.",
         discussion: """
-            Writes DIR/<stem>/ for every video: motion.npy (one row a vector), frames.csv (one row a frame), stream.json, \
-            and what the options add. Files appear when they are complete. A video that is up to date is passed over; one \
-            extracted with other options is extracted again, and its files are replaced.
+            Writes one folder DIR/<stem>/ per video: motion.npy (one row per vector), frames.csv (one row per frame), \
+            stream.json, and the files that the options add. Files appear when they are complete. An extraction with \
+            the same options is skipped; an extraction with other options is replaced.
 
             EXAMPLES:
               pframe extract clip.mp4 --output out
@@ -27,15 +27,16 @@ struct ExtractCommand: StoppableCommand {
               pframe extract clip.mp4 --output out --field 16      a dense field
               pframe extract hevc.mkv --output out --motion-source search
 
-            A vector points from its block to its prediction: source = destination + motion / motion_scale, +x right, \
-            +y down. The reference column of motion.npy is -2 where it was not inferred, -1 for vectors that take no part \
-            in the prediction. Damaged videos are extracted as far as they decode, flagged, and give exit code 1.
+            A vector points from a block to the prediction of the block: source = destination + motion / motion_scale, \
+            +x right, +y down. The column reference of motion.npy is -2 if the reference is unknown, and -1 if the \
+            vector takes no part in the prediction. Damaged videos are extracted as far as they decode and are \
+            flagged; the exit code is 1.
             """)
 
     @OptionGroup var inputs: VideoInputs
 
     @Option(
-        name: .shortAndLong, help: "Folder for the results; one folder a video is made in it.", completion: .directory)
+        name: .shortAndLong, help: "Folder for the results, with one folder per video.", completion: .directory)
     var output: FilePath?
 
     @Option(
@@ -54,10 +55,10 @@ struct ExtractCommand: StoppableCommand {
 
     @OptionGroup var motion: MotionOptions
 
-    @Flag(help: "Do all the work but encode and write nothing: for timing.")
+    @Flag(help: "Do all the work except encoding and writing, for timing.")
     var discard = false
 
-    @Flag(help: "Extract again what is up to date.")
+    @Flag(help: "Extract again even if an extraction is up to date.")
     var force = false
 
     @OptionGroup var running: RunOptions
@@ -65,20 +66,20 @@ struct ExtractCommand: StoppableCommand {
     @OptionGroup var report: ReportOptions
 
     func validate() throws {
-        if discard == (output != nil) { throw ValidationError("give --output DIR, or --discard to write nothing") }
+        if discard == (output != nil) { throw ValidationError("give --output DIR, or --discard to write no files") }
         if let field, ![4, 8, 16].contains(field) { throw ValidationError("--field takes 4, 8 or 16") }
         try checkResidual()
     }
 
-    /// A word behind `--residual` that is none of its values counts as a video. Where there is none of that name, a value
-    /// was meant.
+    /// A word after `--residual` that is not one of its values counts as a video. If no such video exists, the word was
+    /// meant as a value.
     private func checkResidual() throws {
         let words = RawArguments.escaped().prefix { $0 != "--" }
         for (option, word) in zip(words, words.dropFirst())
         where option == "--residual" && !word.hasPrefix("-") && ResidualFormat(rawValue: word) == nil {
             guard case .missing = FileFacts(RawArguments.path(word)) else { continue }
             let values = ResidualFormat.allCases.map(\.rawValue).joined(separator: " or ")
-            throw ValidationError("--residual takes \(values): \"\(word)\" is neither, and no video is called so")
+            throw ValidationError("--residual takes \(values): \"\(word)\" is neither a value nor a video")
         }
     }
 
@@ -88,7 +89,7 @@ struct ExtractCommand: StoppableCommand {
         let names = ResultFolders.names(items.map(\.name))
         if output != nil, let (one, other) = names.clash {
             throw ValidationError(
-                "\(items[one].path) and \(items[other].path) would both write \(names.folders[other]); extract them apart"
+                "\(items[one].path) and \(items[other].path) would both write \(names.folders[other]); extract them into two folders"
             )
         }
         let jobs = running.jobs(for: items.count)

@@ -24,16 +24,16 @@ struct ScoreRule: ExpressibleByArgument {
 
 /// `pframe filter`.
 struct FilterCommand: StoppableCommand {
-    static let remedy = "run the same command again to go on"
+    static let remedy = "run the same command again to resume"
 
     static let configuration = CommandConfiguration(
         commandName: "filter",
-        abstract: "Keep the clips of a data set that meet rules, as a data set of its own.",
+        abstract: "Write the clips of a data set that meet rules as a new data set.",
         usage: "pframe filter <dataset> [--output <output>] [<options>]",
         discussion: """
-            Rules are applied in this order, each to what the one before left: motion, score, where, duplicates, top. A \
-            clip without the score is dropped, and dropped.jsonl says so. Samples are copied byte for byte under their \
-            keys into shards of the same names. A stopped run goes on where it was.
+            The rules apply in this order, each to the clips that are left: motion, score, where, duplicates, top. A \
+            clip without the score is dropped, and dropped.jsonl says so. Records are copied byte for byte, with the \
+            same keys, into shards with the same names. The same command again resumes a stopped run.
 
             EXAMPLES:
               pframe filter clips --output lively --motion 1...20
@@ -64,16 +64,16 @@ struct FilterCommand: StoppableCommand {
     @Option(name: .customLong("where"), help: "SQL on the columns of table clips in index.sqlite.")
     var condition: String?
 
-    @Flag(help: "Of clips that look alike keep the first.")
+    @Flag(help: "Keep only the first of the clips that look alike.")
     var dropDuplicates = false
 
-    @Option(help: "Keep so many, those with the greatest value of --by; ties by key.")
+    @Option(help: "Keep this many clips, those with the greatest value of --by; ties by key.")
     var top: Int?
 
-    @Option(help: "The column that --top goes by.")
+    @Option(help: "The column for --top.")
     var by: String?
 
-    @Flag(help: "Write the keys of what is kept, one a line, and no shards; without a rule those of all clips.")
+    @Flag(help: "Write the keys of the kept clips, one per line, and no shards; without a rule all keys.")
     var list = false
 
     @OptionGroup var running: RunOptions
@@ -109,7 +109,7 @@ struct FilterCommand: StoppableCommand {
             let plan = try FilterPlan(rules, on: index)
             if !list { try show(plan) }
             guard plan.kept > 0 || list else {
-                throw DatasetError(path: dataset, "the rules leave no clip; nothing was written")
+                throw DatasetError(path: dataset, "no clip meets the rules; nothing was written")
             }
             if list {
                 try writeKeys(plan, index)
@@ -154,7 +154,7 @@ struct FilterCommand: StoppableCommand {
         let rows = plan.steps.map { step in
             [step.rule.description, Format.count(step.kept), Format.count(step.dropped), Format.count(step.missing)]
         }
-        return Format.table([["rule", "kept", "dropped", "of these without value"]] + rows)
+        return Format.table([["rule", "kept", "dropped", "without value"]] + rows)
     }
 
     private func show(_ plan: FilterPlan) throws {

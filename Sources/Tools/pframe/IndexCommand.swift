@@ -11,14 +11,15 @@ struct IndexCommand: StoppableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "index",
-        abstract: "Write a data set's index anew, close one built in parts, or take in shards that others wrote.",
+        abstract: "Rewrite a data set's index, close a data set built in parts, or index foreign shards.",
         usage: "pframe index <dataset> [<options>]",
         discussion: """
-            A set that was built in parts becomes one: dataset.json, rejects.jsonl and index.sqlite. Of a finished set \
-            index.sqlite is written anew from the rows and score files. A folder of WebDataset shards from elsewhere is \
-            read once and gets rows beside each shard, an index and dataset.json, so that every other command and the \
-            loader take it; captions come from txt, or from caption or text of json, whose other fields become columns. \
-            Damaged shards are named with the byte, what is whole in them is indexed, and the exit code is 1.
+            Closes a data set that was built in parts: writes dataset.json, rejects.jsonl and index.sqlite. Rewrites \
+            index.sqlite of a finished data set from the rows and score files. Reads a folder of WebDataset shards of \
+            other programs once, and writes rows beside each shard, an index and dataset.json; every other command and \
+            the loader then accept the folder. Captions come from txt, or from caption or text in json; the other \
+            fields of json become columns. If a shard is damaged, the undamaged records are indexed, the damaged byte \
+            is named, and the exit code is 1.
 
             EXAMPLES:
               pframe index clips
@@ -31,7 +32,7 @@ struct IndexCommand: StoppableCommand {
     @Argument(help: "The folder of the data set, or of shards.", completion: .directory)
     var dataset: FilePath
 
-    @Option(help: "Also write what another loader wants: energon, dali or wids; may be given several times.")
+    @Option(help: "Also write the index of another loader: energon, dali or wids; may be given several times.")
     var export: [LoaderFiles] = []
 
     @OptionGroup var running: RunOptions
@@ -74,7 +75,7 @@ struct IndexCommand: StoppableCommand {
         for problem in problems { Console.error("error: \(problem)") }
         guard report.json else {
             Console.output(
-                "\(dataset): \(Format.count(description.samples)) samples in \(description.shards.count) "
+                "\(dataset): \(Format.count(description.samples)) records in \(description.shards.count) "
                     + "\(description.shards.count == 1 ? "shard" : "shards"), \(Format.bytes(description.bytes))"
                     + (problems.isEmpty ? "" : "; \(problems.count) problems, left out")
                     + (exported.isEmpty ? "" : "; wrote \(exported.count) files for \(names)"))

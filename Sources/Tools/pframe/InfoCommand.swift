@@ -6,11 +6,11 @@ import ToolOptions
 
 /// `pframe info`.
 struct InfoCommand: StoppableCommand {
-    static let remedy = "what was looked at is above"
+    static let remedy = "the results so far are above"
 
     static let configuration = CommandConfiguration(
         commandName: "info",
-        abstract: "Say what is in videos, and whether motion vectors can be exported.",
+        abstract: "Show what videos hold, and whether motion vectors can be exported.",
         usage: "pframe info <video> ... [<options>]",
         discussion: """
             Decodes the first frames of each video (--frames) to see its GOP structure, references, B-frames and vectors.
@@ -105,7 +105,7 @@ struct InfoCommand: StoppableCommand {
         } else {
             let size = Size(width: survey.width, height: survey.height)
             let remedy = Remedy.noVectors(pixelFormat: survey.pixelFormat, size: size)
-            rows.append(("vectors", "none: libavcodec exports none of \(survey.codec); \(remedy)"))
+            rows.append(("vectors", "none: libavcodec exports no vectors of \(survey.codec); \(remedy)"))
         }
         if survey.otherVideoStreams.count > 0 {
             rows.append(("also here", survey.otherVideoStreams.map { "--stream \($0)" }.joined(separator: ", ")))

@@ -106,7 +106,7 @@ enum VideoStatus: String, Encodable, Sendable {
 extension VideoOutcome {
     var hasProblems: Bool { status == .failed || status == .damaged }
 
-    /// What to tell at once, nil where all is well.
+    /// What to tell at once, nil if all is well.
     var note: String? {
         if let error { return "error: \(error)" }
         return remarks.isEmpty ? nil : "warning: \(video): " + remarks.joined(separator: "; ")
@@ -114,13 +114,13 @@ extension VideoOutcome {
 
     static func note(on outcomes: [Self]) -> String? { nil }
 
-    /// Works on videos side by side, and prints what became of them in their order.
+    /// Works on videos in parallel, and prints the outcomes in the order of the videos.
     ///
     /// - Parameters:
     ///   - summary: whether to print the outcomes; the work may print things of its own.
     ///   - remedy: what to do when the user stopped it.
-    ///   - work: what to do with a video; nil where the user stopped it.
-    /// - Throws: `DataProblem` where a video has problems, or the user stopped the work.
+    ///   - work: what to do with a video; nil if the user stopped it.
+    /// - Throws: `DataProblem` if a video has problems, or the user stopped the work.
     static func each(
         of found: VideoInputs.Found, running: RunOptions, report: ReportOptions, summary: Bool = true, remedy: String,
         work: @Sendable (Int, VideoInputs.Item, Progress) -> Self?

@@ -30,8 +30,8 @@ enum ModelCommands {
             commandName: "evaluate", abstract: "Measure how good the videos of a model are.")
     }
 
-    /// Becomes the program that has the command which the arguments name, `pframe help` of it included; returns where
-    /// they name none.
+    /// Becomes the program of the command in the arguments, also for `pframe help COMMAND`; returns if the arguments
+    /// name no such command.
     ///
     /// The program lies beside this one, as those of git do, and gets the arguments byte for byte; its exit code is
     /// that of `pframe`.
@@ -73,7 +73,7 @@ enum ModelCommands {
         return programs.first { $0.1.contains(command) }?.0
     }
 
-    /// Whether an argument is the folder of a run: it has a configuration, and is no data set.
+    /// Whether an argument is the folder of a run: it has a configuration, and is not a data set.
     private static func isRun(_ argument: UnsafeMutablePointer<CChar>) -> Bool {
         let folder = FilePath(platformString: argument)
         return fileSize(folder.appending("config.json")) != nil && fileSize(folder.appending("dataset.json")) == nil

@@ -9,37 +9,37 @@ extension ShrinkRule: ExpressibleByArgument {}
 
 /// `pframe motion`.
 struct MotionCommand: StoppableCommand {
-    static let remedy = "nothing is kept of a part"
+    static let remedy = "partial results are discarded"
 
     static let configuration = CommandConfiguration(
         commandName: "motion",
         abstract: "Score how much videos move.",
         usage: "pframe motion <video> ... [<options>]",
         discussion: """
-            Decodes each video once and prints PySceneDetect's content value (mean of frames 1 to N-1, and largest), the \
-            number of cuts it means (frames of 27 or more), and the mean length of the exported motion vectors in pixels \
-            ("-" for codecs without). Nothing is written.
+            Decodes each video once and prints PySceneDetect's content value (mean of frames 1 to N-1, and largest), \
+            the number of cuts (frames with a content value of 27 or more), and the mean length of the exported motion \
+            vectors in pixels ("-" for codecs without vectors). Writes no files.
 
             EXAMPLES:
               pframe motion clip.mp4
               pframe motion videos/ --json | jq 'select(.mean_content > 1)'
-              pframe motion clip.mp4 --per-frame > clip.txt    one line a frame
+              pframe motion clip.mp4 --per-frame > clip.txt    one line per frame
               pframe motion clip.mp4 --rule 0.7       as PySceneDetect since 0.6.5
 
-            --per-frame prints the columns frame, content, hue, saturation, lightness, vector; frame 0 has 0.0, a codec \
-            without vectors nan. Of several videos each begins with a line "# path". Damaged videos are scored as far as \
-            they decode, and give exit code 1.
+            --per-frame prints the columns frame, content, hue, saturation, lightness, vector. Frame 0 has 0.0; a \
+            codec without vectors has nan. With several videos, a line "# path" precedes each video. Damaged videos \
+            are scored as far as they decode; the exit code is 1.
             """)
 
     @OptionGroup var inputs: VideoInputs
 
-    @Flag(help: "Print one line a frame instead of one a video.")
+    @Flag(help: "Print one line per frame instead of one line per video.")
     var perFrame = false
 
     @Option(
         help: """
-            How pictures shrink before they are compared: 0.6 (PySceneDetect up to 0.6.4: by the whole part of \
-            width / 256), 0.7 (since 0.6.5: the longer side to 256) or none.
+            How pictures are shrunk before the comparison: 0.6 (PySceneDetect up to 0.6.4: by the whole part of width \
+            / 256), 0.7 (PySceneDetect since 0.6.5: the longer side to 256) or none.
             """)
     var rule = ShrinkRule.v06
 

@@ -29,20 +29,20 @@ struct PFrame: ParsableCommand {
               model       sample → reconstruct, evaluate     new videos, how good they are
 
             EXAMPLES:
-              pframe info clip.mp4                              what is in it
+              pframe info clip.mp4                              what it holds
               pframe extract clip.mp4 --output out --residual   motion and residual
               pframe reconstruct out/clip --output clip.y4m     the video again
               pframe view clip.mp4 --output figure.png          a picture of it
               pframe synth --output videos --videos 200         videos to try it on
               pframe build videos --captions videos/captions.csv --output clips
               pframe filter clips --motion 1...20 --output kept
-              pframe report kept                                what is in it
+              pframe report kept                                a page about it
               pframe check kept                                 whether it is whole
               pframe train vae kept --output vae                the first of two models
-              pframe help train                                 what else it takes
+              pframe help train                                 all options of train
 
-            Each step works alone; those that take long go on where they were when stopped and started again. For \
-            completion of commands and options: pframe --generate-completion-script bash (or zsh, fish).
+            Each step works alone. The same command again resumes a long step that was stopped. For completion of \
+            commands and options: pframe --generate-completion-script bash (or zsh, fish).
 
             Exit codes: 0 done, 1 problems with data (the rest is done), 2 wrong use of the command.
             """,
@@ -64,7 +64,7 @@ struct PFrame: ParsableCommand {
             CommandGroup(name: "Models", subcommands: ModelCommands.all),
         ])
 
-    /// What to say where the first word, behind `help` if there, is no command; nil where it is one.
+    /// What to say where the first word, after `help` if there, is not a command; nil if it is one.
     fileprivate static func unknownCommand() -> String? {
         let words = CommandLine.arguments.dropFirst()
         guard let word = words.first == "help" ? words.dropFirst().first : words.first, !word.hasPrefix("-") else {

@@ -14,12 +14,12 @@ struct ReconstructCommand: StoppableCommand {
         abstract: "Rebuild a video from its motion vectors and residual.",
         usage: "pframe reconstruct <folder> --output <output> [<options>]",
         discussion: """
-            Reads the folder that `pframe extract --residual` wrote, and nothing else. The pictures equal the decoded \
-            video bit for bit; .yuv and .y4m store them as they are, .mp4 and .mkv encode them again with libx264.
+            For an extraction, reads only the folder that `pframe extract --residual` wrote. The pictures equal the \
+            decoded video bit for bit; .yuv and .y4m store the exact pictures, .mp4 and .mkv encode them with libx264.
 
-            Or reads first frame, motion and residual of a clip that `pframe sample` made with ed-vdm. The frames equal \
-            those of the model; .npy stores them as they are, uint8 (T, H, W, 3), and .mp4 equals that of the sample. Or \
-            a clip of a data set of motion and residual, by its key.
+            For a sample of ed-vdm, reads first frame, motion and residual that `pframe sample` wrote. The frames \
+            equal the frames of the model; .npy stores the exact frames, uint8 (T, H, W, 3), and .mp4 equals the .mp4 \
+            of the sample. For a data set with motion and residual, reads one clip by its key.
 
             EXAMPLES:
               pframe reconstruct out/clip --output clip.yuv
@@ -35,14 +35,14 @@ struct ReconstructCommand: StoppableCommand {
     var folder: FilePath
 
     @Option(
-        name: .shortAndLong, help: "The video to write: .yuv, .y4m, .mp4 or .mkv; of a clip .npy, .mp4 or .mkv.",
+        name: .shortAndLong, help: "The video to write: .yuv, .y4m, .mp4 or .mkv; for a clip .npy, .mp4 or .mkv.",
         completion: .file())
     var output: FilePath
 
     @Option(help: "Quality of .mp4 and .mkv: 0 (lossless) to 51.")
     var crf = SampleFiles.crf
 
-    @Option(help: "Frames a second of a clip's video; default: as is recorded beside it, else 8.")
+    @Option(help: "Frames per second of a clip's video; default: the rate recorded with the clip, else 8.")
     var fps: Double?
 
     @OptionGroup var report: ReportOptions
@@ -71,7 +71,7 @@ struct ReconstructCommand: StoppableCommand {
         return kind
     }
 
-    /// The clip that the argument names; nil where it names a folder.
+    /// The clip that the argument names; nil if it names a folder.
     private var clip: StoredClip? { StoredClip(folder) }
 
     private func clipKind() throws -> RebuiltClip.Kind {
@@ -103,7 +103,7 @@ struct ReconstructCommand: StoppableCommand {
             }
             if let words = reconstruction.description.orientation.words, DeliveredVideo.Kind(output) == .raw {
                 Console.error(
-                    "\(output) holds the pictures as they are stored, and no orientation: the video is shown \(words); "
+                    "\(output) holds the stored pictures without orientation: players show the video \(words); "
                         + ".mp4 keeps it")
             }
             let result = Result(

@@ -12,9 +12,10 @@ struct ReportCommand: StoppableCommand {
         abstract: "Write a page that shows a data set.",
         usage: "pframe report <dataset> [<options>]",
         discussion: """
-            One HTML file that needs nothing beside it: clips with their motion, histograms of all scores with a filter's cuts, \
-            captions and labels, the clips at both ends of every score, duplicates, and how the set was built. The same set \
-            gives the same bytes. Damaged samples are named on the page, and make the exit code 1.
+            Writes one self-contained HTML file: clips with motion arrows, histograms of all scores with a filter's \
+            cuts, captions and labels, the clips at both ends of every score, duplicates, and how the data set was \
+            built. The same data set gives the same bytes. The page names damaged records; a damaged record makes the \
+            exit code 1.
 
             EXAMPLES:
               pframe report clips                                  writes clips/report.html

@@ -4,7 +4,7 @@ public import MotionVectors
 
 /// How a command works on many things.
 struct RunOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "Videos, or shards, at the same time; default: one a processor.")
+    @Option(name: .shortAndLong, help: "Videos or shards to work on at once; default: one per processor.")
     var jobs: Int?
 
     mutating func validate() throws {

@@ -13,11 +13,12 @@ struct ScoreCommand: StoppableCommand {
         abstract: "Score how well captions fit their clips, from embeddings that you bring.",
         usage: "pframe score <dataset> --text <text> --image <image> --keys <keys>",
         discussion: """
-            Writes column caption_clip: the cosine of a caption's and its frames' embeddings, matched by key. Arrays are \
-            .npy of float16, float32 or float64, read in blocks: captions (N, D), frames (N, D), or (N, F, D) for F frames \
-            a clip, of which the mean of the normalised embeddings counts. keys.txt has the key of each row, in any order. \
-            The scores stand beside the shards in NAME.caption_clip.jsonl and in index.sqlite; shards stay as they are. \
-            Clips that are not in the list get no score, which is said; keys that the set does not have are an error.
+            Writes the column caption_clip: the cosine of the embeddings of a caption and its frames, matched by key. \
+            Arrays are .npy of float16, float32 or float64, read in blocks: captions (N, D), frames (N, D) or (N, F, \
+            D). With F frames per clip, the mean of the normalised embeddings counts. keys.txt has the key of each \
+            row, in any order. The scores go into NAME.caption_clip.jsonl beside the shards and into index.sqlite; \
+            shards do not change. Clips that are not in the list get no score and a warning; keys that the data set \
+            lacks are an error.
 
             EXAMPLES:
               pframe score clips --text t.npy --image i.npy --keys keys.txt
@@ -33,7 +34,7 @@ struct ScoreCommand: StoppableCommand {
     @Option(help: "Embeddings of the frames, .npy (N, D) or (N, F, D).", completion: .file())
     var image: FilePath?
 
-    @Option(help: "The key of each row, one a line.", completion: .file())
+    @Option(help: "The key of each row, one per line.", completion: .file())
     var keys: FilePath?
 
     @Option(

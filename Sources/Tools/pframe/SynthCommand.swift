@@ -12,13 +12,14 @@ struct SynthCommand: StoppableCommand {
         commandName: "synth",
         abstract: "Make a data set of moving shapes, with captions.",
         discussion: """
-            Textured shapes move at constant speed over textured ground; some clips stand still, some have a cut. Speeds \
-            differ between videos, and nothing in a first frame or a caption tells them; --speed gives all the same. Writes \
-            H.264 with B-frames and captions.csv (video,caption,label,subject). The same seed gives the same frames.
+            Textured shapes move at constant speed over textured ground; some clips stand still, some have a cut. \
+            Speeds differ between videos, and neither first frame nor caption tells the speed; --speed gives all \
+            videos one speed. Writes H.264 with B-frames, and captions.csv (video,caption,label,subject). The same \
+            seed gives the same frames.
 
-            To test a pipeline, plant what it should find: repeated videos, wrong captions, and embeddings as CLIP would \
-            give them, in embeddings/: text.npy and image.npy, float32 (videos, 64), and videos.txt, a name a row. \
-            truth.csv (video,static,cut_frame,duplicate_of,wrong_caption,content) then says what is where.
+            To test a pipeline, plant repeated videos and wrong captions, and write embeddings as CLIP would give them \
+            into embeddings/: text.npy and image.npy, float32 (videos, 64), and videos.txt with one name per row. \
+            truth.csv (video,static,cut_frame,duplicate_of,wrong_caption,content) lists what was planted where.
 
             EXAMPLES:
               pframe synth --output shapes --videos 200
@@ -39,25 +40,25 @@ struct SynthCommand: StoppableCommand {
     @Option(help: "Length of each video in seconds.")
     var seconds = 4.0
 
-    @Option(help: "Frames a second.")
+    @Option(help: "Frames per second.")
     var fps = 25
 
-    @Option(help: "Pixels a frame that every shape moves by; drawn for each video unless given.")
+    @Option(help: "Speed of every shape in pixels per frame; default: a random speed per video.")
     var speed: Double?
 
-    @Option(help: "The seed that everything follows from.")
+    @Option(help: "The seed of everything random.")
     var seed: UInt64 = 0
 
-    @Option(help: "Share of videos that repeat an earlier one, encoded otherwise, 0...1.")
+    @Option(help: "Share of videos that repeat an earlier video in another encoding, 0...1.")
     var duplicates = 0.0
 
-    @Option(help: "Share of videos whose caption states what they do not show, 0...1.")
+    @Option(help: "Share of videos with a wrong caption, 0...1.")
     var wrongCaptions = 0.0
 
     @Flag(help: "Also write embeddings of captions and videos.")
     var embeddings = false
 
-    @Flag(help: "Also write truth.csv (implied by the three above).")
+    @Flag(help: "Also write truth.csv (implied by --duplicates, --wrong-captions and --embeddings).")
     var truth = false
 
     @OptionGroup var running: RunOptions

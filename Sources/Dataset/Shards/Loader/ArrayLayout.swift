@@ -2,7 +2,7 @@ public import Storage
 
 /// An array that every sample of a data set has, with the same type and shape.
 public struct ArrayMember: Sendable, Equatable {
-    /// The name behind the key: `residual.npy`.
+    /// The name after the key: `residual.npy`.
     public let name: String
     /// The type of every element.
     public let type: NPYType
@@ -27,7 +27,7 @@ package struct ArrayLayout: Sendable {
     /// The key of the sample that they were taken from.
     package let key: String
 
-    /// The number of a member, nil where it is not delivered.
+    /// The number of a member, nil if it is not delivered.
     package func index(of name: String) -> Int? { members.firstIndex { $0.name == name } }
 
     /// How sets with a member are made; empty for members that PFrame does not write.
@@ -48,7 +48,7 @@ package struct ArrayLayout: Sendable {
     /// - Parameters:
     ///   - record: the sample's bytes, checked.
     ///   - names: the members to deliver; empty for all that are `.npy`.
-    /// - Throws: `PFrameError` where one is missing, or is no array that can be delivered.
+    /// - Throws: `PFrameError` if one is missing, or is not an array that can be delivered.
     package init(_ record: UnsafeRawBufferPointer, of row: ShardRow, in shard: OpenShard, names: [String])
         throws(PFrameError)
     {
@@ -58,7 +58,7 @@ package struct ArrayLayout: Sendable {
             guard let member = row.member(name) else {
                 let others = row.members.map(\.name).joined(separator: ", ")
                 throw shard.error(
-                    at: row.offset, "sample \(row.key) has no member \(name), only \(others)\(Self.remedy(name))")
+                    at: row.offset, "record \(row.key) has no member \(name), only \(others)\(Self.remedy(name))")
             }
             let start = member.offset - row.offset
             let bytes = UnsafeRawBufferPointer(rebasing: record[start..<(start + member.length)])
@@ -68,13 +68,13 @@ package struct ArrayLayout: Sendable {
                     ArrayMember(
                         name: name, type: header.type, shape: header.shape, header: Array(bytes.prefix(header.size))))
             } catch {
-                throw shard.error(at: member.offset, "sample \(row.key): \(name) \(error)")
+                throw shard.error(at: member.offset, "record \(row.key): \(name) \(error)")
             }
             let expected = members[members.count - 1].header.count + members[members.count - 1].size
             guard expected == bytes.count else {
                 throw shard.error(
                     at: member.offset,
-                    "sample \(row.key): \(name) has \(bytes.count) bytes, its header says \(expected)")
+                    "record \(row.key): \(name) has \(bytes.count) bytes, its header says \(expected)")
             }
         }
         (self.members, key) = (members, row.key)
@@ -109,7 +109,7 @@ package final class LayoutSearch: Sendable {
 
     /// The layout, searched for in the first step of a run and waited for in the others; nil when cancelled.
     ///
-    /// - Throws: `PFrameError` where no sample is sound, or one with `DamagePolicy.fail` is not.
+    /// - Throws: `PFrameError` if no sample is sound, or one with `DamagePolicy.fail` is not.
     package func find(for step: LoaderSchedule.Step, in run: LoaderRun) throws(PFrameError) -> Found? {
         let known = layout.wait { layout -> ArrayLayout?? in
             layout != nil || step.number == 0 || run.cancellation.isRequested ? .some(layout) : nil
@@ -138,7 +138,7 @@ package final class LayoutSearch: Sendable {
                 if let found { return Found(layout: try found.layout(names)) }
             }
         }
-        throw PFrameError(path: nil, "\(run.store.source): no sample of it is sound")
+        throw PFrameError(path: nil, "\(run.store.source): no record of it is undamaged")
     }
 
     /// A sample as it lies in its shard, checked.
@@ -157,12 +157,12 @@ package final class LayoutSearch: Sendable {
     private func record(_ sample: Int, in shard: OpenShard) throws(PFrameError) -> Record {
         let row = try shard.rows.row(sample)
         guard let bytes = try shard.record(of: row) else {
-            throw shard.error(at: row.offset, "sample \(row.key) is damaged: its CRC-32C is not that of its row")
+            throw shard.error(at: row.offset, "record \(row.key) is damaged: its CRC-32C is not that of its row")
         }
         return Record(row: row, shard: shard, bytes: bytes)
     }
 
-    /// Passes over damage that may be passed over: the sample's own reading will tell it.
+    /// Skips damage that may be skipped: the sample's own reading will tell it.
     private func unlessDamaged<Result>(_ body: () throws(PFrameError) -> Result) throws(PFrameError) -> Result? {
         do throws(PFrameError) { return try body() } catch {
             if damage == .fail { throw error }

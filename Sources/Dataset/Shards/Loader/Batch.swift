@@ -2,9 +2,9 @@ import Glibc
 public import Storage
 import Synchronization
 
-/// Some samples in order: each array member contiguous over all of them, everything else at hand.
+/// Some records in order. Each array member is contiguous over all records.
 ///
-/// Its memory goes back to the loader with it: nothing that is lent may be stored.
+/// The memory of a batch goes back to the loader with the batch: do not store what it lends.
 public final class Batch: Sendable {
     /// The epoch it is of.
     public let epoch: Int
@@ -14,7 +14,7 @@ public final class Batch: Sendable {
     public let rows: [ShardRow]
     /// The arrays that it holds.
     public let arrays: [ArrayMember]
-    /// For each sample, where the bytes of its row's members begin in the storage's rest; nil where they are not kept.
+    /// For each sample, where the bytes of its row's members begin in the storage's rest; nil if they are not kept.
     private let places: [[Int?]]
     private let storage: BatchStorage
     private let pool: BatchPool
@@ -33,7 +33,7 @@ public final class Batch: Sendable {
     public var count: Int { rows.count }
     /// The key of each sample.
     public var keys: [String] { rows.map(\.key) }
-    /// The caption of each sample, empty where it has none.
+    /// The caption of each sample, empty if it has none.
     public var captions: [String] { rows.map(\.columns.caption) }
 
     /// Lends an array of all samples, C order, little-endian.
@@ -52,9 +52,9 @@ public final class Batch: Sendable {
         return try body(bytes, array.type, [count] + array.shape)
     }
 
-    /// Lends the bytes of a sample's member that is no array (`txt`, `json`, `jpg`).
+    /// Lends the bytes of a sample's member that is not an array (`txt`, `json`, `jpg`).
     ///
-    /// - Returns: nil where the sample has no such member, or it is an array.
+    /// - Returns: nil if the sample has no such member, or it is an array.
     public func withBytes<Result, Failure: Error>(
         of member: String, sample: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
@@ -66,7 +66,7 @@ public final class Batch: Sendable {
         return try body(UnsafeRawBufferPointer(rebasing: bytes))
     }
 
-    /// The bytes of a sample's member that is no array, nil as ``withBytes(of:sample:_:)``.
+    /// The bytes of a sample's member that is not an array, nil as ``withBytes(of:sample:_:)``.
     public func bytes(of member: String, sample: Int) -> [UInt8]? {
         withBytes(of: member, sample: sample) { Array($0) }
     }
@@ -102,7 +102,7 @@ package final class AlignedBuffer {
 }
 
 /// The memory of one batch: an array of every member for all samples, and what else the samples hold.
-// Unchecked: one worker fills it, and from then on it is only read until it is filled anew.
+// Unchecked: one worker fills it, and from then on it is only read until it is filled again.
 package final class BatchStorage: @unchecked Sendable {
     /// One buffer a member of the layout.
     package let arrays: [AlignedBuffer]

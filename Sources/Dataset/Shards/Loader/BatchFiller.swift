@@ -8,7 +8,7 @@ package struct FilledBatch: Sendable {
     package let samples: Int
     /// Bytes of the shards that were read.
     package let bytes: Int
-    /// The position behind the step.
+    /// The position after the step.
     package let end: Int
 }
 
@@ -29,7 +29,7 @@ package struct BatchFiller: Sendable {
         var bytes = 0
     }
 
-    /// A stream that goes on where the next sample begins.
+    /// A stream that continues where the next sample begins.
     private struct OpenStream {
         let shard: Int
         let stream: any ByteStream
@@ -87,7 +87,7 @@ package struct BatchFiller: Sendable {
         let end = shard.end
         guard extent.upperBound <= end else {
             throw SampleProblem(
-                row, in: shard, damage: "it ends at byte \(extent.upperBound), its archive at byte \(end)")
+                row, in: shard, damage: "it ends at byte \(extent.upperBound), but its archive ends at byte \(end)")
         }
         let reader = try SampleReader(row, in: shard, layout: found.layout)
         let stream: any ByteStream
@@ -147,7 +147,7 @@ package struct BatchFiller: Sendable {
     private func checkNeighbour(of index: Int, _ row: ShardRow, in shard: OpenShard) throws(SampleProblem) {
         guard index > 0 else {
             guard row.offset == 0 else {
-                throw SampleProblem(row, in: shard, damage: "the bytes before it are of no sample")
+                throw SampleProblem(row, in: shard, damage: "the bytes before it belong to no record")
             }
             return
         }
@@ -155,6 +155,6 @@ package struct BatchFiller: Sendable {
         guard let end = (try? shard.rows.extent(index - 1))?.upperBound, end != row.offset,
             let before = try? shard.rows.row(index - 1), let _ = try? shard.record(of: before)
         else { return }
-        throw SampleProblem(row, in: shard, damage: "it does not begin where sample \(before.key) ends")
+        throw SampleProblem(row, in: shard, damage: "it does not begin where record \(before.key) ends")
     }
 }

@@ -18,9 +18,9 @@ public import Storage
 
 /// Streams the samples of a data set to training, as batches in an order that seed and epoch alone decide.
 ///
-/// Threads of its own read ahead; how many there are, and how far they are ahead, changes nothing of what comes. Every
-/// sample's CRC-32C is checked over its whole record, headers and padding included, and what lies behind the samples is
-/// looked at when a shard is opened for the first time: no flipped byte and no cut passes unnoticed.
+/// Threads read ahead; neither their number nor their lead changes the batches. The loader checks the CRC-32C of every
+/// record, headers and padding included. When a shard is opened for the first time, the loader also checks the bytes
+/// after the last record. No flipped byte and no cut goes unnoticed.
 ///
 /// ```swift
 /// let loader = try Loader(ShardSource("DATASET"), options: options)
@@ -41,7 +41,7 @@ public final class Loader: Sendable {
 
     /// Reads `dataset.json` and begins to read ahead from `options.start`.
     ///
-    /// - Throws: `PFrameError` where there is no data set, or the options make no sense.
+    /// - Throws: `PFrameError` if there is no data set, or the options make no sense.
     public init(_ source: ShardSource, options: LoaderOptions = LoaderOptions()) throws(PFrameError) {
         let store = ShardStore(source: source, patience: options.patience, cancellation: Cancellation())
         dataset = try store.description()
@@ -63,19 +63,20 @@ public final class Loader: Sendable {
 
     /// The next batch; nil at the end of the epoch.
     ///
-    /// With several ranks every rank gets as many batches as the others; near the end of the epoch some are empty.
+    /// With several ranks every rank gets the same number of batches; near the end of the epoch some batches are empty.
     ///
     /// - Throws: `PFrameError` that names shard, sample and place for what is damaged (with `DamagePolicy.fail`) or
     ///   cannot be read, and for a sample whose arrays are not those of the others. It stays until the next start.
     public func next() throws(PFrameError) -> Batch? { try engine.next() }
 
-    /// How far all ranks are together with the batches that were taken; a run that starts here goes on with the next.
+    /// The position of all ranks together after the batches that were taken; a run that starts here reads the next
+    /// batch first.
     public var position: LoaderPosition { engine.position }
 
     /// Goes to an epoch, whatever was read of the one before.
     ///
     /// - Parameter samples: how many of its samples are done with.
-    /// - Throws: `PFrameError` where the epoch has no such position.
+    /// - Throws: `PFrameError` if the epoch has no such position.
     public func startEpoch(_ epoch: Int, samples: Int = 0) throws(PFrameError) {
         var options = options
         options.start = LoaderPosition(epoch: epoch, samples: samples)

@@ -22,7 +22,7 @@ public enum LastBatch: String, Sendable, CaseIterable {
 public struct LoaderPosition: Sendable, Equatable {
     /// The epoch, from 0.
     public var epoch: Int
-    /// Samples of it that all ranks together are done with, damaged ones included.
+    /// Records of the epoch that all ranks together have finished, damaged records included.
     public var samples: Int
 
     /// Names a position; the default is the very start.
@@ -68,7 +68,7 @@ public struct LoaderOptions: Sendable {
         func demand(_ holds: Bool, _ message: String) throws(PFrameError) {
             if !holds { throw PFrameError(path: nil, message) }
         }
-        try demand(batchSize > 0, "a batch has 1 sample or more, not \(batchSize)")
+        try demand(batchSize > 0, "a batch has 1 record or more, not \(batchSize)")
         try demand(shardsPerBlock > 0, "a block has 1 shard or more, not \(shardsPerBlock)")
         try demand(ranks > 0 && (0..<ranks).contains(rank), "rank \(rank) is not one of \(ranks)")
         try demand(prefetch > 0, "1 batch or more is prefetched, not \(prefetch)")
@@ -76,7 +76,7 @@ public struct LoaderOptions: Sendable {
         try demand(start.epoch >= 0, "epochs count from 0: there is none \(start.epoch)")
         try demand(
             (0...samples).contains(start.samples),
-            "position \(start.samples) is not one of this data set of \(samples) samples")
+            "position \(start.samples) is not in this data set of \(samples) records")
         try demand(patience.tries > 0, "a file is tried once or more, not \(patience.tries) times")
     }
 }

@@ -23,7 +23,7 @@ package final class OpenShard: Sendable {
 
     /// Opens a shard of a set.
     ///
-    /// - Throws: `PFrameError` where it cannot be opened, or its rows cannot be read.
+    /// - Throws: `PFrameError` if it cannot be opened, or its rows cannot be read.
     package init(_ facts: DatasetDescription.Shard, in store: ShardStore) throws(PFrameError) {
         (self.facts, self.store) = (facts, store)
         rows = try store.rows(of: facts)
@@ -37,13 +37,13 @@ package final class OpenShard: Sendable {
     /// Looks at what no sample's checksum covers, and keeps what is wrong for ``takeDamage()``.
     ///
     /// - Returns: whether all is well.
-    /// - Throws: `PFrameError` where the file cannot be read, and with `fail` for any damage.
+    /// - Throws: `PFrameError` if the file cannot be read, and with `fail` for any damage.
     package func check(_ policy: DamagePolicy) throws(PFrameError) -> Bool {
         let size = try file.size()
         state.withLock { $0.end = min(size, facts.bytes) }
         guard let damage = try damageOutsideSamples(size, policy) else { return size == facts.bytes }
         guard policy == .skip else {
-            let sample = damage.key.isEmpty ? "" : "sample \(damage.key) is damaged: "
+            let sample = damage.key.isEmpty ? "" : "record \(damage.key) is damaged: "
             throw error(at: damage.offset, sample + damage.what)
         }
         state.withLock { $0.damage = damage }
@@ -58,29 +58,29 @@ package final class OpenShard: Sendable {
         store.error(in: facts.tarName, at: offset, message)
     }
 
-    /// Reads the whole of a sample; nil where its checksum is another.
+    /// Reads the whole of a sample; nil if its checksum is another.
     ///
-    /// - Throws: `PFrameError` where it cannot be read.
+    /// - Throws: `PFrameError` if it cannot be read.
     package func record(of row: ShardRow) throws(PFrameError) -> [UInt8]? {
         guard row.offset + row.size <= end else { return nil }
         let record = try file.stream(row.offset..<(row.offset + row.size)).bytes(row.size)
         return record.withUnsafeBytes { CRC32C.of($0) } == row.crc32c ? record : nil
     }
 
-    /// Looks at what no sample's checksum covers: the size of the file, and the zeros behind the last sample.
+    /// Looks at what no sample's checksum covers: the size of the file, and the zeros after the last sample.
     ///
     /// - Parameters:
     ///   - size: of the file.
     ///   - policy: with `skip`, a file that is cut off inside a sample is no damage here: its samples will tell.
     /// - Returns: what is wrong.
-    /// - Throws: `PFrameError` where the file cannot be read.
+    /// - Throws: `PFrameError` if the file cannot be read.
     private func damageOutsideSamples(
         _ size: Int, _ policy: DamagePolicy
     ) throws(PFrameError) -> DamagedSample? {
         // A damaged last row is told by its sample.
         let end = (try? rows.extent(rows.count - 1))?.upperBound
         guard size == facts.bytes else {
-            let what = "\(size) bytes where dataset.json says \(facts.bytes)"
+            let what = "\(size) bytes, but dataset.json says \(facts.bytes)"
             if let end, size >= end { return damage(min(size, facts.bytes), what) }
             return policy == .fail ? firstLost(size) ?? damage(size, what) : nil
         }
@@ -91,7 +91,7 @@ package final class OpenShard: Sendable {
         for first in Swift.stride(from: end, to: size, by: pieces) {
             let block = try stream.bytes(min(pieces, size - first))
             if let place = block.firstIndex(where: { $0 != 0 }) {
-                return damage(first + place, "data behind the last sample, where zeros end the archive")
+                return damage(first + place, "data after the last record, where zeros should end the archive")
             }
         }
         return nil
@@ -104,7 +104,7 @@ package final class OpenShard: Sendable {
             guard let row = try? rows.row(index), row.offset + row.size > size else { continue }
             return DamagedSample(
                 shard: facts.name, key: row.key, offset: row.offset,
-                what: "the file ends at byte \(size) where dataset.json says \(facts.bytes)")
+                what: "the file ends at byte \(size), but dataset.json says \(facts.bytes)")
         }
         return nil
     }
@@ -125,7 +125,7 @@ package final class ShardRows: Sendable {
 
     /// Takes over the text of a row file.
     ///
-    /// - Throws: `PFrameError` where it has another number of lines than `count`, or the last is cut off.
+    /// - Throws: `PFrameError` if it has another number of lines than `count`, or the last is cut off.
     package init(text: [UInt8], path: FilePath, count: Int) throws(PFrameError) {
         var ends: [Int] = []
         ends.reserveCapacity(count)
@@ -140,7 +140,7 @@ package final class ShardRows: Sendable {
         let rest = ends.last.map { $0 + 1 } ?? 0
         guard rest == text.count else { throw PFrameError(path: path, offset: rest, "the last row is cut off") }
         guard ends.count == count else {
-            throw PFrameError(path: path, "\(ends.count) rows where dataset.json says \(count)")
+            throw PFrameError(path: path, "\(ends.count) rows, but dataset.json says \(count)")
         }
         (self.text, self.path, self.ends) = (text, path, ends)
     }
@@ -150,7 +150,7 @@ package final class ShardRows: Sendable {
 
     /// Parses a row.
     ///
-    /// - Throws: `PFrameError` where it is damaged.
+    /// - Throws: `PFrameError` if it is damaged.
     package func row(_ index: Int) throws(PFrameError) -> ShardRow {
         let start = index == 0 ? 0 : ends[index - 1] + 1
         let value = try JSONValue(text[start..<ends[index]], path: path, offset: start)
@@ -164,7 +164,7 @@ package final class ShardRows: Sendable {
 
     /// Where a sample lies in the shard.
     ///
-    /// - Throws: `PFrameError` where its row is damaged.
+    /// - Throws: `PFrameError` if its row is damaged.
     package func extent(_ index: Int) throws(PFrameError) -> Range<Int> {
         if let known = extents.withLock({ $0[index] }) { return known }
         let row = try row(index)

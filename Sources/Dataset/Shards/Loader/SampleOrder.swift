@@ -63,12 +63,12 @@ public struct SampleOrder: Sendable {
     }
 }
 
-/// The order of one epoch; holds the shards and the samples of one block, never those of the whole set.
+/// The order of one epoch. Memory holds the shards and records of one block, never of the whole data set.
 public struct EpochOrder: Sendable {
     private let shards: [Int]
     private let samplesPerShard: [Int]
     private let shardsPerBlock: Int
-    /// The first position of every block, and behind them the end.
+    /// The first position of every block, and after them the end.
     private let starts: [Int]
     /// nil for the stored order.
     private let seed: UInt64?
@@ -85,7 +85,7 @@ public struct EpochOrder: Sendable {
     /// Samples of the epoch.
     public var count: Int { starts[starts.count - 1] }
 
-    /// The number of the block that a position of the epoch falls in; behind the last, the number of blocks.
+    /// The number of the block that a position of the epoch falls in; after the last, the number of blocks.
     public func block(at position: Int) -> Int {
         Self.last(of: starts, atOrBefore: position)
     }

@@ -20,7 +20,7 @@ package struct SampleReader {
     package let shard: OpenShard
     package let layout: ArrayLayout
     private var parts: [Part] = []
-    /// Where each member's bytes begin among the kept ones (an array's `.npy` header), nil where they are not kept.
+    /// Where each member's bytes begin among the kept ones (an array's `.npy` header), nil if they are not kept.
     private var places: [Int?] = []
     /// Where each member's tar header begins among the kept bytes, and how many bytes stand before the member.
     private var headers: [(place: Int, gap: Int)] = []
@@ -28,7 +28,7 @@ package struct SampleReader {
 
     /// Plans the reading of a sample.
     ///
-    /// - Throws: `SampleProblem` where its row tells of members that overlap.
+    /// - Throws: `SampleProblem` if its row tells of members that overlap.
     package init(_ row: ShardRow, in shard: OpenShard, layout: ArrayLayout) throws(SampleProblem) {
         (self.row, self.shard, self.layout) = (row, shard, layout)
         var cursor = row.offset
@@ -149,13 +149,13 @@ package struct SampleReader {
         }
     }
 
-    /// Compares the arrays' headers with those of the layout; an array behind a longer or shorter one is copied.
+    /// Compares the arrays' headers with those of the layout; an array after a longer or shorter one is copied.
     private func checkArrays(
         _ rest: UnsafeRawBufferPointer, _ storage: BatchStorage, _ slot: Int
     ) throws(SampleProblem) {
         for (number, array) in layout.members.enumerated() {
             guard let index = row.members.firstIndex(where: { $0.name == array.name }), let place = places[index] else {
-                throw unfit("it has no \(array.name), which sample \(layout.key) has")
+                throw unfit("it has no \(array.name), which record \(layout.key) has")
             }
             let member = row.members[index]
             let bytes = UnsafeRawBufferPointer(rebasing: rest[place..<min(place + member.length, rest.count)])
@@ -176,7 +176,7 @@ package struct SampleReader {
             } catch {
                 found = "\(error)"
             }
-            throw unfit("its \(array.name) \(found), that of sample \(layout.key) is \(array.summary)")
+            throw unfit("its \(array.name) \(found), that of record \(layout.key) is \(array.summary)")
         }
     }
 
@@ -187,7 +187,7 @@ package struct SampleReader {
     }
 
     private func unfit(_ what: String) -> SampleProblem {
-        .unfit(shard.error(at: row.offset, "sample \(row.key): \(what)"))
+        .unfit(shard.error(at: row.offset, "record \(row.key): \(what)"))
     }
 }
 
@@ -197,7 +197,7 @@ public struct DamagedSample: Sendable, Equatable, CustomStringConvertible {
     public var shard: String
     /// The sample's key; empty for damage outside of samples, and where the row itself is damaged.
     public var key: String
-    /// Where in the archive the sample begins, or the damage; nil where the row itself is damaged.
+    /// Where in the archive the sample begins, or the damage; nil if the row itself is damaged.
     public var offset: Int?
     /// What was found, in words.
     public var what: String
@@ -210,7 +210,7 @@ public struct DamagedSample: Sendable, Equatable, CustomStringConvertible {
     /// One line.
     public var description: String {
         let place = offset.map { " at byte \($0)" } ?? ""
-        return "\(shard).tar\(place): \(key.isEmpty ? "" : "sample \(key): ")\(what)"
+        return "\(shard).tar\(place): \(key.isEmpty ? "" : "record \(key): ")\(what)"
     }
 }
 
@@ -225,7 +225,7 @@ package enum SampleProblem: Error {
     package init(_ row: ShardRow, in shard: OpenShard, damage what: String) {
         self = .damaged(
             DamagedSample(shard: shard.facts.name, key: row.key, offset: row.offset, what: what),
-            shard.error(at: row.offset, "sample \(row.key) is damaged: \(what)"))
+            shard.error(at: row.offset, "record \(row.key) is damaged: \(what)"))
     }
 
     /// A sample that cannot be read.
@@ -233,7 +233,7 @@ package enum SampleProblem: Error {
         let place = error.offset.map { "at byte \($0): " } ?? ""
         self = .damaged(
             DamagedSample(shard: shard.facts.name, key: row.key, offset: row.offset, what: place + error.message),
-            PFrameError(path: error.path, offset: error.offset, "sample \(row.key): \(error.message)"))
+            PFrameError(path: error.path, offset: error.offset, "record \(row.key): \(error.message)"))
     }
 
     /// A sample whose shard cannot be opened, or whose row is damaged.

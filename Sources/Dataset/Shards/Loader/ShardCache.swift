@@ -67,7 +67,7 @@ package final class ShardCache: Sendable {
 
     /// A shard of a block that a sample is being read of, opened where it is not.
     ///
-    /// - Throws: `PFrameError` where it cannot be opened; asking again in this epoch gives the same error at once.
+    /// - Throws: `PFrameError` if it cannot be opened; asking again in this epoch gives the same error at once.
     package func shard(_ number: Int, block: Int) throws(PFrameError) -> OpenShard {
         enum Found {
             case ready(Result<OpenShard, PFrameError>)
