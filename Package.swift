@@ -33,7 +33,7 @@ let package = Package(
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CPango", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev"])]),
+        .systemLibrary(name: "CPango", pkgConfig: "cairo harfbuzz fribidi", providers: [.apt(["libpango1.0-dev"])]),
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CKernels"),
         .target(
@@ -142,7 +142,7 @@ if libtorch != "none" {
         .library(name: "Train", targets: ["Train"]),
     ]
     package.targets += [
-        .systemLibrary(name: "CUTF8Proc", pkgConfig: "libutf8proc", providers: [.apt(["libutf8proc-dev"])]),
+        .systemLibrary(name: "CUTF8Proc", providers: [.apt(["libutf8proc-dev"])]),
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .target(
             name: "CTorch",
@@ -230,5 +230,7 @@ for target in package.targets where [.executable, .regular, .test].contains(targ
         .enableUpcomingFeature("MemberImportVisibility"),
         // Every public type says whether it may cross threads.
         .unsafeFlags(["-Xfrontend", "-require-explicit-sendable"]),
+        // Where Pango's headers are. pkg-config says it together with -pthread, at which SwiftPM warns.
+        .unsafeFlags(["-Xcc", "-I/usr/include/pango-1.0"]),
     ]
 }
