@@ -34,13 +34,13 @@ ROOMS = {
     "Dataset": Room(
         "Dataset",
         {*DATA, "CKernels", "COpenBLAS", "GRDB"},
-        ["", "Scores", "Synthetic", "Inputs", "Clips", "Index", "Build", "Derived", "Filter", "Check", "Report"],
+        ["", "Index", "Scores", "Clips", "Inputs", "Build", "Derived", "Filter", "Check", "Report", "Synthetic"],
     ),
     "Train": Room(
         "Train",
         {*DATA, "CMPI", "COpenBLAS", "CTorch", "CUTF8Proc"},
-        ["", "Tensor", "Layers", "Optimisation", "Text", "Diffusion", "Metrics", "Models", "Training", "Coding"]
-        + ["Sampling", "Evaluation"],
+        ["", "Tensor", "Layers", "Networks", "Diffusion", "Conditioning", "Distributed", "Run/Report", "Run"]
+        + ["Coding", "Sampling", "Evaluation", "Models/VideoDiffusion", "Models"],
     ),
     "ToolOptions": Room("Tools/ToolOptions", DATA),
     "EngineOptions": Room("Tools/EngineOptions", {*DATA, "Train", "ToolOptions"}),

@@ -56,7 +56,7 @@ public struct SyntheticDataset: Sendable {
                 "\(name(index)).\(fileExtension)", SyntheticVideo.caption(of: statement(index)),
                 subject.motion.rawValue, subject.name,
             ]
-            text += fields.map(Self.quoted).joined(separator: ",") + "\n"
+            text += fields.map(Self.field).joined(separator: ",") + "\n"
         }
         return text
     }
@@ -76,7 +76,7 @@ public struct SyntheticDataset: Sendable {
                 plan.count == 2 ? "\(plan[0].frameCount)" : "", original.map { "\(name($0)).\(fileExtension)" } ?? "",
                 statement(index) == shown ? "0" : "1", SyntheticVideo.caption(of: shown),
             ]
-            text += fields.map(Self.quoted).joined(separator: ",") + "\n"
+            text += fields.map(Self.field).joined(separator: ",") + "\n"
         }
         return text
     }
@@ -203,7 +203,7 @@ public struct SyntheticDataset: Sendable {
         "video-" + index.zeroPadded(5)
     }
 
-    private static func quoted(_ field: String) -> String {
+    private static func field(_ field: String) -> String {
         guard field.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return field }
         var text = "\""
         for character in field {
