@@ -39,8 +39,8 @@ ROOMS = {
     "Train": Room(
         "Train",
         {*DATA, "CMPI", "COpenBLAS", "CTorch", "CUTF8Proc"},
-        ["", "Tensor", "Layers", "Networks", "Diffusion", "Conditioning", "Distributed", "Run/Report", "Run"]
-        + ["Coding", "Sampling", "Evaluation", "Models/VideoDiffusion", "Models"],
+        ["", "Tensor", "Layers", "Networks", "Diffusion", "Conditioning", "Distributed", "Run", "Coding", "Sampling"]
+        + ["Evaluation", "Models"],
     ),
     "ToolOptions": Room("Tools/ToolOptions", DATA),
     "EngineOptions": Room("Tools/EngineOptions", {*DATA, "Train", "ToolOptions"}),

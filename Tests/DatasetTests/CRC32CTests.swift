@@ -25,7 +25,10 @@ import Testing
     }
 
     /// Lengths about the borders of blocks that implementations take at once, at every alignment.
-    @Test(arguments: [0, 1, 7, 8, 9, 63, 64, 65, 127, 128, 255, 256, 257, 511, 513, 767, 768, 769, 1536, 24_575, 24_576, 24_577, 25_344, 50_000])
+    @Test(arguments: [
+        0, 1, 7, 8, 9, 63, 64, 65, 127, 128, 255, 256, 257, 511, 513, 767, 768, 769, 1536, 24_575, 24_576, 24_577,
+        25_344, 50_000,
+    ])
     func equalsTheDefinition(_ length: Int) {
         var random = SplitMix64(seed: UInt64(length))
         let bytes = (0..<(length + 8)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
