@@ -33,7 +33,8 @@ let package = Package(
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CPango", pkgConfig: "cairo harfbuzz fribidi", providers: [.apt(["libpango1.0-dev"])]),
+        .systemLibrary(
+            name: "CPango", pkgConfig: "cairo fontconfig gobject-2.0", providers: [.apt(["libpango1.0-dev"])]),
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CKernels"),
         .target(
@@ -230,7 +231,5 @@ for target in package.targets where [.executable, .regular, .test].contains(targ
         .enableUpcomingFeature("MemberImportVisibility"),
         // Every public type says whether it may cross threads.
         .unsafeFlags(["-Xfrontend", "-require-explicit-sendable"]),
-        // Where Pango's headers are. pkg-config says it together with -pthread, at which SwiftPM warns.
-        .unsafeFlags(["-Xcc", "-I/usr/include/pango-1.0"]),
     ]
 }

@@ -48,7 +48,7 @@ final class Typesetter {
         layout = pango_layout_new(context)
         g_object_unref(UnsafeMutableRawPointer(context))
         pango_layout_set_single_paragraph_mode(layout, 1)
-        pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END)
+        pango_layout_set_ellipsize(layout, UInt32(PANGO_ELLIPSIZE_END))
     }
 
     deinit { g_object_unref(UnsafeMutableRawPointer(layout)) }
@@ -66,7 +66,7 @@ final class Typesetter {
         let font = pango_font_description_new()
         defer { pango_font_description_free(font) }
         pango_font_description_set_family_static(font, "DejaVu Sans, sans-serif")
-        pango_font_description_set_weight(font, face.isBold ? PANGO_WEIGHT_BOLD : PANGO_WEIGHT_NORMAL)
+        pango_font_description_set_weight(font, UInt32(face.isBold ? PANGO_WEIGHT_BOLD : PANGO_WEIGHT_NORMAL))
         pango_font_description_set_absolute_size(font, Double(face.size) * Double(PANGO_SCALE))
         pango_layout_set_font_description(layout, font)
         pango_layout_set_width(layout, -1)

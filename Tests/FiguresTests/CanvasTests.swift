@@ -1,6 +1,7 @@
 import Codec
 import Dispatch
 import Figures
+import Foundation
 import Synchronization
 import Testing
 
@@ -127,6 +128,23 @@ import Testing
         let mean = 1 - total(drawn) / Double(drawn.count * drawn.count)
         let expected = pixels.reduce(0) { $0 + Double($1) } / Double(255 * pixels.count)
         #expect(abs(mean - expected) < 0.02)
+    }
+
+    @Test("what is declared of Pango is what its headers declare")
+    func declarations() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let compiler = Process()
+        compiler.executableURL = URL(filePath: "/bin/sh")
+        // Declarations that differ are an error of C.
+        compiler.arguments = [
+            "-c",
+            "cc -x c -fsyntax-only $(pkg-config --cflags pangocairo) -include pango/pangocairo.h Sources/CPango/shim.h",
+        ]
+        compiler.currentDirectoryURL = root
+        try compiler.run()
+        compiler.waitUntilExit()
+        #expect(compiler.terminationStatus == 0)
     }
 
     // MARK: Text
