@@ -68,7 +68,7 @@ public final class Picture {
     /// The number of the packet that held it, from 0: its place in decode order. Nil where libavcodec lost it.
     public internal(set) var packetNumber: Int?
     /// Presentation time in the stream's time base as ffprobe tells it (`best_effort_timestamp`): from the container's
-    /// pts and dts; nil where it has neither.
+    /// pts and dts; nil if it has neither.
     public internal(set) var time: Int?
 
     /// Takes over an empty frame that the decoder fills.
@@ -76,7 +76,7 @@ public final class Picture {
         frame = try allocated(av_frame_alloc())
     }
 
-    /// An unset picture of its own memory (`av_frame_get_buffer`).
+    /// A picture with its own, uninitialised memory (`av_frame_get_buffer`).
     ///
     /// - Throws: `CodecError` when memory is short.
     public init(size: Size, format: PixelFormat) throws(CodecError) {
@@ -92,7 +92,7 @@ public final class Picture {
         av_frame_free(&owned)
     }
 
-    /// The size of the planes: the coded size where the decoder was told not to crop.
+    /// The size of the planes: the coded size if the decoder does not crop.
     public var size: Size { Size(width: Int(frame.pointee.width), height: Int(frame.pointee.height)) }
     /// The pixel layout, nil where PFrame has no name for it.
     public var format: PixelFormat? { PixelFormat(AVPixelFormat(frame.pointee.format)) }
@@ -123,7 +123,7 @@ public final class Picture {
     public var isDamaged: Bool {
         frame.pointee.decode_error_flags != 0 || frame.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0
     }
-    /// How this picture and those after it are turned for display by its own display matrix, nil where it has none.
+    /// How this picture and those after it are turned for display by its own display matrix, nil if it has none.
     var orientation: Orientation? { pframe_frame_matrix(frame).flatMap { Orientation(matrix: $0) } }
     /// Presentation time in the unit of whoever set it (a writer's time base; the decoder's is the packet number).
     var timestamp: Int64 {
@@ -131,7 +131,7 @@ public final class Picture {
         set { frame.pointee.pts = newValue }
     }
 
-    /// Says what of the picture is shown and what its values mean, as a decoder does.
+    /// Sets the visible part of the picture and the meaning of its values, as a decoder does.
     public func describe(crop: Crop, tags: DisplayTags) {
         frame.pointee.crop_left = crop.left
         frame.pointee.crop_top = crop.top
@@ -140,7 +140,7 @@ public final class Picture {
         tags.apply(to: frame)
     }
 
-    /// A copy of what remains of an 8-bit 4:2:0 picture after `crop`.
+    /// A copy of the part of an 8-bit 4:2:0 picture that remains after `crop`.
     ///
     /// - Throws: `CodecError` when memory is short, or for another pixel format.
     public func cropped(_ crop: Crop) throws(CodecError) -> Picture {

@@ -1,4 +1,5 @@
-/// One plane of a picture, lent: ``Picture/withPlane(_:_:)`` passes it to a closure, which can neither copy nor keep it.
+/// One plane of a picture. ``Picture/withPlane(_:_:)`` lends the plane to a closure, which can neither copy nor keep
+/// it.
 ///
 /// Its pointers are valid in the closure only.
 public struct Plane: ~Copyable {
@@ -13,7 +14,7 @@ public struct Plane: ~Copyable {
     /// Bytes per row that hold pixels: `width` of 8-bit samples, 2 · `width` of 10-bit ones, 3 · `width` of RGB.
     public let rowBytes: Int
 
-    /// Describes memory that someone else owns.
+    /// A plane over memory that the caller owns.
     ///
     /// - Parameter rowBytes: nil for a byte per pixel.
     public init(base: UnsafeMutablePointer<UInt8>, stride: Int, width: Int, height: Int, rowBytes: Int? = nil) {

@@ -12,8 +12,8 @@ public struct RawVideoWriter: ~Copyable {
     ///   - size: of every picture after cropping.
     ///   - frameRate: for the Y4M header, which knows constant rates only.
     ///   - format: `.yuv420p` or `.yuv420pFullRange`.
-    ///   - tags: of them a Y4M header holds the sample aspect ratio, the range, and where chroma samples lie.
-    /// - Throws: `CodecError` where the file cannot be created.
+    ///   - tags: a Y4M header holds only the sample aspect ratio, the range, and the position of chroma samples.
+    /// - Throws: `CodecError` if the file cannot be created.
     public init(
         path: FilePath, size: Size, frameRate: Rational, format: PixelFormat, tags: DisplayTags = DisplayTags()
     ) throws(CodecError) {
@@ -32,7 +32,7 @@ public struct RawVideoWriter: ~Copyable {
         isY4M = hasHeaders
     }
 
-    /// Appends what remains of a picture after `crop`.
+    /// Appends the part of a picture that remains after `crop`.
     ///
     /// - Throws: `CodecError`, a full disk included.
     public mutating func write(_ picture: Picture, crop: Crop) throws(CodecError) {

@@ -44,7 +44,7 @@ public final class Scaler {
 
     /// Prepares a conversion of pictures that count as BT.601 in the range of their format.
     ///
-    /// - Throws: `CodecError` where libswscale cannot do it.
+    /// - Throws: `CodecError` if libswscale cannot do it.
     public convenience init(
         from size: Size, _ format: PixelFormat, to targetSize: Size, _ targetFormat: PixelFormat,
         quality: Quality = .exact
@@ -57,7 +57,7 @@ public final class Scaler {
     ///
     /// A target in YCbCr keeps the matrix.
     ///
-    /// - Throws: `CodecError` where libswscale cannot do it.
+    /// - Throws: `CodecError` if libswscale cannot do it.
     public convenience init(
         from picture: Picture, to targetSize: Size, _ targetFormat: PixelFormat, quality: Quality = .exact
     ) throws(CodecError) {
@@ -122,10 +122,10 @@ public final class Scaler {
 extension Scaler: Sendable {}
 
 extension RGBImage {
-    /// Converts a picture of any format to RGB of its own size, by its own colour matrix and range, showing what remains
-    /// after `crop`; RGB formats exactly.
+    /// Converts the part of a picture that remains after `crop` to RGB of the same size, by the picture's own colour
+    /// matrix and range. RGB formats are converted exactly.
     ///
-    /// - Throws: `CodecError` where libswscale cannot convert the format, or memory is short.
+    /// - Throws: `CodecError` if libswscale cannot convert the format, or memory is short.
     public init(_ picture: Picture, crop: Crop = Crop()) throws(CodecError) {
         let rgb = try Picture(size: picture.size, format: .rgb24)
         try Scaler(from: picture, to: picture.size, .rgb24).scale(picture, into: rgb)
@@ -182,7 +182,7 @@ extension RGBImage {
                 for row in 0..<height {
                     let line = plane.base + row * plane.stride
                     line.update(from: base + row * width * 3, count: width * 3)
-                    // Of an odd last column libswscale takes the pixel behind it too into its chroma.
+                    // Of an odd last column libswscale takes the pixel after it too into its chroma.
                     if !width.isMultiple(of: 2), plane.stride >= (width + 1) * 3 {
                         (line + width * 3).update(from: line + (width - 1) * 3, count: 3)
                     }

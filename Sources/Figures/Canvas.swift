@@ -2,7 +2,7 @@ import CPango
 package import Codec
 import Storage
 
-/// An opaque sRGB colour, 8 bits a channel.
+/// An opaque sRGB colour, 8 bits per channel.
 package struct RGBColor: Sendable, Hashable {
     /// `0xRRGGBB`.
     package let hex: UInt32
@@ -26,7 +26,7 @@ package struct RGBColor: Sendable, Hashable {
     package var blue: UInt8 { UInt8(truncatingIfNeeded: hex) }
 }
 
-/// An image surface of cairo: 32 bits a pixel, `0x00RRGGBB`.
+/// An image surface of cairo: 32 bits per pixel, `0x00RRGGBB`.
 ///
 /// Stands for `cairo_surface_t`. A surface that cairo cannot make, such as one of more than 32,767 rows, takes no pixels.
 private struct Raster: ~Copyable {
@@ -122,7 +122,7 @@ package struct Canvas: ~Copyable {
 
     /// What was drawn.
     ///
-    /// - Throws: `CodecError` where cairo could not draw: the canvas is too large or memory is short; or where there is no
+    /// - Throws: `CodecError` if cairo could not draw: the canvas is too large or memory is short; or if there is no
     ///   font.
     package func image() throws(CodecError) -> RGBImage {
         let (width, height) = (raster.width, raster.height)

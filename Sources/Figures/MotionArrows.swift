@@ -80,7 +80,7 @@ package struct MotionArrows: Sendable {
     /// Blocks along a side of the square that an arrow stands for.
     private static func merged(_ motion: MeanMotion) -> Int { (max(motion.columns, motion.rows) + most - 1) / most }
 
-    /// The `svg` element over the picture of a clip; empty where nothing moves.
+    /// The `svg` element over the picture of a clip; empty if nothing moves.
     package func html(_ motion: MeanMotion) -> HTML {
         let (width, height) = (motion.columns * Int(MeanMotion.block), motion.rows * Int(MeanMotion.block))
         // Arrows are as strong in the eye whatever the picture's size; coordinates are tenths of a pixel.

@@ -114,7 +114,7 @@ public struct MotionFigure: Sendable {
 
     /// Draws the figure of a frame.
     ///
-    /// - Throws: `CodecError` where there is no font, the figure is too large to be drawn, or memory is short.
+    /// - Throws: `CodecError` if there is no font, the figure is too large to be drawn, or memory is short.
     public func render(_ frame: Frame) throws(CodecError) -> RGBImage {
         let picture = frame.picture
         let layout = layout(width: picture.width, height: picture.height)

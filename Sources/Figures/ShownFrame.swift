@@ -127,7 +127,7 @@ private struct Stretch {
         result.height = scale(vector.top + Int(vector.height), y) - top
         result.destinationX = left + result.width / 2
         result.destinationY = top + result.height / 2
-        // Finer units: a stretched vector is no whole number of quarter pixels.
+        // Finer units: a stretched vector is not a whole number of quarter pixels.
         result.motionScale = 16 * vector.motionScale
         result.motionX = scale(16 * Int(vector.motionX), x)
         result.motionY = scale(16 * Int(vector.motionY), y)

@@ -8,7 +8,7 @@ private protocol FrameSource {
     func nextFrame() throws(CodecError) -> ExtractedFrame?
     /// A frame as the figure shows it.
     func shown(_ frame: ExtractedFrame) throws(CodecError) -> MotionFigure.Frame
-    /// As the container of the video states it; 0/0 where it does not.
+    /// As the container of the video states it; 0/0 if it does not.
     var averageFrameRate: Rational { get }
     /// The share that was read, after so many frames, 0…1.
     func share(_ frames: Int) -> Double
@@ -43,7 +43,7 @@ public struct VideoFigure {
     /// Plans figures of a folder that ``ExtractionWriter`` wrote: of its own files where it holds residuals, else of the
     /// video that it was made of.
     ///
-    /// - Throws: `CodecError` where it is no complete extraction, or holds no residual and the video is not there as it
+    /// - Throws: `CodecError` if it is not a complete extraction, or holds no residual and the video is not there as it
     ///   was.
     public init(extraction folder: FilePath, figure: MotionFigure) throws(CodecError) {
         let description = try StreamDescription(folder: folder)
@@ -74,7 +74,7 @@ public struct VideoFigure {
 
     /// The figure of a frame by display index; nil for the one that moves most among the first sixty.
     ///
-    /// - Throws: `CodecError` where the video cannot be read or has no such frame.
+    /// - Throws: `CodecError` if the video cannot be read or has no such frame.
     public func still(frame index: Int?) throws(CodecError) -> RGBImage {
         let chosen: Int
         if let index { chosen = index } else { chosen = try liveliest() }
@@ -220,7 +220,7 @@ public struct ClipFigure: Sendable {
 
     /// The figure of a frame, the given one being 0; nil for the one that moves most.
     ///
-    /// - Throws: `CodecError` where there is no such frame.
+    /// - Throws: `CodecError` if there is no such frame.
     public func still(frame index: Int?) throws(CodecError) -> RGBImage {
         let index = index ?? liveliest
         guard frames.indices.contains(index) else {

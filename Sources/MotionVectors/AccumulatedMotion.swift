@@ -1,8 +1,8 @@
 public import Codec
 import Storage
 
-/// Motion traced back to the last intra picture, a displacement a pixel (CoViAR: Wu et al., "Compressed Video Action
-/// Recognition", 2018).
+/// Motion traced back to the last intra picture, one displacement per pixel (CoViAR: Wu et al., "Compressed Video
+/// Action Recognition", 2018).
 ///
 /// Pixel `x` of the picture comes from `x + displacement(x)` of that intra picture, in whole pixels. For every vector,
 /// in export order, `A[D] = A_ref[S]` pixel by pixel wherever the block's pixel `D` and its source

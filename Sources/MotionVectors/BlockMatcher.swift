@@ -86,7 +86,7 @@ struct BlockMatcher: ~Copyable {
         let pixels = UInt32(width * height)
         if bestSAD > pixels { descend(Self.hexagon) }
         descend(Self.diamond)
-        // More than two grey levels a pixel: perhaps a local minimum.
+        // More than two grey levels per pixel: perhaps a local minimum.
         guard bestSAD > 2 * pixels, search.radius > 3 else { return }
         let local = best
         for distance in stride(from: 2, through: search.radius, by: 2) {

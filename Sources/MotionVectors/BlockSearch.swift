@@ -26,7 +26,7 @@ public struct BlockSearch: Sendable {
 
     /// Estimates the motion field of a picture against another of equal size, by their luma.
     ///
-    /// - Parameter previous: the field of the frame before, whose vectors are good guesses; nil where there is none.
+    /// - Parameter previous: the field of the frame before, whose vectors are good guesses; nil if there is none.
     /// - Returns: a field whose mask is 1 everywhere.
     public func field(of frame: Picture, against reference: Picture, previous: MotionField? = nil) -> MotionField {
         frame.withPlane(0) { luma in
@@ -36,7 +36,7 @@ public struct BlockSearch: Sendable {
 
     /// Estimates the motion field of `frame` against `reference`, planes of equal size.
     ///
-    /// - Parameter previous: the field of the frame before, whose vectors are good guesses; nil where there is none.
+    /// - Parameter previous: the field of the frame before, whose vectors are good guesses; nil if there is none.
     /// - Returns: a field whose mask is 1 everywhere.
     public func field(
         of frame: borrowing Plane, against reference: borrowing Plane, previous: MotionField? = nil
@@ -46,7 +46,7 @@ public struct BlockSearch: Sendable {
         return result
     }
 
-    /// Searches the given cells of a field again, the others being guesses.
+    /// Searches the given cells of a field again, with the other cells as guesses.
     func replace(
         _ cells: some Sequence<Int>, in field: inout MotionField, of frame: borrowing Plane,
         against reference: borrowing Plane, previous: MotionField? = nil

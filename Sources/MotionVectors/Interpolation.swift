@@ -9,7 +9,7 @@ struct BlockArea {
     let width: Int
     let height: Int
 
-    /// The part of a vector's block that lies in plane 0 (luma) or 1, 2 (chroma); nil where none does.
+    /// The part of a vector's block that lies in plane 0 (luma) or 1, 2 (chroma); nil if none does.
     init?(_ vector: MotionVector, plane: borrowing Plane, isChroma: Bool) {
         let shift = isChroma ? 1 : 0
         x = vector.left >> shift

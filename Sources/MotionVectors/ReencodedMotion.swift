@@ -4,7 +4,7 @@ public import Storage
 /// The ED-VDM paper's motion: frames re-encoded by libx264 so that every macroblock is 16×16, with one reference, in
 /// whole pixels, and the vectors of that stream (`--motion-source h264`).
 ///
-/// Intra macroblocks and vectors beyond the radius are replaced by `BlockSearch`; their share is counted.
+/// `BlockSearch` replaces intra macroblocks and vectors beyond the radius; the share of replaced blocks is counted.
 public final class ReencodedMotion {
     private let transcoder: H264Transcoder
     private let search: BlockSearch
@@ -29,7 +29,7 @@ public final class ReencodedMotion {
     /// - Parameters:
     ///   - size: of every frame.
     ///   - radius: largest offset kept, in pixels.
-    /// - Throws: `CodecError` where libx264 is missing.
+    /// - Throws: `CodecError` if libx264 is missing.
     public init(size: Size, radius: Int = 15) throws(CodecError) {
         transcoder = try H264Transcoder(size: size, parameters: Self.parameters)
         search = {

@@ -39,7 +39,7 @@ final class ReferenceInference {
     /// - Parameters:
     ///   - rows: the rows of one progressive picture.
     ///   - picture: its true pixels.
-    ///   - candidates: what it may predict from, most recent first.
+    ///   - candidates: the pictures that it may predict from, most recent first.
     func infer(
         _ rows: UnsafeMutableBufferPointer<MotionRow>, of picture: Picture, from candidates: [ReferencePicture]
     ) {

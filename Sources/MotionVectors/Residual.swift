@@ -5,7 +5,7 @@ import Storage
 /// The residual of a 4:2:0 picture: three `Int16` planes of `frame − prediction`, luma `(H, W)` and chroma
 /// `(ceil(H/2), ceil(W/2))`, values −255…255.
 ///
-/// It is a *closure* residual: what our prediction leaves of the decoded picture, not what the encoder coded.
+/// It is a *closure* residual: the decoded picture minus our prediction, not the residual that the encoder coded.
 public final class Residual {
     /// Luma size.
     public let size: Size

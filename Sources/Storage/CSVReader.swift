@@ -1,7 +1,7 @@
 /// Reads the records of comma-separated text (RFC 4180): quoted fields with commas, line feeds and doubled quotes in
 /// them, lines that end with LF, CRLF or CR, a byte order mark.
 ///
-/// Blank lines are no records. A quote inside a field that does not begin with one stands for itself.
+/// Blank lines are not records. A quote inside a field that does not begin with one stands for itself.
 package struct CSVReader {
     /// What is wrong, and in which line.
     package struct Problem: Error {
@@ -22,7 +22,7 @@ package struct CSVReader {
     /// The line in which it begins, from 1.
     package private(set) var line: Int
 
-    /// Begins at the start of `bytes`, or at a record behind it.
+    /// Begins at the start of `bytes`, or at a record after it.
     package init(_ bytes: [UInt8], position: Int = 0, line: Int = 1) {
         self.bytes = bytes
         self.position = position == 0 && bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : position
@@ -46,7 +46,7 @@ package struct CSVReader {
         }
     }
 
-    /// A field as text; nil where it is no UTF-8.
+    /// A field as text; nil if it is not UTF-8.
     package func text(_ field: Field) -> String? {
         guard field.isDoubled else { return String(validating: bytes[field.range], as: UTF8.self) }
         var text: [UInt8] = []

@@ -55,8 +55,8 @@ package enum FileDigest {
 
     /// The hexadecimal digest of a file, which is read in pieces.
     ///
-    /// - Parameter progress: told the bytes of each piece.
-    /// - Throws: `PFrameError` where the file cannot be read.
+    /// - Parameter progress: called with the bytes of each piece.
+    /// - Throws: `PFrameError` if the file cannot be read.
     package static func sha256(_ path: FilePath, progress: (Int) -> Void = { _ in }) throws(PFrameError) -> String {
         let hash = SHA256()
         do {

@@ -99,7 +99,7 @@ package func ownName(of folder: FilePath) -> String {
     return path.lastComponent?.string ?? path.string
 }
 
-/// `unlink`; a file that is not there is no error.
+/// `unlink`; a missing file is no error.
 ///
 /// - Throws: `PFrameError`.
 package func removeFile(_ path: FilePath) throws(PFrameError) {
@@ -122,7 +122,7 @@ extension FilePath {
 
 /// A lock that the kernel holds for this process (`flock`): SIGKILL frees it.
 ///
-/// The file stays behind empty; only the lock on it means anything.
+/// The empty file stays; only the lock on it has a meaning.
 package final class KernelLock: Sendable {
     private let descriptor: Int32
 

@@ -34,7 +34,7 @@ public enum NPYType: String, Sendable, CaseIterable {
     }
 }
 
-/// The header of a `.npy` file: what its array is, and where the elements begin.
+/// The header of a `.npy` file: type and shape of the array, and the offset of the elements.
 ///
 /// Written as format version 1.0, padded so that the elements begin at a multiple of 64 bytes; read as versions 1 to 3.
 /// Little-endian, C order.
@@ -63,9 +63,9 @@ public struct NPYHeader: Sendable, Equatable {
         size = max(128, (length + 63) / 64 * 64)
     }
 
-    /// Reads the header at the start of `bytes`, which may go on behind it.
+    /// Reads the header at the start of `bytes`, which may continue after the header.
     ///
-    /// - Throws: `Problem` for what is no header, or that of an array in Fortran order or of another element type.
+    /// - Throws: `Problem` for what is not a header, or that of an array in Fortran order or of another element type.
     public init(_ bytes: UnsafeRawBufferPointer) throws(Problem) {
         guard bytes.count >= 12, bytes.prefix(6).elementsEqual([0x93] + Array("NUMPY".utf8)) else {
             throw Problem(description: "is not an .npy file")
@@ -133,7 +133,7 @@ public final class NPYReader {
     /// Opens a file and reads its header.
     ///
     /// - Parameter type: the element type it must have.
-    /// - Throws: `PFrameError` where it is missing, cut off, or holds something else.
+    /// - Throws: `PFrameError` if it is missing, cut off, or holds something else.
     public init(path: FilePath, type: NPYType) throws(PFrameError) {
         let owner: OpenFile
         do { owner = OpenFile(descriptor: try FileDescriptor.open(path, .readOnly, options: .closeOnExec)) } catch {
@@ -159,7 +159,7 @@ public final class NPYReader {
 
     /// Fills a buffer with the next elements.
     ///
-    /// - Throws: `PFrameError` where the file ends before.
+    /// - Throws: `PFrameError` if the file ends before.
     public func read<Element: BitwiseCopyable>(into buffer: UnsafeMutableBufferPointer<Element>) throws(PFrameError) {
         let bytes = UnsafeMutableRawBufferPointer(buffer)
         var filled = 0
@@ -214,7 +214,7 @@ public final class NPYWriter {
     /// - Parameters:
     ///   - type: of every element.
     ///   - itemShape: the dimensions after the first: `[12]` for rows of twelve.
-    /// - Throws: `PFrameError` where it cannot be created.
+    /// - Throws: `PFrameError` if it cannot be created.
     public init(path: FilePath, type: NPYType, itemShape: [Int]) throws(PFrameError) {
         var file = try OutputFile(path: path)
         try file.write(Self.header(type, [0] + itemShape))
@@ -240,7 +240,7 @@ public final class NPYWriter {
 
     /// Writes the final header and closes the file.
     ///
-    /// - Throws: `PFrameError`, also where the last item is not whole.
+    /// - Throws: `PFrameError`, also if the last item is not whole.
     public func close() throws(PFrameError) {
         let item = itemShape.reduce(type.size, *)
         let payload = file.size - Self.headerSize

@@ -10,7 +10,7 @@ package enum NumberText {
         "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
     }
 
-    /// A number with so many decimals, as programs read it too: `-1234.50`.
+    /// A number with the given number of decimals, as programs read it too: `-1234.50`.
     package static func plain(_ value: Double, _ decimals: Int) -> String {
         let scale = (0..<decimals).reduce(1) { scale, _ in scale * 10 }
         guard value.isFinite, abs(value) < 1e15, abs(value) * Double(scale) < 9e18 else { return "\(value)" }
@@ -21,7 +21,7 @@ package enum NumberText {
         return "\(sign)\(abs(scaled) / scale).\(String(repeating: "0", count: decimals - fraction.count))\(fraction)"
     }
 
-    /// A number with so many decimals, its whole part in groups of three: `−1,234.50`.
+    /// A number with the given number of decimals, its whole part in groups of three: `−1,234.50`.
     package static func fixed(_ value: Double, _ decimals: Int) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return value.description }
         let text = plain(abs(value), decimals)
@@ -30,7 +30,7 @@ package enum NumberText {
         return sign + grouped(whole) + text.dropFirst(whole.count)
     }
 
-    /// A number with at most so many decimals: `1.5`, `20`.
+    /// A number with at most the given number of decimals: `1.5`, `20`.
     package static func trimmed(_ value: Double, _ decimals: Int) -> String { trimmed(fixed(value, decimals)) }
 
     /// Decimals that do not end in zeros: three significant digits, `0.0123`, `27`, `12,300`, `1.2e-6`.

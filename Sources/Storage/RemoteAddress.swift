@@ -29,7 +29,7 @@ package struct RemoteAddress: Sendable {
     /// - Parameters:
     ///   - name: percent-encoded where it is no `s3://` address.
     ///   - variable: gives a variable of the environment.
-    /// - Throws: `RemoteError` where the address lacks a bucket or a key, or the variables do not fit together.
+    /// - Throws: `RemoteError` if the address lacks a bucket or a key, or the variables do not fit together.
     package init(
         _ name: String, variable: (String) -> String? = { getenv($0).map { String(cString: $0) } }
     ) throws(RemoteError) {
@@ -85,7 +85,7 @@ package struct RemoteError: Error, Sendable {
     package let message: String
     /// Whether the same request may succeed later.
     package let mayPass: Bool
-    /// Seconds that the server asks to wait; 0 where it does not.
+    /// Seconds that the server asks to wait; 0 if it does not.
     package let wait: Double
 
     /// An error that no wait mends, unless `mayPass`.

@@ -5,7 +5,7 @@ import Glibc
 ///
 /// Redirects are followed within `http` and `https`; libcurl's variables (`http_proxy`, `https_proxy`, `no_proxy`) name
 /// proxies; certificates are checked against the system's, or those that `CURL_CA_BUNDLE` or `SSL_CERT_FILE` names.
-/// What came and was not read yet takes at most 256 KiB.
+/// Unread bytes take at most 256 KiB.
 ///
 /// Unchecked, because a reader belongs to one thread at a time: it is taken from ``RemoteReaders`` and given back.
 package final class RemoteReader: @unchecked Sendable {
@@ -119,7 +119,7 @@ package final class RemoteReader: @unchecked Sendable {
         pframe_curl_set_text(easy, CURLOPT_AWS_SIGV4, "aws:amz:\(signature.region):s3")
         pframe_curl_set_text(easy, CURLOPT_USERNAME, signature.key)
         pframe_curl_set_text(easy, CURLOPT_PASSWORD, signature.secret)
-        // S3 wants the digest of the body as a header; this is SHA-256 of no bytes.
+        // S3 needs the digest of the body as a header; this is SHA-256 of no bytes.
         headers = curl_slist_append(
             nil, "x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
         if let token = signature.token { headers = curl_slist_append(headers, "x-amz-security-token: \(token)") }
@@ -128,8 +128,8 @@ package final class RemoteReader: @unchecked Sendable {
 
     /// Waits for the reply.
     ///
-    /// - Returns: the size of the whole file in bytes, nil where the server does not say.
-    /// - Throws: `RemoteError` where the server is out of reach, refuses, or gives other bytes than were asked for.
+    /// - Returns: the size of the whole file in bytes, nil if the server does not say.
+    /// - Throws: `RemoteError` if the server is out of reach, refuses, or gives other bytes than were asked for.
     package func size() throws(RemoteError) -> Int? {
         try wait { reply != nil }
         try checkReply()
@@ -142,7 +142,7 @@ package final class RemoteReader: @unchecked Sendable {
     /// Reads up to a buffer's size.
     ///
     /// - Returns: the number of bytes, 0 only at the end.
-    /// - Throws: `RemoteError` as ``size()``, and where the connection broke, or nothing came for too long.
+    /// - Throws: `RemoteError` as ``size()``, and if the connection broke, or nothing came for too long.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(RemoteError) -> Int {
         if !waiting.isEmpty {
             let count = min(waiting.count, buffer.count)

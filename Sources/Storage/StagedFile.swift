@@ -30,7 +30,7 @@ public struct StagedFile: ~Copyable {
         if !isCommitted { _ = path.withPlatformString { unlink($0) } }
     }
 
-    /// Writes a file: `body` gets the hidden name, and what it threw about that names the file itself.
+    /// Writes a file. `body` gets the hidden name; an error about the hidden name names the file itself.
     ///
     /// - Throws: `PFrameError`.
     public static func write(
@@ -46,7 +46,7 @@ public struct StagedFile: ~Copyable {
         error.path == path ? PFrameError(path: target, error.message) : error
     }
 
-    /// Gives the file its name, replacing what stood there; the disk has both when it returns.
+    /// Gives the file its name and replaces a previous file. File and name are on the disk when the call returns.
     ///
     /// - Throws: `PFrameError`.
     public mutating func commit() throws(PFrameError) {
@@ -60,8 +60,7 @@ extension StagedFile: Sendable {}
 
 /// A folder whose files appear together: each is written under a hidden name, and renamed when all are complete.
 ///
-/// Deleting one that was not committed removes what it staged, the folder where it is then empty, and leaves what stood
-/// there before.
+/// A folder that is not committed removes its staged files, and itself if it is then empty; previous files stay.
 package struct StagedFolder: ~Copyable {
     private let folder: OutputFolder
     private var names: [String] = []
@@ -88,8 +87,8 @@ package struct StagedFolder: ~Copyable {
 
     /// Renames every staged file, `last` at the very end.
     ///
-    /// - Parameter known: every name that may stand here; those that were not staged are removed, and what a killed
-    ///   process left of them.
+    /// - Parameter known: every name that may exist here. Files with these names that were not staged are removed, and
+    ///   so are the remains of a killed process.
     package mutating func commit(last: String, known: [String]) throws(PFrameError) {
         // Without its last file the folder counts as incomplete, should this be interrupted.
         remove(last)
@@ -110,13 +109,13 @@ package struct StagedFolder: ~Copyable {
 @available(*, unavailable)
 extension StagedFolder: Sendable {}
 
-/// Gives complete files their names, in order, replacing what stood there: after a power failure each name is that of the
-/// old file or of the new one, never of a part.
+/// Gives complete files their names, in order, and replaces previous files. After a power failure each name belongs to
+/// the old file or to the new file, never to a partial file.
 ///
 /// Every file is on the disk (`fsync`) before the first is renamed; the new names are when this returns.
 ///
 /// - Parameter files: all to one folder.
-/// - Throws: `PFrameError` about the file that it was to become.
+/// - Throws: `PFrameError` that names the target.
 package func publish(_ files: [(staged: FilePath, target: FilePath)]) throws(PFrameError) {
     for (staged, target) in files { try flush(staged, .readWrite, of: target) }
     for (staged, target) in files {

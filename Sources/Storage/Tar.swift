@@ -193,7 +193,7 @@ package final class TarReader {
 
     /// Reads on to `end`, or the end of the file, lending the bytes in pieces that must not be stored.
     ///
-    /// - Throws: `PFrameError` where the disk fails.
+    /// - Throws: `PFrameError` if the disk fails.
     package func read(to end: Int, _ body: (UnsafeRawBufferPointer) -> Void = { _ in }) throws(PFrameError) {
         while position < end {
             if rest.isEmpty {
@@ -215,7 +215,7 @@ package final class TarReader {
 
     /// The next bytes, fewer at the end of the file.
     ///
-    /// - Throws: `PFrameError` where the disk fails.
+    /// - Throws: `PFrameError` if the disk fails.
     package func bytes(_ count: Int) throws(PFrameError) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(min(count, size))
@@ -225,7 +225,7 @@ package final class TarReader {
 
     /// Reads the header at the present position, with those of long names before it.
     ///
-    /// - Throws: `PFrameError` where the disk fails.
+    /// - Throws: `PFrameError` if the disk fails.
     package func next() throws(PFrameError) -> Step {
         let start = position
         headers.removeAll(keepingCapacity: true)
@@ -268,7 +268,7 @@ package final class TarReader {
         }
     }
 
-    /// The records of a pax header, `LENGTH KEY=VALUE\n`; nil where they are damaged.
+    /// The records of a pax header, `LENGTH KEY=VALUE\n`; nil if they are damaged.
     private static func records(_ payload: ArraySlice<UInt8>) -> [String: String]? {
         var records: [String: String] = [:]
         var rest = payload

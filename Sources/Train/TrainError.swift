@@ -3,9 +3,9 @@ public import SystemPackage
 
 /// What went wrong while training, sampling or evaluating: where, what was expected, and what was found.
 public struct TrainError: Error, Sendable, CustomStringConvertible {
-    /// The file or folder; nil where the error is about none.
+    /// The file or folder; nil if the error is about none.
     public let path: FilePath?
-    /// One line: what was expected, what was found, and where there is one, the remedy.
+    /// One line: what was expected, what was found, and the remedy if there is one.
     public let message: String
 
     /// Creates an error, about `path` where there is one.

@@ -75,7 +75,7 @@ import Testing
         for (arguments, message) in [
             (["evaluate", "run"], "give a run and a data set"),
             (["evaluate", "a", "b", "--clip", "c"], "belong together"),
-            (["evaluate", "--reconstruction", "set"], "wants --vae"),
+            (["evaluate", "--reconstruction", "set"], "needs --vae"),
             (["evaluate", "a", "b", "--vae", "c"], "its own vae"),
             (["evaluate", "a", "b", "--clips", "1"], "--clips takes 2"),
             (["score", "set", "--clip", "m"], "clip-vocabulary"),

@@ -77,8 +77,8 @@ import Testing
         #expect(outcome.status == 1 && !outcome.timedOut, "\(outcome.status): \(outcome.errors)")
         // The measurement looks whether it should stop, a step does not.
         let ends = [
-            "error: interrupted; the same command goes on from the last checkpoint",
-            "error: \(run): stopped at step 0; the same command goes on from there",
+            "error: interrupted; the same command resumes at the last checkpoint",
+            "error: \(run): stopped at step 0; the same command resumes there",
         ]
         #expect(ends.contains(String(outcome.errorLines.last ?? "")), "\(outcome.errors)")
         #expect(!FileManager.default.fileExists(atPath: "\(run)/checkpoint.safetensors"), "no step was taken")
@@ -97,7 +97,7 @@ import Testing
         #expect(outcome.status == 1 && !outcome.timedOut)
         let steps = try scratch.text("run/metrics.jsonl").split(separator: "\n").count
         #expect(
-            outcome.errors.hasSuffix("stopped at step \(steps); the same command goes on from there\n"),
+            outcome.errors.hasSuffix("stopped at step \(steps); the same command resumes there\n"),
             "\(outcome.errors)")
         #expect(scratch.exists("run/checkpoint.safetensors"))
         let again = try Programs.run(Programs.pframe.path, arguments + ["--steps", "\(steps + 1)"])

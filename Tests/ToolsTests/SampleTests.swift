@@ -292,7 +292,7 @@ import Testing
             (models.dVDM, ["--image", image, "--guidance", "2"], 2, ["trained without text", "--guidance"]),
             (models.vdm, ["--image", image, "--prompt", "so"], 1, ["knows no label \"so\"; it knows"]),
             (models.autoencoder, ["--image", image, "--prompt", "a"], 1, ["holds a vae", "run of a diffusion model"]),
-            (scratch.path("nowhere"), ["--image", image], 1, ["is no run"]),
+            (scratch.path("nowhere"), ["--image", image], 1, ["is not a run"]),
         ]
         for (run, options, status, words) in cases {
             let outcome = try sample(run, scratch.path("out"), options)

@@ -105,8 +105,8 @@ import Train
     }
 
     @Test(arguments: [
-        ("{\"a\": 1", "at byte 7"), ("[]", "is no vocabulary"), ("{\"a\": 1.5}", "is no vocabulary"),
-        ("{\"a\": -1}", "is no vocabulary"), ("{\"<|startoftext|>\": 1}", "has no number for '<|endoftext|>'"),
+        ("{\"a\": 1", "at byte 7"), ("[]", "is not a vocabulary"), ("{\"a\": 1.5}", "is not a vocabulary"),
+        ("{\"a\": -1}", "is not a vocabulary"), ("{\"<|startoftext|>\": 1}", "has no number for '<|endoftext|>'"),
     ]) func saysWhatIsWrongWithAVocabulary(_ text: String, _ message: String) throws {
         try withTemporaryFolder { folder in
             let path = folder.appending("vocab.json")

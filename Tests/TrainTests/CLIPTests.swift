@@ -210,8 +210,8 @@ import Train
         let others = [
             ("tensors.safetensors", "holds no tensor 'text_model.embeddings.token_embedding.weight'"),
             ("script/network.pt", "holds no tensor 'token_embedding.weight'"),
-            ("script/saved.pt", "is no TorchScript archive (torch.jit.save)"),
-            ("script/expected.json", "is no safetensors file"),
+            ("script/saved.pt", "is not a TorchScript archive (torch.jit.save)"),
+            ("script/expected.json", "is not a safetensors file"),
             ("clip/none.pt", "cannot read"),
         ]
         for (name, message) in others {

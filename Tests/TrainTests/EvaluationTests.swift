@@ -131,7 +131,7 @@ import Train
             #expect(baseline[.motion] != nil && baseline[.fid] != nil && baseline[.lpips] != nil)
             // The network's answers are no probabilities.
             #expect(baseline[.inceptionScore] == nil && report.notes.contains { $0.contains("no IS") })
-            #expect(report.notes.contains("1 values of label have one clip and are left out: c"))
+            #expect(report.notes.contains("1 values of label have one clip and are skipped: c"))
             #expect(report.notes.contains { $0.hasPrefix("6 clips: ") })
             let json = report.json
             #expect(json["protocol"]?["guidance"] == .number(1) && json["protocol"]?["real_clips"] == .integer(6))

@@ -144,10 +144,10 @@ import Train
         ),
         ("{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4, "known are F32, F16"),
         ("{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "lacks a dtype"), ("{\"a\":3}", 0, "lacks a dtype"),
-        ("{\"__metadata__\":{\"step\":1},\(a)}", 4, "__metadata__ is no object of texts"),
-        ("{\"__metadata__\":[],\(a)}", 4, "__metadata__ is no object of texts"),
-        ("{\(a)", 4, "at byte 61: no valid JSON"), ("[]", 0, "is no safetensors file"),
-        ("{", 0, "is no safetensors file"),
+        ("{\"__metadata__\":{\"step\":1},\(a)}", 4, "__metadata__ is not an object of strings"),
+        ("{\"__metadata__\":[],\(a)}", 4, "__metadata__ is not an object of strings"),
+        ("{\(a)", 4, "at byte 61: no valid JSON"), ("[]", 0, "is not a safetensors file"),
+        ("{", 0, "is not a safetensors file"),
     ]) func saysWhatIsWrong(_ header: String, _ count: Int, _ message: String?) throws {
         try withTemporaryFolder { folder in
             let bytes = Self.file(header, bytes: count)
@@ -167,7 +167,7 @@ import Train
             #expect(throws: TrainError.self) { try SafetensorsFile(folder) }
             #expect(throws: TrainError.self) { try SafetensorsFile(folder.appending("missing.safetensors")) }
             let archive = try Self.error(Array("PK\u{3}\u{4}".utf8) + [UInt8](repeating: 0, count: 60), in: folder)
-            #expect(archive.message.contains("is no safetensors file"))
+            #expect(archive.message.contains("is not a safetensors file"))
         }
     }
 

@@ -85,8 +85,8 @@ import Train
     @Test func refusesOtherFiles() throws {
         for (name, message) in [
             ("none.pt", "cannot read: No such file or directory"),
-            ("saved.pt", "is no TorchScript archive (torch.jit.save); a .pt of torch.save holds no program"),
-            ("expected.json", "is no TorchScript archive"), ("", "is no file"),
+            ("saved.pt", "is not a TorchScript archive (torch.jit.save); a .pt of torch.save holds no program"),
+            ("expected.json", "is not a TorchScript archive"), ("", "is not a file"),
         ] {
             let path = name.isEmpty ? Self.folder : Self.folder.appending(name)
             let error = try #require(throws: TrainError.self) { try ScriptModule(path) }
@@ -100,7 +100,7 @@ import Train
             let bytes = try contents(of: Self.folder.appending("network.pt"))
             try put(Array(length < 0 ? bytes.dropLast(-length) : bytes.prefix(length)), at: path)
             let error = try #require(throws: TrainError.self) { try ScriptModule(path) }
-            let message = (0..<4).contains(length) ? "is no TorchScript archive" : "is cut short or damaged"
+            let message = (0..<4).contains(length) ? "is not a TorchScript archive" : "is cut short or damaged"
             #expect(error.path == path && error.message.contains(message), "\(error)")
         }
     }

@@ -88,7 +88,7 @@ import Train
 
             let steps = ["Step 3,000", "Step 2,000", "Step 1,000"].compactMap { page.firstRange(of: $0)?.lowerBound }
             #expect(steps.count == 3 && steps == steps.sorted())
-            #expect(page.contains(">guided<") && page.contains("002000.png is no complete PNG file"))
+            #expect(page.contains(">guided<") && page.contains("002000.png is not a complete PNG file"))
             let uri = "data:image/png;base64,\(Data(Self.pixel).base64EncodedString())"
             #expect(page.split(separator: uri, omittingEmptySubsequences: false).count - 1 == 2)
             #expect(page.contains("<code>optimiser.beta1</code></th><td dir=\"auto\">0.9</td>"))

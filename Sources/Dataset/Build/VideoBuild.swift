@@ -1,6 +1,6 @@
 import Codec
 
-/// Turns one video into samples, and says what became of it.
+/// Turns one video into records, and reports the outcome.
 struct VideoBuild {
     let video: InputVideo
     let options: BuildOptions
@@ -14,9 +14,9 @@ struct VideoBuild {
     /// Reads the video to its end.
     ///
     /// - Parameters:
-    ///   - progress: told the clips so far and the share read, 0…1; throws to stop.
+    ///   - progress: called with the clips so far and the share read, 0…1; throws to stop.
     ///   - deliver: takes each sample.
-    /// - Returns: the outcome. A video that cannot be read is an outcome, no error.
+    /// - Returns: the outcome. A video that cannot be read is an outcome, not an error.
     /// - Throws: what `progress` and `deliver` throw.
     func run(
         progress: (Int, Double) throws(DatasetError) -> Void,

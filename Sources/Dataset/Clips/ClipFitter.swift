@@ -4,9 +4,9 @@ public import SystemPackage
 
 /// Brings pictures to the size of the clips by libswscale with exact rounding, RGB out.
 ///
-/// YCbCr is scaled as such and made RGB at the small size: scaling straight to RGB takes libswscale's plain C code.
-/// `crop` cuts the picture to the target's proportions first, so that nothing is scaled in vain. Sample aspect ratio and
-/// orientation are undone: a clip shows what a player shows.
+/// YCbCr is scaled first and converted to RGB at the small size, because scaling straight to RGB takes libswscale's
+/// plain C code. `crop` cuts the picture to the target's proportions first. Sample aspect ratio and orientation are
+/// undone: a clip shows what a player shows.
 final class ClipFitter {
     private let options: ClipOptions
     private let orientation: Orientation
@@ -126,7 +126,7 @@ extension ClipFitter: Sendable {}
 extension RGBImage {
     /// The first picture of a video, or a picture, brought to a size as `pframe build` brings the frames of clips.
     ///
-    /// - Throws: `CodecError` where the file cannot be opened, or its first picture is damaged or cut off.
+    /// - Throws: `CodecError` if the file cannot be opened, or its first picture is damaged or cut off.
     public init(firstOf path: FilePath, size: Size, fit: ClipOptions.Fit) throws(CodecError) {
         var decoding = DecoderOptions()
         (decoding.exportsMotionVectors, decoding.cropping) = (false, true)

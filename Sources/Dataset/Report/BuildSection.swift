@@ -23,7 +23,7 @@ struct BuildSection: Sendable {
         else { return table(of: options.members ?? [:]) }
         let rate =
             options["stride"]?.int.map { "every \(NumberText.count($0, "frame"))" }
-            ?? options["fps"]?.double.map { "\(NumberText.short($0)) frames a second" } ?? "its own rate"
+            ?? options["fps"]?.double.map { "\(NumberText.short($0)) frames per second" } ?? "its own rate"
         let fit = ["crop": ", cropped to fill", "pad": ", with black bars", "stretch": ", stretched"]
         var text =
             "Clips of \(NumberText.count(frames, "frame")) at \(rate), \(width) × \(height) pixels"
@@ -63,7 +63,7 @@ struct BuildSection: Sendable {
     private static let totals = [
         ("videos", "videos read"), ("rejected_videos", "of these, gave no clip"),
         ("listed_rejects", "named in the list, not read"), ("frames", "frames decoded"), ("shots", "shots"),
-        ("short_shots", "of these, too short for a clip"), ("tails", "of these, with a tail left over"),
+        ("short_shots", "of these, too short for a clip"), ("tails", "of these, with a tail"),
         ("damaged_frames", "damaged frames"), ("skipped_frames", "frames skipped for damage"), ("clips", "clips"),
     ]
 

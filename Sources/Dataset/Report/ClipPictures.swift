@@ -99,14 +99,14 @@ struct ClipPicture: Sendable {
     let type: String
     /// The file's bytes as they are in the shard.
     let bytes: [UInt8]
-    /// Pixels a row and rows; nil where the file does not tell.
+    /// Pixels a row and rows; nil if the file does not tell.
     let size: (width: Int, height: Int)?
-    /// The mean of `mv.npy`; nil where the sample has none.
+    /// The mean of `mv.npy`; nil if the sample has none.
     let motion: MeanMotion?
 
     /// Finds picture and motion in a sample.
     ///
-    /// - Parameter member: the bytes of one of its files, nil where there is none.
+    /// - Parameter member: the bytes of one of its files, nil if there is none.
     init?(_ row: ShardRow, member: (ShardRow.Member) -> ArraySlice<UInt8>) {
         let endings = ["jpg", "jpeg", "png", "webp"]
         let named = endings.lazy.compactMap { row.member($0) }.first

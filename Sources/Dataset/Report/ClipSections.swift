@@ -202,7 +202,7 @@ struct ClipCard: Sendable {
             """
     }
 
-    /// What the arrows mean; empty where no clip has any.
+    /// What the arrows mean; empty if no clip has any.
     var legend: HTML {
         guard pictures.pictures.values.contains(where: { $0.motion != nil }) else { return "" }
         return """

@@ -2,14 +2,14 @@ import Figures
 import Storage
 public import SystemPackage
 
-/// A page that shows a data set: what is in it, how it was built and filtered, how its scores are distributed, and clips to
-/// look at. One HTML file that needs nothing beside it; the same set gives the same bytes.
+/// A page that shows a data set: its contents, how it was built and filtered, the distribution of its scores, and
+/// example clips. The page is one self-contained HTML file; the same data set gives the same bytes.
 ///
-/// Ten million clips are no more than one column of their scores in memory.
+/// Memory holds one column of scores at a time, even for ten million clips.
 public struct DatasetReport: Sendable {
     /// What the page shows.
     public struct Options: Sendable {
-        /// The heading; the name of the data set's folder unless set.
+        /// The heading. Default: the name of the data set's folder.
         public var title: String?
         /// Clips of the contact sheet.
         public var examples = 48
@@ -46,9 +46,9 @@ public struct DatasetReport: Sendable {
         (self.folder, self.options) = (folder, options)
     }
 
-    /// Writes the page; what stood there before is replaced when it is complete.
+    /// Writes the page; a previous page is replaced when the new page is complete.
     ///
-    /// - Throws: `DatasetError` where there is no finished data set or no index, or the page cannot be written. Damaged
+    /// - Throws: `DatasetError` if there is no finished data set or no index, or the page cannot be written. Damaged
     ///   samples are no error: they are in the summary's `problems`, and on the page.
     public func write(to path: FilePath) throws(DatasetError) -> Summary {
         let description = try folder.description()
@@ -57,7 +57,7 @@ public struct DatasetReport: Sendable {
         guard facts.clips == description.samples else {
             throw DatasetError(
                 path: index.path,
-                "\(facts.clips) clips where dataset.json says \(description.samples): run `pframe index`")
+                "\(facts.clips) clips, but dataset.json says \(description.samples): run `pframe index`")
         }
         let filter = try filterRecord(index)
         let dropped = filter == nil ? nil : try DroppedClips(folder, scores: index.scores, progress: checkCancelled)

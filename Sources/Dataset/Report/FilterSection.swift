@@ -81,9 +81,9 @@ struct FilterRecord: Sendable {
     /// Clips that were dropped.
     let dropped: Int
 
-    /// Reads the file of a data set; nil where it was not filtered.
+    /// Reads the file of a data set; nil if it was not filtered.
     ///
-    /// - Throws: `DatasetError` where it is damaged.
+    /// - Throws: `DatasetError` if it is damaged.
     init?(_ folder: DatasetFolder) throws(DatasetError) {
         let path = folder.path.appending(Self.fileName)
         guard fileSize(path) != nil else { return nil }
@@ -110,7 +110,7 @@ struct FilterRecord: Sendable {
 }
 
 extension FilterRecord.Rule {
-    /// Reads a rule; what a later version adds is passed over.
+    /// Reads a rule; what a later version adds is skipped.
     init(_ value: JSONValue) {
         name = value["rule"]?.string ?? ""
         column = (value["column"] ?? value["by"])?.string ?? (name == "motion" ? "motion_content" : nil)
@@ -157,12 +157,12 @@ struct DroppedClips {
     private let path: FilePath
     private let queue: DatabaseQueue
 
-    /// Reads the file of a filtered set; nil where there is none.
+    /// Reads the file of a filtered set; nil if there is none.
     ///
     /// - Parameters:
     ///   - scores: the columns wanted.
     ///   - progress: called after each piece; what it throws ends the work.
-    /// - Throws: `DatasetError` with the place of a line that is no clip.
+    /// - Throws: `DatasetError` with the place of a line that is not a clip.
     init?(
         _ folder: DatasetFolder, scores: [String], progress: () throws(DatasetError) -> Void
     ) throws(DatasetError) {
@@ -197,7 +197,7 @@ struct DroppedClips {
         try querying(path) { try queue.read { try ScoreColumn.values(column, in: $0) } }
     }
 
-    /// A score stands among the fields of its clip, with `_` behind it where it has the name of one, or below `scores`.
+    /// A score stands among the fields of its clip, with `_` after it where it has the name of one, or below `scores`.
     private static func score(_ name: String, of clip: JSONValue) -> JSONValue? {
         clip["scores"]?[name] ?? clip[["rule", "value", "reason"].contains(name) ? name + "_" : name]
     }

@@ -64,7 +64,7 @@ struct ReportFacts: Sendable {
     let clips: Int
     /// Videos that they were cut from.
     let videos: Int
-    /// From first to last frame, all clips together, seconds; nil where no clip has times.
+    /// From first to last frame, all clips together, seconds; nil if no clip has times.
     let seconds: Double?
     /// Clips that have a caption.
     let captioned: Int

@@ -115,7 +115,7 @@ struct ScoreSection: Sendable {
 
 /// Numbers by column out of table `clips` of a database.
 enum ScoreColumn {
-    /// Every value of a column; memory: eight bytes a clip.
+    /// Every value of a column; memory: eight bytes per clip.
     static func values(_ column: String, in database: Database) throws -> SortedValues {
         var values: [Double] = []
         var missing = 0

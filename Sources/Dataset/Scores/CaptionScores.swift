@@ -56,7 +56,7 @@ public struct CaptionScores: Sendable {
     /// Rows of the arrays.
     public var count: Int { text.rows }
 
-    /// Scores, writes `SHARD.caption_clip.jsonl` beside every shard, and writes the index again.
+    /// Scores, writes `SHARD.caption_clip.jsonl` beside every shard, and rewrites the index.
     ///
     /// Memory: blocks of the arrays, some 40 bytes per clip, and the list of keys.
     ///
@@ -158,7 +158,7 @@ public struct CaptionScores: Sendable {
 }
 
 extension DatasetFolder {
-    /// Writes a score of every clip as `SHARD.COLUMN.jsonl` beside its shard, and the index again.
+    /// Writes a score of every clip as `SHARD.COLUMN.jsonl` beside its shard, and rewrites the index.
     ///
     /// - Parameters:
     ///   - column: the score's name.

@@ -45,7 +45,7 @@ final class PictureShrinker {
         result = .allocate(capacity: size.width)
         result.initialize(repeating: 0, count: size.width)
         picked = (PickedRow(size.width), PickedRow(size.width))
-        // One a channel, and whole fours of pixels, as the kernel wants them.
+        // One per channel, and whole fours of pixels, as the kernel needs them.
         weightCount = (size.width + 3) / 4 * 16
         columnWeights = .allocate(capacity: weightCount)
         rowWeights = .allocate(capacity: weightCount)
@@ -78,7 +78,7 @@ final class PictureShrinker {
         }
     }
 
-    /// Makes the two picked rows the given ones, keeping what is there already.
+    /// Makes the two picked rows the given ones, keeping what exists already.
     private func fetch(_ upper: Int, _ lower: Int, of pixels: PixelRows) {
         if picked.1.row == upper || picked.0.row == lower { picked = (picked.1, picked.0) }
         if picked.0.row != upper { pick(upper, of: pixels, into: picked.0) }

@@ -13,7 +13,7 @@ final class PixelSource {
 
     /// Lends the rows of a picture.
     ///
-    /// - Throws: `CodecError` where libswscale cannot convert the picture's format.
+    /// - Throws: `CodecError` if libswscale cannot convert the picture's format.
     func withRows<Result>(
         of picture: Picture, _ body: (PixelRows) -> Result
     ) throws(CodecError) -> Result {
@@ -88,7 +88,7 @@ enum PixelRows {
         }
     }
 
-    /// How the kernel converts a picture, nil where it cannot do as libswscale does.
+    /// How the kernel converts a picture, nil if it cannot do as libswscale does.
     static func matrix(of picture: Picture) -> pframe_yuv_matrix? {
         guard picture.format == .yuv420p || picture.format == .yuv420pFullRange, picture.size.height.isMultiple(of: 2)
         else { return nil }

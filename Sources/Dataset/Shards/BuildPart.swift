@@ -30,8 +30,8 @@ public struct BuildPart: Sendable, Equatable {
     /// What the launcher of this process says; nil if there is none.
     public static var ofLauncher: BuildPart? { BuildPart(environment: ProcessInfo.processInfo.environment) }
 
-    /// What a launcher says in its variables: `mpirun` of Open MPI, MPICH or Intel MPI, Slurm's `srun`, or `torchrun`
-    /// and what imitates it.
+    /// The part from the variables of a launcher: `mpirun` of Open MPI, MPICH or Intel MPI, Slurm's `srun`, or
+    /// `torchrun` and compatible launchers.
     ///
     /// In the script of an `sbatch` job, outside of `srun`, Slurm sets the numbers of the whole job: they are no part.
     public init?(environment: [String: String]) {

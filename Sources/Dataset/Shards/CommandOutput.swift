@@ -30,7 +30,7 @@ package struct CommandOutput {
         }
     }
 
-    /// Runs the command, again where it fails, and gives what it prints.
+    /// Runs the command, retries it if it fails, and returns its output.
     ///
     /// - Throws: as ``shard(size:)``.
     package func contents() throws(PFrameError) -> [UInt8] {

@@ -128,7 +128,7 @@ extension DatasetDescription.Shard {
     }
 }
 
-/// What is to be done about damage, which depends on where a set comes from.
+/// The remedy for damage, which depends on the origin of the data set.
 extension DatasetDescription {
     /// What brings a damaged shard back.
     package var shardRemedy: String {

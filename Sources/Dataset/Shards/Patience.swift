@@ -18,7 +18,7 @@ public struct Patience: Sendable {
     package func wait(after number: Int) -> Double { delay * Double(1 << min(number - 1, 20)) }
 }
 
-/// Tells threads that wait or read that nobody wants their result any more.
+/// Tells threads that wait or read that nobody needs their result any more.
 package final class Cancellation: Sendable {
     private let flag = Atomic<Bool>(false)
 

@@ -12,7 +12,7 @@ package final class RemoteShard: ShardFile {
 
     /// Names a file; nothing is asked yet.
     ///
-    /// - Throws: `PFrameError` where the address is incomplete.
+    /// - Throws: `PFrameError` if the address is incomplete.
     package init(
         _ address: String, readers: RemoteReaders, patience: Patience, cancellation: Cancellation
     ) throws(PFrameError) {
@@ -92,7 +92,7 @@ package final class RemoteShard: ShardFile {
         func read(into buffer: UnsafeMutableRawBufferPointer) throws(PFrameError) {
             var left = buffer
             while !left.isEmpty {
-                // Tries count again after every byte that came.
+                // The count of tries starts over after every byte.
                 let count = try shard.patience.retrying(shard.cancellation) { () throws(RemoteError) in
                     do throws(RemoteError) { return try readSome(into: left) } catch {
                         giveBack()

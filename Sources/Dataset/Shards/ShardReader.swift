@@ -69,7 +69,7 @@ package struct ShardReader: Sendable {
 public struct Record: Sendable {
     /// Its place in its shard, from 0.
     public let index: Int
-    /// Key, members, caption, metadata and scores, those of side files included.
+    /// Key, members, caption, metadata and scores, including the scores of side files.
     public let row: ShardRow
     /// Headers, members and padding as they lie in the shard.
     private let storage: [UInt8]
@@ -79,7 +79,7 @@ public struct Record: Sendable {
         (self.index, self.row, storage, self.path) = (index, row, bytes, path)
     }
 
-    /// The bytes of a file of the sample: those of `mv.npy` begin with its `.npy` header.
+    /// The bytes of a member; the bytes of `mv.npy` begin with the `.npy` header.
     ///
     /// - Throws: `PFrameError` that names shard and sample if it has no such member.
     public func bytes(of member: String) throws(PFrameError) -> [UInt8] {

@@ -11,7 +11,7 @@ public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
     /// A shell command in which `{}` stands for the name of a file, and which prints that file.
     case command(String)
 
-    /// Tells the forms apart: `http://…`, `https://…`, `s3://…`, `pipe:COMMAND` with `{}`, and else the path of a folder.
+    /// Accepts `http://…`, `https://…`, `s3://…`, `pipe:COMMAND` with `{}`, or the path of a folder.
     ///
     /// - Throws: `PFrameError` for a command without `{}`, and for other addresses.
     public init(_ argument: String) throws(PFrameError) {

@@ -70,7 +70,7 @@ package struct ShardStore: Sendable {
         if case .folder(let folder) = source {
             return PFrameError(path: folder.appending(name), offset: offset, message)
         }
-        // An address or a command is no path: it stands in the message.
+        // An address or a command is not a path: it stands in the message.
         let place = offset.map { "at byte \($0): " } ?? ""
         return PFrameError(path: nil, "\(source.location(of: name)): \(place)\(message)")
     }
@@ -107,7 +107,7 @@ package struct ShardStore: Sendable {
 package protocol ShardFile: Sendable {
     /// Its size in bytes.
     ///
-    /// - Throws: `PFrameError` where it cannot be told.
+    /// - Throws: `PFrameError` if it cannot be told.
     func size() throws(PFrameError) -> Int
     /// Begins to read `range`, which holds at least one byte.
     func stream(_ range: Range<Int>) -> any ByteStream
@@ -117,14 +117,14 @@ package protocol ShardFile: Sendable {
 package protocol ByteStream: AnyObject {
     /// Fills a buffer with the next bytes.
     ///
-    /// - Throws: `PFrameError` where they cannot be read or are not there.
+    /// - Throws: `PFrameError` if they cannot be read or are not there.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(PFrameError)
 }
 
 extension ByteStream {
     /// The next `count` bytes.
     ///
-    /// - Throws: `PFrameError` where they cannot be read or are not there.
+    /// - Throws: `PFrameError` if they cannot be read or are not there.
     package func bytes(_ count: Int) throws(PFrameError) -> [UInt8] {
         var failure: PFrameError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in

@@ -24,7 +24,7 @@ public struct SyntheticDatasetWriter: Sendable {
     ///   - jobs: videos written at the same time.
     ///   - embeddings: whether to write `embeddings/`.
     ///   - truth: whether to write `truth.csv`.
-    ///   - shouldStop: asked before each video, from any thread.
+    ///   - shouldStop: called before each video, from any thread.
     ///   - finished: told the number of a video that was written, from any thread.
     /// - Returns: whether all is there; false if it was to stop.
     /// - Throws: `CodecError`, a full disk included.

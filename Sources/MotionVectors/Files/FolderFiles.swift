@@ -91,7 +91,7 @@ final class FolderFiles {
     }
 }
 
-/// The size of a file in bytes, 0 where there is none.
+/// The size of a file in bytes, 0 if there is none.
 private func fileSize(_ path: FilePath) -> Int {
     var facts = stat()
     return path.withPlatformString { stat($0, &facts) } == 0 ? Int(facts.st_size) : 0

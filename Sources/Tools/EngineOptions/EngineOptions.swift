@@ -31,10 +31,10 @@ package struct EngineOptions: ParsableArguments {
 
     @Option(
         name: .customLong("precision"),
-        help: "float32 (default), or bfloat16: faster where the processor multiplies it in matrix units (AMX).")
+        help: "float32 (default), or bfloat16: faster on processors with bfloat16 matrix units (AMX).")
     package var givenPrecision: Precision?
 
-    @Option(help: "Threads of the CPU; default: one a processor.")
+    @Option(help: "CPU threads; default: one per processor.")
     package var threads: Int?
 
     package init() {}
@@ -51,7 +51,7 @@ package struct EngineOptions: ParsableArguments {
 
     /// Makes the device ready.
     ///
-    /// - Parameter own: the precision of a run that goes on; nil for the one that the options say.
+    /// - Parameter own: the precision of a resumed run; nil for the one that the options say.
     package func open(precision own: Precision? = nil) throws(TrainError) {
         try device.open()
         if let threads { Device.threads = threads }

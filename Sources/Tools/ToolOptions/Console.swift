@@ -9,7 +9,7 @@ import SystemPackage
 package enum LogFormat: String, ExpressibleByArgument, CaseIterable {
     /// Lines to read.
     case text
-    /// One JSON object a line.
+    /// One JSON object per line.
     case json
 }
 
@@ -29,8 +29,8 @@ package enum Console {
     /// Whether such a line stands on the terminal; held while anything is written.
     private static let isDrawn = Mutex(false)
 
-    /// Keeps the numbers of stdin, stdout and stderr, where one was closed at the start, from the files that are opened
-    /// later: what is printed must not end in one of them.
+    /// Reserves the descriptors of stdin, stdout and stderr if they were closed at the start, so that printed text does
+    /// not end up in a file that is opened later.
     package static func reserve() {
         for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
             // The least free number is given out: this one. What cannot be written there is an error.
@@ -38,12 +38,12 @@ package enum Console {
         }
     }
 
-    /// Closes stdout; ends the process with exit code 1 where only this tells that what was written is lost (NFS).
+    /// Closes stdout; ends the process with exit code 1 if only closing reports that the output is lost (NFS).
     package static func close() {
         if Glibc.close(STDOUT_FILENO) < 0 { failed(Errno(rawValue: errno)) }
     }
 
-    /// One line on stderr. What it begins with says its level: `error: `, `warning: `, or nothing.
+    /// One line on stderr. Its beginning is its level: `error: `, `warning: `, or nothing.
     package static func error(_ text: String) { write(line(text), to: STDERR_FILENO) }
 
     /// One line on stderr that waits for nothing: neither for a thread that is writing, nor for a reader.
@@ -65,7 +65,7 @@ package enum Console {
         return object(["level": .text(level ?? "info"), "message": .text(message)])
     }
 
-    /// How far work is: a line drawn over the last one, a line of its own, or an object.
+    /// Progress: a line drawn over the previous line, a new line, or an object.
     package static func progress(_ line: @autoclosure () -> String, _ members: @autoclosure () -> [String: JSONValue]) {
         if logFormat == .json {
             write(object(members().merging(["level": .text("progress")]) { $1 }), to: STDERR_FILENO)
@@ -79,8 +79,8 @@ package enum Console {
 
     private static func object(_ members: [String: JSONValue]) -> String { JSONValue.object(members).json() + "\n" }
 
-    /// One line on stdout. Where stdout cannot take it, as on a full disk, the process ends with exit code 1; where
-    /// nobody reads it any more, as behind `head`, nothing is said.
+    /// One line on stdout. If stdout cannot take the line, as on a full disk, the process ends with exit code 1. If
+    /// nobody reads stdout any more, as with `head`, the process prints no error.
     package static func output(_ text: String) {
         write(text + "\n", to: STDOUT_FILENO)
     }

@@ -74,7 +74,7 @@ package enum ThreadWaiting {
         return setenv(variable, turns, 0) == 0
     }
 
-    /// Starts this program again, with the same arguments, where it was started without the variable; to be called before
+    /// Restarts this program with the same arguments, where it was started without the variable; to be called before
     /// anything else.
     package static func restartShortened() {
         guard shorten(), let path = realpath("/proc/self/exe", nil) else { return }
@@ -82,6 +82,6 @@ package enum ThreadWaiting {
         // Where the dynamic linker was called with the program as its argument, that would be the linker.
         guard strstr(path, "/ld-") == nil else { return }
         execv(path, CommandLine.unsafeArgv)
-        // It cannot be started again: it goes on, and is slower beside busy programs.
+        // It cannot be restarted: it continues, and is slower beside busy programs.
     }
 }

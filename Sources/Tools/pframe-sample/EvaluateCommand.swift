@@ -7,11 +7,11 @@ import Train
 
 /// `pframe evaluate`.
 struct EvaluateCommand: StoppableCommand {
-    static let remedy = "what was sampled is lost"
+    static let remedy = "the samples so far are lost"
 
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Compare what a model samples, or an autoencoder rebuilds, with the real clips of a data set.",
+        abstract: "Compare a model's samples, or an autoencoder's rebuilt clips, with the real clips of a data set.",
         discussion: """
             Samples a clip for each clip of DATASET, of its first frame and caption, and prints PSNR, SSIM, the end-point \
             error of motion and the Fréchet distance of motion statistics, beside those of repeating the first frame; with \
@@ -33,7 +33,7 @@ struct EvaluateCommand: StoppableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "The run of a diffusion model, and a data set; with --reconstruction a data set alone.",
+            "The run of a diffusion model and a data set; with --reconstruction only a data set.",
             valueName: "RUN DATASET"), completion: .directory)
     var places: [String]
 
@@ -42,13 +42,13 @@ struct EvaluateCommand: StoppableCommand {
 
     @OptionGroup var coder: ReconstructionArguments
 
-    @Option(help: "Clips at most, drawn by the seed from a larger set.")
+    @Option(help: "Largest number of clips; drawn by the seed from a larger data set.")
     var clips = 2048
 
-    @Option(help: "Column of metadata with the class label, for distances within classes.")
+    @Option(help: "Metadata column with the class label, for distances within classes.")
     var labelColumn: String?
 
-    @Option(help: "Column of metadata with the subject, for distances within subjects.")
+    @Option(help: "Metadata column with the subject, for distances within subjects.")
     var subjectColumn: String?
 
     @OptionGroup(title: "Sampling") var sampling: SampleOptions
@@ -60,7 +60,7 @@ struct EvaluateCommand: StoppableCommand {
         if reconstruction {
             if places.count != 1 { throw ValidationError("--reconstruction takes one data set") }
             if networks.lpips != nil || networks.inception != nil || networks.clipFiles.clip != nil {
-                throw ValidationError("--reconstruction takes --i3d alone of the networks")
+                throw ValidationError("--reconstruction takes no network except --i3d")
             }
             if labelColumn != nil || subjectColumn != nil {
                 throw ValidationError("--reconstruction takes no --label-column and no --subject-column")

@@ -29,28 +29,28 @@ struct SampleCommand: StoppableCommand {
     @Argument(help: ArgumentHelp("The run of `pframe train`.", valueName: "run"), completion: .directory)
     var folder: FilePath
 
-    @Option(help: ArgumentHelp("A first frame: PNG, JPEG or another; of a video its first.", valueName: "file"))
+    @Option(help: ArgumentHelp("A first frame: a picture (PNG, JPEG, …) or a video.", valueName: "file"))
     var image: [FilePath] = []
 
-    @Option(help: "How images of another size become the model's: crop (fill it), pad (black bars) or stretch.")
+    @Option(help: "How to fit images of another size: crop (fill the frame), pad (black bars) or stretch.")
     var fit: ClipOptions.Fit?
 
-    @Option(help: "What is to be seen: a caption, or a label where the model knows labels.")
+    @Option(help: "The caption; or a label if the model was trained on labels.")
     var prompt: String?
 
-    @Option(help: "Clips of each image.")
+    @Option(help: "Clips per image.")
     var count = 1
 
     @Option(help: "Take first frames and captions from a data set; clips are named by their keys.")
     var dataset: String?
 
-    @Option(help: "The first so many samples of the data set; default: all.")
+    @Option(help: "Take only this many first records of the data set; default: all.")
     var first: Int?
 
     @Option(name: .shortAndLong, help: "Folder for the clips.", completion: .directory)
     var output: FilePath
 
-    @Option(help: "Frames a second of the videos.")
+    @Option(help: "Frames per second of the videos.")
     var fps = 8.0
 
     @OptionGroup(title: "Sampling") var sampling: SampleOptions
@@ -59,7 +59,7 @@ struct SampleCommand: StoppableCommand {
 
     func validate() throws {
         if dataset == nil, image.isEmpty {
-            throw ValidationError("--image FILE says how the clip begins (or --dataset SET)")
+            throw ValidationError("give a first frame with --image FILE, or --dataset SET")
         }
         if dataset != nil, !image.isEmpty || fit != nil || prompt != nil || count != 1 {
             throw ValidationError(
@@ -98,7 +98,7 @@ struct SampleCommand: StoppableCommand {
             throw ValidationError("this model was trained without text: it takes no --prompt")
         }
         if trained.generator.captions != nil, prompt == nil {
-            throw ValidationError("--prompt says what is to be seen: this model was trained with captions")
+            throw ValidationError("give a caption with --prompt: this model was trained with captions")
         }
         let size = trained.generator.size
         return try SampleRequest.requests(

@@ -5,10 +5,10 @@ extension SamplerKind: ExpressibleByArgument {}
 
 /// How clips are drawn from a model.
 struct SampleOptions: ParsableArguments {
-    @Option(help: "Calls of the network for each clip.")
+    @Option(help: "Evaluations of the network per clip.")
     var steps = 50
 
-    @Option(help: "How near samples keep to the caption; 1 for no guidance. Default: 2, without text 1.")
+    @Option(help: "How closely samples follow the caption; 1 is no guidance. Default: 2, without text 1.")
     var guidance: Double?
 
     @Option(help: "dpm-solver++, ddim or ddpm.")
@@ -17,10 +17,10 @@ struct SampleOptions: ParsableArguments {
     @Option(help: "Share of DDPM's noise that ddim adds, 0 to 1.")
     var eta = 0.0
 
-    @Option(help: "The seed that noise follows from; each clip that sample makes of an image has the next.")
+    @Option(help: "The seed of the noise; each further clip of an image has the next seed.")
     var seed: UInt64 = 0
 
-    @Option(help: "Clips made together; more are faster and take more memory.")
+    @Option(help: "Clips per batch; larger batches are faster and take more memory.")
     var batch = 8
 
     mutating func validate() throws {

@@ -14,9 +14,9 @@ struct ScoreCommand: StoppableCommand {
         abstract: "Score how well captions fit their clips, with CLIP.",
         usage: "pframe score <dataset> --clip <clip> --clip-vocabulary <merges>",
         discussion: """
-            Writes column caption_clip: the cosine of CLIP's features of a caption with the mean of those of some of its \
-            clip's frames. The scores stand beside the shards in NAME.caption_clip.jsonl and in index.sqlite; shards stay \
-            as they are.
+            Writes the column caption_clip: the cosine of CLIP's features of a caption and the mean of CLIP's features \
+            of --frames frames of the clip. The scores go into NAME.caption_clip.jsonl beside the shards and into \
+            index.sqlite; shards do not change.
 
             EXAMPLES:
               pframe score clips --clip ViT-B-32.pt --clip-vocabulary merges.txt
@@ -27,7 +27,7 @@ struct ScoreCommand: StoppableCommand {
 
     @OptionGroup var files: CLIPArguments
 
-    @Option(help: "Frames of a clip that CLIP looks at, from the first to the last.")
+    @Option(help: "Frames per clip for CLIP, spread from the first to the last.")
     var frames = 4
 
     @OptionGroup(title: "Engine") var engine: EngineOptions

@@ -9,23 +9,23 @@ extension CodingLoop: ExpressibleByArgument {}
 
 /// `pframe encode`.
 struct EncodeCommand: StoppableCommand {
-    static let remedy = "run the same command again to go on"
+    static let remedy = "run the same command again to resume"
 
     static let configuration = CommandConfiguration(
         commandName: "encode",
         abstract: "Turn the residuals of a data set into latents.",
         usage: "pframe encode <dataset> \(LatentCoderArguments.usage) --output <output> [<options>]",
         discussion: """
-            Writes a data set with latent.npy, float16 (T−1, H/16, W/16, 16), and mv.npy in place of residual.npy. In the \
-            closed loop motion is searched against the frames as they will be rebuilt. The scores psnr_coding and \
-            ssim_coding say how near each clip comes: the upper bound of any model trained on the latents.
+            Writes a data set with latent.npy, float16 (T−1, H/16, W/16, 16), and mv.npy instead of residual.npy. In \
+            the closed loop, motion is searched in the rebuilt frames. The scores psnr_coding and ssim_coding compare \
+            each rebuilt clip with the original; no model trained on the latents can exceed them.
 
             EXAMPLES:
               pframe encode clips \(LatentCoderArguments.example) --output latents
               pframe encode clips \(LatentCoderArguments.example) --output latents --part 3/16
               mpirun -n 4 pframe-train encode clips \(LatentCoderArguments.example) --output latents
 
-            A run that was stopped goes on where it was. Under srun, mpirun or torchrun each process codes its part.
+            The same command again resumes a stopped run. Under srun, mpirun or torchrun each process encodes its part.
             """)
 
     @Argument(help: "The folder of the data set.", completion: .directory)
@@ -81,7 +81,7 @@ struct EncodeCommand: StoppableCommand {
             }
             Console.output(
                 summary.total.map { "\(output): complete, \(Format.quantity($0, "clip"))" }
-                    ?? "\(output): this part is complete, others are missing")
+                    ?? "\(output): this part is complete, other parts are missing")
             return
         }
         let result = Result(

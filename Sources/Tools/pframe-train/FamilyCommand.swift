@@ -7,7 +7,7 @@ import Train
 
 /// `pframe train FAMILY`.
 struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
-    static var remedy: String { "the same command goes on from the last checkpoint" }
+    static var remedy: String { "the same command resumes at the last checkpoint" }
 
     static var configuration: CommandConfiguration {
         let examples = Family.examples.map { "\n  pframe train \(Family.name) \($0)" }.joined()
@@ -27,7 +27,7 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
         completion: .directory)
     var origin: FilePath?
 
-    @Flag(help: "Say what training would take, and stop.")
+    @Flag(help: "Print what training needs, and stop.")
     var plan = false
 
     @OptionGroup(title: "Model") var shape: Family.Arguments
@@ -38,9 +38,9 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
 
     func validate() throws {
         guard !plan else { return }
-        guard let output else { throw ValidationError("--output RUN says where the run goes") }
+        guard let output else { throw ValidationError("give a folder for the run with --output RUN") }
         guard !RunFolder.hasCheckpoint(output) else { return }
-        if dataset == nil { throw ValidationError("which data set? (or --plan)") }
+        if dataset == nil { throw ValidationError("give a data set, or --plan") }
         try shape.validateNew()
     }
 

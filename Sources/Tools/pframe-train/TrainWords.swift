@@ -5,7 +5,7 @@ import Train
 
 /// The words behind `pframe train`, in which the model need not stand first, and may be left out where a run says it.
 enum TrainWords {
-    /// The arguments of the process with the model as the first word behind `train`, where it is known; and instead of
+    /// The arguments of the process with the model as the first word after `train`, where it is known; and instead of
     /// an option that the model does not read, what is to be said about it.
     static func completed(_ arguments: [String]) -> [String] {
         guard arguments.first == "train", var words = Optional(arguments.dropFirst()), !words.isEmpty,
@@ -44,7 +44,7 @@ enum TrainWords {
         return (try? RunFolder(folder))?.model
     }
 
-    /// What is to be said of the first option that other models read and this one does not; nil where there is none.
+    /// What is to be said of the first option that other models read and this one does not; nil if there is none.
     private static func refusal(_ words: ArraySlice<String>, _ family: any ModelFamily.Type) -> String? {
         for word in words.prefix(while: { $0 != "--" }) where word.hasPrefix("--") {
             let name = String(word.prefix { $0 != "=" })

@@ -4,17 +4,17 @@ public import Train
 
 extension LearningRate.Course: ExpressibleByArgument {}
 
-/// How it is trained. What is left out is the run's where that goes on, and else the default.
+/// The options of training. An omitted option is the run's if the run resumes, else the default.
 struct TrainingArguments: ParsableArguments {
     private static let defaults = TrainingOptions()
 
-    @Option(help: "Steps in all; default: \(TrainingArguments.defaults.steps).")
+    @Option(help: "Total steps; default: \(TrainingArguments.defaults.steps).")
     var steps: Int?
 
-    @Option(help: "Clips of a step on each rank; default: \(TrainingArguments.defaults.batchSize).")
+    @Option(help: "Clips per step and rank; default: \(TrainingArguments.defaults.batchSize).")
     var batch: Int?
 
-    @Option(help: "Batches whose gradients make one step; default: \(TrainingArguments.defaults.accumulation).")
+    @Option(help: "Batches whose gradients are summed per step; default: \(TrainingArguments.defaults.accumulation).")
     var accumulation: Int?
 
     @Option(help: "The highest learning rate; default: \(TrainingArguments.defaults.learningRate).")
@@ -23,7 +23,7 @@ struct TrainingArguments: ParsableArguments {
     @Option(help: "Steps until the highest learning rate; default: \(TrainingArguments.defaults.warmUp).")
     var warmUp: Int?
 
-    @Option(help: "After the warm-up: constant, or cosine down to a hundredth (default).")
+    @Option(help: "Learning rate after the warm-up: cosine, down to a hundredth (default), or constant.")
     var course: LearningRate.Course?
 
     @Option(help: "Weight decay; default: \(TrainingArguments.defaults.optimiser.weightDecay).")
@@ -34,7 +34,7 @@ struct TrainingArguments: ParsableArguments {
 
     @Option(
         help: """
-            Decay of the moving average of weights, which sampling uses; default: \
+            Decay of the moving average of the weights; sampling uses the average; default: \
             \(TrainingArguments.defaults.optimiser.averageDecay).
             """)
     var averageDecay: Double?
@@ -46,10 +46,10 @@ struct TrainingArguments: ParsableArguments {
         help: "Steps between pictures in samples/, 0 for none; default: \(TrainingArguments.defaults.pictureEvery).")
     var pictureEvery: Int?
 
-    @Option(help: "The seed that everything follows from; default: 0.")
+    @Option(help: "The seed of everything random; default: 0.")
     var seed: UInt64?
 
-    @Flag(help: "Leave damaged samples out instead of ending.")
+    @Flag(help: "Skip damaged records instead of ending with an error.")
     var skipDamaged = false
 
     func validate() throws {
@@ -128,6 +128,6 @@ struct OtherNames: ParsableArguments {
             throw ValidationError("no option \(name): did you mean \(own) \(value)?")
         }
         if let notRead { throw ValidationError(notRead) }
-        if epochs != nil { throw ValidationError("no option --epochs: training is counted in steps, --steps") }
+        if epochs != nil { throw ValidationError("no option --epochs: training counts steps (--steps)") }
     }
 }

@@ -65,7 +65,7 @@ final class TrainingProgress {
         guard json else {
             guard last != nil else {
                 Console.output(
-                    "\(folder): all \(Format.quantity(steps, "step")) were taken before; a larger --steps goes on")
+                    "\(folder): all \(Format.quantity(steps, "step")) were taken before; a larger --steps continues")
                 return
             }
             let loss = smoothed.map { ", loss \(Format.fixed($0, 4))" } ?? ""

@@ -4,23 +4,23 @@ import SystemPackage
 import ToolOptions
 import Train
 
-/// One call of `pframe train`: opens the data set, makes or goes on with the run, and reports.
+/// One call of `pframe train`: opens the data set, makes or resumes the run, and reports.
 struct TrainingSession<Family: ModelFamily> {
     private let command: FamilyCommand<Family>
     private let output: FilePath
-    /// The run that goes on; nil for a new one.
+    /// The resumed run; nil for a new run.
     private let before: ResumedRun<Family>?
     private let dataset: String
     private let precision: Precision
 
     /// Finds out what is trained.
     ///
-    /// - Throws: `TrainError` where the folder holds a run that was begun with other options.
+    /// - Throws: `TrainError` if the folder holds a run that was begun with other options.
     init(command: FamilyCommand<Family>, output: FilePath) throws(TrainError) {
         (self.command, self.output) = (command, output)
         before = try ResumedRun(output, command)
         guard let dataset = command.dataset ?? before?.dataset else {
-            throw TrainError(path: output, "holds no run that says model and data set")
+            throw TrainError(path: output, "holds no run that names model and data set")
         }
         self.dataset = dataset
         precision = before?.precision ?? command.engine.precision
@@ -43,12 +43,12 @@ struct TrainingSession<Family: ModelFamily> {
         }
         guard let stopped, engine.isFirst else { return }
         throw TrainError(
-            path: output, "stopped at step \(Format.count(stopped)); the same command goes on from there")
+            path: output, "stopped at step \(Format.count(stopped)); the same command resumes there")
     }
 
     /// Trains.
     ///
-    /// - Returns: the step at which the user stopped it; nil where all steps were taken.
+    /// - Returns: the step at which the user stopped it; nil if all steps were taken.
     private func train(_ communicator: Communicator?) throws(TrainError) -> Int? {
         let source = try reading { () throws(DatasetError) in try ShardSource(argument: dataset) }
         var setup = try TrainingSetup(source, run: output, communicator: communicator)
@@ -92,7 +92,7 @@ struct TrainingSession<Family: ModelFamily> {
     }
 }
 
-/// A run that goes on: what it was begun with stands for every option that is left out.
+/// A resumed run: its own options replace every option that the command omits.
 private struct ResumedRun<Family: ModelFamily> {
     let shape: Family.Options
     let training: TrainingOptions
@@ -100,10 +100,10 @@ private struct ResumedRun<Family: ModelFamily> {
     /// The data set, as the run names it.
     let dataset: String
 
-    /// The run in a folder; nil where there is none, or one without a checkpoint, which is begun anew.
+    /// The run in a folder; nil if there is none, or one without a checkpoint, which starts over.
     ///
-    /// - Throws: `TrainError` where the run is damaged, and where the command has options that are not the run's: it
-    ///   names each with both values.
+    /// - Throws: `TrainError` if the run is damaged, and if the command has options that are not the run's: it names
+    ///   each with both values.
     init?(_ path: FilePath, _ command: FamilyCommand<Family>) throws(TrainError) {
         guard RunFolder.hasCheckpoint(path) else { return nil }
         let run = try RunFolder(path)
@@ -127,7 +127,7 @@ private struct ResumedRun<Family: ModelFamily> {
         guard options.allSatisfy({ $0.difference == nil }) else { throw Self.refusal(path, options) }
         if let steps = command.training.steps, steps < step {
             throw TrainError(
-                path: path, "has taken \(Format.quantity(step, "step")): --steps takes that or more, not \(steps)")
+                path: path, "has taken \(Format.quantity(step, "step")): --steps takes \(step) or more, not \(steps)")
         }
     }
 
@@ -135,8 +135,8 @@ private struct ResumedRun<Family: ModelFamily> {
         let differences = options.compactMap(\.difference)
         return TrainError(
             path: path,
-            "holds a run that was begun otherwise: \(differences.joined(separator: ", ")). To go on with it leave "
-                + "\(differences.count == 1 ? "that" : "those") out; for another run take another --output")
+            "holds a run with other options: \(differences.joined(separator: ", ")). To resume the run, omit "
+                + "\(differences.count == 1 ? "this option" : "these options"); for a new run, choose another --output")
     }
 
     /// The data set as an option, where another one is given than the run's.
@@ -148,7 +148,7 @@ private struct ResumedRun<Family: ModelFamily> {
         if case .folder(let path) = own, !isFolder(path) {
             throw TrainError(
                 path: run,
-                "was begun on \(dataset), which is not there any more: move the data set back, or link it there: "
+                "was started on \(dataset), which is missing now: move the data set back, or link it there: "
                     + "ln -s \(given) \(dataset)")
         }
         guard RunFolder.identity(of: source) != RunFolder.identity(of: own) else { return [] }

@@ -3,7 +3,7 @@ import Dataset
 import SystemPackage
 import ToolOptions
 
-/// Which samples a loader reads, in what order and how.
+/// Which records a loader reads, in which order and how.
 struct LoaderArguments: ParsableArguments {
     @Argument(
         help: """
@@ -12,34 +12,34 @@ struct LoaderArguments: ParsableArguments {
             """, completion: .directory)
     var dataset: String
 
-    @Option(help: "Samples of a batch.")
+    @Option(help: "Records per batch.")
     var batch = 8
 
-    @Option(help: "Array members to deliver, separated by commas; default: every .npy member of the first sample.")
+    @Option(help: "Array members to deliver, separated by commas; default: every .npy member of the first record.")
     var members: String?
 
     @Option(help: "Threads that read.")
     var threads = 2
 
-    @Option(help: "Batches that are read ahead.")
+    @Option(help: "Batches to read ahead.")
     var prefetch = 4
 
-    @Flag(inversion: .prefixedNo, help: "Shuffle the order, or read as stored.")
+    @Flag(inversion: .prefixedNo, help: "Shuffle the records, or read them in stored order.")
     var shuffle = true
 
     @Option(help: "The seed of the order.")
     var seed: UInt64 = 0
 
-    @Option(help: "Shards whose samples are shuffled among each other.")
+    @Option(help: "Shards whose records are shuffled together.")
     var shardsPerBlock = 8
 
-    @Option(help: "This process among --ranks, from 0.")
+    @Option(help: "The rank of this process, from 0.")
     var rank = 0
 
     @Option(help: "Processes that share an epoch.")
     var ranks = 1
 
-    @Flag(help: "Leave damaged samples out and count them, instead of ending with an error.")
+    @Flag(help: "Skip and count damaged records instead of ending with an error.")
     var skipDamaged = false
 
     mutating func validate() throws {

@@ -26,10 +26,10 @@ struct ViewCommand: StoppableCommand {
         commandName: "view",
         abstract: "Draw motion vectors, residual and motion magnitude of a video or a clip.",
         discussion: """
-            A .png or .jpg shows one frame, a .mp4 or .mkv all of them. Arrows show where content moves; the residual is \
-            grey with its range on a bar; blocks without a vector are hatched. Of a clip that `pframe sample` made with \
-            ed-vdm, of a data set's, or of what `pframe extract --residual` wrote, motion and residual are drawn as they \
-            are stored.
+            A .png or .jpg shows one frame, a .mp4 or .mkv shows all frames. Arrows show where content moves. The \
+            residual is grey, with its range on a bar. Blocks without a vector are hatched. For a sample of ed-vdm, a \
+            clip of a data set, or a folder that `pframe extract --residual` wrote, `view` draws the stored motion and \
+            residual.
 
             EXAMPLES:
               pframe view clip.mp4 --output figure.png       the liveliest frame
@@ -48,12 +48,12 @@ struct ViewCommand: StoppableCommand {
     @Option(name: .shortAndLong, help: "The picture (.png, .jpg) or film (.mp4, .mkv) to write.", completion: .file())
     var output: FilePath
 
-    @Option(help: "Which frame, from 0 in display order (pictures).")
+    @Option(help: "The frame to draw, from 0 in display order (pictures only).")
     var frame: Int?
 
     @OptionGroup var motion: MotionOptions
 
-    @Option(help: "How panels stand: auto, row or column.")
+    @Option(help: "Arrangement of the panels: auto, row or column.")
     var panels = MotionFigure.Arrangement.automatic
 
     @Option(help: "Heading; default: the file's name.")
@@ -132,7 +132,7 @@ struct ViewCommand: StoppableCommand {
         if case .file = FileFacts(video.appending(StreamDescription.fileName)) { true } else { false }
     }
 
-    /// The argument, where it is no folder: else says which of the things in it can be drawn.
+    /// The argument, where it is not a folder: else says which of the things in it can be drawn.
     private func file() throws(CodecError) -> FilePath {
         guard FileFacts(video) == .folder else { return video }
         if case .file = FileFacts(video.appending(DatasetDescription.fileName)) {

@@ -19,10 +19,10 @@ public enum CodingLoop: String, Sendable, CaseIterable {
     case open
 }
 
-/// Codes clips as decoding will meet them.
+/// Codes clips.
 ///
-/// In the closed loop every frame is predicted from the rebuilt frame before it, so that errors are seen and corrected;
-/// in the open loop motion and residual are those of the source frames, and errors add up.
+/// In the closed loop every frame is predicted from the rebuilt previous frame, so each frame corrects the errors of
+/// the previous frame. In the open loop motion and residual come from the source frames, and errors add up.
 public struct ClipEncoder {
     private let coder: any ResidualCoder
     private let size: Size

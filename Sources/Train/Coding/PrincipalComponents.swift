@@ -71,7 +71,7 @@ public struct PrincipalComponents: Sendable, Equatable {
 
         /// The first `count` components; nil where every block was zero.
         ///
-        /// - Throws: `TrainError` where LAPACK finds none.
+        /// - Throws: `TrainError` if LAPACK finds none.
         public mutating func components(_ count: Int = 16) throws(TrainError) -> PrincipalComponents? {
             flush()
             guard blocks > 0 else { return nil }
@@ -116,9 +116,9 @@ extension PrincipalComponents {
     /// The file's name in the run's folder.
     public static let fileName = "components.safetensors"
 
-    /// Reads the components of a run; nil where it has none.
+    /// Reads the components of a run; nil if it has none.
     ///
-    /// - Throws: `TrainError` where the file is damaged.
+    /// - Throws: `TrainError` if the file is damaged.
     public init?(run: FilePath) throws(TrainError) {
         let path = run.appending(Self.fileName)
         guard fileSize(path) != nil else { return nil }
@@ -129,7 +129,7 @@ extension PrincipalComponents {
         ]
         for (name, type, shape) in wanted {
             guard count > 0, file[name] == SafetensorsFile.Entry(type: type, shape: shape) else {
-                throw TrainError(path: path, "has no tensor \(name) of principal components: remove it, and train anew")
+                throw TrainError(path: path, "has no tensor \(name) of principal components: remove it and train again")
             }
         }
         let deviation: [Double] = try Self.elements(file, "deviation")

@@ -42,7 +42,7 @@ public struct BPETokenizer: Sendable {
     /// - Parameters:
     ///   - merges: Hugging Face's `merges.txt` or OpenAI's `bpe_simple_vocab_16e6.txt`, unpacked.
     ///   - vocabulary: Hugging Face's `vocab.json`; nil to number as OpenAI does, which is the same for CLIP's own.
-    /// - Throws: `TrainError` where a file cannot be read, or is none of these.
+    /// - Throws: `TrainError` if a file cannot be read, or is none of these.
     public init(merges path: FilePath, vocabulary: FilePath? = nil) throws(TrainError) {
         let pairs = try Self.pairs(path)
         let symbols = Self.byteSymbols
@@ -147,11 +147,11 @@ public struct BPETokenizer: Sendable {
                 throw TrainError(path: path, "is packed: unpack it with gunzip, and name the unpacked file")
             }
             guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw TrainError(path: path, "is no text in UTF-8: a list of merges is expected")
+                throw TrainError(path: path, "is not UTF-8 text: a list of merges is expected")
             }
             let lines = text.unicodeScalars.split(omittingEmptySubsequences: false) { $0 == "\n" }
             guard lines[0].firstRange(of: "#version".unicodeScalars) != nil else {
-                throw TrainError(path: path, "is no list of merges: its first line has no '#version'")
+                throw TrainError(path: path, "is not a list of merges: its first line has no '#version'")
             }
             var pairs: [(left: String, right: String)] = []
             for (index, line) in lines.dropFirst().prefix(mergeLimit).enumerated() {
@@ -177,7 +177,7 @@ public struct BPETokenizer: Sendable {
             }
             let numbers = json.members?.compactMapValues { $0.int.flatMap { Int32(exactly: $0) } }
             guard let numbers, numbers.count == json.members?.count, numbers.values.allSatisfy({ $0 >= 0 }) else {
-                throw TrainError(path: path, "is no vocabulary: an object of symbols and their numbers is expected")
+                throw TrainError(path: path, "is not a vocabulary: an object of symbols and their numbers is expected")
             }
             return numbers
         }

@@ -23,7 +23,7 @@ public struct CLIPImageEncoder {
 
     /// The encoder of a model.
     ///
-    /// - Throws: `TrainError` where its weights cannot be read, or do not fit in memory.
+    /// - Throws: `TrainError` if its weights cannot be read, or do not fit in memory.
     public init(_ weights: CLIPWeights, device: Device = .cpu) throws(TrainError) {
         func pair(_ name: String) throws(TrainError) -> (weight: Tensor, bias: Tensor) {
             (try weights.tensor(name + ".weight").to(device), try weights.tensor(name + ".bias").to(device))
@@ -64,7 +64,7 @@ public struct CLIPImageEncoder {
     ///   - frames: uint8 RGB `(N, H, W, 3)`, contiguous.
     ///   - size: W and H in pixels.
     /// - Returns: float32 `(N, P)`, row by row, not of unit length.
-    /// - Throws: where these are no whole frames.
+    /// - Throws: if these are not whole frames.
     public func features(of frames: Span<UInt8>, size: Size) throws(TrainError) -> [Float] {
         let images = try Tensor.frames(frames, size: size)
         let count = images.shape[0]

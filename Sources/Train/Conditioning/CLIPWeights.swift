@@ -42,7 +42,7 @@ public final class CLIPWeights {
     /// Opens OpenAI's TorchScript archive (`ViT-B-32.pt`) or Hugging Face's `model.safetensors` of a `CLIPModel`, with the
     /// `config.json` beside it where there is one.
     ///
-    /// - Throws: `TrainError` where the file cannot be read, or a tensor is missing or has another shape than the others
+    /// - Throws: `TrainError` if the file cannot be read, or a tensor is missing or has another shape than the others
     ///   call for, naming it.
     public init(_ path: FilePath) throws(TrainError) {
         let source = try CLIPWeightSource(path)

@@ -13,7 +13,7 @@ public struct Condition {
 
     /// The conditions of these clips and then of others, as one batch.
     ///
-    /// - Throws: `TrainError` where the shapes do not fit.
+    /// - Throws: `TrainError` if the shapes do not fit.
     public func followed(by other: Condition) throws(TrainError) -> Condition {
         func joined(_ member: (Condition) -> Tensor?) throws(TrainError) -> Tensor? {
             guard let mine = member(self), let others = member(other) else { return nil }

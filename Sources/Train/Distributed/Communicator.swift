@@ -50,7 +50,7 @@ public final class Communicator {
     /// libtorch computes the gradients of a device other than the CPU on a thread of its own.
     ///
     /// - Parameter patience: how long a rank may give no answer before the others give up.
-    /// - Throws: `TrainError` where MPI does not find the processes that the launcher's variables tell of.
+    /// - Throws: `TrainError` if MPI does not find the processes that the launcher's variables tell of.
     public static func open(patience: Duration = .seconds(60)) throws(TrainError) -> Communicator? {
         guard let launched = BuildPart.ofLauncher else { return nil }
         var (served, rank, ranks) = (false, Int32(0), Int32(0))
@@ -277,6 +277,6 @@ private struct Wait {
         }
     }
 
-    /// Begins anew, as one that has waited so long.
+    /// Starts over, as one that has waited so long.
     mutating func begin(at waited: Duration) { self.waited = waited }
 }

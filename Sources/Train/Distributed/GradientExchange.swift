@@ -36,7 +36,7 @@ public final class GradientExchange {
     private let parameters: [ParameterStore.Parameter]
     private let communicator: Communicator
     private var buckets: [Bucket] = []
-    /// For each parameter, its bucket and its place in there; nil where it is frozen.
+    /// For each parameter, its bucket and its place in there; nil if it is frozen.
     private var places: [(bucket: Int, view: Int)?] = []
     private var isDelivered: [Bool] = []
     private var requests: [Communicator.Request] = []
@@ -45,7 +45,7 @@ public final class GradientExchange {
 
     /// Buckets for all parameters that have gradients, and what calls when they are complete.
     ///
-    /// - Throws: `TrainError` where another rank has other parameters.
+    /// - Throws: `TrainError` if another rank has other parameters.
     public init(
         _ parameters: [ParameterStore.Parameter], _ communicator: Communicator, bucketBytes: Int = bucketBytes
     ) throws(TrainError) {
@@ -131,12 +131,12 @@ public final class GradientExchange {
         isDelivered = parameters.map { _ in false }
     }
 
-    /// Waits for all sums and gives the averaged gradients: of the parameters in their order, nil where one is frozen.
+    /// Waits for all sums and gives the averaged gradients: of the parameters in their order, nil if one is frozen.
     ///
     /// They are float32 views of the buckets (copies on another device), to be used before the next `begin`. Where all
     /// weights were 0, so are they. The gradients of the leaves are left as they are.
     ///
-    /// - Throws: `TrainError` where a rank stays silent or MPI fails; then all ranks must end.
+    /// - Throws: `TrainError` if a rank stays silent or MPI fails; then all ranks must end.
     public func finish() throws(TrainError) -> [Tensor?] {
         precondition(weight != nil, "finish without begin")
         if let failure { throw failure }

@@ -80,7 +80,7 @@ final class RankLetters: Sendable {
 
     /// Those who did not answer the last question, and whether one of those who did works.
     ///
-    /// - Throws: `TrainError` where the letters cannot be read.
+    /// - Throws: `TrainError` if the letters cannot be read.
     var answers: (silent: [Int], someoneWorks: Bool) {
         get throws(TrainError) {
             try state.withLock { state throws(TrainError) in

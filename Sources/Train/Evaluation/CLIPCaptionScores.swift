@@ -23,7 +23,7 @@ public struct CLIPCaptionScores {
     /// Opens a data set.
     ///
     /// - Parameter frames: of each clip that CLIP looks at, spread evenly from its first to its last; 1 for the middle one.
-    /// - Throws: `TrainError` where there is no data set, or its samples do not give frames.
+    /// - Throws: `TrainError` if there is no data set, or its samples do not give frames.
     public init(_ folder: DatasetFolder, model: CLIPModel, frames: Int = 4) throws(TrainError) {
         precondition(frames > 0, "\(frames) frames")
         clips = try RealClips(.folder(folder.path), batch: 8)
@@ -33,12 +33,12 @@ public struct CLIPCaptionScores {
     /// Clips that are scored.
     public var count: Int { clips.count }
 
-    /// Scores, writes `SHARD.caption_clip.jsonl` beside every shard, and writes the index anew.
+    /// Scores, writes `SHARD.caption_clip.jsonl` beside every shard, and rewrites the index.
     ///
     /// - Parameters:
-    ///   - shouldStop: asked after every few clips.
-    ///   - progress: told how many clips are done.
-    /// - Returns: nil where it was stopped; then nothing was written.
+    ///   - shouldStop: called after every few clips.
+    ///   - progress: called with the number of finished clips.
+    /// - Returns: nil if it was stopped; then nothing was written.
     public func run(
         shouldStop: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
     ) throws(TrainError) -> Summary? {
@@ -73,7 +73,7 @@ public struct CLIPCaptionScores {
         return (0..<frames).map { all[($0 * (all.count - 1) + (frames - 1) / 2) / (frames - 1)] }
     }
 
-    /// The cosine of a text with the mean of normalised rows; NaN where one has no direction.
+    /// The cosine of a text with the mean of normalised rows; NaN if one has no direction.
     static func cosine(_ rows: [Float], _ text: [Float]) -> Double {
         func length(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
         let direction = text.map(Double.init)

@@ -29,9 +29,9 @@ public struct GenerationEvaluation {
     private let networks: EvaluationNetworks
     private let sampler: VideoSampler
 
-    /// Opens the data set, and looks at whether the model fits it.
+    /// Opens the data set, and checks that the model fits it.
     ///
-    /// - Throws: `TrainError` where the set holds no frames, or those of another size than the model's.
+    /// - Throws: `TrainError` if the set holds no frames, or those of another size than the model's.
     public init(
         _ sampler: VideoSampler, _ source: ShardSource, options: Options, networks: EvaluationNetworks
     ) throws(TrainError) {
@@ -51,9 +51,9 @@ public struct GenerationEvaluation {
     /// Samples and compares.
     ///
     /// - Parameters:
-    ///   - shouldStop: asked after every step of sampling.
-    ///   - progress: told how many clips are done, a fraction for one that is on its way.
-    /// - Returns: nil where it was stopped.
+    ///   - shouldStop: called after every step of sampling.
+    ///   - progress: called with the number of finished clips, with a fraction for the current clip.
+    /// - Returns: nil if it was stopped.
     public func run(
         shouldStop: () -> Bool = { false }, progress: (Double) -> Void = { _ in }
     ) throws(TrainError) -> EvaluationReport? {
@@ -77,8 +77,8 @@ public struct GenerationEvaluation {
         let few =
             meter.count < EvaluationReport.enough
             ? [
-                "\(meter.count) clips: Fréchet distances of fewer than 2,048 clips are too large; compare them with those "
-                    + "of as many clips alone"
+                "\(meter.count) clips: Fréchet distances of fewer than 2,048 clips are too large; compare them only with "
+                    + "distances of as many clips"
             ] : []
         return EvaluationReport(rows: rows, facts: facts(clips: meter.count), notes: few + notes)
     }

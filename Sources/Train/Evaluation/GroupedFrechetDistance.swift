@@ -14,7 +14,7 @@ public struct GroupedFrechetDistance: Sendable, Equatable {
 
     /// Compares the groups of the same name.
     ///
-    /// - Throws: where no group has two clips on both sides, or dimensions differ, naming the group.
+    /// - Throws: if no group has two clips on both sides, or dimensions differ, naming the group.
     public init(
         _ real: [String: FeatureStatistics], _ generated: [String: FeatureStatistics]
     ) throws(TrainError) {
@@ -25,8 +25,8 @@ public struct GroupedFrechetDistance: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - names: of the groups.
-    ///   - statistics: of a group's real and generated clips, nil where there are none.
-    /// - Throws: where no group has two clips on both sides, or dimensions differ, naming the group.
+    ///   - statistics: of a group's real and generated clips, nil if there are none.
+    /// - Throws: if no group has two clips on both sides, or dimensions differ, naming the group.
     public init(
         _ names: Set<String>,
         statistics: (String) throws(TrainError) -> (real: FeatureStatistics?, generated: FeatureStatistics?)

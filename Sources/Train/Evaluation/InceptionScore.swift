@@ -23,7 +23,7 @@ public struct InceptionScore: Sendable, Equatable {
     ///   - logits: float32 (N, classes), contiguous.
     ///   - classes: answers of the classifier.
     ///   - splits: parts that are scored alone.
-    /// - Throws: where the logits are no whole rows, fewer than the splits, or not finite.
+    /// - Throws: if the logits are not whole rows, fewer than the splits, or not finite.
     public init(logits: Span<Float>, classes: Int, splits: Int = 10) throws(TrainError) {
         try self.init(logits, classes, splits) { (row) throws(TrainError) in
             guard row.allSatisfy(\.isFinite), let most = row.max() else { throw TrainError("are not finite") }
@@ -39,12 +39,12 @@ public struct InceptionScore: Sendable, Equatable {
     ///   - probabilities: float32 (N, classes), contiguous; each row sums to 1 within 0.001.
     ///   - classes: answers of the classifier.
     ///   - splits: parts that are scored alone.
-    /// - Throws: where these are no whole rows, fewer than the splits, or no probabilities.
+    /// - Throws: if these are not whole rows, fewer than the splits, or not probabilities.
     public init(probabilities: Span<Float>, classes: Int, splits: Int = 10) throws(TrainError) {
         try self.init(probabilities, classes, splits) { (row) throws(TrainError) in
             let sum = row.reduce(0, +)
             guard row.allSatisfy({ $0 >= 0 }), abs(sum - 1) <= 0.001 else {
-                throw TrainError("are no probabilities: their sum is \(sum)")
+                throw TrainError("are not probabilities: their sum is \(sum)")
             }
             return row
         }
@@ -56,7 +56,7 @@ public struct InceptionScore: Sendable, Equatable {
     ) throws(TrainError) {
         precondition(classes > 0 && parts > 0, "\(classes) classes, \(parts) splits")
         guard values.count % classes == 0 else {
-            throw TrainError("\(values.count) values are no whole rows of \(classes) classes")
+            throw TrainError("\(values.count) values are not whole rows of \(classes) classes")
         }
         let rows = values.count / classes
         guard rows >= parts else { throw TrainError("\(rows) samples are too few for \(parts) splits: ask for fewer") }

@@ -1,8 +1,8 @@
 public import Codec
 public import MotionVectors
 
-/// The motion of a clip as block search finds it in its frames, whatever made them: so that clips of all models, and real
-/// ones, are measured alike.
+/// The motion of a clip as block search finds it in the frames. Generated clips of every model and real clips are
+/// measured in the same way.
 public struct MotionBetweenFrames {
     private let search: BlockSearch
     private let toLuma: Scaler
@@ -10,7 +10,7 @@ public struct MotionBetweenFrames {
     /// A search over frames of one size.
     ///
     /// - Parameter radius: the largest motion, in pixels.
-    /// - Throws: `TrainError` where FFmpeg cannot convert such frames.
+    /// - Throws: `TrainError` if FFmpeg cannot convert such frames.
     public init(size: Size, radius: Int) throws(TrainError) {
         var search = BlockSearch()
         search.radius = radius

@@ -33,7 +33,7 @@ public struct MotionStatisticsFeatures: Sendable, Equatable {
     ///   - rows: h, blocks.
     ///   - columns: w, blocks.
     ///   - cellSize: side of a block in pixels.
-    /// - Throws: where the motion has not as many values.
+    /// - Throws: if the motion has not as many values.
     public init(_ motion: Span<Int16>, fields: Int, rows: Int, columns: Int, cellSize: Int) throws(TrainError) {
         precondition(fields > 0 && rows > 0 && columns > 0 && cellSize > 0, "\(fields) fields \(columns)x\(rows)")
         guard motion.count == fields * rows * columns * 2 else {

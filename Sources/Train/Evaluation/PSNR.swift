@@ -3,8 +3,8 @@ internal import Glibc
 
 /// Peak signal-to-noise ratio of a clip against its reference, in dB.
 ///
-/// `PSNR = 10 · log₁₀(255² / MSE)`, `MSE = Σ (a − b)² / n` over all samples of the frames that count. Frame 0 is given to
-/// the model and never counts. There is no cap: equal frames have an infinite PSNR.
+/// `PSNR = 10 · log₁₀(255² / MSE)`, `MSE = Σ (a − b)² / n` over all samples of the frames that count. Frame 0 is given
+/// to the model and never counts. There is not a cap: equal frames have an infinite PSNR.
 public struct PSNR: Sendable, Equatable {
     /// `Σ (a − b)²` of each of frames 1…T−1, exact.
     public let squaredErrors: [UInt64]
@@ -15,9 +15,9 @@ public struct PSNR: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - clip: uint8 RGB `(T, H, W, 3)`, contiguous.
-    ///   - reference: what it should be, of the same shape.
+    ///   - reference: the true values, of the same shape.
     ///   - size: W and H in pixels.
-    /// - Throws: where the two differ in length, or are not a whole number of frames, at least two.
+    /// - Throws: if the two differ in length, or are not a whole number of frames, at least two.
     public init(_ clip: Span<UInt8>, reference: Span<UInt8>, size: Size) throws(TrainError) {
         samples = size.width * size.height * 3
         squaredErrors = try Self.forFrames(clip, reference, size) { Self.squaredError($0, $1) }
@@ -60,7 +60,7 @@ public struct PSNR: Sendable, Equatable {
         }
         guard size.width > 0, size.height > 0, clip.count % samples == 0, clip.count >= 2 * samples else {
             throw TrainError(
-                "\(clip.count) bytes are no clip of two or more RGB frames of \(size): frame 0 is given, others count")
+                "\(clip.count) bytes are not two or more RGB frames of \(size): frame 0 is given, others count")
         }
         return clip.count / samples
     }

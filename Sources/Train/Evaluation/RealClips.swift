@@ -8,7 +8,7 @@ public struct RealClip: Sendable {
     public let row: ShardRow
     /// All frames, uint8 RGB.
     public let frames: [RGBImage]
-    /// The set's own motion of frames 1…; empty where it has none.
+    /// The set's own motion of frames 1…; empty if it has none.
     public let motion: [MotionField]
 
     /// A clip that is known.
@@ -41,7 +41,7 @@ public final class RealClips {
     /// - Parameters:
     ///   - batch: clips of a batch.
     ///   - seed: of the order; nil for the order in which they are stored.
-    /// - Throws: `TrainError` where there is no data set, it is empty, or its samples do not give frames.
+    /// - Throws: `TrainError` if there is no data set, it is empty, or its samples do not give frames.
     public init(_ source: ShardSource, batch: Int, seed: UInt64? = nil) throws(TrainError) {
         let (description, arrays) = try Self.arrays(source)
         let shapes = Dictionary(uniqueKeysWithValues: arrays.map { ($0.name, $0) })
@@ -82,7 +82,7 @@ public final class RealClips {
 
     /// The next few clips; nil at the end of the set.
     ///
-    /// - Throws: `TrainError` where a sample is damaged or differs from the first.
+    /// - Throws: `TrainError` if a sample is damaged or differs from the first.
     public func next() throws(TrainError) -> [RealClip]? {
         guard let batch = try reading({ () throws(DatasetError) in try loader.next() }) else { return nil }
         return try (0..<batch.count).map { index throws(TrainError) in try clip(index, of: batch) }
@@ -134,7 +134,7 @@ public final class RealClips {
         _ source: ShardSource
     ) throws(TrainError) -> (DatasetDescription, [ArrayMember]) {
         let (set, first) = try reading { () throws(DatasetError) in try Loader.glance(source) }
-        guard let first else { throw TrainError("the data set holds no samples") }
+        guard let first else { throw TrainError("the data set holds no records") }
         return (set, first.arrays)
     }
 

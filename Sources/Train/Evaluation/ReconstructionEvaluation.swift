@@ -30,9 +30,9 @@ public struct ReconstructionEvaluation {
     ///
     /// - Parameters:
     ///   - size: of the frames that the coder takes.
-    ///   - components: of the set that the coder was trained on; nil where they are not known, and `pca` is left out.
+    ///   - components: of the set that the coder was trained on; nil if they are not known, and `pca` is left out.
     ///   - networks: of which I3D alone is used.
-    /// - Throws: `TrainError` where the set holds no frames, or those of another size than the coder's.
+    /// - Throws: `TrainError` if the set holds no frames, or those of another size than the coder's.
     public init(
         _ coder: any ResidualCoder, size: Size, components: PrincipalComponents?, _ source: ShardSource,
         options: Options, networks: EvaluationNetworks = EvaluationNetworks()
@@ -52,7 +52,7 @@ public struct ReconstructionEvaluation {
         (self.coders, self.options, self.networks) = (coders, options, used)
         notes =
             components == nil
-            ? ["no row pca: the run has no \(PrincipalComponents.fileName); train the \(coder.name) anew"] : []
+            ? ["no row pca: the run has no \(PrincipalComponents.fileName); train the \(coder.name) again"] : []
     }
 
     /// Clips that are coded.
@@ -61,9 +61,9 @@ public struct ReconstructionEvaluation {
     /// Codes and compares.
     ///
     /// - Parameters:
-    ///   - shouldStop: asked after every batch.
-    ///   - progress: told how many clips are done.
-    /// - Returns: nil where it was stopped.
+    ///   - shouldStop: called after every batch.
+    ///   - progress: called with the number of finished clips.
+    /// - Returns: nil if it was stopped.
     public func run(
         shouldStop: () -> Bool = { false }, progress: (Double) -> Void = { _ in }
     ) throws(TrainError) -> EvaluationReport? {

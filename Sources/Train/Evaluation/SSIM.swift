@@ -20,9 +20,9 @@ public struct SSIM: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - clip: uint8 RGB `(T, H, W, 3)`, contiguous.
-    ///   - reference: what it should be, of the same shape.
+    ///   - reference: the true values, of the same shape.
     ///   - size: W and H in pixels, each at least 11.
-    /// - Throws: where the two differ in length, or are not a whole number of frames, at least two, or too small.
+    /// - Throws: if the two differ in length, or are not a whole number of frames, at least two, or too small.
     public init(_ clip: Span<UInt8>, reference: Span<UInt8>, size: Size) throws(TrainError) {
         let window = try SSIMWindow(size)
         frames = try PSNR.forFrames(clip, reference, size) { window.mean($0, $1) }

@@ -225,7 +225,7 @@ final class VideoMeter {
             }
             guard !leftOut.isEmpty else { continue }
             let names = leftOut.prefix(5).joined(separator: ", ") + (leftOut.count > 5 ? ", …" : "")
-            let note = "\(leftOut.count) values of \(column) have one clip and are left out: \(names)"
+            let note = "\(leftOut.count) values of \(column) have one clip and are skipped: \(names)"
             if !notes.contains(note) { notes.append(note) }
         }
     }

@@ -21,8 +21,9 @@ public enum Initialisation: Sendable {
 /// try store.unfreeze("unet.*.time.*")
 /// ```
 ///
-/// A parameter has a float32 master, which the optimiser changes and checkpoints hold, and the tensor that the layers
-/// compute with: the master itself, or its bfloat16 copy. What a parameter begins as depends on the seed and its name.
+/// A parameter has a float32 master and a tensor. The optimiser changes the master, and checkpoints hold the master.
+/// The layers compute with the tensor, which is the master or its bfloat16 copy. The first value of a parameter depends
+/// on the seed and the name.
 public final class ParameterStore {
     /// One parameter.
     public struct Parameter {
@@ -128,8 +129,8 @@ extension ParameterStore {
     ///   - files: one, or the shards of one model.
     ///   - pattern: the names of the parameters that the files must hold, as of ``freeze(_:)``.
     ///   - name: the parameter that a tensor of the files is; nil for a tensor that is not to be read.
-    /// - Throws: `TrainError` naming every parameter that no tensor is given for, every tensor that is no parameter, and
-    ///   every tensor of another shape; no parameter is changed then.
+    /// - Throws: `TrainError` naming every parameter that no tensor is given for, every tensor that is not a parameter,
+    ///   and every tensor of another shape; no parameter is changed then.
     public func load(
         _ files: [SafetensorsFile], into pattern: String = "*", naming name: (String) -> String? = { $0 }
     ) throws(TrainError) {

@@ -17,7 +17,7 @@ public enum ModelRegistry: Sendable {
 extension TrainedModel {
     /// Opens a run of a family that the commands know.
     ///
-    /// - Throws: `TrainError` where the folder holds no run, one of a family that makes no clips, or one of which a part
+    /// - Throws: `TrainError` if the folder holds no run, one of a family that makes no clips, or one of which a part
     ///   is missing or damaged.
     public init(run path: FilePath, precision: Precision = .float32, device: Device = .cpu) throws(TrainError) {
         let run = try RunFolder(path)

@@ -116,7 +116,7 @@ public struct UNet3D {
     ///   - frame: `(B, H, W, conditions)`, what all frames are conditioned on. A convolution of it beside the noisy clip
     ///     is the sum of two, of which this one is the same for all frames and computed once.
     ///   - steps: the diffusion step of each clip.
-    ///   - text: `(B, text)`, nil where the model has no text.
+    ///   - text: `(B, text)`, nil if the model has no text.
     /// - Returns: `(B·T, H, W, outputs)`.
     public func callAsFunction(
         _ x: Tensor, frame: Tensor? = nil, steps: [Float], text: Tensor?

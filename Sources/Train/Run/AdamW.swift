@@ -59,17 +59,17 @@ public final class AdamW {
     /// The moving average of parameter `index` of the store; a frozen parameter itself.
     public func average(_ index: Int) -> Tensor { states[index]?.average ?? store.parameters[index].master }
 
-    /// The gradients of all parameters, nil where there is none.
+    /// The gradients of all parameters, nil if there is none.
     public func gradients() throws(TrainError) -> [Tensor?] {
         var result: [Tensor?] = []
         for parameter in store.parameters { result.append(try parameter.tensor.gradient()) }
         return result
     }
 
-    /// Takes a step, unless the norm of the gradients is no finite number, and forgets the gradients.
+    /// Takes a step, unless the norm of the gradients is not a finite number, and forgets the gradients.
     ///
     /// - Parameters:
-    ///   - gradients: one for each parameter of the store; one without stays as it is.
+    ///   - gradients: one per parameter of the store; one without stays as it is.
     ///   - rate: the learning rate of this step.
     /// - Returns: the norm of all gradients together, before clipping.
     /// - Throws: `TrainError` of libtorch.
@@ -155,7 +155,7 @@ package struct Update {
 
     /// Changes weights, copies, moments and averages.
     ///
-    /// - Throws: `TrainError` where types or shapes do not fit.
+    /// - Throws: `TrainError` if types or shapes do not fit.
     package func apply() throws(TrainError) {
         let parameters = parts.map { part in
             ct_parameter(

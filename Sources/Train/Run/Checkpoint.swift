@@ -1,8 +1,8 @@
 public import Dataset
 public import SystemPackage
 
-/// `checkpoint.safetensors` of a run: everything that goes on from a step. Replaced as a whole, so that a killed run
-/// leaves the last one or the one before, never half of one.
+/// `checkpoint.safetensors` of a run: everything that resuming at a step needs. Replaced as a whole, so that a killed
+/// run leaves the last one or the one before, never half of one.
 ///
 /// Float32 tensors: `weight.NAME`, `average.NAME` (the moving average, which is what sampling uses), `moment1.NAME`,
 /// `moment2.NAME` of every parameter that is not frozen; metadata: `model`, `step`, `epoch`, `samples` (where the loader stands). All random numbers follow
@@ -19,7 +19,7 @@ public struct Checkpoint {
 
     /// Opens the checkpoint of a run.
     ///
-    /// - Throws: `TrainError` where there is none, it is damaged, or of another model.
+    /// - Throws: `TrainError` if there is none, it is damaged, or of another model.
     public init(run: FilePath, model name: String) throws(TrainError) {
         let path = run.appending(Self.fileName)
         guard fileSize(path) != nil else {
@@ -31,7 +31,7 @@ public struct Checkpoint {
         guard let step = file.metadata["step"].flatMap({ Int($0) }),
             let epoch = file.metadata["epoch"].flatMap({ Int($0) }),
             let samples = file.metadata["samples"].flatMap({ Int($0) })
-        else { throw TrainError(path: path, "says no step: it is no checkpoint of a run") }
+        else { throw TrainError(path: path, "says no step: it is not a checkpoint of a run") }
         self.step = step
         position = LoaderPosition(epoch: epoch, samples: samples)
     }
@@ -52,7 +52,7 @@ public struct Checkpoint {
         try store.mastersChanged()
     }
 
-    /// Copies everything back, so that training goes on as if it had not stopped.
+    /// Copies everything back, so that training continues as if it had not stopped.
     ///
     /// - Throws: `TrainError` naming a tensor that is missing, has another shape, or holds NaN.
     public func restore(_ optimiser: AdamW) throws(TrainError) {

@@ -13,8 +13,8 @@ public enum GEMMPeak: Sendable {
     ///
     /// - Parameters:
     ///   - seconds: what the measurement takes at most, about.
-    ///   - shouldStop: asked before each product; what was found until then is returned.
-    /// - Returns: 0 where it was stopped before the first product.
+    ///   - shouldStop: called before each product; what was found until then is returned.
+    /// - Returns: 0 if it was stopped before the first product.
     public static func measure(
         _ precision: Precision, device: Device, seconds: Double = 1, shouldStop: () -> Bool = { false }
     ) throws(TrainError) -> Double {

@@ -25,9 +25,9 @@ public struct SampleRequest: Sendable {
 public struct MadeClip: Sendable {
     /// All frames, the given one first.
     public var frames: [RGBImage]
-    /// The motion of frames 1…, whole pixels in quarter-pel units; empty where the model has none.
+    /// The motion of frames 1…, whole pixels in quarter-pel units; empty if the model has none.
     public var motion: [MotionField]
-    /// The residuals of frames 1…, `(H, W, 3)` each; empty where the model has none.
+    /// The residuals of frames 1…, `(H, W, 3)` each; empty if the model has none.
     public var residuals: [[Int16]]
 
     /// A clip of frames, with the motion and the residuals that they were made of.
@@ -85,7 +85,7 @@ public struct TrainedModel {
 
     /// Opens a run of a family.
     ///
-    /// - Throws: `TrainError` where the family makes no clips, the run is of another one, or a part of it is missing or
+    /// - Throws: `TrainError` if the family makes no clips, the run is of another one, or a part of it is missing or
     ///   damaged.
     public init<Family: ModelFamily>(
         _ run: RunFolder, of family: Family.Type, precision: Precision = .float32, device: Device = .cpu

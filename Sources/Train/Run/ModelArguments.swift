@@ -65,7 +65,7 @@ public struct FixedOption: Sendable {
         self.init(flag, given, own.map { "\($0)" } ?? "none")
     }
 
-    /// `--batch 4 (the run: 8)`; nil where they agree.
+    /// `--batch 4 (the run: 8)`; nil if they agree.
     public var difference: String? {
         guard let given, given != own else { return nil }
         return "\(flag) \(given) (the run: \(own))"

@@ -25,10 +25,10 @@ public protocol ModelFamily: Sendable {
 
     /// Prepares training: the model and what it needs of the data set and of other runs.
     ///
-    /// The run may be new or go on (`setup.goesOn`); weights of a run that goes on are restored afterwards.
+    /// The run may be new or go on (`setup.goesOn`); weights of a resumed run are restored afterwards.
     ///
     /// - Parameter files: what the command line brings beside the options.
-    /// - Throws: `TrainError` where the data set is not what the model reads.
+    /// - Throws: `TrainError` if the data set is not what the model reads.
     static func prepare(
         _ options: Options, _ files: Arguments.Files, _ setup: TrainingSetup
     ) throws(TrainError) -> PreparedModel
@@ -46,7 +46,7 @@ public protocol ModelFamily: Sendable {
 
     /// What makes clips with a run's model; nil for a family that makes none.
     ///
-    /// - Throws: `TrainError` where a part of the run is missing or damaged.
+    /// - Throws: `TrainError` if a part of the run is missing or damaged.
     static func generator(
         of run: RunFolder, _ checkpoint: Checkpoint, precision: Precision, device: Device
     ) throws(TrainError) -> (any Generator)?
@@ -68,7 +68,7 @@ extension ModelFamily {
 
     /// The options that a run was begun with.
     ///
-    /// - Throws: `TrainError` where the run is of another family or its configuration is damaged.
+    /// - Throws: `TrainError` if the run is of another family or its configuration is damaged.
     public static func options(of run: RunFolder) throws(TrainError) -> Options {
         guard run.model == name else {
             throw TrainError(path: run.path, "holds a model \(run.model) where a \(name) is wanted")
@@ -83,7 +83,7 @@ extension ModelFamily {
 
 /// Options of a model, as `config.json` records them: a member for each property.
 public protocol ModelOptions: Codable, Sendable, Equatable {
-    /// Tells what cannot be.
+    /// Checks the options.
     ///
     /// - Throws: `TrainError`.
     func validate() throws(TrainError)

@@ -1,9 +1,9 @@
 import Dataset
 public import SystemPackage
 
-/// Finds what is damaged or missing in the folder of a run: whether it can go on, and be sampled from.
+/// Finds what is damaged or missing in the folder of a run: whether it can resume and be sampled.
 public struct RunCheck: Sendable {
-    /// The name of the model's family; nil where the configuration cannot be read.
+    /// The name of the model's family; nil if the configuration cannot be read.
     public private(set) var model: String?
     /// Steps that the checkpoint holds; nil without one.
     public private(set) var step: Int?
@@ -47,7 +47,7 @@ public struct RunCheck: Sendable {
         if let strips = attempt({ () throws(TrainError) in try SampleStrips(run: path) }) {
             pictures = strips.files.count
             for file in attempt({ () throws(TrainError) in try strips.damaged() }) ?? [] {
-                found.append(TrainError(path: file, "is no complete PNG file: remove it"))
+                found.append(TrainError(path: file, "is not a complete PNG file: remove it"))
             }
         }
         findings = found
@@ -62,7 +62,7 @@ public struct RunCheck: Sendable {
         guard RunFolder.hasCheckpoint(run.path) else {
             throw TrainError(
                 path: run.path,
-                "has no checkpoint: it was stopped before its first one; train it again into this folder")
+                "has no checkpoint: it was stopped before the first checkpoint; train it again into this folder")
         }
         do throws(TrainError) {
             let checkpoint = try Checkpoint(run: run.path, model: run.model)
@@ -70,14 +70,14 @@ public struct RunCheck: Sendable {
             return checkpoint.step
         } catch {
             throw TrainError(
-                path: error.path, "\(error.message). The run cannot go on: take a copy of it, or train it again")
+                path: error.path, "\(error.message). The run cannot resume: restore a copy, or train it again")
         }
     }
 
     private static func shortMetrics(_ path: FilePath, _ last: Int, _ step: Int) -> TrainError {
         TrainError(
             path: path.appending(MetricsLog.fileName),
-            "ends at step \(last), and the checkpoint is of step \(step): lines are lost; training goes on without them"
+            "ends at step \(last), and the checkpoint is of step \(step): lines are lost; training continues without them"
         )
     }
 }
@@ -85,7 +85,7 @@ public struct RunCheck: Sendable {
 extension RunFolder {
     /// The family of its model.
     ///
-    /// - Throws: `TrainError` where it is none of `families`.
+    /// - Throws: `TrainError` if it is none of `families`.
     public func family(of families: [any ModelFamily.Type]) throws(TrainError) -> any ModelFamily.Type {
         guard let family = families.first(where: { $0.name == model }) else {
             throw TrainError(

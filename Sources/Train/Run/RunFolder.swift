@@ -12,18 +12,18 @@ public struct RunFolder: Sendable {
     public let configuration: JSONValue
     /// The name of its model's family.
     public let model: String
-    /// Keeps other processes from training into it, where this one made it or goes on with it.
+    /// Keeps other processes from training into it, where this one made it or resumes it.
     private(set) var lock: KernelLock?
     /// Whether it had no checkpoint, and whether there was not even a folder, when this process began it.
     private var (isNew, madeFolder) = (false, false)
 
     /// Opens a run.
     ///
-    /// - Throws: `TrainError` where the folder holds none.
+    /// - Throws: `TrainError` if the folder holds none.
     public init(_ path: FilePath) throws(TrainError) {
         let file = path.appending(RunConfiguration.fileName)
         guard fileSize(file) != nil else {
-            throw TrainError(path: path, "is no run: it has no config.json (`pframe train … --output RUN` makes one)")
+            throw TrainError(path: path, "is not a run: no config.json (`pframe train … --output RUN` makes one)")
         }
         let configuration = try reading { () throws(DatasetError) in try JSONValue(try readFile(file), path: file) }
         guard let model = configuration["model"]?.string else {
@@ -32,16 +32,16 @@ public struct RunFolder: Sendable {
         (self.path, self.configuration, self.model) = (path, configuration, model)
     }
 
-    /// Whether a folder holds a run that goes on: one with a checkpoint. Any other is begun anew.
+    /// Whether a folder holds a run that can resume: a run with a checkpoint. Any other run starts over.
     public static func hasCheckpoint(_ path: FilePath) -> Bool {
         [RunConfiguration.fileName, Checkpoint.fileName].allSatisfy { fileSize(path.appending($0)) != nil }
     }
 
-    /// Begins a run, or goes on with one of the same configuration.
+    /// Begins a run, or resumes one of the same configuration.
     ///
-    /// - Parameter configuration: must have `model`; of a run that goes on, only `steps`, `tool` and how often it keeps
+    /// - Parameter configuration: must have `model`; of a resumed run, only `steps`, `tool` and how often it keeps
     ///   checkpoints and pictures may differ.
-    /// - Throws: `TrainError` naming what differs, or where another process trains into the folder.
+    /// - Throws: `TrainError` naming what differs, or if another process trains into the folder.
     public init(making path: FilePath, _ configuration: JSONValue) throws(TrainError) {
         let file = path.appending(RunConfiguration.fileName)
         let isThere = isFolder(path)
@@ -61,7 +61,7 @@ public struct RunFolder: Sendable {
 
     /// Keeps other processes from training into a folder.
     ///
-    /// - Throws: `TrainError` where another one does.
+    /// - Throws: `TrainError` if another one does.
     static func lock(_ path: FilePath) throws(TrainError) -> KernelLock {
         let lock = try reading { () throws(DatasetError) in try KernelLock(path.appending(".lock")) }
         guard let lock else { throw TrainError(path: path, "another process trains into this folder") }
@@ -80,7 +80,7 @@ public struct RunFolder: Sendable {
             isOfData
                 ? "was begun with another content of the data set: \(list) are not the same. Restore the data set, or take "
                     + "another --output"
-                : "holds a run with another \(list): take another --output, or the options of that run to go on with it"
+                : "holds a run with another \(list): choose another --output, or give the options of the run to resume it"
         )
     }
 
@@ -151,7 +151,7 @@ public struct RunFolder: Sendable {
 extension RunFolder {
     /// How it is trained.
     ///
-    /// - Throws: `TrainError` where the configuration is damaged, as do those below.
+    /// - Throws: `TrainError` if the configuration is damaged, as do those below.
     public func training() throws(TrainError) -> TrainingOptions {
         let steps = try parsed("steps") { json throws(TrainError) in
             guard let steps = json.int, steps > 0 else { throw TrainError("has no valid \"steps\": it is damaged") }
@@ -180,7 +180,7 @@ extension RunFolder {
 
     /// Reads a member of the configuration; errors have its path.
     ///
-    /// - Throws: `TrainError` where it is missing, and what `body` throws.
+    /// - Throws: `TrainError` if it is missing, and what `body` throws.
     public func parsed<Result>(
         _ member: String, _ body: (JSONValue) throws(TrainError) -> Result
     ) throws(TrainError) -> Result {

@@ -19,11 +19,11 @@ public struct TrainingStep: Sendable {
     public var samplesPerSecond: Double
     /// Floating-point operations a second of this rank's convolutions and products.
     public var flopsPerSecond: Double
-    /// The share of the machine's best matrix product that this is, at most 1; nil where that was not measured.
+    /// The share of the machine's best matrix product that this is, at most 1; nil if that was not measured.
     public var shareOfPeak: Double?
 }
 
-/// Trains a model into a run's folder; a run that was stopped or killed goes on at its last checkpoint, and gives the
+/// Trains a model into a run's folder; a run that was stopped or killed resumes at its last checkpoint, and gives the
 /// same losses as one that was not.
 public final class TrainingLoop {
     private let task: any TrainingTask
@@ -44,7 +44,7 @@ public final class TrainingLoop {
     /// - Parameters:
     ///   - members: the array members of a record that the task reads.
     ///   - communicator: the other ranks; nil for one process alone.
-    /// - Throws: `TrainError` where the data set or the run cannot be read, or another process trains into the folder.
+    /// - Throws: `TrainError` if the data set or the run cannot be read, or another process trains into the folder.
     public init(
         _ task: any TrainingTask, members: [String], source: ShardSource, run: RunFolder, options: TrainingOptions,
         communicator: Communicator? = nil
@@ -76,7 +76,7 @@ public final class TrainingLoop {
         (reading.rank, reading.ranks) = (communicator?.rank ?? 0, communicator?.ranks ?? 1)
         (reading.damage, reading.threads) = (options.damage, 1)
         loader = try Train.reading { () throws(DatasetError) in try Loader(source, options: reading) }
-        guard loader.dataset.samples > 0 else { throw TrainError("the data set holds no samples") }
+        guard loader.dataset.samples > 0 else { throw TrainError("the data set holds no records") }
         rate = LearningRate(
             highest: options.learningRate, warmUp: options.warmUp, course: options.course, steps: options.steps)
     }
@@ -85,7 +85,7 @@ public final class TrainingLoop {
     ///
     /// - Parameters:
     ///   - peak: operations a second of the machine's best matrix product, as ``GEMMPeak`` measures it; 0 for unknown.
-    ///   - shouldStop: asked before the first step and after each one, after which a checkpoint is written.
+    ///   - shouldStop: called before the first step and after each one, after which a checkpoint is written.
     ///   - report: told of each step.
     /// - Returns: whether all steps were taken.
     /// - Throws: `TrainError`; the last checkpoint stays whole.
@@ -116,7 +116,7 @@ public final class TrainingLoop {
         return true
     }
 
-    /// What the first rank does alone while the others go on, or wait: checkpoint, picture, page.
+    /// What the first rank does alone while the others continue or wait: checkpoint, picture, page.
     private func keep(_ step: Int, isEnd: Bool, _ shown: Batch?) throws(TrainError) {
         let isKept = isEnd || step % options.checkpointEvery == 0
         if isKept {
@@ -184,8 +184,8 @@ public final class TrainingLoop {
     private func diverged(_ step: Int, _ what: String) -> TrainError {
         TrainError(
             path: run.path,
-            "training diverged at step \(step): \(what). Begin a new run with a lower learning rate, or in float32; the "
-                + "checkpoint before is kept")
+            "training diverged at step \(step): \(what). Start a new run with a lower learning rate, or in float32; the "
+                + "last checkpoint is kept")
     }
 
     private func nextBatch() throws(TrainError) -> Batch {
@@ -194,7 +194,7 @@ public final class TrainingLoop {
                 if let batch = try loader.next() { return batch }
                 try loader.startEpoch(loader.position.epoch + 1)
             }
-            throw DatasetError(path: nil, "the data set gave no sample in a whole epoch")
+            throw DatasetError(path: nil, "the data set gave no record in a whole epoch")
         }
     }
 

@@ -11,7 +11,7 @@ public enum FirstFrames: Sendable {
     ///   - model: the model that is to be asked.
     ///   - limit: the most samples, the first ones; nil for all.
     ///   - seed: of the first sample; each one after has the next.
-    /// - Throws: `TrainError` where the set cannot be read, holds no frames, or frames of another size.
+    /// - Throws: `TrainError` if the set cannot be read, holds no frames, or frames of another size.
     public static func requests(
         _ source: ShardSource, for model: any Generator, limit: Int? = nil, seed: UInt64 = 0
     ) throws(TrainError) -> [SampleRequest] {
@@ -29,7 +29,7 @@ public enum FirstFrames: Sendable {
                     guard type == .uint8, shape.suffix(3) == [model.size.height, model.size.width, 3] else {
                         throw TrainError(
                             path: path,
-                            "\(member) is \(type) \(Array(shape.dropFirst())) where the model takes uint8 frames of "
+                            "\(member) is \(type) \(Array(shape.dropFirst())), but the model takes uint8 frames of "
                                 + "\(model.size): build the set with --size \(model.size)")
                     }
                     let start = sample * (bytes.count / batch.count)
@@ -54,7 +54,7 @@ public enum FirstFrames: Sendable {
     /// The array whose first picture is the first frame.
     private static func member(_ source: ShardSource, _ path: FilePath) throws(TrainError) -> String {
         let first = try reading { () throws(DatasetError) in try Loader.glance(source).first }
-        guard let first else { throw TrainError(path: path, "holds no samples") }
+        guard let first else { throw TrainError(path: path, "holds no records") }
         guard let found = ["first.npy", "frames.npy"].first(where: { first.rows[0].member($0) != nil }) else {
             throw TrainError(
                 path: path, "its samples have neither first.npy nor frames.npy: build the set with `pframe build`")

@@ -6,8 +6,8 @@ public import SystemPackage
 
 /// A folder of clips that a model made: `samples.jsonl`, and for each row the files of ``SampleFiles``.
 ///
-/// A sample's row appears after its files, and every file at once: whatever has a row is whole, and a killed run goes on
-/// where it was. Files without a row are of an earlier call or of one that was killed.
+/// A sample's row appears after its files, and every file at once: whatever has a row is whole, and a killed run
+/// resumes where it was. Files without a row are of an earlier call or of one that was killed.
 public struct SampleFolder {
     /// The name of the table.
     public static let tableName = "samples.jsonl"
@@ -60,7 +60,7 @@ public struct SampleFolder {
     /// - Parameter batchSize: requests that are made together: products of other sizes round otherwise, so that a batch of
     ///   which one is missing is made again as a whole, and gives the bytes that it would have given at once.
     /// - Returns: those that are to be made; `samples.jsonl` then lists the others alone.
-    /// - Throws: `TrainError` where two requests have one name, or the folder cannot be written.
+    /// - Throws: `TrainError` if two requests have one name, or the folder cannot be written.
     public mutating func begin(
         _ requests: [SampleRequest], batchSize: Int
     ) throws(TrainError) -> [SampleRequest] {

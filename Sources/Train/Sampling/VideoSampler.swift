@@ -48,7 +48,7 @@ public struct VideoSampler {
             let found = Size(width: request.first.width, height: request.first.height)
             throw TrainError(
                 path: request.source,
-                "is \(found) where the model takes \(size): --fit crop, pad or stretch makes it fit")
+                "is \(found), but the model takes \(size): --fit crop, pad or stretch makes it fit")
         }
         if let captions = trained.generator.captions, captions.kind == .labels {
             for label in Set(requests.map(\.caption)).sorted() { _ = try captions.tokens(captions: [label]) }
@@ -58,10 +58,10 @@ public struct VideoSampler {
     /// Makes the clips, batch by batch, in order.
     ///
     /// - Parameters:
-    ///   - shouldStop: asked after every step of sampling.
+    ///   - shouldStop: called after every step of sampling.
     ///   - progress: told clips done, those under way in parts.
     ///   - made: given each clip as soon as its batch is there.
-    /// - Returns: false where it was stopped.
+    /// - Returns: false if it was stopped.
     /// - Throws: `TrainError` for requests that the model cannot fulfil, weights that give NaN, and what `made` throws.
     public func sample(
         _ requests: [SampleRequest], shouldStop: () -> Bool = { false }, progress: (Double) -> Void = { _ in },
@@ -81,7 +81,7 @@ public struct VideoSampler {
         return true
     }
 
-    /// The clips of one batch; nil where it was stopped.
+    /// The clips of one batch; nil if it was stopped.
     private func batch(
         _ requests: [SampleRequest], shouldStop: () -> Bool, progress: (Double) -> Void
     ) throws(TrainError) -> [MadeClip]? {

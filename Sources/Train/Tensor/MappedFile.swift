@@ -8,7 +8,7 @@ struct MappedFile: ~Copyable, Sendable {
 
     /// `open`, `fstat`, `mmap`.
     ///
-    /// - Throws: `TrainError` where the file cannot be read.
+    /// - Throws: `TrainError` if the file cannot be read.
     init(_ path: FilePath) throws(TrainError) {
         let bytes: UnsafeRawBufferPointer
         do {
@@ -16,7 +16,7 @@ struct MappedFile: ~Copyable, Sendable {
             bytes = try descriptor.closeAfter {
                 var facts = stat()
                 guard fstat(descriptor.rawValue, &facts) == 0 else { throw Errno(rawValue: errno) }
-                guard facts.st_mode & S_IFMT == S_IFREG else { throw TrainError(path: path, "is no file") }
+                guard facts.st_mode & S_IFMT == S_IFREG else { throw TrainError(path: path, "is not a file") }
                 let size = Int(facts.st_size)
                 // Nothing at all cannot be mapped.
                 guard size > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }

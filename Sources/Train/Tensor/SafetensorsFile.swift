@@ -28,7 +28,7 @@ public final class SafetensorsFile: Sendable {
 
     /// Maps a file and checks its header.
     ///
-    /// - Throws: `TrainError` where the file cannot be read, is no safetensors file, is damaged or cut short, or holds
+    /// - Throws: `TrainError` if the file cannot be read, is not a safetensors file, is damaged or cut short, or holds
     ///   elements of a type that `ElementType` does not know.
     public init(_ path: FilePath) throws(TrainError) {
         let file = try MappedFile(path)
@@ -38,12 +38,12 @@ public final class SafetensorsFile: Sendable {
         self.file = file
     }
 
-    /// The type and shape of a tensor, nil where the file holds none of that name.
+    /// The type and shape of a tensor, nil if the file holds none of that name.
     public subscript(name: String) -> Entry? { entries[name]?.entry }
 
     /// Lends the elements of a tensor, which must not be kept; they need not lie at a multiple of their size.
     ///
-    /// - Throws: `TrainError` where the file holds no such tensor, and what `body` throws.
+    /// - Throws: `TrainError` if the file holds no such tensor, and what `body` throws.
     public func withBytes<Result>(
         of name: String, _ body: (UnsafeRawBufferPointer) throws(TrainError) -> Result
     ) throws(TrainError) -> Result {
@@ -115,7 +115,7 @@ public final class SafetensorsFile: Sendable {
             guard bytes.count >= 8 else { throw cutShort(bytes.count, of: "at least 10", path) }
             let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
             guard length >= 2, length <= UInt64(headerLimit), bytes.count == 8 || bytes[8] == UInt8(ascii: "{") else {
-                throw TrainError(path: path, "is no safetensors file: it does not begin with a header")
+                throw TrainError(path: path, "is not a safetensors file: it does not begin with a header")
             }
             let end = 8 + Int(length)
             guard bytes.count >= end else { throw cutShort(bytes.count, of: "at least \(grouped(end))", path) }
@@ -131,7 +131,7 @@ public final class SafetensorsFile: Sendable {
             guard let value else { return [:] }
             let texts = value.members?.compactMapValues(\.string)
             guard let texts, texts.count == value.members?.count else {
-                throw TrainError(path: path, "__metadata__ is no object of texts: \(remedy)")
+                throw TrainError(path: path, "__metadata__ is not an object of strings: \(remedy)")
             }
             return texts
         }

@@ -10,7 +10,7 @@ public final class ScriptModule {
 
     /// Loads an archive, whatever device it was saved on.
     ///
-    /// - Throws: `TrainError` where there is no such file, it is no TorchScript archive, or it is damaged.
+    /// - Throws: `TrainError` if there is no such file, it is not a TorchScript archive, or it is damaged.
     public init(_ path: FilePath, device: Device = .cpu) throws(TrainError) {
         try Self.checkBeginning(path)
         var handle: OpaquePointer?
@@ -84,7 +84,7 @@ public final class ScriptModule {
     }
 
     private static func noArchive(_ path: FilePath) -> TrainError {
-        TrainError(path: path, "is no TorchScript archive (torch.jit.save); a .pt of torch.save holds no program")
+        TrainError(path: path, "is not a TorchScript archive (torch.jit.save); a .pt of torch.save holds no program")
     }
 
     private static func located(_ error: TrainError, _ path: FilePath) -> TrainError {

@@ -84,7 +84,7 @@ package struct ArrayLayout: Sendable {
     package static func isArray(_ name: String) -> Bool { name == "npy" || name.hasSuffix(".npy") }
 }
 
-/// Finds the arrays that a set delivers: those of the first sample that is sound.
+/// Finds the arrays that a data set delivers: the arrays of the first undamaged record.
 ///
 /// The reader of the first step looks; the others wait for what it finds.
 package final class LayoutSearch: Sendable {

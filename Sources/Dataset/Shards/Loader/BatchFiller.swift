@@ -1,6 +1,6 @@
 package import Storage
 
-/// A filled batch, and what was found on the way.
+/// A filled batch, and the damage that was found while filling it.
 package struct FilledBatch: Sendable {
     package let batch: Batch
     package let damaged: [DamagedSample]
@@ -12,7 +12,7 @@ package struct FilledBatch: Sendable {
     package let end: Int
 }
 
-/// Fills batches: opens shards, reads the samples of a step in order, and leaves out what is damaged.
+/// Fills batches: opens shards, reads the records of a step in order, and skips damaged records.
 package struct BatchFiller: Sendable {
     package let options: LoaderOptions
     package let layouts: LayoutSearch

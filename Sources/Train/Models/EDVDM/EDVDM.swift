@@ -59,7 +59,7 @@ public enum EDVDM: VideoDiffusionFamily {
     public static func codec(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
     ) throws(TrainError) -> PreparedCodec {
-        // A run that goes on has its autoencoder already.
+        // A resumed run has its autoencoder already.
         let own = setup.folder.appending(autoencoderFolder)
         let hasOwn = files.autoencoder == nil && setup.goesOn && RunFolder.hasCheckpoint(own)
         let adopted = hasOwn ? nil : try autoencoder(of: setup.description, or: files.autoencoder)
@@ -112,7 +112,7 @@ public enum EDVDM: VideoDiffusionFamily {
             throw TrainError("the data set holds no latents: make them with `pframe encode DATASET --vae RUN`")
         }
         guard fileSize(FilePath(path).appending(RunConfiguration.fileName)) != nil else {
-            throw TrainError(path: FilePath(path), "the vae that made the latents is gone: say where with --vae RUN")
+            throw TrainError(path: FilePath(path), "the vae that made the latents is missing: give --vae RUN")
         }
         return FilePath(path)
     }
@@ -125,7 +125,7 @@ public enum EDVDM: VideoDiffusionFamily {
         var motionShare: Double?
 
         @Option(
-            name: .customLong("vae"), help: "Run of the vae that made the latents; default: where the data set says.",
+            name: .customLong("vae"), help: "Run of the vae that made the latents; default: as the data set says.",
             completion: .directory)
         var autoencoder: PathArgument?
 

@@ -26,12 +26,12 @@ public struct LatentDataset {
     /// Clips that are coded together.
     private static let together = 8
 
-    /// Plans to write `output`, or to go on with what a stopped run left there.
+    /// Plans to write `output`, or to resume what a stopped run left there.
     ///
     /// - Parameters:
     ///   - run: of the vae; its path is recorded, and should be absolute.
     ///   - part: the share of the shards that this process makes.
-    /// - Throws: `TrainError` where the source has no motion and residuals, or another size than the vae.
+    /// - Throws: `TrainError` if the source has no motion and residuals, or another size than the vae.
     public init(
         source: FilePath, output: FilePath, coder run: FilePath, loop: CodingLoop, tool: String,
         part: BuildPart = .whole, precision: Precision = .float32, device: Device = .cpu
@@ -58,9 +58,9 @@ public struct LatentDataset {
     /// Codes what is left.
     ///
     /// - Parameters:
-    ///   - shouldStop: asked after every few clips.
-    ///   - progress: told how many clips are done.
-    /// - Returns: nil where it was stopped.
+    ///   - shouldStop: called after every few clips.
+    ///   - progress: called with the number of finished clips.
+    /// - Returns: nil if it was stopped.
     public func run(shouldStop: () -> Bool, progress: (Int) -> Void) throws(TrainError) -> Summary? {
         do throws(TrainError) { return try codeAll(shouldStop, progress) } catch {
             derived.removeIfEmpty()
@@ -99,7 +99,7 @@ public struct LatentDataset {
             guard clip.frames[0].width == size.width, clip.frames[0].height == size.height else {
                 throw TrainError(
                     path: source,
-                    "sample \(sample.row.key): frames are \(clip.frames[0].width)x\(clip.frames[0].height) where the vae "
+                    "record \(sample.row.key): frames are \(clip.frames[0].width)x\(clip.frames[0].height), but the vae "
                         + "takes \(size): train a vae on this data set, or build it with --size \(size)")
             }
             clips.append(clip)

@@ -3,11 +3,11 @@ import SystemPackage
 
 /// The residual autoencoder: `r` to a Gaussian over `z` and back (Kingma & Welling 2014; the shape of LDM's kl-f16).
 ///
-/// On residuals, most of which are zero, a plain autoencoder collapses to zero. Here linear maps of 16×16 blocks go around
-/// encoder and decoder: the principal components of the training set, fixed. The networks, which begin at zero, learn what
-/// those leave over. Both see what they are given at unit energy and give their answer at the energy it had: the energy of
-/// residuals spans orders of magnitude, from one clip to another and along the closed loop, and group normalisation
-/// would make networks blind to it.
+/// Most residuals are zero, and a plain autoencoder collapses to zero. Fixed linear maps of 16×16 blocks, the principal
+/// components of the training set, therefore bypass encoder and decoder. The networks output zero at first and learn
+/// what the components leave over. Both networks get their input at unit energy, and their output is scaled back: the
+/// energy of residuals spans orders of magnitude, from one clip to another and along the closed loop, and group
+/// normalisation would make networks blind to it.
 public final class ResidualAutoencoder {
     /// The shape.
     public let options: AutoencoderOptions
@@ -208,7 +208,7 @@ extension ResidualAutoencoder: ResidualCoder {
 extension ResidualAutoencoder {
     /// The autoencoder of a run, with the moving average of its weights.
     ///
-    /// - Throws: `TrainError` where the folder holds no run of an autoencoder, or its checkpoint is damaged.
+    /// - Throws: `TrainError` if the folder holds no run of an autoencoder, or its checkpoint is damaged.
     convenience init(run path: FilePath, precision: Precision = .float32, device: Device = .cpu) throws(TrainError) {
         try self.init(ResidualVAE.options(of: RunFolder(path)), precision: precision, device: device)
         try Checkpoint(run: path, model: ResidualVAE.name).restoreAverage(store)

@@ -32,7 +32,7 @@ public struct ReconstructionArguments: ParsableArguments, Sendable {
     /// - Throws: `ValidationError`.
     public func check(isReconstruction: Bool) throws {
         if isReconstruction, run == nil {
-            throw ValidationError("--reconstruction wants --vae RUN, from `pframe train vae`")
+            throw ValidationError("--reconstruction needs --vae RUN, from `pframe train vae`")
         }
         if !isReconstruction, run != nil {
             throw ValidationError("--vae is for --reconstruction: a run holds its own vae")
@@ -43,7 +43,7 @@ public struct ReconstructionArguments: ParsableArguments, Sendable {
 extension ReconstructionEvaluation {
     /// Evaluates the residual coder of a run.
     ///
-    /// - Throws: `TrainError` where the folder holds no such run, or the data set does not fit it.
+    /// - Throws: `TrainError` if the folder holds no such run, or the data set does not fit it.
     public init(
         run: FilePath, _ source: ShardSource, options: Options,
         networks: EvaluationNetworks = EvaluationNetworks(), precision: Precision = .float32, device: Device = .cpu

@@ -17,7 +17,7 @@ final class ResidualTask: TrainingTask {
     /// Finds the principal components of a data set's residuals, with which the linear maps begin.
     ///
     /// - Returns: the components.
-    /// - Throws: `TrainError` where the set cannot be read or every residual is zero.
+    /// - Throws: `TrainError` if the set cannot be read or every residual is zero.
     func begin(with source: ShardSource) throws(TrainError) -> PrincipalComponents {
         var fit = PrincipalComponents.Fit()
         var seen = 0
@@ -109,7 +109,7 @@ final class ResidualTask: TrainingTask {
 
     private static func unfit(_ shape: [Int], _ options: AutoencoderOptions) -> TrainError {
         TrainError(
-            "residual.npy of the data set is \(Array(shape.dropFirst())) where the autoencoder takes "
+            "residual.npy of the data set is \(Array(shape.dropFirst())), but the autoencoder takes "
                 + "[frames, \(options.height), \(options.width), 3]: train one of the data set's size")
     }
 }

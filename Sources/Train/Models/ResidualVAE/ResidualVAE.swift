@@ -148,7 +148,7 @@ public struct AutoencoderOptions: ModelOptions {
     /// Pixels that a latent position stands for each way.
     public var factor: Int { patch << (widths.count - 1) }
 
-    /// Tells what cannot be.
+    /// Checks the options.
     ///
     /// - Throws: `TrainError`.
     public func validate() throws(TrainError) {

@@ -6,19 +6,19 @@ import MotionVectors
 public protocol ClipCodec {
     /// The diffused clips x₀ of a batch: float32 `(B·T, h, w, channels)`, about −1…1 or of deviation 1.
     ///
-    /// - Throws: `TrainError` where the arrays are not of the model's size.
+    /// - Throws: `TrainError` if the arrays are not of the model's size.
     func clean(_ batch: Batch) throws(TrainError) -> Tensor
 
     /// The first frames of a batch: uint8 `(B, H, W, 3)`.
     ///
-    /// - Throws: `TrainError` where the arrays are not of the model's size.
+    /// - Throws: `TrainError` if the arrays are not of the model's size.
     func first(_ batch: Batch) throws(TrainError) -> Tensor
 
     /// Video of diffused clips.
     ///
     /// - Parameters:
     ///   - x: `(B·T, h, w, channels)`, float32.
-    ///   - first: the given frames, one a clip.
+    ///   - first: the given frames, one per clip.
     func rebuild(_ x: Tensor, first: [RGBImage]) throws(TrainError) -> [MadeClip]
 }
 
@@ -58,7 +58,7 @@ struct ClipArrays {
 
     private func unfit(_ member: String, _ found: ArraySlice<Int>, _ wanted: ArraySlice<Int>) -> TrainError {
         TrainError(
-            "\(member) of the data set is \(Array(found)) where the model takes \(Array(wanted)): build the set with "
+            "\(member) of the data set is \(Array(found)), but the model takes \(Array(wanted)): build the set with "
                 + "--size \(size) --frames \(frames), or train a model of its size")
     }
 

@@ -14,13 +14,13 @@ public struct DiffusionArguments<Family: VideoDiffusionFamily>: ModelArguments, 
     @Option(help: "Pixels of a frame, N or WxH; default: the data set's (for --plan the preset's).")
     var size: SizeArgument?
 
-    @Option(help: "Frames of a clip; default: the data set's (for --plan 16).")
+    @Option(help: "Frames per clip; default: the data set's (for --plan 16).")
     var frames: Int?
 
     @Option(help: "Channels of the U-Net's first level.")
     var width: Int?
 
-    @Option(help: "Channels of each level in multiples of the first: 1,2,4,8.", transform: wholeNumbers)
+    @Option(help: "Channels of each level as multiples of the width: 1,2,4,8.", transform: wholeNumbers)
     var multiples: [Int]?
 
     @Option(
@@ -31,16 +31,16 @@ public struct DiffusionArguments<Family: VideoDiffusionFamily>: ModelArguments, 
 
     @OptionGroup var clipFiles: CLIPArguments
 
-    @Option(help: "Share of captions left out in training, for guidance; default: 0.1.")
+    @Option(help: "Share of captions dropped in training, for guidance; default: 0.1.")
     var captionDrop: Double?
 
     @Option(help: "Noise schedule: cosine (default), linear or ldm-linear.")
     var schedule: ScheduleShape?
 
-    @Option(help: "What the network predicts: eps, v or x0; default: v for compact, eps for the paper's.")
+    @Option(help: "What the network predicts: eps, v or x0; default: v for compact, eps for paper.")
     var target: PredictionTarget?
 
-    @Flag(help: "Let the last step hold no signal at all (Lin et al. 2024).")
+    @Flag(help: "Let the last noise level hold no signal (Lin et al. 2024).")
     var zeroTerminalSNR = false
 
     @Option(name: .customLong("min-snr"), help: "Weigh losses by min(SNR, γ) (Hang et al. 2023).")
@@ -69,7 +69,7 @@ public struct DiffusionArguments<Family: VideoDiffusionFamily>: ModelArguments, 
     /// Refuses `--text clip` without the files of CLIP.
     public func validateNew() throws {
         guard text == .clip, clipFiles.clip == nil else { return }
-        throw ValidationError("--text clip wants --clip MODEL and --clip-vocabulary FILE")
+        throw ValidationError("--text clip needs --clip MODEL and --clip-vocabulary FILE")
     }
 
     /// The preset with what is given in place of its own.
@@ -131,7 +131,7 @@ public struct CLIPArguments: ParsableArguments, Sendable {
     /// Refuses one without the other.
     public mutating func validate() throws {
         if (clip == nil) != (clipVocabulary == nil) {
-            throw ValidationError("--clip MODEL and --clip-vocabulary FILE belong together")
+            throw ValidationError("--clip MODEL and --clip-vocabulary FILE go together")
         }
     }
 }

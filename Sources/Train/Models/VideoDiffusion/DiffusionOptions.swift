@@ -16,7 +16,7 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
     public var multiples: [Int]
     /// Heads of attention.
     public var heads: Int
-    /// Channels of each level of the first-frame encoder; empty where the frame itself is the condition.
+    /// Channels of each level of the first-frame encoder; empty if the frame itself is the condition.
     public var firstFrameWidths: [Int]
     /// Residual blocks of its last level.
     public var firstFrameBlocks: Int
@@ -82,13 +82,13 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
 
     /// Its noise, target and weights.
     ///
-    /// - Throws: `TrainError` where target and schedule do not go together.
+    /// - Throws: `TrainError` if target and schedule do not go together.
     public func process() throws(TrainError) -> DiffusionProcess {
         try DiffusionProcess(
             NoiseSchedule(schedule, zeroTerminalSNR: zeroTerminalSNR), target: target, minSNR: minSNR)
     }
 
-    /// Tells what cannot be.
+    /// Checks the options.
     ///
     /// - Throws: `TrainError`.
     public func validate() throws(TrainError) {

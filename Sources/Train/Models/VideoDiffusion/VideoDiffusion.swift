@@ -64,7 +64,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     /// - Parameters:
     ///   - clean: float32 `(B·T, h, w, channels)`.
     ///   - first: uint8 `(B, H, W, 3)`.
-    ///   - seeds: one for each clip: step, noise and left-out captions follow from it.
+    ///   - seeds: one per clip: step, noise and left-out captions follow from it.
     public func loss(
         clean: Tensor, first: Tensor, captions: CaptionTokens?, seeds: [RandomSeed]
     ) throws(TrainError) -> Tensor {
@@ -99,9 +99,9 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     /// - Parameters:
     ///   - first: the given frames, uint8 `(B, H, W, 3)`.
     ///   - captions: nil for a model without text.
-    ///   - seeds: one for each clip; the same seeds give the same bytes.
+    ///   - seeds: one per clip; the same seeds give the same bytes.
     ///   - guidance: the scale w of ε = ε_u + w (ε_c − ε_u); 1 for none (Ho & Salimans 2021).
-    ///   - progress: told after each step how many are done; what it throws ends sampling.
+    ///   - progress: called after each step with the number of finished steps; what it throws ends sampling.
     /// - Returns: float32 `(B·T, h, w, channels)`.
     /// - Throws: `TrainError`, NaN from the network included.
     public func sample(

@@ -19,7 +19,7 @@ where Options == DiffusionOptions<Self>, Arguments.Files == DiffusionFiles {
     static func channels(latent: Int) -> Int
     /// The sizes of the networks.
     static func networks(_ preset: Preset) -> DiffusionNetworks
-    /// The weight of each channel in the loss, whose mean is 1; nil where all count alike.
+    /// The weight of each channel in the loss, whose mean is 1; nil if all count alike.
     static func channelWeights(_ options: Options) -> [Double]?
 
     /// The codec of a run that begins or goes on, and what it adds to the run.
@@ -38,7 +38,7 @@ public struct DiffusionNetworks: Sendable {
     public var width: Int
     /// Channels of each level, in multiples of the first.
     public var multiples: [Int]
-    /// Channels of each level of the first-frame encoder; empty where the frame itself is the condition.
+    /// Channels of each level of the first-frame encoder; empty if the frame itself is the condition.
     public var firstFrameWidths: [Int] = []
     /// Residual blocks of its last level.
     public var firstFrameBlocks = 0

@@ -11,7 +11,7 @@ struct RunConfiguration: Sendable {
 
     /// Reads the configuration; an empty one where there is none.
     ///
-    /// - Throws: `TrainError` where it is damaged.
+    /// - Throws: `TrainError` if it is damaged.
     init(run: FilePath) throws(TrainError) {
         let path = run.appending(Self.fileName)
         value = try reading { () throws(DatasetError) in

@@ -15,11 +15,11 @@ public final class TensorBoardEvents {
     /// Begins a new file in `folder`, behind those that earlier runs left there.
     ///
     /// - Parameters:
-    ///   - step: of the checkpoint that the run goes on from; TensorBoard then forgets later steps of earlier files. nil
-    ///     for a run that begins.
+    ///   - step: of the checkpoint that the run resumes from; TensorBoard then forgets later steps of earlier files.
+    ///     nil for a run that begins.
     ///   - time: seconds since 1970.
     ///   - host: names the machine in the file's name.
-    /// - Throws: `TrainError` where the file cannot be created.
+    /// - Throws: `TrainError` if the file cannot be created.
     public init(
         folder: FilePath, resumingAt step: Int? = nil, time: Double = TensorBoardEvents.now,
         host: String = TensorBoardEvents.host

@@ -14,9 +14,9 @@ public enum TrainingReport: Sendable {
     /// The file's name in the run's folder.
     public static let fileName = "report.html"
 
-    /// Writes the page; what stood there before is replaced when it is complete.
+    /// Writes the page; a previous page is replaced when the new page is complete.
     ///
-    /// - Throws: `TrainError` where a file is damaged, or the page cannot be written.
+    /// - Throws: `TrainError` if a file is damaged, or the page cannot be written.
     public static func write(run: FilePath) throws(TrainError) {
         let configuration = try RunConfiguration(run: run)
         let metrics = try MetricsTable(run: run)
