@@ -18,6 +18,33 @@
 static inline int pframe_averror_eof(void) { return AVERROR_EOF; }
 static inline int pframe_averror_again(void) { return AVERROR(EAGAIN); }
 static inline int pframe_averror_invalid_data(void) { return AVERROR_INVALIDDATA; }
+
+// What an error of libav* means to a program.
+enum pframe_error_kind {
+    PFRAME_ERROR_OTHER,
+    PFRAME_ERROR_DAMAGED,
+    PFRAME_ERROR_UNSUPPORTED,
+    PFRAME_ERROR_MISSING,
+    PFRAME_ERROR_REFUSED,
+    PFRAME_ERROR_USAGE,
+    PFRAME_ERROR_INTERRUPTED,
+};
+
+static inline enum pframe_error_kind pframe_kind_of_error(int code) {
+    switch (code) {
+    case AVERROR_INVALIDDATA: case AVERROR_EOF: return PFRAME_ERROR_DAMAGED;
+    case AVERROR_BSF_NOT_FOUND: case AVERROR_DECODER_NOT_FOUND: case AVERROR_DEMUXER_NOT_FOUND:
+    case AVERROR_ENCODER_NOT_FOUND: case AVERROR_FILTER_NOT_FOUND: case AVERROR_MUXER_NOT_FOUND:
+    case AVERROR_PROTOCOL_NOT_FOUND: case AVERROR_PATCHWELCOME: case AVERROR_EXPERIMENTAL:
+        return PFRAME_ERROR_UNSUPPORTED;
+    case AVERROR_STREAM_NOT_FOUND: case AVERROR_HTTP_NOT_FOUND: return PFRAME_ERROR_MISSING;
+    case AVERROR_HTTP_UNAUTHORIZED: case AVERROR_HTTP_FORBIDDEN: return PFRAME_ERROR_REFUSED;
+    case AVERROR_OPTION_NOT_FOUND: case AVERROR_HTTP_BAD_REQUEST: return PFRAME_ERROR_USAGE;
+    case AVERROR_EXIT: return PFRAME_ERROR_INTERRUPTED;
+    default: return PFRAME_ERROR_OTHER;
+    }
+}
+
 static inline int64_t pframe_no_pts(void) { return AV_NOPTS_VALUE; }
 static inline AVRational pframe_microseconds(void) { return AV_TIME_BASE_Q; }
 

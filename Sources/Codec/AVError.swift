@@ -8,13 +8,27 @@ import SystemPackage
 @discardableResult
 func check(_ code: Int32, _ path: FilePath?, _ doing: String) throws(CodecError) -> Int32 {
     guard code < 0 else { return code }
-    throw CodecError(path: path, "\(doing): \(reason(code))")
+    throw CodecError(errorCode(code), path: path, "\(doing): \(reason(code))")
 }
 
 /// The allocation functions of libav* return nil only when memory is short.
 func allocated<T>(_ pointer: T?, _ path: FilePath? = nil) throws(CodecError) -> T {
-    guard let pointer else { throw CodecError(path: path, "out of memory") }
+    guard let pointer else { throw CodecError(.full, path: path, "out of memory") }
     return pointer
+}
+
+/// The kind of error that a negative return code of libav* stands for.
+func errorCode(_ code: Int32) -> CodecError.Code {
+    switch pframe_kind_of_error(code) {
+    case PFRAME_ERROR_DAMAGED: .damaged
+    case PFRAME_ERROR_UNSUPPORTED: .unsupported
+    case PFRAME_ERROR_MISSING: .missing
+    case PFRAME_ERROR_REFUSED: .refused
+    case PFRAME_ERROR_USAGE: .usage
+    case PFRAME_ERROR_INTERRUPTED: .interrupted
+    // The rest are the system's numbers, negated, and failures of libav* and of servers, which no number of the system is.
+    default: CodecError.Code(Errno(rawValue: -code))
+    }
 }
 
 /// The text of `av_strerror` for a negative return code.

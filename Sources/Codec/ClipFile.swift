@@ -17,10 +17,10 @@ public enum ClipFile: Sendable {
         _ frames: [RGBImage], to path: FilePath, framesPerSecond: Double, crf: Double
     ) throws(CodecError) {
         precondition(rates.contains(framesPerSecond), "\(framesPerSecond) frames per second")
-        guard let first = frames.first else { throw CodecError(path: path, "a clip without frames") }
+        guard let first = frames.first else { throw CodecError(.usage, path: path, "a clip without frames") }
         let size = Size(width: first.width, height: first.height)
         guard size.width % 2 == 0, size.height % 2 == 0 else {
-            throw CodecError(path: path, "libx264 takes no pictures of odd size \(size)")
+            throw CodecError(.unsupported, path: path, "libx264 takes no pictures of odd size \(size)")
         }
         let rate = Self.rate(framesPerSecond)
         try StagedFile.write(path) { hidden throws(CodecError) in

@@ -27,7 +27,9 @@ struct Demuxer: ~Copyable {
         pframe_silence_log()
         let owner = try FormatContext(reading: path)
         let info = avformat_find_stream_info(owner.raw, nil)
-        guard info >= 0 else { throw CodecError(path: path, "cannot read the streams: \(reason(info))") }
+        guard info >= 0 else {
+            throw CodecError(errorCode(info), path: path, "cannot read the streams: \(reason(info))")
+        }
         let streams = (0..<Int(owner.raw.pointee.nb_streams)).compactMap { owner.raw.pointee.streams[$0] }
         let videos = streams.filter { $0.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO }
             .map { VideoStream($0, container: owner.raw) }
@@ -47,11 +49,12 @@ struct Demuxer: ~Copyable {
     ) throws(CodecError) -> VideoStream {
         guard let index else {
             if let first = videos.first(where: { !$0.isAttachedPicture }) { return first }
-            throw CodecError(path: path, "holds no video stream")
+            throw CodecError(.missing, path: path, "holds no video stream")
         }
         if let stream = videos.first(where: { $0.index == index }) { return stream }
         let list = videos.map { "\($0.index) (\($0.codecName) \($0.size))" }.joined(separator: ", ")
-        throw CodecError(path: path, "no video stream \(index); video streams here: \(list.isEmpty ? "none" : list)")
+        throw CodecError(
+            .missing, path: path, "no video stream \(index); video streams here: \(list.isEmpty ? "none" : list)")
     }
 
     /// The container's parameters of the chosen stream, for the decoder.
@@ -85,7 +88,7 @@ struct Demuxer: ~Copyable {
             guard packet.raw.pointee.stream_index == Int32(stream.index) else { continue }
             guard pframe_is_encrypted(packet.raw, context.pointee.streams[stream.index]) == 0 else {
                 throw CodecError(
-                    path: path,
+                    .refused, path: path,
                     "is encrypted. Decrypt it first, with its key: ffmpeg -decryption_key KEY -i IN -c copy OUT.mp4")
             }
             return true
@@ -101,10 +104,11 @@ private struct FormatContext: ~Copyable {
         var opened: UnsafeMutablePointer<AVFormatContext>?
         let code = path.withFileURL { avformat_open_input(&opened, $0, nil, nil) }
         if code == pframe_averror_invalid_data() {
-            throw CodecError(path: path, "is not a video that libavformat reads: wrong kind of file, empty, or cut off")
+            throw CodecError(
+                .damaged, path: path, "is not a video that libavformat reads: wrong kind of file, empty, or cut off")
         }
         if code == -Errno.noSuchFileOrDirectory.rawValue, let text = path.nameOfNoFile {
-            throw CodecError(path: path, text)
+            throw CodecError(.usage, path: path, text)
         }
         try check(code, path, "cannot open")
         raw = try allocated(opened, path)

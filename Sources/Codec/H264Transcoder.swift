@@ -38,10 +38,10 @@ public final class H264Transcoder {
         defer { even.frame.pointee.pict_type = type }
         try encoder.send(even)
         guard try encoder.receive(into: packet) else {
-            throw CodecError(path: nil, "libx264 held a picture back: it needs settings without delay")
+            throw CodecError(.failed, "libx264 held a picture back: it needs settings without delay")
         }
         guard case .accepted = decoder.send(packet), case .picture(let decoded) = try decoder.receive() else {
-            throw CodecError(path: nil, "the decoder held a picture of libx264 back")
+            throw CodecError(.failed, "the decoder held a picture of libx264 back")
         }
         return decoded
     }

@@ -14,7 +14,7 @@ extension RGBImage {
         let packet = try Packet()
         try encoder.send(try rgbPicture())
         try encoder.send(nil)
-        guard try encoder.receive(into: packet) else { throw CodecError(path: nil, "the PNG encoder gave nothing") }
+        guard try encoder.receive(into: packet) else { throw CodecError(.failed, "the PNG encoder gave nothing") }
         return packet.withBytes { Array($0) }
     }
 
@@ -32,7 +32,7 @@ extension RGBImage {
         }
         defer { free(bytes) }
         guard code == 0, let bytes else {
-            throw CodecError(path: nil, "cannot encode a JPEG of \(width)x\(height): \(text(message))")
+            throw CodecError(.failed, "cannot encode a JPEG of \(width)x\(height): \(text(message))")
         }
         return Array(UnsafeBufferPointer(start: bytes, count: size))
     }
@@ -49,7 +49,7 @@ extension RGBImage {
             return pframe_jpeg_decode(base, data.count, &bytes, &width, &height, &message)
         }
         defer { free(bytes) }
-        guard code == 0, let bytes else { throw CodecError(path: nil, "cannot decode the JPEG: \(text(message))") }
+        guard code == 0, let bytes else { throw CodecError(.damaged, "cannot decode the JPEG: \(text(message))") }
         let count = Int(width) * Int(height) * 3
         self.init(
             width: Int(width), height: Int(height), pixels: Array(UnsafeBufferPointer(start: bytes, count: count)))
@@ -63,7 +63,7 @@ extension RGBImage {
         switch path.extension?.lowercased() {
         case "png": bytes = try png()
         case "jpg", "jpeg": bytes = try jpeg()
-        default: throw CodecError(path: path, "no picture format for this extension; use .png or .jpg")
+        default: throw CodecError(.unsupported, path: path, "no picture format for this extension; use .png or .jpg")
         }
         try StagedFile.write(path) { hidden throws(CodecError) in
             var file = try OutputFile(path: hidden)

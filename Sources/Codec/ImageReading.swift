@@ -11,7 +11,7 @@ extension RGBImage {
         options.cropping = true
         let reader = try VideoReader(path: path, options: options)
         guard let picture = try reader.next(), reader.damaged == 0 else {
-            throw CodecError(path: path, "holds no complete picture")
+            throw CodecError(.damaged, path: path, "holds no complete picture")
         }
         self = try RGBImage(picture).turned(by: reader.orientation)
     }

@@ -145,7 +145,7 @@ public final class Picture {
     /// - Throws: `CodecError` when memory is short, or for another pixel format.
     public func cropped(_ crop: Crop) throws(CodecError) -> Picture {
         guard let format, format == .yuv420p || format == .yuv420pFullRange else {
-            throw CodecError(path: nil, "cannot crop a \(formatName) picture")
+            throw CodecError(.unsupported, "cannot crop a \(formatName) picture")
         }
         let result = try Picture(size: crop.applied(to: size), format: format)
         for index in 0..<3 {
@@ -182,7 +182,7 @@ public final class Picture {
     /// A copy of an 8-bit 4:2:0 picture, enlarged to the right and bottom by repeating the edge pixels, for encoders that
     /// take no odd sizes.
     func padded(to size: Size) throws(CodecError) -> Picture {
-        guard let format else { throw CodecError(path: nil, "cannot pad a \(formatName) picture") }
+        guard let format else { throw CodecError(.unsupported, "cannot pad a \(formatName) picture") }
         let result = try Picture(size: size, format: format)
         for index in 0..<3 {
             withPlane(index) { source in

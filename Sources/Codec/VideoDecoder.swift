@@ -46,10 +46,10 @@ struct VideoDecoder: ~Copyable {
     ) throws(CodecError) {
         let name = String(cString: avcodec_get_name(parameters.pointee.codec_id))
         guard parameters.pointee.codec_id != AV_CODEC_ID_NONE else {
-            throw CodecError(path: path, Self.unknownCodec(parameters.pointee.codec_tag))
+            throw CodecError(.unsupported, path: path, Self.unknownCodec(parameters.pointee.codec_tag))
         }
         guard let codec = avcodec_find_decoder(parameters.pointee.codec_id) else {
-            throw CodecError(path: path, "this libavcodec has no decoder for \(name)")
+            throw CodecError(.unsupported, path: path, "this libavcodec has no decoder for \(name)")
         }
         let context = try CodecContext(codec)
         try check(avcodec_parameters_to_context(context.raw, parameters), path, "cannot set up the \(name) decoder")

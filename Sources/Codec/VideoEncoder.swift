@@ -45,7 +45,7 @@ struct VideoEncoder: ~Copyable {
     ) throws(CodecError) {
         let name = settings.encoderName
         guard let codec = avcodec_find_encoder_by_name(name) else {
-            throw CodecError(path: nil, "this libavcodec has no encoder \(name)")
+            throw CodecError(.unsupported, "this libavcodec has no encoder \(name)")
         }
         let context = try CodecContext(codec)
         let raw = context.raw
@@ -65,7 +65,7 @@ struct VideoEncoder: ~Copyable {
             raw.pointee.level = 3
             raw.pointee.gop_size = 1
             guard size.width > 1, size.height > 1 else {
-                throw CodecError(path: nil, "libavcodec's FFV1 changes \(size) pictures; store .npy instead")
+                throw CodecError(.unsupported, "libavcodec's FFV1 changes \(size) pictures; store .npy instead")
             }
             raw.pointee.slices = slices(of: size)
             options = [("slicecrc", "1")]

@@ -89,7 +89,9 @@ private struct Muxer: ~Copyable {
         self.path = path
         var created: UnsafeMutablePointer<AVFormatContext>?
         let code = path.withFileURL { avformat_alloc_output_context2(&created, nil, nil, $0) }
-        guard code >= 0 else { throw CodecError(path: path, "no container for this extension; use .mp4 or .mkv") }
+        guard code >= 0 else {
+            throw CodecError(.unsupported, path: path, "no container for this extension; use .mp4 or .mkv")
+        }
         context = try allocated(created, path)
     }
 

@@ -71,7 +71,7 @@ private struct Raster: ~Copyable {
 /// The one funnel for cairo's statuses.
 private func check(_ status: cairo_status_t, _ doing: String) throws(CodecError) {
     guard status != CAIRO_STATUS_SUCCESS else { return }
-    throw CodecError(path: nil, "\(doing): \(String(cString: cairo_status_to_string(status)))")
+    throw CodecError(.failed, "\(doing): \(String(cString: cairo_status_to_string(status)))")
 }
 
 /// A raster to draw on: arrows, discs, rectangles, pictures and text, all anti-aliased by cairo.
@@ -129,7 +129,7 @@ package struct Canvas: ~Copyable {
         try check(cairo_status(context), "a figure of \(width)×\(height) pixels")
         guard typesetter != nil else {
             throw CodecError(
-                path: nil, "there is no font to write with: install one, such as Debian's fonts-dejavu-core")
+                .missing, "there is no font to write with: install one, such as Debian's fonts-dejavu-core")
         }
         let bytes = [UInt8](unsafeUninitializedCapacity: width * height * 3) { bytes, count in
             raster.withPixels { pixels, stride in

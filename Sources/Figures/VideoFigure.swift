@@ -56,7 +56,7 @@ public struct VideoFigure {
         do throws(CodecError) { found = try StreamDescription.Source(video) } catch { found = nil }
         guard found == description.source else {
             throw CodecError(
-                path: folder,
+                .missing, path: folder,
                 "holds no residual, and \(video), of which it was made, is not there as it was: draw the video from where "
                     + "it is now, `pframe view VIDEO`, or extract it again with --residual")
         }
@@ -84,7 +84,7 @@ public struct VideoFigure {
             if frame.record.display == chosen { return try figure.render(source.shown(frame)) }
             count += 1
         }
-        throw CodecError(path: path, "has no frame \(chosen): it has \(count) frames, numbered from 0")
+        throw CodecError(.missing, path: path, "has no frame \(chosen): it has \(count) frames, numbered from 0")
     }
 
     /// Writes the figures of all frames as a film with the video's own timing; returns how many there are.
@@ -118,7 +118,7 @@ public struct VideoFigure {
                 count += 1
                 try progress(count, source.share(count))
             }
-            guard let writer else { throw CodecError(path: origin, "no picture could be decoded") }
+            guard let writer else { throw CodecError(.damaged, path: origin, "no picture could be decoded") }
             try writer.finish()
         }
         return count
@@ -225,7 +225,7 @@ public struct ClipFigure: Sendable {
         let index = index ?? liveliest
         guard frames.indices.contains(index) else {
             throw CodecError(
-                path: path, "has no frame \(index): it has \(frames.count) frames, numbered from 0")
+                .missing, path: path, "has no frame \(index): it has \(frames.count) frames, numbered from 0")
         }
         return try figure.render(frames[index])
     }

@@ -77,7 +77,7 @@ public final class Extraction {
         reader = try VideoReader(path: path, streamIndex: options.streamIndex, options: decoding)
         guard options.source != .stream || reader.stream.predictionRule != nil else {
             throw CodecError(
-                path: path,
+                .unsupported, path: path,
                 "libavcodec exports no motion vectors of \(reader.stream.codecName); "
                     + Remedy.noVectors(pixelFormat: reader.stream.pixelFormatName, size: reader.stream.size))
         }
@@ -159,7 +159,7 @@ public final class Extraction {
     private func checkSupported(_ picture: Picture, _ display: Int) throws(CodecError) {
         if let firstSize, firstSize != picture.size {
             throw CodecError(
-                path: reader.path,
+                .unsupported, path: reader.path,
                 "frame \(display): the picture size changes from \(firstSize) to \(picture.size), which is not "
                     + "supported; convert the video to one size first: \(Remedy.conversion(stream.size, scales: true))")
         }
@@ -167,7 +167,7 @@ public final class Extraction {
         guard options.needsPixels else { return }
         guard picture.format == .yuv420p || picture.format == .yuv420pFullRange else {
             throw CodecError(
-                path: reader.path,
+                .unsupported, path: reader.path,
                 "pixel format \(picture.formatName) is not supported with residuals, references or block search (8-bit "
                     + "4:2:0 is); " + (stream.predictionRule == nil ? "" : "extract the stream's vectors alone, or ")
                     + "convert the video first: \(Remedy.conversion(stream.size))")

@@ -146,7 +146,7 @@ public struct VideoSurvey: Sendable, Codable {
             }
             framesDecoded += 1
         }
-        guard framesDecoded > 0 else { throw CodecError(path: path, "no picture could be decoded") }
+        guard framesDecoded > 0 else { throw CodecError(.damaged, path: path, "no picture could be decoded") }
         (damagedFrames, truncation) = (reader.damaged, reader.truncation)
         let predicted = prediction.finish(reader)
         (meanResidual, intraShare) = (predicted.meanResidual, predicted.intraShare)

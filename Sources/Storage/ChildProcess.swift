@@ -38,7 +38,7 @@ package final class ChildProcess {
         defer { for copy in copies { free(copy) } }
         var process: pid_t = 0
         let code = posix_spawnp(&process, arguments[0], &actions, &attributes, copies + [nil], environ)
-        guard code == 0 else { throw PFrameError(path: nil, "cannot run \(arguments[0]): \(Errno(rawValue: code))") }
+        guard code == 0 else { throw PFrameError(Errno(rawValue: code), "cannot run \(arguments[0])") }
         self.process = process
     }
 

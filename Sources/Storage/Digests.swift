@@ -71,7 +71,7 @@ package enum FileDigest {
                 }
             }
         } catch {
-            throw PFrameError(path: path, "cannot read: \(error)")
+            throw PFrameError(error, path: path, "cannot read")
         }
         return hash.digest
     }

@@ -16,8 +16,10 @@ package func readFile(_ path: FilePath) throws(PFrameError) -> [UInt8] {
             return bytes
         }
     } catch {
-        let remark = error as? Errno == .noSuchFileOrDirectory ? path.nameOfNoFile : nil
-        throw PFrameError(path: path, remark ?? "cannot read: \(error)")
+        if error as? Errno == .noSuchFileOrDirectory, let remark = path.nameOfNoFile {
+            throw PFrameError(.usage, path: path, remark)
+        }
+        throw PFrameError(error, path: path, "cannot read")
     }
 }
 
@@ -87,7 +89,7 @@ package func fileNames(in folder: FilePath) throws(PFrameError) -> [String] {
     switch folderEntries(folder) {
     case .success(let names):
         return names.compactMap { String(validating: $0.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self) }
-    case .failure(let error): throw PFrameError(path: folder, "cannot list the folder: \(error)")
+    case .failure(let error): throw PFrameError(error, path: folder, "cannot list the folder")
     }
 }
 
@@ -104,7 +106,7 @@ package func ownName(of folder: FilePath) -> String {
 /// - Throws: `PFrameError`.
 package func removeFile(_ path: FilePath) throws(PFrameError) {
     guard path.withPlatformString({ unlink($0) }) != 0, errno != ENOENT else { return }
-    throw PFrameError(path: path, "cannot remove: \(Errno(rawValue: errno))")
+    throw PFrameError(Errno(rawValue: errno), path: path, "cannot remove")
 }
 
 extension FilePath {
@@ -134,13 +136,13 @@ package final class KernelLock: Sendable {
     package init?(_ path: FilePath, shared: Bool = false) throws(PFrameError) {
         let descriptor = path.withPlatformString { open($0, O_RDWR | O_CREAT | O_CLOEXEC, 0o666) }
         guard descriptor >= 0 else {
-            throw PFrameError(path: path, "cannot create the lock: \(Errno(rawValue: errno))")
+            throw PFrameError(Errno(rawValue: errno), path: path, "cannot create the lock")
         }
         guard flock(descriptor, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 else {
             let code = errno
             close(descriptor)
             if code == EWOULDBLOCK { return nil }
-            throw PFrameError(path: path, "cannot lock: \(Errno(rawValue: code))")
+            throw PFrameError(Errno(rawValue: code), path: path, "cannot lock")
         }
         self.descriptor = descriptor
     }

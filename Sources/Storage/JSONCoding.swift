@@ -8,9 +8,9 @@ extension JSONValue {
     public init(encoding value: some Encodable) throws(PFrameError) {
         do { self = try JSONEncoding.json(of: value, at: []) } catch let EncodingError.invalidValue(_, context) {
             throw PFrameError(
-                path: nil, "\"\(Self.name(context.codingPath))\" has no JSON: \(context.debugDescription)")
+                .usage, "\"\(Self.name(context.codingPath))\" has no JSON: \(context.debugDescription)")
         } catch {
-            throw PFrameError(path: nil, "\(error)")
+            throw PFrameError(PFrameError.Code(error), "\(error)")
         }
     }
 
@@ -27,10 +27,10 @@ extension JSONValue {
             @unknown default: path = []
             }
             throw PFrameError(
-                path: nil,
+                .damaged,
                 "has no valid \"\(Self.name(path))\": it is damaged, or another version of PFrame wrote it")
         } catch {
-            throw PFrameError(path: nil, "\(error)")
+            throw PFrameError(PFrameError.Code(error), "\(error)")
         }
     }
 

@@ -184,7 +184,7 @@ extension JSONValue {
         do throws(JSONParser.Problem) {
             self = try bytes.withUnsafeBufferPointer { bytes throws(JSONParser.Problem) in try JSONParser.parse(bytes) }
         } catch {
-            throw PFrameError(path: path, offset: offset + error.offset, "no valid JSON: \(error.message)")
+            throw PFrameError(.damaged, path: path, offset: offset + error.offset, "no valid JSON: \(error.message)")
         }
     }
 }

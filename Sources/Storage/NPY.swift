@@ -137,20 +137,21 @@ public final class NPYReader {
     public init(path: FilePath, type: NPYType) throws(PFrameError) {
         let owner: OpenFile
         do { owner = OpenFile(descriptor: try FileDescriptor.open(path, .readOnly, options: .closeOnExec)) } catch {
-            throw PFrameError(path: path, "cannot open: \(error)")
+            throw PFrameError(error, path: path, "cannot open")
         }
         let (shape, start) = try Self.readHeader(owner.descriptor, path, type)
         let expected = start + shape.reduce(type.size, *)
         do {
             let size = try owner.descriptor.seek(offset: 0, from: .end)
             guard size == expected else {
-                throw PFrameError(path: path, "\(size) bytes, but its header says \(expected): write it again")
+                throw PFrameError(
+                    .damaged, path: path, "\(size) bytes, but its header says \(expected): write it again")
             }
             try owner.descriptor.seek(offset: Int64(start), from: .start)
         } catch let error as PFrameError {
             throw error
         } catch {
-            throw PFrameError(path: path, "cannot read: \(error)")
+            throw PFrameError(error, path: path, "cannot read")
         }
         self.shape = shape
         self.path = path
@@ -166,9 +167,9 @@ public final class NPYReader {
         while filled < bytes.count {
             let count: Int
             do { count = try descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[filled...])) } catch {
-                throw PFrameError(path: path, "cannot read: \(error)")
+                throw PFrameError(error, path: path, "cannot read")
             }
-            guard count > 0 else { throw PFrameError(path: path, "ends early") }
+            guard count > 0 else { throw PFrameError(.damaged, path: path, "ends early") }
             filled += count
         }
     }
@@ -179,7 +180,7 @@ public final class NPYReader {
         var head = [UInt8](repeating: 0, count: 4096)
         let count: Int
         do { count = try head.withUnsafeMutableBytes { try descriptor.read(into: $0) } } catch {
-            throw PFrameError(path: path, "cannot read: \(error)")
+            throw PFrameError(error, path: path, "cannot read")
         }
         let header: NPYHeader
         do throws(NPYHeader.Problem) {
@@ -189,9 +190,11 @@ public final class NPYReader {
                 }
             }.get()
         } catch {
-            throw PFrameError(path: path, error.description)
+            throw PFrameError(.damaged, path: path, error.description)
         }
-        guard header.type == type else { throw PFrameError(path: path, "holds \(header.type) and not \(type)") }
+        guard header.type == type else {
+            throw PFrameError(.damaged, path: path, "holds \(header.type) and not \(type)")
+        }
         return (header.shape, header.size)
     }
 }
@@ -245,7 +248,7 @@ public final class NPYWriter {
         let item = itemShape.reduce(type.size, *)
         let payload = file.size - Self.headerSize
         guard payload % item == 0 else {
-            throw PFrameError(path: path, "\(payload) bytes are no whole number of items of \(item) bytes")
+            throw PFrameError(.usage, path: path, "\(payload) bytes are no whole number of items of \(item) bytes")
         }
         try file.overwriteStart(Self.header(type, [payload / item] + itemShape))
         try file.close()

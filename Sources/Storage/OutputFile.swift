@@ -20,7 +20,7 @@ public struct OutputFile: ~Copyable {
                 path, .writeOnly, options: [.create, .truncate, .closeOnExec],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch {
-            throw PFrameError(path: path, "cannot create the file: \(error)")
+            throw PFrameError(error, path: path, "cannot create the file")
         }
         buffer.reserveCapacity(Self.capacity)
     }
@@ -87,7 +87,7 @@ public struct OutputFile: ~Copyable {
         do {
             _ = try body()
         } catch {
-            throw PFrameError(path: path, "cannot \(doing): \(error)")
+            throw PFrameError(error, path: path, "cannot \(doing)")
         }
     }
 }

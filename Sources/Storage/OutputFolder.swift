@@ -20,7 +20,7 @@ public func createFolder(_ path: FilePath) throws(PFrameError) {
     }
     var facts = stat()
     let isFolder = path.withPlatformString { stat($0, &facts) } == 0 && facts.st_mode & S_IFMT == S_IFDIR
-    guard isFolder else { throw PFrameError(path: path, "cannot create the folder: \(Errno(rawValue: code))") }
+    guard isFolder else { throw PFrameError(Errno(rawValue: code), path: path, "cannot create the folder") }
 }
 
 /// A folder that is written into, made where it is missing.

@@ -41,14 +41,15 @@ package struct RemoteAddress: Sendable {
         isS3 = true
         let parts = name.dropFirst("s3://".count).split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-            throw RemoteError("\(name): s3://BUCKET/KEY is expected")
+            throw RemoteError("\(name): s3://BUCKET/KEY is expected", code: .usage)
         }
         let (bucket, key) = (String(parts[0]), Self.percentEncoded(String(parts[1])))
         func set(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
         let region = set("AWS_REGION") ?? set("AWS_DEFAULT_REGION") ?? "us-east-1"
         if let endpoint = set("AWS_ENDPOINT_URL") {
             guard endpoint.hasPrefix("http://") || endpoint.hasPrefix("https://") else {
-                throw RemoteError("AWS_ENDPOINT_URL=\(endpoint): an address with http:// or https:// is expected")
+                throw RemoteError(
+                    "AWS_ENDPOINT_URL=\(endpoint): an address with http:// or https:// is expected", code: .usage)
             }
             url = endpoint + (endpoint.hasSuffix("/") ? "" : "/") + "\(bucket)/\(key)"
         } else if bucket.contains(".") {
@@ -61,8 +62,8 @@ package struct RemoteAddress: Sendable {
         case (let id?, let secret?):
             signature = Signature(region: region, key: id, secret: secret, token: set("AWS_SESSION_TOKEN"))
         case (nil, nil): signature = nil
-        case (nil, _): throw RemoteError("AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not")
-        case (_, nil): throw RemoteError("AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not")
+        case (nil, _): throw RemoteError("AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not", code: .usage)
+        case (_, nil): throw RemoteError("AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not", code: .usage)
         }
     }
 
@@ -83,13 +84,15 @@ package struct RemoteAddress: Sendable {
 package struct RemoteError: Error, Sendable {
     /// One line: the address, what went wrong, and where there is one, the remedy.
     package let message: String
+    /// The kind of error.
+    package let code: PFrameError.Code
     /// Whether the same request may succeed later.
     package let mayPass: Bool
     /// Seconds that the server asks to wait; 0 if it does not.
     package let wait: Double
 
     /// An error that no wait mends, unless `mayPass`.
-    package init(_ message: String, mayPass: Bool = false, wait: Double = 0) {
-        (self.message, self.mayPass, self.wait) = (message, mayPass, wait)
+    package init(_ message: String, code: PFrameError.Code = .failed, mayPass: Bool = false, wait: Double = 0) {
+        (self.message, self.code, self.mayPass, self.wait) = (message, code, mayPass, wait)
     }
 }

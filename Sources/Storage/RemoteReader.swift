@@ -192,7 +192,7 @@ package final class RemoteReader: @unchecked Sendable {
         while !isEnough(), result == nil {
             perform()
             guard !isEnough(), result == nil else { break }
-            if request.isCancelled() { throw error("was stopped") }
+            if request.isCancelled() { throw error("was stopped", code: .interrupted) }
             let now = monotonicSeconds()
             // A refusal's words count as bytes too.
             let count = reply?.text.count ?? -1
@@ -248,10 +248,12 @@ package final class RemoteReader: @unchecked Sendable {
 // What goes wrong, in words.
 extension RemoteReader {
     /// An error about the file that was asked for.
-    private func error(_ what: String, mayPass: Bool = false, wait: Double = 0) -> RemoteError {
+    private func error(
+        _ what: String, code: PFrameError.Code = .failed, mayPass: Bool = false, wait: Double = 0
+    ) -> RemoteError {
         guard let request else { preconditionFailure("nothing was asked for") }
         let range = request.isWhole ? "" : " (bytes \(request.start)-" + (request.end.map { "\($0 - 1)" } ?? "") + ")"
-        return RemoteError("\(request.address.name): \(what)\(range)", mayPass: mayPass, wait: wait)
+        return RemoteError("\(request.address.name): \(what)\(range)", code: code, mayPass: mayPass, wait: wait)
     }
 
     /// How a transfer failed, as libcurl has it.
@@ -265,8 +267,12 @@ extension RemoteReader {
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY:
             return error("cannot open: \(detail): check the address, the network and https_proxy", mayPass: true)
         case CURLE_PEER_FAILED_VERIFICATION:
-            return error("cannot open: \(detail): name the file of the certificate's issuer in CURL_CA_BUNDLE")
-        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_TOO_MANY_REDIRECTS, CURLE_SSL_CACERT_BADFILE:
+            return error(
+                "cannot open: \(detail): name the file of the certificate's issuer in CURL_CA_BUNDLE",
+                code: .refused)
+        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT:
+            return error("cannot open: \(detail)", code: .usage)
+        case CURLE_TOO_MANY_REDIRECTS, CURLE_SSL_CACERT_BADFILE:
             return error("cannot open: \(detail)")
         default:
             return error(reply == nil ? "cannot open: \(detail)" : "the connection broke: \(detail)", mayPass: true)
@@ -284,7 +290,8 @@ extension RemoteReader {
         let remedy: String
         switch reply.status {
         case 200, 206:
-            throw error("the server does not give ranges of bytes: use one that does, or pipe:COMMAND")
+            throw error(
+                "the server does not give ranges of bytes: use one that does, or pipe:COMMAND", code: .unsupported)
         case 300..<400 where header("x-amz-bucket-region") != nil:
             remedy = ": the bucket is in another region: set AWS_REGION=\(header("x-amz-bucket-region") ?? "")"
         case 401, 403:
@@ -299,8 +306,20 @@ extension RemoteReader {
         default: remedy = ""
         }
         throw error(
-            "cannot open: HTTP \(reply.status)\(Self.code(in: text))\(remedy)", mayPass: mayPass,
+            "cannot open: HTTP \(reply.status)\(Self.code(in: text))\(remedy)", code: Self.code(of: reply.status),
+            mayPass: mayPass,
             wait: Double(pframe_curl_offset(easy, CURLINFO_RETRY_AFTER)))
+    }
+
+    /// The kind of error that a status of HTTP means.
+    private static func code(of status: Int) -> PFrameError.Code {
+        switch status {
+        case 401, 403, 407: .refused
+        case 404, 410: .missing
+        case 416: .damaged
+        case 429, 503: .busy
+        default: .failed
+        }
     }
 
     /// What S3 calls an error, in brackets.

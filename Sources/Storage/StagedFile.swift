@@ -43,7 +43,7 @@ public struct StagedFile: ~Copyable {
 
     /// An error about the hidden file as one about the file that it was to become.
     private func named(_ error: PFrameError) -> PFrameError {
-        error.path == path ? PFrameError(path: target, error.message) : error
+        error.path == path ? error.about(target) : error
     }
 
     /// Gives the file its name and replaces a previous file. File and name are on the disk when the call returns.
@@ -120,7 +120,7 @@ package func publish(_ files: [(staged: FilePath, target: FilePath)]) throws(PFr
     for (staged, target) in files { try flush(staged, .readWrite, of: target) }
     for (staged, target) in files {
         guard staged.withPlatformString({ from in target.withPlatformString { rename(from, $0) } }) == 0 else {
-            throw PFrameError(path: target, "cannot rename into place: \(Errno(rawValue: errno))")
+            throw PFrameError(Errno(rawValue: errno), path: target, "cannot rename into place")
         }
     }
     guard let target = files.first?.target else { return }
@@ -137,7 +137,7 @@ private func flush(_ path: FilePath, _ mode: FileDescriptor.AccessMode, of targe
             guard fsync(descriptor.rawValue) == 0 || errno == EINVAL else { throw Errno(rawValue: errno) }
         }
     } catch {
-        throw PFrameError(path: target, "cannot write: \(error)")
+        throw PFrameError(error, path: target, "cannot write")
     }
 }
 
@@ -154,7 +154,7 @@ package func replaceFile(_ path: FilePath, with text: String) throws(PFrameError
 package func replaceFile(_ path: FilePath, with bytes: [UInt8]) throws(PFrameError) {
     var staged = StagedFile(path: path)
     do throws(PFrameError) { try writeFile(bytes, to: staged.path) } catch {
-        throw PFrameError(path: path, error.message)
+        throw error.about(path)
     }
     try staged.commit()
 }
@@ -169,6 +169,6 @@ package func writeFile(_ bytes: [UInt8], to path: FilePath) throws(PFrameError) 
             permissions: [.ownerReadWrite, .groupRead, .otherRead])
         try descriptor.closeAfter { _ = try descriptor.writeAll(bytes) }
     } catch {
-        throw PFrameError(path: path, "cannot write: \(error)")
+        throw PFrameError(error, path: path, "cannot write")
     }
 }

@@ -173,12 +173,12 @@ package final class TarReader {
         self.path = path
         guard let size = fileSize(path) else {
             buffer.deallocate()
-            throw PFrameError(path: path, "is missing")
+            throw PFrameError(.missing, path: path, "is missing")
         }
         self.size = size
         do { descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec) } catch {
             buffer.deallocate()
-            throw PFrameError(path: path, "cannot open: \(error)")
+            throw PFrameError(error, path: path, "cannot open")
         }
     }
 
@@ -199,7 +199,7 @@ package final class TarReader {
             if rest.isEmpty {
                 let count: Int
                 do { count = try descriptor.read(into: buffer) } catch {
-                    throw PFrameError(path: path, offset: position, "cannot read: \(error)")
+                    throw PFrameError(error, path: path, offset: position, "cannot read")
                 }
                 guard count > 0 else { return }
                 rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])

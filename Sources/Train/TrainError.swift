@@ -3,20 +3,24 @@ public import SystemPackage
 
 /// What went wrong while training, sampling or evaluating: where, what was expected, and what was found.
 public struct TrainError: Error, Sendable, CustomStringConvertible {
-    /// The file or folder; nil if the error is about none.
+    /// The kind, for programs to branch on.
+    public let code: PFrameError.Code
+    /// The file or folder; nil where the error is about none.
     public let path: FilePath?
     /// One line: what was expected, what was found, and the remedy if there is one.
     public let message: String
 
     /// Creates an error, about `path` where there is one.
-    public init(path: FilePath? = nil, _ message: String) {
-        self.path = path
-        self.message = message
+    public init(_ code: PFrameError.Code, path: FilePath? = nil, _ message: String) {
+        (self.code, self.path, self.message) = (code, path, message)
     }
+
+    /// Creates an error of no closer kind than ``PFrameError/Code-swift.enum/failed``.
+    public init(path: FilePath? = nil, _ message: String) { self.init(.failed, path: path, message) }
 
     /// Carries an error of a library below over.
     public init(_ error: PFrameError) {
-        self.init(path: error.path, (error.offset.map { "at byte \($0): " } ?? "") + error.message)
+        self.init(error.code, path: error.path, (error.offset.map { "at byte \($0): " } ?? "") + error.message)
     }
 
     /// `path: message`.

@@ -1,5 +1,5 @@
 import Codec
-import FoundationEssentials
+import Foundation
 import Storage
 import SystemPackage
 import TestSupport
@@ -121,4 +121,14 @@ func writeClip(
         try writer.write(try .waves(size, dx: Double(index) * 1.75, dy: Double(index) * 0.5), at: index)
     }
     try writer.finish()
+}
+
+/// Runs the ffmpeg program.
+func ffmpeg(_ arguments: [String]) throws {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = ["ffmpeg", "-nostdin", "-v", "error"] + arguments
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
 }

@@ -43,7 +43,7 @@ import Testing
         let bytes = try smoothImage(width: 96, height: 64).jpeg()
         try #require(bytes.count > 1000)
         let error = try codecError { _ = try RGBImage(jpeg: Array(bytes.prefix(length))) }
-        #expect(error.message.hasPrefix("cannot decode the JPEG: "))
+        #expect(error.message.hasPrefix("cannot decode the JPEG: ") && error.code == .damaged)
         #expect(error.message.count > "cannot decode the JPEG: ".count)
         // The last two bytes, the end marker, are what the end of the data is known by.
         #expect(throws: CodecError.self) { try RGBImage(jpeg: bytes.dropLast(2)) }
@@ -68,7 +68,7 @@ import Testing
             default:
                 let error = try codecError { try image.write(to: path) }
                 #expect(error.path == path)
-                #expect(error.message.contains(".png"))
+                #expect(error.message.contains(".png") && error.code == .unsupported)
                 #expect(try names(in: folder).isEmpty)
             }
         }

@@ -29,12 +29,15 @@ import Testing
         try withTemporaryFolder { folder in
             try createFolder(folder.appending("taken"))
             try put([], at: folder.appending("plain"))
-            for name in ["missing/file", "taken", "plain/file"] {
+            for (name, code) in [
+                ("missing/file", PFrameError.Code.missing), ("taken", .usage), ("plain/file", .missing),
+            ] {
                 let path = folder.appending(name)
                 let error = try codecError { _ = try OutputFile(path: path) }
                 #expect(error.path == path)
                 #expect(error.description.contains(path.string))
                 #expect(error.message.hasPrefix("cannot create the file: "))
+                #expect(error.code == code)
             }
         }
     }
@@ -47,11 +50,11 @@ import Testing
             try file.close()
         }
         #expect(error.path == "/dev/full")
-        #expect(error.message.contains("No space left"))
+        #expect(error.message.contains("No space left") && error.code == .full)
         let large = try codecError {
             var file = try OutputFile(path: "/dev/full")
             try [UInt8](repeating: 0, count: 1 << 19).withUnsafeBytes { try file.write($0) }
         }
-        #expect(large.message.contains("No space left"))
+        #expect(large.message.contains("No space left") && large.code == .full)
     }
 }

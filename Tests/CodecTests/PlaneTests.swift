@@ -1,5 +1,4 @@
 import Codec
-import Foundation
 import Storage
 import SystemPackage
 import TestSupport
@@ -27,7 +26,7 @@ import Testing
             let noise = (0..<size.width * size.height * 8 + 64).map { _ in UInt8.random(in: 0...255, using: &random) }
             try put(noise, at: folder.appending("noise"))
             // ffmpeg copies as many bytes as a picture of the format takes.
-            var arguments = ["ffmpeg", "-nostdin", "-v", "error"]
+            var arguments: [String] = []
             for format in Self.formats {
                 arguments += ["-f", "rawvideo", "-pixel_format", format, "-video_size", "\(size)", "-i"]
                 arguments.append(folder.appending("noise").string)
@@ -36,12 +35,7 @@ import Testing
                 arguments += ["-map", "\(index)", "-c", "copy", "-frames:v", "1"]
                 arguments.append(folder.appending("\(format).nut").string)
             }
-            let process = Process()
-            process.executableURL = URL(filePath: "/usr/bin/env")
-            process.arguments = arguments
-            try process.run()
-            process.waitUntilExit()
-            try #require(process.terminationStatus == 0)
+            try ffmpeg(arguments)
             for format in Self.formats {
                 let picture = try #require(try decodeAll(folder.appending("\(format).nut")).first)
                 #expect(picture.formatName == format)

@@ -25,6 +25,8 @@ import Testing
             #expect(error.path == path)
             #expect(error.description.hasPrefix(path.string + ": "))
             #expect(!error.message.isEmpty)
+            let codes: [String: PFrameError.Code] = ["missing.mp4": .missing, "folder.mp4": .usage]
+            #expect(error.code == codes[name] ?? .damaged)
         }
     }
 
@@ -35,7 +37,7 @@ import Testing
             try writeClip(path, frames: 2)
             let error = try codecError { _ = try VideoReader(path: path, streamIndex: index) }
             #expect(error.path == path)
-            #expect(error.message.contains("no video stream \(index)"))
+            #expect(error.message.contains("no video stream \(index)") && error.code == .missing)
             #expect(error.message.contains("0 (h264 64x48)"))
             let reader = try VideoReader(path: path, streamIndex: 0)
             #expect(reader.stream.index == 0)
@@ -64,7 +66,7 @@ import Testing
     @Test("an address is named as such, and not fetched")
     func address() throws {
         let error = try codecError { _ = try VideoReader(path: "http://localhost:1/clip.mp4") }
-        #expect(error.message.contains("is an address"))
+        #expect(error.message.contains("is an address") && error.code == .usage)
     }
 
     @Test("packets say which pictures others predict from, and where a stream starts again")

@@ -172,7 +172,7 @@ import Testing
                 try writer.finish()
             }
             #expect(error.path == path)
-            #expect(error.message.contains("No space left"))
+            #expect(error.message.contains("No space left") && error.code == .full)
         }
     }
 
@@ -186,6 +186,7 @@ import Testing
                     _ = try VideoWriter(path: path, settings: .h264(), size: size, timeBase: Rational(1, 25))
                 }
                 #expect(error.path == path)
+                #expect(error.code == (name.contains("/") ? .missing : .unsupported))
             }
             let preset = try codecError {
                 _ = try VideoWriter(

@@ -78,26 +78,30 @@ import Testing
     @Test("what does not belong together is not closed")
     func refuses() throws {
         try withParts { folder in
-            func message(_ change: (inout ShardReceipt) -> Void) throws -> String {
+            func message(_ code: PFrameError.Code, _ change: (inout ShardReceipt) -> Void) throws -> String {
                 let path = ShardReceipt.path(in: folder, number: 3)
                 let before = try ShardReceipt(reading: path)
                 var changed = before
                 change(&changed)
                 try write(changed, folder, 3)
                 defer { try? write(before, folder, 3) }
-                return try #require(throws: DatasetError.self) { try DatasetClosing.close(folder: folder) }.description
+                let error = try #require(throws: DatasetError.self) { try DatasetClosing.close(folder: folder) }
+                #expect(error.code == code)
+                return error.description
             }
             #expect(
-                try message { $0.options = .object([:]) }.contains("000003.json: built from other options than 000000"))
-            #expect(try message { $0.sourceHash = "1" }.contains("another input list"))
-            #expect(try message { $0.shards = 6 }.contains("shard 3 of 6 in a set of 5"))
-            #expect(try message { $0.shard?.bytes = 1536 }.contains("1024 bytes where 1536 were written"))
-            #expect(try message { $0.shard?.name = "clips-000009" }.contains("is missing: run its part again"))
+                try message(.conflict) { $0.options = .object([:]) }.contains(
+                    "000003.json: built from other options than 000000"))
+            #expect(try message(.conflict) { $0.sourceHash = "1" }.contains("another input list"))
+            #expect(try message(.conflict) { $0.shards = 6 }.contains("shard 3 of 6 in a set of 5"))
+            #expect(try message(.damaged) { $0.shard?.bytes = 1536 }.contains("1024 bytes where 1536 were written"))
+            #expect(
+                try message(.missing) { $0.shard?.name = "clips-000009" }.contains("is missing: run its part again"))
             _ = try DatasetClosing.close(folder: folder)
 
             try put(Array("{}".utf8), at: ShardReceipt.path(in: folder, number: 1))
             let damaged = try #require(throws: DatasetError.self) { try DatasetClosing.close(folder: folder) }
-            #expect(damaged.message.contains("a receipt without a valid \"options\""))
+            #expect(damaged.message.contains("a receipt without a valid \"options\"") && damaged.code == .damaged)
         }
     }
 
@@ -109,7 +113,7 @@ import Testing
             #expect(empty.message.contains("holds no receipts"))
             for number in [0, 1, 2, 4, 5, 6, 10] { try write(receipt(nil, number: number, of: 12), folder, number) }
             let error = try #require(throws: DatasetError.self) { try DatasetClosing.close(folder: folder) }
-            #expect(error.message == "shards 3, 7–9, 11 of 12 are missing: run their parts")
+            #expect(error.message == "shards 3, 7–9, 11 of 12 are missing: run their parts" && error.code == .missing)
             for number in [3, 7, 8, 9] { try write(receipt(nil, number: number, of: 12), folder, number) }
             let one = try #require(throws: DatasetError.self) { try DatasetClosing.close(folder: folder) }
             #expect(one.message == "shard 11 of 12 is missing: run its part")

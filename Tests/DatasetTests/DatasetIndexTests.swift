@@ -80,7 +80,7 @@ import Testing
         try withIndex(3) { index, _ in
             for question in ["nothing > 1", "label >", "label; SELECT 1"] {
                 let error = try #require(throws: DatasetError.self) { try index.check(condition: question) }
-                #expect(error.message.contains("The columns are key, shard, number"))
+                #expect(error.message.contains("The columns are key, shard, number") && error.code == .usage)
                 #expect(throws: DatasetError.self) { try index.count(where: question) }
             }
             try index.check(condition: "label = 1 AND \"end\" IS NULL")
@@ -93,13 +93,14 @@ import Testing
     func damaged() throws {
         try withTemporaryFolder { folder in
             let empty = try #require(throws: DatasetError.self) { try DatasetIndex(DatasetFolder(folder)) }
-            #expect(empty.message.contains("holds no shards"))
+            #expect(empty.message.contains("holds no shards") && empty.code == .missing)
             try put([], at: folder.appending("clips-000000.tar"))
             let missing = try #require(throws: DatasetError.self) { try DatasetIndex(DatasetFolder(folder)) }
             #expect(missing.message.contains("run `pframe index`"))
             try put(Array("no database, however long it is".utf8), at: folder.appending("index.sqlite"))
             let error = try #require(throws: DatasetError.self) { try DatasetIndex(DatasetFolder(folder)) }
             #expect(error.message.contains("is damaged") && error.message.contains("run `pframe index`"))
+            #expect(error.code == .damaged)
         }
     }
 }

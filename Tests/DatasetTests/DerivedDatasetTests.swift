@@ -192,7 +192,7 @@ import Testing
             let alone = try withExtendedLifetime(parts) {
                 try #require(throws: DatasetError.self) { try open(source.folder, output) }
             }
-            #expect(alone.message.contains("another process is writing this folder"))
+            #expect(alone.message.contains("another process is writing this folder") && alone.code == .busy)
         }
     }
 
@@ -281,10 +281,11 @@ import Testing
             let shard = try #require(try set.next())
             let error = try #require(throws: DatasetError.self) { try shard.sample(0) }
             #expect(error.path == source.tar(1) && error.offset == extent.offset)
-            #expect(error.message.contains("record \(source.samples[1][0].key) is damaged"))
+            #expect(error.message.contains("record \(source.samples[1][0].key) is damaged") && error.code == .damaged)
             let sound = try #require(try set.next())
             let lacking = try #require(throws: DatasetError.self) { try sound.sample(0).bytes(of: "y.npy") }
             #expect(lacking.message.contains("has no y.npy, only jpg, json, mv.npy, txt, x.npy"))
+            #expect(lacking.code == .missing)
         }
     }
 }

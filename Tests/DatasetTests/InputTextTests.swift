@@ -92,6 +92,7 @@ import Testing
             try put(latin, at: folder.appending("a.csv"))
             let error = try #require(throws: DatasetError.self) { try InputList(.of([folder.appending("a.csv")])) }
             #expect(error.message.contains("line 3") && error.message.contains("UTF-8"), "\(error.message)")
+            #expect(error.code == .damaged)
         }
     }
 

@@ -42,6 +42,7 @@ import Testing
                 }
                 #expect(error.path == shards.tar(shard) && error.offset == hit?.offset ?? place, "\(error)")
                 #expect(error.message.contains(hit.map { "record \($0.key)" } ?? "after the last record"))
+                #expect(error.code == .damaged)
                 let loader = try Loader(shards.source, options: options(.skip))
                 #expect(try rest(loader) == all.filter { $0.key != hit?.key })
                 #expect(loader.position.samples == 11)

@@ -125,6 +125,7 @@ func rest(_ loader: Loader) throws(DatasetError) -> [DeliveredSample] {
                 let loader = try Loader(shards.source, options: options)
                 let error = try #require(throws: DatasetError.self) { try loader.next() }
                 #expect(error.message.contains("no member flow.npy, only jpg, json, mv.npy, txt, x.npy"))
+                #expect(error.code == .conflict)
             }
         }
     }
@@ -274,10 +275,12 @@ func rest(_ loader: Loader) throws(DatasetError) -> [DeliveredSample] {
             ] {
                 var options = LoaderOptions()
                 change(&options)
-                #expect(throws: DatasetError.self) { try Loader(shards.source, options: options) }
+                let error = try #require(throws: DatasetError.self) { try Loader(shards.source, options: options) }
+                #expect(error.code == .usage)
             }
             #expect(throws: DatasetError.self) { try loader.startEpoch(0, samples: 1) }
-            #expect(throws: DatasetError.self) { try Loader(.folder(folder.appending("none"))) }
+            let error = try #require(throws: DatasetError.self) { try Loader(.folder(folder.appending("none"))) }
+            #expect(error.code == .missing)
         }
     }
 }

@@ -80,10 +80,11 @@ import Testing
             #expect(error.message.contains(server.address) && error.message.contains("tried 3 times"), "\(error)")
             let late = try #require(throws: DatasetError.self) { try Loader(ShardSource(server.address)) }
             #expect(late.message.contains("/dataset.json: cannot open: Connection refused"), "\(late)")
+            #expect(late.code == .failed)
             let incapable = try FileServer(shards.folder, ["--no-ranges"])
             let whole = try Loader(ShardSource(incapable.address), options: options())
             let refusal = try #require(throws: DatasetError.self) { try rest(whole) }
-            #expect(refusal.message.contains("does not give ranges"), "\(refusal)")
+            #expect(refusal.message.contains("does not give ranges") && refusal.code == .unsupported, "\(refusal)")
             let hanging = try FileServer(shards.folder, ["--hang"])
             let patient = try Loader(ShardSource(hanging.address), options: options(tries: 1))
             let silence = try #require(throws: DatasetError.self) { try patient.next() }

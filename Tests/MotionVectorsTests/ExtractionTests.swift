@@ -120,6 +120,7 @@ import Testing
             let error = try codecError { _ = try Extraction(path: path) }
             #expect(error.path == path)
             #expect(error.message.contains("ffv1") && error.message.contains("search"))
+            #expect(error.code == .unsupported)
             var options = ExtractionOptions()
             options.source = .search
             let frames = try extractAll(path, options)

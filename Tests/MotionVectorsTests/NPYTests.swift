@@ -128,7 +128,8 @@ import Testing
             try writer.append([1, 2, 3, 4, 5, 6] as [Int32])
             try writer.close()
             try put(Array(try contents(of: path).prefix(length)), at: path)
-            #expect(throws: CodecError.self) { try NPYReader(path: path, type: .int32) }
+            let error = try codecError { _ = try NPYReader(path: path, type: .int32) }
+            #expect(error.code == .damaged)
         }
     }
 
@@ -140,6 +141,8 @@ import Testing
             if name == "folder.npy" { try createFolder(path) }
             let error = try codecError { _ = try NPYReader(path: path, type: .uint8) }
             #expect(error.path == path)
+            let codes: [String: PFrameError.Code] = ["missing.npy": .missing, "folder.npy": .usage]
+            #expect(error.code == codes[name] ?? .damaged)
         }
     }
 
@@ -155,7 +158,7 @@ import Testing
             try writer.append([1] as [UInt8])
             try writer.close()
         }
-        #expect(error.message.contains("No space left"))
+        #expect(error.message.contains("No space left") && error.code == .full)
     }
 
     private func file(_ version: UInt8, _ dictionary: String, _ payload: [UInt8]) -> [UInt8] {

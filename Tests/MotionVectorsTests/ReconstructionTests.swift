@@ -124,6 +124,7 @@ import Testing
             try put(bytes, at: file)
             let error = try codecError { try readAll(output) }
             #expect(error.path == file)
+            #expect(error.code == .damaged)
         }
     }
 
@@ -172,7 +173,7 @@ import Testing
                 path: path, options: ExtractionOptions(), output: ExtractionOutput(folder: output)
             ).run()
             let error = try codecError { try readAll(output) }
-            #expect(error.message.contains("--residual"))
+            #expect(error.message.contains("--residual") && error.code == .missing)
         }
     }
 

@@ -39,7 +39,7 @@ public final class DatasetBuild: Sendable {
         list: InputList, options: BuildOptions, folder: FilePath, observer: Observer = Observer()
     ) throws(DatasetError) {
         try options.validate()
-        guard !list.videos.isEmpty else { throw DatasetError(path: nil, "there is no video to build from") }
+        guard !list.videos.isEmpty else { throw DatasetError(.usage, "there is no video to build from") }
         (self.list, self.options, self.folder, self.observer) = (list, options, folder, observer)
         budget = SpoolBudget(bytes: Self.waitingBytes * max(1, options.jobs))
     }
@@ -67,10 +67,11 @@ public final class DatasetBuild: Sendable {
     ///   can be written, or when cancelled. Finished shards stay.
     public func run() throws(DatasetError) -> Summary {
         let hidden = folder.appending(ShardReceipt.folderName)
-        try carrying { () throws(CodecError) in try createFolder(hidden) }
+        try createFolder(hidden)
         let isWhole = options.part.count == 1
         guard let lock = try KernelLock(hidden.appending("lock"), shared: !isWhole) else {
-            throw DatasetError(path: folder, "another process builds into this folder: wait for it, or choose another")
+            throw DatasetError(
+                .busy, path: folder, "another process builds into this folder: wait for it, or choose another")
         }
         try checkIdentity()
         var summary = Summary()
@@ -98,16 +99,17 @@ public final class DatasetBuild: Sendable {
             let remedy = "choose another --output, or remove this folder"
             if receipt.options != options.json {
                 let changed = Self.differences(receipt.options, options.json)
-                throw DatasetError(path: folder, "was built with other options (\(changed)): \(remedy)")
+                throw DatasetError(.conflict, path: folder, "was built with other options (\(changed)): \(remedy)")
             }
             guard receipt.sourceHash == list.sourceHash else {
-                throw DatasetError(path: folder, "was built from another list of videos or captions: \(remedy)")
+                throw DatasetError(
+                    .conflict, path: folder, "was built from another list of videos or captions: \(remedy)")
             }
             return
         }
         guard fileSize(folder.appending(DatasetDescription.fileName)) == nil else {
             throw DatasetError(
-                path: folder, "holds a data set that this build did not make: choose another --output")
+                .conflict, path: folder, "holds a data set that this build did not make: choose another --output")
         }
     }
 
@@ -202,7 +204,8 @@ public final class DatasetBuild: Sendable {
     private func assembly(of shard: Int) throws(DatasetError) -> ShardAssembly {
         let path = ShardReceipt.path(in: folder, number: shard)
         guard let lock = try KernelLock(path.removingLastComponent().appending("\(path.stem ?? "").lock")) else {
-            throw DatasetError(path: path, "another process builds this shard: give each process a part of its own")
+            throw DatasetError(
+                .busy, path: path, "another process builds this shard: give each process a part of its own")
         }
         // The shard is about to change: what stood here counts no more.
         try removeFile(path)
@@ -217,7 +220,7 @@ public final class DatasetBuild: Sendable {
 
     private func checkCancelled() throws(DatasetError) {
         if observer.isCancelled() {
-            throw DatasetError(path: folder, "interrupted: run the same command again to resume")
+            throw DatasetError(.interrupted, path: folder, "interrupted: run the same command again to resume")
         }
     }
 }
@@ -253,7 +256,7 @@ public struct BuildOptions: Sendable, Equatable {
     /// - Throws: `DatasetError` that says what is wrong.
     public func validate() throws(DatasetError) {
         func require(_ condition: Bool, _ message: String) throws(DatasetError) {
-            if !condition { throw DatasetError(path: nil, message) }
+            if !condition { throw DatasetError(.usage, message) }
         }
         try require((2...4096).contains(clips.frames), "a clip has 2 to 4096 frames, not \(clips.frames)")
         try require(

@@ -156,7 +156,7 @@ final class SampleSpool {
                 fileSize += bytes.count
             }
         } catch {
-            throw DatasetError(path: folder, "cannot keep records that wait for their turn: \(error)")
+            throw DatasetError(error, path: folder, "cannot keep records that wait for their turn")
         }
         waiting.append(.inFile(columns: sample.columns, members: members))
     }
@@ -187,7 +187,7 @@ final class SampleSpool {
                 guard filled == length else { throw Errno.ioError }
             }
         } catch {
-            throw DatasetError(path: folder, "cannot read records that waited for their turn: \(error)")
+            throw DatasetError(error, path: folder, "cannot read records that waited for their turn")
         }
     }
 

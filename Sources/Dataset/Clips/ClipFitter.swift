@@ -132,7 +132,7 @@ extension RGBImage {
         (decoding.exportsMotionVectors, decoding.cropping) = (false, true)
         let reader = try VideoReader(path: path, options: decoding)
         guard let picture = try reader.next(), reader.damaged == 0 else {
-            throw CodecError(path: path, "holds no complete picture")
+            throw CodecError(.damaged, path: path, "holds no complete picture")
         }
         var options = ClipOptions()
         (options.width, options.height, options.fit) = (size.width, size.height, fit)

@@ -27,7 +27,7 @@ public enum StoredClip: Sendable {
     /// - Throws: `DatasetError` if it is not there, is damaged, or holds no motion and residual.
     public func clip() throws(DatasetError) -> MotionClip {
         switch self {
-        case .sample(let files): return try carrying { () throws(CodecError) in try MotionClip(files) }
+        case .sample(let files): return try MotionClip(files)
         case .dataset(let folder, let key):
             return try MotionClip(try Self.sample(of: folder, key), dataset: folder.path)
         }
@@ -51,7 +51,8 @@ public enum StoredClip: Sendable {
         guard var place = try index.places(of: [Substring(key)]).places.first else {
             let first = try index.rows(["key"], limit: 1).first?.first?.string
             throw DatasetError(
-                path: folder.path, "has no record \(key), keys are such as \(first ?? "none: the set is empty")")
+                .damaged, path: folder.path,
+                "has no record \(key), keys are such as \(first ?? "none: the set is empty")")
         }
         for shard in description.shards {
             guard place >= shard.samples else {
@@ -61,7 +62,8 @@ public enum StoredClip: Sendable {
             }
             place -= shard.samples
         }
-        throw DatasetError(path: index.path, "does not fit the shards beside it: run `pframe index \(folder.path)`")
+        throw DatasetError(
+            .damaged, path: index.path, "does not fit the shards beside it: run `pframe index \(folder.path)`")
     }
 
     /// The rate in `samples.jsonl`; nil if there is no such file or no row for this sample.
@@ -145,17 +147,17 @@ extension MotionClip {
             residual.shape == [count, size.height, size.width, 3]
         else {
             throw DatasetError(
-                path: dataset,
+                .damaged, path: dataset,
                 "record \(sample.row.key): first.npy \(first.shape), mv.npy \(mv.shape) and residual.npy "
                     + "\(residual.shape) do not fit each other")
         }
         let motion = mv.bytes.withUnsafeBytes { Self.fields($0, count, size) }
         let residuals = residual.bytes.withUnsafeBytes { Self.residuals($0, count) }
         if let mistake = Self.mistake(in: motion) {
-            throw DatasetError(path: dataset, "record \(sample.row.key): mv.npy: \(mistake)")
+            throw DatasetError(.damaged, path: dataset, "record \(sample.row.key): mv.npy: \(mistake)")
         }
         if let mistake = Self.mistake(in: residuals, width: size.width) {
-            throw DatasetError(path: dataset, "record \(sample.row.key): residual.npy: \(mistake)")
+            throw DatasetError(.damaged, path: dataset, "record \(sample.row.key): residual.npy: \(mistake)")
         }
         self.init(
             first: RGBImage(width: size.width, height: size.height, pixels: Array(first.bytes)),
@@ -167,7 +169,7 @@ extension MotionClip {
     ) throws(DatasetError) -> (shape: [Int], bytes: [UInt8]) {
         guard sample.row.member(member) != nil else {
             throw DatasetError(
-                path: dataset,
+                .missing, path: dataset,
                 "record \(sample.row.key) has no \(member): build the set with --represent motion-residual")
         }
         let bytes = try sample.bytes(of: member)
@@ -179,8 +181,9 @@ extension MotionClip {
                 return (header.shape, Array(bytes[header.size...]))
             }
         } catch {
-            throw DatasetError(path: dataset, "record \(sample.row.key): \(member): \(error)")
+            throw DatasetError(.damaged, path: dataset, "record \(sample.row.key): \(member): \(error)")
         }
-        throw DatasetError(path: dataset, "record \(sample.row.key): \(member) is not an array of \(type.rawValue)")
+        throw DatasetError(
+            .damaged, path: dataset, "record \(sample.row.key): \(member) is not an array of \(type.rawValue)")
     }
 }

@@ -60,7 +60,7 @@ public final class DerivedDataset: Sendable {
     ) throws(DatasetError) {
         description = try source.description()
         guard !description.shards.isEmpty else {
-            throw DatasetError(path: source.path, "has no records: build it from videos that give clips")
+            throw DatasetError(.missing, path: source.path, "has no records: build it from videos that give clips")
         }
         (self.source, self.output, self.command, self.part) = (source, output, command, part)
         sideFiles = try source.scoreFiles(of: description)
@@ -71,14 +71,15 @@ public final class DerivedDataset: Sendable {
             rejects: [], totals: [:])
 
         madeFolder = !isFolder(output)
-        try carrying { () throws(CodecError) in try createFolder(output) }
+        try createFolder(output)
         guard !isSameFile(output, source.path) else {
-            throw DatasetError(path: output, "is the source data set: name a new folder")
+            throw DatasetError(.usage, path: output, "is the source data set: name a new folder")
         }
         let hidden = output.appending(ShardReceipt.folderName)
-        try carrying { () throws(CodecError) in try createFolder(hidden) }
+        try createFolder(hidden)
         guard let lock = try KernelLock(hidden.appending("lock"), shared: part.count > 1) else {
-            throw DatasetError(path: output, "another process is writing this folder: wait for it, or choose another")
+            throw DatasetError(
+                .busy, path: output, "another process is writing this folder: wait for it, or choose another")
         }
         self.lock = lock
         try receipt.checkIdentity(in: output, command: command)
@@ -101,7 +102,8 @@ public final class DerivedDataset: Sendable {
         let shard = description.shards[number]
         let place = ShardReceipt.path(in: output, number: number)
         guard let lock = try KernelLock(place.removingLastComponent().appending("\(place.stem ?? "").lock")) else {
-            throw DatasetError(path: place, "another process makes this shard: give each process a part of its own")
+            throw DatasetError(
+                .busy, path: place, "another process makes this shard: give each process a part of its own")
         }
         let open = try ShardReader(shard, in: source, description, sideFiles: sideFiles[shard.name] ?? [])
         // The shard is about to change: what stood here counts no more.
@@ -181,19 +183,20 @@ extension ShardReceipt {
             guard fileSize(path) != nil else { continue }
             let found = try ShardReceipt(reading: path)
             guard let old = found.options["derived"], let new = options["derived"] else {
-                throw DatasetError(path: folder, "holds shards that `\(command)` did not make: \(remedy)")
+                throw DatasetError(.conflict, path: folder, "holds shards that `\(command)` did not make: \(remedy)")
             }
             guard old == new else {
                 let changed = DatasetBuild.differences(old, new)
-                throw DatasetError(path: folder, "was made with other options (\(changed)): \(remedy)")
+                throw DatasetError(.conflict, path: folder, "was made with other options (\(changed)): \(remedy)")
             }
             guard found.sourceHash == sourceHash else {
-                throw DatasetError(path: folder, "was made from another data set, or before it changed: \(remedy)")
+                throw DatasetError(
+                    .conflict, path: folder, "was made from another data set, or before it changed: \(remedy)")
             }
             return
         }
         guard fileSize(folder.appending(DatasetDescription.fileName)) == nil else {
-            throw DatasetError(path: folder, "holds a data set that `\(command)` did not make: \(remedy)")
+            throw DatasetError(.conflict, path: folder, "holds a data set that `\(command)` did not make: \(remedy)")
         }
     }
 

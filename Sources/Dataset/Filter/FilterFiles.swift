@@ -34,7 +34,7 @@ struct FilterFiles {
         let scores = columns.indices.dropFirst(4)
         for column in plan.steps.compactMap(\.rule.column) where !columns.contains(column) { columns.append(column) }
         let keys = try survivorKeys(index)
-        var file = try carrying { () throws(CodecError) in try OutputFile(path: staged.path) }
+        var file = try OutputFile(path: staged.path)
         try index.forEachRow(columns) { row in
             guard let number = row[0].int, let step = plan.step(number) else { return }
             var members: [String: JSONValue] = ["key": row[1], "caption": row[2], "source": row[3]]
@@ -50,10 +50,8 @@ struct FilterFiles {
             members["reason"] = .text(Self.reason(step.rule, value?.double, original))
             try file.write(JSONValue.object(members).json() + "\n")
         }
-        try carrying { () throws(CodecError) in
-            try file.close()
-            try staged.commit()
-        }
+        try file.close()
+        try staged.commit()
     }
 
     /// The keys of clips that were kept instead of duplicates, by place.
@@ -98,11 +96,9 @@ extension FilterPlan {
     /// - Throws: `DatasetError`, a full disk included.
     public func writeKeys(of index: DatasetIndex, to path: FilePath) throws(DatasetError) {
         var staged = StagedFile(path: path)
-        var file = try carrying { () throws(CodecError) in try OutputFile(path: staged.path) }
+        var file = try OutputFile(path: staged.path)
         try forEachKey(of: index) { try file.write($0 + "\n") }
-        try carrying { () throws(CodecError) in
-            try file.close()
-            try staged.commit()
-        }
+        try file.close()
+        try staged.commit()
     }
 }

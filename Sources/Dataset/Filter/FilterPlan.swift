@@ -161,7 +161,7 @@ extension DatasetIndex {
         do throws(DatasetError) {
             try read { _ = try $0.makeStatement(sql: "SELECT 1 FROM clips" + Self.clause(condition)) }
         } catch {
-            throw DatasetError(path: nil, "\(error.message), in: \(condition)\nThe columns are \(columnList).")
+            throw DatasetError(.usage, "\(error.message), in: \(condition)\nThe columns are \(columnList).")
         }
     }
 

@@ -35,7 +35,7 @@ public struct FilteredSet: Sendable {
         let description = try source.description()
         guard description.samples == plan.clips else {
             throw DatasetError(
-                path: index.path,
+                .damaged, path: index.path,
                 "\(plan.clips) clips, but dataset.json says \(description.samples): run `pframe index`")
         }
         let hash = try hash(description)
@@ -77,19 +77,20 @@ public struct FilteredSet: Sendable {
 
     /// Makes the folder, or finds a filtered set in it, and locks it.
     private func openFolder() throws(DatasetError) -> KernelLock {
-        try carrying { () throws(CodecError) in try createFolder(output) }
+        try createFolder(output)
         guard !isSameFile(output, source.path) else {
-            throw DatasetError(path: output, "is the source data set: name a new folder")
+            throw DatasetError(.usage, path: output, "is the source data set: name a new folder")
         }
         let receipts = output.appending(ShardReceipt.folderName)
         let names = try fileNames(in: output).filter { !$0.hasPrefix(".partial-") && $0 != ShardReceipt.folderName }
         let isBuild = names.isEmpty && DatasetClosing.holdsReceipts(output)
         if isBuild || !(names.isEmpty || names.contains(FilterFiles.summaryName)) {
-            throw DatasetError(path: output, "holds files, but no filtered data set: name a new folder")
+            throw DatasetError(.conflict, path: output, "holds files, but no filtered data set: name a new folder")
         }
-        try carrying { () throws(CodecError) in try createFolder(receipts) }
+        try createFolder(receipts)
         guard let lock = try KernelLock(receipts.appending("lock")) else {
-            throw DatasetError(path: output, "another process is writing this folder: wait for it, or choose another")
+            throw DatasetError(
+                .busy, path: output, "another process is writing this folder: wait for it, or choose another")
         }
         return lock
     }
@@ -143,7 +144,8 @@ struct ShardCopies: Sendable {
             let reader = try ShardReader(shard, in: source, description)
             let keys = try index.rows(["key"], where: "number BETWEEN \(first) AND \(first + shard.samples - 1)")
             guard keys.map({ $0[0].string }) == reader.rows.map(\.key) else {
-                throw DatasetError(path: index.path, "has other clips than \(shard.rowsName): run `pframe index`")
+                throw DatasetError(
+                    .damaged, path: index.path, "has other clips than \(shard.rowsName): run `pframe index`")
             }
             try removeFile(output.appending(shard.tarName))
             try removeFile(output.appending(shard.rowsName))

@@ -13,14 +13,26 @@ func querying<Result>(_ path: FilePath, _ body: () throws -> Result) throws(Data
         let message = error.message ?? "\(error.resultCode)"
         switch error.resultCode {
         case .SQLITE_NOTADB, .SQLITE_CORRUPT:
-            throw DatasetError(path: path, "is damaged (\(message)): run `pframe index` to rewrite it")
-        case .SQLITE_CANTOPEN: throw DatasetError(path: path, "cannot open: \(message)")
-        case .SQLITE_FULL: throw DatasetError(path: path, "cannot write: the disk is full")
+            throw DatasetError(.damaged, path: path, "is damaged (\(message)): run `pframe index` to rewrite it")
+        case .SQLITE_CANTOPEN: throw DatasetError(unopenable(path), path: path, "cannot open: \(message)")
+        case .SQLITE_FULL: throw DatasetError(.full, path: path, "cannot write: the disk is full")
+        case .SQLITE_BUSY, .SQLITE_LOCKED: throw DatasetError(.busy, path: path, message)
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: throw DatasetError(.refused, path: path, message)
+        case .SQLITE_NOMEM: throw DatasetError(.full, path: path, message)
+        case .SQLITE_INTERRUPT: throw DatasetError(.interrupted, path: path, message)
         default: throw DatasetError(path: path, message)
         }
     } catch {
-        throw DatasetError(path: path, "\(error)")
+        throw DatasetError(PFrameError.Code(error), path: path, "\(error)")
     }
+}
+
+/// Why SQLite cannot open a file, which it does not say: what the system says of it.
+private func unopenable(_ path: FilePath) -> DatasetError.Code {
+    do {
+        try FileDescriptor.open(path, .readOnly, options: .closeOnExec).close()
+        return .refused
+    } catch { return DatasetError.Code(error) }
 }
 
 /// The name of a file as SQLite takes it, which is a String: a folder whose name is not UTF-8 is reached through its
@@ -41,7 +53,7 @@ struct DatabaseName: ~Copyable {
                 path.removingLastComponent(), .readOnly, options: [.directory, .closeOnExec])
             (string, folder) = ("/proc/self/fd/\(descriptor.rawValue)/\(name)", descriptor)
         } catch {
-            throw DatasetError(path: path, "cannot open the folder: \(error)")
+            throw DatasetError(error, path: path, "cannot open the folder")
         }
     }
 

@@ -41,7 +41,7 @@ public enum DatasetClosing: Sendable {
         let names = try fileNames(in: folder.appending(ShardReceipt.folderName))
         let numbers = names.compactMap { number(of: $0) }.sorted()
         guard let first = numbers.first else {
-            throw DatasetError(path: folder, "holds no receipts of shards: run `pframe build` first")
+            throw DatasetError(.missing, path: folder, "holds no receipts of shards: run `pframe build` first")
         }
         let model = try ShardReceipt(reading: ShardReceipt.path(in: folder, number: first))
         var receipts: [ShardReceipt] = []
@@ -54,12 +54,13 @@ public enum DatasetClosing: Sendable {
             if let difference {
                 let other = ShardReceipt.path(in: folder, number: first).lastComponent?.string ?? ""
                 throw DatasetError(
-                    path: path,
+                    .conflict, path: path,
                     "built from \(difference) than \(other): build both with the same, or into another folder")
             }
             guard receipt.shards == model.shards, number < model.shards else {
                 throw DatasetError(
-                    path: path, "shard \(number) of \(receipt.shards) in a set of \(model.shards): remove it")
+                    .conflict, path: path, "shard \(number) of \(receipt.shards) in a set of \(model.shards): remove it"
+                )
             }
             receipts.append(receipt)
         }
@@ -68,19 +69,22 @@ public enum DatasetClosing: Sendable {
             let (noun, verb) = missing.count == 1 ? ("shard", "is") : ("shards", "are")
             let parts = missing.count == 1 ? "run its part" : "run their parts"
             throw DatasetError(
-                path: folder, "\(noun) \(ranges(missing)) of \(model.shards) \(verb) missing: \(parts)")
+                .missing, path: folder, "\(noun) \(ranges(missing)) of \(model.shards) \(verb) missing: \(parts)")
         }
         return receipts
     }
 
     private static func check(_ shard: DatasetDescription.Shard, in folder: FilePath) throws(DatasetError) {
         let tar = folder.appending(shard.tarName)
-        guard let size = fileSize(tar) else { throw DatasetError(path: tar, "is missing: run its part again") }
+        guard let size = fileSize(tar) else {
+            throw DatasetError(.missing, path: tar, "is missing: run its part again")
+        }
         guard size == shard.bytes else {
-            throw DatasetError(path: tar, "\(size) bytes, but \(shard.bytes) were written: run its part again")
+            throw DatasetError(
+                .damaged, path: tar, "\(size) bytes, but \(shard.bytes) were written: run its part again")
         }
         let rows = folder.appending(shard.rowsName)
-        guard fileSize(rows) != nil else { throw DatasetError(path: rows, "is missing: run its part again") }
+        guard fileSize(rows) != nil else { throw DatasetError(.missing, path: rows, "is missing: run its part again") }
     }
 
     /// The number of the shard that a file is the receipt of.

@@ -38,11 +38,11 @@ public final class DatasetIndex: Sendable {
     public init(_ folder: DatasetFolder) throws(DatasetError) {
         let path = folder.path.appending(Self.fileName)
         guard fileSize(path) != nil else {
-            guard isFolder(folder.path) else { throw DatasetError(path: folder.path, "no such folder") }
+            guard isFolder(folder.path) else { throw DatasetError(.missing, path: folder.path, "no such folder") }
             guard try fileNames(in: folder.path).contains(where: { $0.hasSuffix(".tar") }) else {
-                throw DatasetError(path: folder.path, "is not a data set: it holds no shards (.tar)")
+                throw DatasetError(.missing, path: folder.path, "is not a data set: it holds no shards (.tar)")
             }
-            throw DatasetError(path: folder.path, "holds no \(Self.fileName): run `pframe index`")
+            throw DatasetError(.missing, path: folder.path, "holds no \(Self.fileName): run `pframe index`")
         }
         self.path = path
         let name = try DatabaseName(path)
@@ -53,7 +53,8 @@ public final class DatasetIndex: Sendable {
             let columns = try queue.read { database in
                 let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
                 guard version == Self.schema else {
-                    throw DatasetError(path: path, "index version \(version), not \(Self.schema): run `pframe index`")
+                    throw DatasetError(
+                        .unsupported, path: path, "index version \(version), not \(Self.schema): run `pframe index`")
                 }
                 return try Row.fetchAll(database, sql: "SELECT name, kind FROM columns ORDER BY rowid").map { row in
                     Column(name: row[0], isScore: row[1] == IndexColumns.Kind.score.rawValue)
@@ -117,7 +118,8 @@ public final class DatasetIndex: Sendable {
             try Row.fetchAll(database, sql: "SELECT video, kind, reason, clips FROM rejects ORDER BY rowid").map {
                 row in
                 guard let kind = Reject.Kind(rawValue: row[1]) else {
-                    throw DatasetError(path: path, "an unknown kind of reject, \(row[1] as String): update PFrame")
+                    throw DatasetError(
+                        .unsupported, path: path, "an unknown kind of reject, \(row[1] as String): update PFrame")
                 }
                 return Reject(video: row[0], kind: kind, reason: row[2], clips: row[3])
             }
@@ -128,7 +130,7 @@ public final class DatasetIndex: Sendable {
     func require(_ names: [String]) throws(DatasetError) {
         let known = Set(columnNames)
         guard let unknown = names.first(where: { !known.contains($0) }) else { return }
-        throw DatasetError(path: path, "there is no column \(unknown), only \(columnList)")
+        throw DatasetError(.usage, path: path, "there is no column \(unknown), only \(columnList)")
     }
 
     /// ` WHERE …`, proof against a comment at the condition's end.

@@ -49,7 +49,7 @@ public struct ForeignIndexing: Sendable {
         shards.removeAll { $0.samples == 0 }
         guard !shards.isEmpty else {
             let first = problems.first.map { " (\($0))" } ?? ""
-            throw DatasetError(path: folder.path, "no shard holds a record that could be indexed\(first)")
+            throw DatasetError(.missing, path: folder.path, "no shard holds a record that could be indexed\(first)")
         }
         let description = DatasetDescription(
             tool: tool, options: .object(["webdataset": .bool(true)]), sourceHash: "", shards: shards,
@@ -65,7 +65,7 @@ public struct ForeignIndexing: Sendable {
         guard !shards.isEmpty else {
             let packed = names.first { $0.hasSuffix(".tar.gz") || $0.hasSuffix(".tgz") || $0.hasSuffix(".tar.zst") }
             let hint = packed.map { "; unpack \($0) and the like first, which cannot be read at random" } ?? ""
-            throw DatasetError(path: folder.path, "holds no .tar file\(hint)")
+            throw DatasetError(.missing, path: folder.path, "holds no .tar file\(hint)")
         }
         return shards.map { String($0.dropLast(4)) }
     }
@@ -87,7 +87,8 @@ public struct ForeignIndexing: Sendable {
             // What is not JSON is not a row either.
             guard let first, (try? JSONValue(first.text, path: rowsPath))?["crc32c"] != nil else {
                 throw DatasetError(
-                    path: rowsPath, "has the name of the row file of \(name).tar, but holds no rows: move it away")
+                    .conflict, path: rowsPath,
+                    "has the name of the row file of \(name).tar, but holds no rows: move it away")
             }
         }
         let found = try ForeignShard(folder.path.appending(name + ".tar"), progress)
@@ -121,7 +122,7 @@ public struct ForeignIndexing: Sendable {
                     if let owner = owners[row.key] {
                         problems.append(
                             DatasetError(
-                                path: folder.tar(shard), offset: row.offset,
+                                .conflict, path: folder.tar(shard), offset: row.offset,
                                 "a second record \(row.key), which \(owner) has: not indexed"))
                         continue
                     }

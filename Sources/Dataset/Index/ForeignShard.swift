@@ -67,7 +67,7 @@ struct ForeignShard {
     }
 
     private mutating func add(_ offset: Int?, _ message: String) {
-        problems.append(DatasetError(path: path, offset: offset, message))
+        problems.append(DatasetError(.damaged, path: path, offset: offset, message))
     }
 
     /// Reads a member; false if the file ends within it.

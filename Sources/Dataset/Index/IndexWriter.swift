@@ -116,7 +116,8 @@ private struct IndexWriter {
                         StatementArguments(values(row, shard, number, link) + values(row.columns, columns)))
                     do { try statement.execute() } catch DatabaseError.SQLITE_CONSTRAINT {
                         throw DatasetError(
-                            path: path, "the key \(row.key) occurs twice in the set: remake the shards or remove one"
+                            .conflict, path: path,
+                            "the key \(row.key) occurs twice in the set: remake the shards or remove one"
                         )
                     }
                     number += 1

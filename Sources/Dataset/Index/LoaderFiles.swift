@@ -39,7 +39,7 @@ private struct DALIFiles {
                 let members = row.members.map { "\($0.name) \($0.offset) \($0.length) \(row.key).\($0.name)" }
                 guard members.allSatisfy({ $0.split(whereSeparator: \.isWhitespace).count == 4 }) else {
                     throw DatasetError(
-                        path: folder.tar(shard), offset: row.offset,
+                        .unsupported, path: folder.tar(shard), offset: row.offset,
                         "a name with a space in record \(row.key), which DALI's index cannot hold")
                 }
                 text += members.joined(separator: " ") + "\n"
@@ -91,7 +91,7 @@ struct EnergonFiles {
             try replaceFile(folder.path.appending(shard.tarName + ".idx"), with: bytes)
         }
         let meta = folder.path.appending(".nv-meta")
-        try carrying { () throws(CodecError) in try createFolder(meta) }
+        try createFolder(meta)
         let counts = description.shards.map { ($0.tarName, JSONValue.integer($0.samples)) }
         let info = JSONValue.object(["shard_counts": .object(Dictionary(counts) { first, _ in first })])
         // JSON is YAML: older versions read one name, newer ones the other.

@@ -110,7 +110,7 @@ struct CaptionMatch {
 
         func ambiguity(_ message: String) -> DatasetError {
             DatasetError(
-                path: table.table.path,
+                .conflict, path: table.table.path,
                 message + "; name videos by their paths relative to the folder that is given to build")
         }
 

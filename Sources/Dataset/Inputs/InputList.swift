@@ -38,7 +38,7 @@ public struct InputList: Sendable {
     public init(_ options: InputOptions) throws(DatasetError) {
         if options.layout == .webvid, options.captions == nil, !options.inputs.contains(where: InputTable.isTable) {
             throw DatasetError(
-                path: nil, "the layout webvid reads WebVid's CSV: name it as input, or with --captions FILE")
+                .usage, "the layout webvid reads WebVid's CSV: name it as input, or with --captions FILE")
         }
         let search = try InputSearch(options)
         let captions: VideoTable?
@@ -46,7 +46,7 @@ public struct InputList: Sendable {
             let table = try VideoTable(file, layout: options.layout)
             guard table.hasCaptions || !options.requiresCaptions else {
                 throw DatasetError(
-                    path: file,
+                    .missing, path: file,
                     "no column \"caption\"; it has \(table.columnList); add one, or build with --no-captions")
             }
             captions = table

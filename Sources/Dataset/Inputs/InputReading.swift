@@ -48,7 +48,7 @@ struct InputReading {
         for number in search.candidates.indices { try read(number) }
         if !isCaptioned, videos.isEmpty, rejects.contains(where: { $0.kind == .noCaption }) {
             throw DatasetError(
-                path: nil,
+                .usage, path: nil,
                 "no captions: give --captions FILE (CSV or JSONL with the columns video,caption), write a .txt beside "
                     + "each video, or build with --no-captions")
         }
@@ -158,7 +158,7 @@ struct VideoTable: Sendable {
         func require(_ name: String, _ purpose: String) throws(DatasetError) -> Int {
             if let place = table.columns.firstIndex(of: name) { return place }
             let others = table.columns.isEmpty ? "it has none" : "it has " + table.columns.joined(separator: ", ")
-            throw DatasetError(path: path, "no column \"\(name)\", \(purpose); \(others)")
+            throw DatasetError(.missing, path: path, "no column \"\(name)\", \(purpose); \(others)")
         }
         self.table = table
         if layout == .webvid {
@@ -214,6 +214,6 @@ struct VideoTable: Sendable {
     }
 
     private func problem(_ row: Int, _ message: String) -> DatasetError {
-        DatasetError(path: table.path, "line \(table.line(row)): \(message)")
+        DatasetError(.damaged, path: table.path, "line \(table.line(row)): \(message)")
     }
 }

@@ -40,7 +40,8 @@ struct InputTable: Sendable {
         let start = text.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
         let first = text[start...].first { !Self.isSpace($0) }
         guard first != UInt8(ascii: "[") else {
-            throw DatasetError(path: path, "is a JSON list; write one object per line: `jq -c '.[]' < old > new.jsonl`")
+            throw DatasetError(
+                .unsupported, path: path, "is a JSON list; write one object per line: `jq -c '.[]' < old > new.jsonl`")
         }
         isCSV = first != UInt8(ascii: "{")
         if isCSV {
@@ -77,7 +78,7 @@ struct InputTable: Sendable {
         var reader = CSVReader(text)
         var fields: [CSVReader.Field] = []
         guard reader.seekRecord() else {
-            throw DatasetError(path: path, "is empty; its first line names the columns: video,caption")
+            throw DatasetError(.damaged, path: path, "is empty; its first line names the columns: video,caption")
         }
         let first = reader.line
         try read(&reader, &fields, path)
@@ -87,7 +88,8 @@ struct InputTable: Sendable {
             // Such is the column of row numbers that pandas writes.
             columns.append(name.isEmpty ? "column_\(index + 1)" : name)
             if columns.dropLast().contains(columns[index]) {
-                throw DatasetError(path: path, "line \(first): two columns are named \(columns[index]); rename one")
+                throw DatasetError(
+                    .damaged, path: path, "line \(first): two columns are named \(columns[index]); rename one")
             }
         }
         var rows = Rows()
@@ -97,7 +99,7 @@ struct InputTable: Sendable {
             try read(&reader, &fields, path)
             guard fields.count == columns.count else {
                 throw DatasetError(
-                    path: path,
+                    .damaged, path: path,
                     "line \(line): \(fields.count) fields, but line \(first) names \(columns.count) columns; "
                         + "put a field with a comma into quotes")
             }
@@ -118,7 +120,8 @@ struct InputTable: Sendable {
             let end = text[position...].firstIndex(of: UInt8(ascii: "\n")) ?? text.count
             if !text[position..<end].allSatisfy(isSpace) {
                 guard let members = try parse(text[position..<end], line, path).members else {
-                    throw DatasetError(path: path, "line \(line): not a JSON object; every line of a JSONL file is one")
+                    throw DatasetError(
+                        .damaged, path: path, "line \(line): not a JSON object; every line of a JSONL file is one")
                 }
                 rows.append(position, line)
                 for name in members.keys.sorted() where numbers[name] == nil {
@@ -141,7 +144,7 @@ struct InputTable: Sendable {
         _ reader: inout CSVReader, _ fields: inout [CSVReader.Field], _ path: FilePath
     ) throws(DatasetError) {
         do throws(CSVReader.Problem) { try reader.read(into: &fields) } catch {
-            throw DatasetError(path: path, "line \(error.line): \(error.message)")
+            throw DatasetError(.damaged, path: path, "line \(error.line): \(error.message)")
         }
     }
 
@@ -149,7 +152,7 @@ struct InputTable: Sendable {
         _ field: CSVReader.Field, _ reader: CSVReader, _ line: Int, _ path: FilePath
     ) throws(DatasetError) -> String {
         guard let text = reader.text(field) else {
-            throw DatasetError(path: path, "line \(line): is not UTF-8; save the file as UTF-8")
+            throw DatasetError(.damaged, path: path, "line \(line): is not UTF-8; save the file as UTF-8")
         }
         return text
     }
@@ -159,7 +162,7 @@ struct InputTable: Sendable {
     ) throws(DatasetError) -> JSONValue {
         do throws(DatasetError) { return try JSONValue(line, path: path) } catch {
             throw DatasetError(
-                path: path, "line \(number), column \((error.offset ?? 0) + 1): \(error.message)")
+                .damaged, path: path, "line \(number), column \((error.offset ?? 0) + 1): \(error.message)")
         }
     }
 

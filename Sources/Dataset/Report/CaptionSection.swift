@@ -27,7 +27,9 @@ package struct CaptionSection: Sendable {
             var lengths: [Double] = []
             let captions = try String.fetchCursor(database, sql: "SELECT caption FROM clips WHERE caption <> ''")
             while let caption = try captions.next() { lengths.append(Double(Self.words(in: caption))) }
-            guard lengths.count == facts.captioned else { throw DatasetError(path: path, "changed while it was read") }
+            guard lengths.count == facts.captioned else {
+                throw DatasetError(.conflict, path: path, "changed while it was read")
+            }
             return SortedValues(lengths)
         }
     }

@@ -80,7 +80,7 @@ struct ClipPictures: Sendable {
                 let place = clip.number - first
                 guard reader.rows.indices.contains(place), reader.rows[place].key == clip.key else {
                     throw DatasetError(
-                        path: folder.path.appending(DatasetIndex.fileName),
+                        .damaged, path: folder.path.appending(DatasetIndex.fileName),
                         "has other clips than \(shard.rowsName): run `pframe index`")
                 }
                 let record = try reader.record(place)

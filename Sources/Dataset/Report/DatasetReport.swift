@@ -56,7 +56,7 @@ public struct DatasetReport: Sendable {
         let facts = try ReportFacts(index)
         guard facts.clips == description.samples else {
             throw DatasetError(
-                path: index.path,
+                .damaged, path: index.path,
                 "\(facts.clips) clips, but dataset.json says \(description.samples): run `pframe index`")
         }
         let filter = try filterRecord(index)
@@ -108,6 +108,8 @@ public struct DatasetReport: Sendable {
     }
 
     private func checkCancelled() throws(DatasetError) {
-        if options.isCancelled() { throw DatasetError(path: folder.path, "interrupted; no report was written") }
+        if options.isCancelled() {
+            throw DatasetError(.interrupted, path: folder.path, "interrupted; no report was written")
+        }
     }
 }

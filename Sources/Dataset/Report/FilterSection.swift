@@ -90,7 +90,8 @@ struct FilterRecord: Sendable {
         let value = try JSONValue(try readFile(path), path: path)
         guard let list = value["rules"]?.array, let kept = value["kept"]?.int, let dropped = value["dropped"]?.int
         else {
-            throw DatasetError(path: path, "no valid \"rules\", \"kept\" and \"dropped\": run `pframe filter` again")
+            throw DatasetError(
+                .damaged, path: path, "no valid \"rules\", \"kept\" and \"dropped\": run `pframe filter` again")
         }
         source = value["source"]?.string ?? ""
         rules = list.map(Rule.init)
@@ -180,7 +181,7 @@ struct DroppedClips {
                     let value = try JSONValue(line, path: path, offset: offset)
                     guard value["key"] != nil else {
                         throw DatasetError(
-                            path: path, offset: offset, "a line without a \"key\": run `pframe filter` again")
+                            .damaged, path: path, offset: offset, "a line without a \"key\": run `pframe filter` again")
                     }
                     let row = scores.map { (Self.score($0, of: value)?.double).flatMap { $0.isFinite ? $0 : nil } }
                     statement.setUncheckedArguments(StatementArguments(row.map { $0?.databaseValue ?? .null }))
@@ -208,7 +209,7 @@ struct DroppedClips {
     ) throws {
         let descriptor: FileDescriptor
         do { descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec) } catch {
-            throw DatasetError(path: path, "cannot read: \(error)")
+            throw DatasetError(error, path: path, "cannot read")
         }
         try descriptor.closeAfter {
             var (rest, start) = ([UInt8](), 0)

@@ -44,10 +44,12 @@ public struct CaptionScores: Sendable {
         (self.folder, self.keys) = (folder, keys)
         self.text = try EmbeddingFile(text)
         self.images = try EmbeddingFile(images)
-        guard self.text.frames == 1 else { throw DatasetError(path: text, "expected shape (N, D): a caption has one") }
+        guard self.text.frames == 1 else {
+            throw DatasetError(.unsupported, path: text, "expected shape (N, D): a caption has one")
+        }
         guard self.text.dimensions == self.images.dimensions, self.text.rows == self.images.rows else {
             throw DatasetError(
-                path: images,
+                .conflict, path: images,
                 "\(self.images.rows) rows of \(self.images.dimensions) numbers, where \(text) has \(self.text.rows) of "
                     + "\(self.text.dimensions): both must come from one model and one list")
         }
@@ -90,21 +92,22 @@ public struct CaptionScores: Sendable {
             omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         while lines.last?.isEmpty == true { lines.removeLast() }
         guard lines.count == text.rows else {
-            throw DatasetError(path: keys, "\(lines.count) keys for \(text.rows) rows of \(text.path)")
+            throw DatasetError(.conflict, path: keys, "\(lines.count) keys for \(text.rows) rows of \(text.path)")
         }
         let (numbers, unknown) = try index.places(of: lines)
         guard unknown.isEmpty else {
             let names = unknown.prefix(5).joined(separator: ", ") + (unknown.count > 5 ? ", …" : "")
             throw DatasetError(
-                path: keys,
+                .conflict, path: keys,
                 "\(unknown.count) of \(lines.count) keys are not in the data set: \(names); nothing was written")
         }
         var seen = [Bool](repeating: false, count: description.samples)
         for (line, number) in zip(lines, numbers) {
             guard number < seen.count else {
-                throw DatasetError(path: index.path, "has more clips than dataset.json says: run `pframe index`")
+                throw DatasetError(
+                    .damaged, path: index.path, "has more clips than dataset.json says: run `pframe index`")
             }
-            guard !seen[number] else { throw DatasetError(path: keys, "the key \(line) occurs twice") }
+            guard !seen[number] else { throw DatasetError(.conflict, path: keys, "the key \(line) occurs twice") }
             seen[number] = true
         }
         return numbers
@@ -202,10 +205,10 @@ final class EmbeddingFile: Sendable {
     /// - Throws: `DatasetError` if it is missing, cut off, or holds something else.
     init(_ path: FilePath) throws(DatasetError) {
         self.path = path
-        guard let size = fileSize(path) else { throw DatasetError(path: path, "is missing") }
+        guard let size = fileSize(path) else { throw DatasetError(.missing, path: path, "is missing") }
         let descriptor: FileDescriptor
         do { descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec) } catch {
-            throw DatasetError(path: path, "cannot open: \(error)")
+            throw DatasetError(error, path: path, "cannot open")
         }
         self.descriptor = descriptor
         var head = [UInt8](repeating: 0, count: min(size, 1 << 16))
@@ -214,19 +217,19 @@ final class EmbeddingFile: Sendable {
             let count = try head.withUnsafeMutableBytes { try descriptor.read(fromAbsoluteOffset: 0, into: $0) }
             header = try head[..<count].withUnsafeBytes { try NPYHeader($0) }
         } catch {
-            throw DatasetError(path: path, "\(error)")
+            throw DatasetError(.damaged, path: path, "\(error)")
         }
         guard [.float16, .float32, .float64].contains(header.type), [2, 3].contains(header.shape.count),
             header.shape.dropFirst().allSatisfy({ $0 > 0 })
         else {
             throw DatasetError(
-                path: path,
+                .unsupported, path: path,
                 "\(header.type) of shape \(header.shape): expected float16, float32 or float64 of shape (N, D) or (N, F, D)"
             )
         }
         guard size == header.size + header.payload else {
             throw DatasetError(
-                path: path, "\(size) bytes, but its header says \(header.size + header.payload): cut off?")
+                .damaged, path: path, "\(size) bytes, but its header says \(header.size + header.payload): cut off?")
         }
         (type, start, rows) = (header.type, header.size, header.shape[0])
         frames = header.shape.count == 3 ? header.shape[1] : 1
@@ -247,10 +250,10 @@ final class EmbeddingFile: Sendable {
         let place = start + range.lowerBound * width * type.size
         let count: Int
         do { count = try bytes.withUnsafeMutableBytes { try descriptor.fill($0, at: place) } } catch {
-            throw DatasetError(path: path, offset: place, "cannot read: \(error)")
+            throw DatasetError(error, path: path, offset: place, "cannot read")
         }
         guard count == bytes.count else {
-            throw DatasetError(path: path, offset: place + count, "ends too early")
+            throw DatasetError(.damaged, path: path, offset: place + count, "ends too early")
         }
         return bytes.withUnsafeBytes { bytes in
             switch type {

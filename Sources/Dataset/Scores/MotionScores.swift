@@ -94,7 +94,7 @@ public struct VideoMotion: Sendable, Equatable {
             let share = reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0
             try receive(motion, share)
         }
-        guard frames > 0 else { throw CodecError(path: path, "no picture could be decoded") }
+        guard frames > 0 else { throw CodecError(.damaged, path: path, "no picture could be decoded") }
         meanContent = sums.content / Double(max(1, frames - 1))
         meanLength = hasVectors ? sums.length / Double(max(1, sums.moving)) : nil
         damaged = reader.damaged

@@ -39,7 +39,9 @@ package struct CommandOutput {
         return try shard.stream(0..<size).bytes(size)
     }
 
-    private func failure(_ what: String) -> PFrameError { PFrameError(path: nil, "`\(command)` \(what)") }
+    private func failure(_ what: String, _ code: PFrameError.Code = .failed) -> PFrameError {
+        PFrameError(code, "`\(command)` \(what)")
+    }
 
     /// A file without a name, which is gone with its last descriptor.
     private func temporaryFile() throws(PFrameError) -> FileDescriptor {
@@ -52,7 +54,7 @@ package struct CommandOutput {
             _ = path.withPlatformString { unlink($0) }
             return descriptor
         } catch {
-            throw PFrameError(path: path, "cannot make a temporary file: \(error)")
+            throw PFrameError(error, path: path, "cannot make a temporary file")
         }
     }
 
@@ -60,7 +62,7 @@ package struct CommandOutput {
     private func run(into file: FileDescriptor, _ shard: LocalShard, limit: Int?) throws(PFrameError) {
         let (reading, writing): (FileDescriptor, FileDescriptor)
         do { (reading, writing) = try FileDescriptor.pipe() } catch {
-            throw PFrameError(path: nil, "cannot make a pipe: \(error)")
+            throw PFrameError(error, "cannot make a pipe")
         }
         // A pipe that fails to close has nothing left to tell.
         defer { _ = try? reading.close() }
@@ -80,7 +82,7 @@ package struct CommandOutput {
             if exitCode == nil, !isOpen { usleep(500) }
             let printed = try shard.size()
             if printed > size { (size, progress) = (printed, monotonicSeconds()) }
-            if cancellation.isRequested { throw failure("was stopped") }
+            if cancellation.isRequested { throw failure("was stopped", .interrupted) }
             if let limit, size > limit { throw failure("printed more than the \(limit) bytes of dataset.json") }
             if monotonicSeconds() - progress > patience.timeout {
                 throw failure("printed nothing for \(patience.timeout) s")

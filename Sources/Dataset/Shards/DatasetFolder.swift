@@ -71,7 +71,7 @@ public struct DatasetDescription: Sendable, Equatable {
         let value = try JSONValue(text, path: path)
         func damaged(_ field: String) -> PFrameError {
             PFrameError(
-                path: path, "no valid \"\(field)\": move it away, then run `pframe index` to rewrite it")
+                .damaged, path: path, "no valid \"\(field)\": move it away, then run `pframe index` to rewrite it")
         }
         guard value["schema"]?.int != nil else { throw damaged("schema") }
         try Self.checkVersion(value, path: path)
@@ -94,7 +94,8 @@ public struct DatasetDescription: Sendable, Equatable {
     private static func checkVersion(_ value: JSONValue, path: FilePath) throws(PFrameError) {
         guard let schema = value["schema"]?.int, schema > Self.schema else { return }
         throw PFrameError(
-            path: path, "schema \(schema) is newer than this PFrame knows (\(Self.schema)): update PFrame")
+            .unsupported, path: path, "schema \(schema) is newer than this PFrame knows (\(Self.schema)): update PFrame"
+        )
     }
 
     /// Refuses to write over the `dataset.json` of a newer PFrame; any other may be replaced, damaged ones too.
@@ -158,9 +159,9 @@ public struct DatasetFolder: Sendable, Equatable {
     public func description() throws(PFrameError) -> DatasetDescription {
         let file = path.appending(DatasetDescription.fileName)
         guard fileSize(file) != nil else {
-            guard isFolder(path) else { throw PFrameError(path: path, "no such folder") }
+            guard isFolder(path) else { throw PFrameError(.missing, path: path, "no such folder") }
             throw PFrameError(
-                path: path,
+                .missing, path: path,
                 "holds no \(DatasetDescription.fileName): run `pframe build` to its end, or `pframe index` over shards")
         }
         return try DatasetDescription(try readFile(file), path: file)
@@ -195,7 +196,7 @@ public struct DatasetFolder: Sendable, Equatable {
         let file = path.appending(shard.rowsName)
         let rows = try ShardRow.rows(in: try readFile(file), path: file)
         guard rows.count == shard.samples else {
-            throw PFrameError(path: file, "\(rows.count) rows, but dataset.json says \(shard.samples)")
+            throw PFrameError(.damaged, path: file, "\(rows.count) rows, but dataset.json says \(shard.samples)")
         }
         return rows
     }

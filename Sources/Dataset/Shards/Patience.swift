@@ -60,6 +60,6 @@ extension Patience {
 extension PFrameError {
     /// The error, with how often was tried.
     package func afterTries(_ count: Int) -> PFrameError {
-        PFrameError(path: path, offset: offset, message + (count > 1 ? " (tried \(count) times)" : ""))
+        saying(message + (count > 1 ? " (tried \(count) times)" : ""))
     }
 }

@@ -17,7 +17,7 @@ package final class RemoteShard: ShardFile {
         _ address: String, readers: RemoteReaders, patience: Patience, cancellation: Cancellation
     ) throws(PFrameError) {
         do throws(RemoteError) { self.address = try RemoteAddress(address) } catch {
-            throw PFrameError(error.message)
+            throw PFrameError(error.code, error.message)
         }
         (self.readers, self.patience, self.cancellation) = (readers, patience, cancellation)
     }
@@ -28,7 +28,7 @@ package final class RemoteShard: ShardFile {
         return try patience.retrying(cancellation) { () throws(RemoteError) in
             ask(reader, from: 0, to: 1)
             let size = try checkedSize(of: reader)
-            guard let size else { throw RemoteError("\(address.name): the server tells no size") }
+            guard let size else { throw RemoteError("\(address.name): the server tells no size", code: .unsupported) }
             var byte: UInt8 = 0
             // Only a reply that was read to its end leaves its connection open.
             _ = try withUnsafeMutableBytes(of: &byte) { bytes throws(RemoteError) in try reader.read(into: bytes) }
@@ -73,7 +73,8 @@ package final class RemoteShard: ShardFile {
         }
         guard size == first else {
             throw RemoteError(
-                "\(address.name): the file changed from \(first ?? 0) to \(size) bytes while it was read: start again")
+                "\(address.name): the file changed from \(first ?? 0) to \(size) bytes while it was read: start again",
+                code: .conflict)
         }
         return size
     }
@@ -156,7 +157,7 @@ extension Patience {
         while true {
             do throws(RemoteError) { return try body() } catch {
                 guard error.mayPass, number < tries, !cancellation.isRequested else {
-                    throw PFrameError(error.message).afterTries(number)
+                    throw PFrameError(error.code, error.message).afterTries(number)
                 }
                 cancellation.sleep(seconds: max(wait(after: number), min(error.wait, timeout)))
             }

@@ -54,14 +54,16 @@ package struct ShardReader: Sendable {
                 return CRC32C.of(UnsafeRawBufferPointer(record)) == row.crc32c
             }
         } catch {
-            throw PFrameError(path: path, offset: error.offset, "record \(row.key): \(error.message); \(remedy)")
+            throw PFrameError(
+                error.code, path: path, offset: error.offset, "record \(row.key): \(error.message); \(remedy)")
         }
         if !isIntact { throw damaged(row, "its bytes have another CRC-32C than its row says") }
     }
 
     private func damaged(_ row: ShardRow, _ what: String) -> PFrameError {
         PFrameError(
-            path: path, offset: row.offset, "record \(row.key) is damaged: \(what); see `pframe check`; \(remedy)")
+            .damaged, path: path, offset: row.offset,
+            "record \(row.key) is damaged: \(what); see `pframe check`; \(remedy)")
     }
 }
 
@@ -86,7 +88,7 @@ public struct Record: Sendable {
         guard let found = row.member(member) else {
             let names = row.members.map(\.name).joined(separator: ", ")
             throw PFrameError(
-                path: path, offset: row.offset,
+                .missing, path: path, offset: row.offset,
                 "record \(row.key) has no \(member), only \(names): choose a data set whose records have it")
         }
         return bytes(of: found)
@@ -115,7 +117,7 @@ public struct Record: Sendable {
         }
         for (name, _) in members where "\(row.key).\(name)".utf8.count > TarHeader.longestName {
             throw PFrameError(
-                path: path, offset: row.offset,
+                .unsupported, path: path, offset: row.offset,
                 "\(row.key).\(name) has more bytes than the \(TarHeader.longestName) of a tar header: shorten the keys")
         }
         return Sample(members: members, columns: columns)

@@ -51,7 +51,8 @@ public struct ShardReceipt: Sendable, Equatable {
     public init(reading path: FilePath) throws(PFrameError) {
         let value = try JSONValue(try readFile(path), path: path)
         func damaged(_ field: String) -> PFrameError {
-            PFrameError(path: path, "a receipt without a valid \"\(field)\": remove it and run its part again")
+            PFrameError(
+                .damaged, path: path, "a receipt without a valid \"\(field)\": remove it and run its part again")
         }
         guard let options = value["options"], options.members != nil else { throw damaged("options") }
         guard let sourceHash = value["source_hash"]?.string else { throw damaged("source_hash") }
@@ -138,7 +139,8 @@ extension DatasetFolder {
         var rejects: [Reject] = []
         for line in JSONLines(try readFile(file)) {
             guard let reject = Reject(try JSONValue(line.text, path: file, offset: line.offset)) else {
-                throw PFrameError(path: file, offset: line.offset, "not a reject: run `pframe index` or build again")
+                throw PFrameError(
+                    .damaged, path: file, offset: line.offset, "not a reject: run `pframe index` or build again")
             }
             rejects.append(reject)
         }

@@ -63,7 +63,8 @@ public struct ShardRow: Sendable, Equatable {
     public init(_ value: JSONValue, path: FilePath, offset place: Int) throws(PFrameError) {
         func damaged(_ field: String) -> PFrameError {
             PFrameError(
-                path: path, offset: place, "a row without a valid \"\(field)\": run `pframe index` or build again")
+                .damaged, path: path, offset: place,
+                "a row without a valid \"\(field)\": run `pframe index` or build again")
         }
         guard let key = value["key"]?.string, !key.isEmpty else { throw damaged("key") }
         guard let offset = value["offset"]?.int, offset >= 0 else { throw damaged("offset") }
@@ -97,7 +98,7 @@ public struct ShardRow: Sendable, Equatable {
         var start = 0
         while start < text.count {
             guard let end = text[start...].firstIndex(of: 0x0A) else {
-                throw PFrameError(path: path, offset: start, "the last row is cut off")
+                throw PFrameError(.damaged, path: path, offset: start, "the last row is cut off")
             }
             rows.append(
                 try ShardRow(JSONValue(text[start..<end], path: path, offset: start), path: path, offset: start))
@@ -143,17 +144,18 @@ package enum ScoreFile {
         for line in JSONLines(try readFile(path)) {
             let value = try JSONValue(line.text, path: path, offset: line.offset)
             guard var members = value.members, let key = members.removeValue(forKey: "key")?.string else {
-                throw PFrameError(path: path, offset: line.offset, "a line without a \"key\": score again")
+                throw PFrameError(.damaged, path: path, offset: line.offset, "a line without a \"key\": score again")
             }
             var row: [String: Double] = [:]
             for (name, value) in members {
                 guard value == .null || value.double != nil else {
-                    throw PFrameError(path: path, offset: line.offset, "\"\(name)\" is not a number: score again")
+                    throw PFrameError(
+                        .damaged, path: path, offset: line.offset, "\"\(name)\" is not a number: score again")
                 }
                 row[name] = value.double ?? .nan
             }
             guard scores.updateValue(row, forKey: key) == nil else {
-                throw PFrameError(path: path, offset: line.offset, "a second line of \(key): score again")
+                throw PFrameError(.damaged, path: path, offset: line.offset, "a second line of \(key): score again")
             }
         }
         return scores
@@ -176,7 +178,8 @@ extension DatasetFolder {
             }
             if let key = scores.keys.min() {
                 throw PFrameError(
-                    path: file, "scores of \(key), which is not in \(shard.tarName): score again or remove the file")
+                    .damaged, path: file,
+                    "scores of \(key), which is not in \(shard.tarName): score again or remove the file")
             }
         }
         return rows
@@ -214,9 +217,11 @@ package final class ShardRows: Sendable {
             }
         }
         let rest = ends.last.map { $0 + 1 } ?? 0
-        guard rest == text.count else { throw PFrameError(path: path, offset: rest, "the last row is cut off") }
+        guard rest == text.count else {
+            throw PFrameError(.damaged, path: path, offset: rest, "the last row is cut off")
+        }
         guard ends.count == count else {
-            throw PFrameError(path: path, "\(ends.count) rows, but dataset.json says \(count)")
+            throw PFrameError(.damaged, path: path, "\(ends.count) rows, but dataset.json says \(count)")
         }
         (self.text, self.path, self.ends) = (text, path, ends)
     }
@@ -232,7 +237,7 @@ package final class ShardRows: Sendable {
         let value = try JSONValue(text[start..<ends[index]], path: path, offset: start)
         let row = try ShardRow(value, path: path, offset: start)
         guard row.size < Int.max - row.offset else {
-            throw PFrameError(path: path, offset: start, "a row without a valid \"size\"")
+            throw PFrameError(.damaged, path: path, offset: start, "a row without a valid \"size\"")
         }
         extents.withLock { $0[index] = row.offset..<(row.offset + row.size) }
         return row

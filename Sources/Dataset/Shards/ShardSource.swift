@@ -20,12 +20,12 @@ public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
         } else if argument.hasPrefix("pipe:") {
             let command = String(argument.dropFirst("pipe:".count))
             guard command.contains("{}") else {
-                throw PFrameError(path: nil, "\(argument): has no {} for the name of a file")
+                throw PFrameError(.usage, "\(argument): has no {} for the name of a file")
             }
             self = .command(command)
         } else if FilePath(argument).nameOfNoFile != nil, argument.contains("://") {
             throw PFrameError(
-                path: nil,
+                .usage, path: nil,
                 "\(argument): is an address that PFrame does not read; give http://…, https://…, s3://…, or a command that "
                     + "prints a file, such as 'pipe:gcloud storage cat gs://bucket/set/{}'")
         } else {

@@ -66,13 +66,13 @@ package struct ShardStore: Sendable {
     }
 
     /// An error about a file of the set.
-    package func error(in name: String, at offset: Int?, _ message: String) -> PFrameError {
+    package func error(_ code: PFrameError.Code, in name: String, at offset: Int?, _ message: String) -> PFrameError {
         if case .folder(let folder) = source {
-            return PFrameError(path: folder.appending(name), offset: offset, message)
+            return PFrameError(code, path: folder.appending(name), offset: offset, message)
         }
         // An address or a command is not a path: it stands in the message.
         let place = offset.map { "at byte \($0): " } ?? ""
-        return PFrameError(path: nil, "\(source.location(of: name)): \(place)\(message)")
+        return PFrameError(code, "\(source.location(of: name)): \(place)\(message)")
     }
 
     /// Runs `body` and lets its errors name a file of the set.
@@ -80,7 +80,7 @@ package struct ShardStore: Sendable {
         _ name: String, _ body: () throws(PFrameError) -> Result
     ) throws(PFrameError) -> Result {
         do throws(PFrameError) { return try body() } catch {
-            throw self.error(in: name, at: error.offset, error.message)
+            throw self.error(error.code, in: name, at: error.offset, error.message)
         }
     }
 
@@ -159,7 +159,7 @@ package final class LocalShard: ShardFile {
         do {
             self.init(try FileDescriptor.open(path, .readOnly, options: .closeOnExec), path: path)
         } catch {
-            throw PFrameError(path: path, "cannot open: \(error)")
+            throw PFrameError(error, path: path, "cannot open")
         }
     }
 
@@ -171,9 +171,9 @@ package final class LocalShard: ShardFile {
     package func size() throws(PFrameError) -> Int {
         var facts = stat()
         guard fstat(descriptor.rawValue, &facts) == 0 else {
-            throw PFrameError(path: path, "cannot tell the size: \(Errno(rawValue: errno))")
+            throw PFrameError(Errno(rawValue: errno), path: path, "cannot tell the size")
         }
-        guard facts.st_mode & S_IFMT == S_IFREG else { throw PFrameError(path: path, "is not a file") }
+        guard facts.st_mode & S_IFMT == S_IFREG else { throw PFrameError(.usage, path: path, "is not a file") }
         return Int(facts.st_size)
     }
 
@@ -183,10 +183,10 @@ package final class LocalShard: ShardFile {
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(PFrameError) {
         let count: Int
         do { count = try descriptor.fill(buffer, at: offset) } catch {
-            throw PFrameError(path: path, offset: offset, "cannot read: \(error)")
+            throw PFrameError(error, path: path, offset: offset, "cannot read")
         }
         guard count == buffer.count else {
-            throw PFrameError(path: path, offset: offset + count, "the file ends here")
+            throw PFrameError(.damaged, path: path, offset: offset + count, "the file ends here")
         }
     }
 }

@@ -31,7 +31,7 @@ package final class ShardWriter {
                 path, .writeOnly, options: [.create, .truncate, .closeOnExec],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch {
-            throw PFrameError(path: path, "cannot create the shard: \(error)")
+            throw PFrameError(error, path: path, "cannot create the shard")
         }
     }
 
@@ -102,7 +102,7 @@ package final class ShardWriter {
         let tar = name + ".tar"
         isOpen = false
         do { try descriptor.close() } catch {
-            throw PFrameError(path: folder.appending(tar), "cannot write the shard: \(error)")
+            throw PFrameError(error, path: folder.appending(tar), "cannot write the shard")
         }
         let text = Array(rows.utf8)
         try writeFile(text, to: Self.temporary(folder, name + ".jsonl"))
@@ -117,7 +117,7 @@ package final class ShardWriter {
         bytes.withUnsafeBytes { hash.update($0) }
         do { try descriptor.writeAll(bytes) } catch {
             let path = folder.appending(name + ".tar")
-            throw PFrameError(path: path, offset: offset, "cannot write the shard: \(error)")
+            throw PFrameError(error, path: path, offset: offset, "cannot write the shard")
         }
         offset += bytes.count
     }

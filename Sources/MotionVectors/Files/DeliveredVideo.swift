@@ -41,10 +41,12 @@ public final class DeliveredVideo {
         if Kind(path) == .encoded {
             guard size.width % 2 == 0, size.height % 2 == 0 else {
                 throw CodecError(
-                    path: path, "libx264 takes no pictures of odd size \(size); write .y4m or .yuv instead")
+                    .unsupported, path: path,
+                    "libx264 takes no pictures of odd size \(size); write .y4m or .yuv instead")
             }
             if let words = description.orientation.words, path.extension?.lowercased() != "mp4" {
-                throw CodecError(path: path, "Matroska keeps no orientation (\(words)); write .mp4 instead")
+                throw CodecError(
+                    .unsupported, path: path, "Matroska keeps no orientation (\(words)); write .mp4 instead")
             }
             encoded = try VideoWriter(
                 path: path, settings: .h264(crf: crf), size: size, format: format,

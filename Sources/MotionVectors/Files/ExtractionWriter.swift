@@ -122,7 +122,7 @@ public struct ExtractionWriter {
             return summary
         } catch {
             // What was done in memory knows no file.
-            throw error.path == nil ? CodecError(path: path, error.message) : error
+            throw error.path == nil ? error.about(path) : error
         }
     }
 
@@ -159,7 +159,7 @@ public struct ExtractionWriter {
             try progress(records.count, share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0)
         }
         if isExactOnlyWhole, extraction.foundDamage { return nil }
-        guard let first else { throw CodecError(path: path, "no picture could be decoded") }
+        guard let first else { throw CodecError(.damaged, path: path, "no picture could be decoded") }
         let lost = extraction.lostPackets(delivered: records)
         summary.frames = records.count
         summary.damaged = extraction.damaged

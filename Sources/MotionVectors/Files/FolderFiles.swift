@@ -102,7 +102,7 @@ extension StreamDescription.Source {
     package init(_ path: FilePath) throws(CodecError) {
         var facts = stat()
         guard path.withPlatformString({ stat($0, &facts) }) == 0 else {
-            throw CodecError(path: path, "cannot examine: \(Errno(rawValue: errno))")
+            throw CodecError(Errno(rawValue: errno), path: path, "cannot examine")
         }
         self.path = path.string
         bytes = Int(facts.st_size)

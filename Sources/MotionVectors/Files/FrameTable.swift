@@ -8,16 +8,16 @@ enum FrameTable {
     static func read(_ path: FilePath) throws(CodecError) -> [FrameRecord] {
         let text: String
         do { text = String(decoding: try readWholeFile(path), as: UTF8.self) } catch {
-            throw CodecError(path: path, "cannot read: \(error)")
+            throw CodecError(error, path: path, "cannot read")
         }
         let lines = text.split(separator: "\n")
         guard lines.first.map(String.init) == FrameRecord.header else {
-            throw CodecError(path: path, "does not start with PFrame's columns: \(FrameRecord.header)")
+            throw CodecError(.damaged, path: path, "does not start with PFrame's columns: \(FrameRecord.header)")
         }
         var records: [FrameRecord] = []
         for (index, line) in lines.enumerated().dropFirst() {
             guard let record = FrameRecord(csvLine: line) else {
-                throw CodecError(path: path, "line \(index + 1) is unreadable")
+                throw CodecError(.damaged, path: path, "line \(index + 1) is unreadable")
             }
             records.append(record)
         }

@@ -12,7 +12,7 @@ extension MotionClip {
         let first = try RGBImage(contentsOf: files.first)
         guard Self.exists(files.motion) else {
             throw CodecError(
-                path: files.motion,
+                .missing, path: files.motion,
                 "is not there: only ed-vdm makes motion and residual; of other models \(files.video) is all there is")
         }
         let motion = try NPYReader(path: files.motion, type: .int16)
@@ -33,9 +33,9 @@ extension MotionClip {
             fields.append(field)
             residuals.append(values)
         }
-        if let mistake = Self.mistake(in: fields) { throw CodecError(path: files.motion, mistake) }
+        if let mistake = Self.mistake(in: fields) { throw CodecError(.damaged, path: files.motion, mistake) }
         if let mistake = Self.mistake(in: residuals, width: size.width) {
-            throw CodecError(path: files.residual, mistake)
+            throw CodecError(.damaged, path: files.residual, mistake)
         }
         self.init(first: first, motion: fields, residuals: residuals)
     }
@@ -45,7 +45,7 @@ extension MotionClip {
     ) throws(CodecError) {
         guard shape == wanted, shape[0] > 0 else {
             throw CodecError(
-                path: path,
+                .damaged, path: path,
                 "has shape \(shape) where \(first.lastComponent?.string ?? "the first frame") of \(size) wants "
                     + "\([max(1, wanted[0])] + wanted.dropFirst()): these files are not of one sample")
         }

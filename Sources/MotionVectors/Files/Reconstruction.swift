@@ -32,20 +32,22 @@ public final class Reconstruction {
         self.description = description
         self.folder = folder
         guard let format = description.options.residual else {
-            throw CodecError(path: folder, "holds no residual; extract again with --residual")
+            throw CodecError(.missing, path: folder, "holds no residual; extract again with --residual")
         }
         let all = try FrameTable.read(folder.appending("frames.csv"))
         let records = all.filter { $0.display >= 0 }
         self.records = records
         guard records.count == description.frames, records.indices.allSatisfy({ records[$0].display == $0 }) else {
             throw CodecError(
-                path: folder.appending("frames.csv"), "does not list the \(description.frames) frames in order")
+                .damaged, path: folder.appending("frames.csv"),
+                "does not list the \(description.frames) frames in order")
         }
         let path = folder.appending("motion.npy")
         motion = try NPYReader(path: path, type: .int32)
         let rows = records.reduce(0) { $0 + $1.vectors }
         guard motion.shape == [rows, MotionRow.columns] else {
-            throw CodecError(path: path, "has shape \(motion.shape), but frames.csv says [\(rows), 12]; extract again")
+            throw CodecError(
+                .damaged, path: path, "has shape \(motion.shape), but frames.csv says [\(rows), 12]; extract again")
         }
         residuals = try ResidualReader(format, folder: folder, size: description.codedSize, frames: records.count)
         compensator = try MotionCompensator(size: description.codedSize, rule: description.predictionRule)
@@ -82,7 +84,8 @@ public final class Reconstruction {
         try rows.withUnsafeMutableBufferPointer { buffer throws(CodecError) in try motion.read(into: buffer) }
         guard rows.allSatisfy({ $0.isSane(in: record.display) }) else {
             throw CodecError(
-                path: folder.appending("motion.npy"), "rows of frame \(record.display) are not what PFrame writes")
+                .damaged, path: folder.appending("motion.npy"),
+                "rows of frame \(record.display) are not what PFrame writes")
         }
         let residual = pool.take()
         try residuals.read(into: residual)

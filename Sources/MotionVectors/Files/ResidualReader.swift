@@ -18,7 +18,7 @@ final class ResidualReader {
             let reader = try VideoReader(path: paths[0], options: options)
             guard reader.stream.size == size else {
                 throw CodecError(
-                    path: paths[0], "is \(reader.stream.size), but stream.json says \(size); extract again")
+                    .damaged, path: paths[0], "is \(reader.stream.size), but stream.json says \(size); extract again")
             }
             video = reader
             planes = []
@@ -29,7 +29,8 @@ final class ResidualReader {
                 let reader = try NPYReader(path: path, type: .int16)
                 let expected = [frames, extent.height, extent.width]
                 guard reader.shape == expected else {
-                    throw CodecError(path: path, "has shape \(reader.shape), but stream.json says \(expected)")
+                    throw CodecError(
+                        .damaged, path: path, "has shape \(reader.shape), but stream.json says \(expected)")
                 }
                 readers.append(reader)
             }
@@ -44,12 +45,13 @@ final class ResidualReader {
         }
         guard let video else { return }
         guard let picture = try video.next() else {
-            throw CodecError(path: paths[0], "ends early at frame \(video.delivered); extract again")
+            throw CodecError(.damaged, path: paths[0], "ends early at frame \(video.delivered); extract again")
         }
         guard picture.format == .yuv420p10, picture.size == residual.size, !picture.isDamaged,
             video.damagedPackets.isEmpty
         else {
-            throw CodecError(path: paths[0], "frame \(video.delivered - 1) is damaged or no residual; extract again")
+            throw CodecError(
+                .damaged, path: paths[0], "frame \(video.delivered - 1) is damaged or no residual; extract again")
         }
         residual.load(from: picture)
     }

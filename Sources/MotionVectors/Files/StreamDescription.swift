@@ -100,23 +100,26 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         let path = folder.appending(Self.fileName)
         let text: [UInt8]
         do { text = try readWholeFile(path) } catch {
-            throw CodecError(path: folder, "is not a complete extraction (cannot read \(Self.fileName): \(error))")
+            throw CodecError(
+                CodecError.Code(error), path: folder,
+                "is not a complete extraction (cannot read \(Self.fileName): \(error))")
         }
         do {
             let decoder = JSONDecoder()
             decoder.keyDecodingStrategy = .convertFromSnakeCase
             self = try decoder.decode(Self.self, from: Data(text))
         } catch {
-            throw CodecError(path: path, "is not what PFrame writes; extract the video again")
+            throw CodecError(.damaged, path: path, "is not what PFrame writes; extract the video again")
         }
         guard formatVersion <= 1 else {
-            throw CodecError(path: path, "format version \(formatVersion) is newer than this PFrame knows: update it")
+            throw CodecError(
+                .unsupported, path: path, "format version \(formatVersion) is newer than this PFrame knows: update it")
         }
         let limit = 1...65_536
         guard limit.contains(codedWidth), limit.contains(codedHeight), referenceFrames >= 0, frames >= 0,
             [crop.left, crop.top, crop.right, crop.bottom].allSatisfy({ (0..<65_536).contains($0) }),
             crop.left + crop.right < codedWidth, crop.top + crop.bottom < codedHeight, rotation.isMultiple(of: 90)
-        else { throw CodecError(path: path, "its sizes make no picture") }
+        else { throw CodecError(.damaged, path: path, "its sizes make no picture") }
     }
 
     init(
@@ -156,7 +159,7 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do { return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n" } catch {
-            throw CodecError(path: path, "cannot describe the stream: \(error)")
+            throw CodecError(error, path: path, "cannot describe the stream")
         }
     }
 }

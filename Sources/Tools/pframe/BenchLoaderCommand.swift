@@ -107,7 +107,7 @@ struct BenchLoaderCommand: StoppableCommand {
             firstSampleMs: (first ?? 0) * 1000, catBytesPerSecond: cat, ratio: cat.map { bytesPerSecond / $0 },
             samples: statistics.samples, damaged: statistics.damaged)
         if report.json {
-            do { try Console.json(result) } catch { throw DatasetError(path: nil, "\(error)") }
+            do { try Console.json(result) } catch { throw DatasetError(PFrameError.Code(error), "\(error)") }
         } else {
             show(result)
         }
@@ -135,7 +135,7 @@ struct BenchLoaderCommand: StoppableCommand {
                 return best
             }
         } catch {
-            throw error as? DatasetError ?? DatasetError(path: "/dev/null", "\(error)")
+            throw error as? DatasetError ?? DatasetError(PFrameError.Code(error), path: "/dev/null", "\(error)")
         }
     }
 

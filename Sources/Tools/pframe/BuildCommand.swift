@@ -82,7 +82,7 @@ struct BuildCommand: StoppableCommand {
         for name in represent.split(separator: ",").map({ $0.filter { $0 != " " } }) {
             guard let representation = Representation(rawValue: name) else {
                 let known = Representation.allCases.map(\.rawValue).joined(separator: ", ")
-                throw DatasetError(path: nil, "--represent knows no \"\(name)\": \(known)")
+                throw DatasetError(.usage, "--represent knows no \"\(name)\": \(known)")
             }
             options.samples.representations.insert(representation)
         }

@@ -58,7 +58,7 @@ struct CheckCommand: StoppableCommand {
             result = try check.run(jobs: running.count, begin: { progress.begin($0) }) {
                 bytes throws(DatasetError) in
                 progress.add(bytes)
-                if Interruption.isRequested { throw DatasetError(path: nil, "interrupted; \(Self.remedy)") }
+                if Interruption.isRequested { throw DatasetError(.interrupted, "interrupted; \(Self.remedy)") }
             }
         } catch {
             throw DataProblem(message: "error: \(error)")

@@ -147,7 +147,7 @@ struct ExtractCommand: StoppableCommand {
                 }
                 let summary = try writer.run { frames, share throws(CodecError) in
                     progress(frames, share)
-                    if Interruption.isRequested { throw CodecError(path: item.path, "interrupted") }
+                    if Interruption.isRequested { throw CodecError(.interrupted, path: item.path, "interrupted") }
                 }
                 result.fill(summary)
             } catch {

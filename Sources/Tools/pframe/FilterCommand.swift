@@ -109,7 +109,7 @@ struct FilterCommand: StoppableCommand {
             let plan = try FilterPlan(rules, on: index)
             if !list { try show(plan) }
             guard plan.kept > 0 || list else {
-                throw DatasetError(path: dataset, "no clip meets the rules; nothing was written")
+                throw DatasetError(.usage, path: dataset, "no clip meets the rules; nothing was written")
             }
             if list {
                 try writeKeys(plan, index)
@@ -120,7 +120,7 @@ struct FilterCommand: StoppableCommand {
                     bytes throws(DatasetError) in
                     progress.add(bytes)
                     if Interruption.isRequested {
-                        throw DatasetError(path: nil, "interrupted; \(Self.remedy)")
+                        throw DatasetError(.interrupted, "interrupted; \(Self.remedy)")
                     }
                 }
                 try finish(plan, written)

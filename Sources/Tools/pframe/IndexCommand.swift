@@ -57,13 +57,13 @@ struct IndexCommand: StoppableCommand {
             ) { bytes throws(DatasetError) in
                 progress.add(bytes)
                 if Interruption.isRequested {
-                    throw DatasetError(path: nil, "interrupted; \(Self.remedy)")
+                    throw DatasetError(.interrupted, "interrupted; \(Self.remedy)")
                 }
             }
             var exported: [String] = []
             for loader in export { exported += try loader.write(folder) }
             try show(result.description, result.problems.map(\.description), exported)
-            guard result.problems.isEmpty else { throw DatasetError(path: nil, "") }
+            guard result.problems.isEmpty else { throw DatasetError(.damaged, "") }
         } catch {
             throw DataProblem(message: error.message.isEmpty ? "" : "error: \(error)")
         }
@@ -84,7 +84,7 @@ struct IndexCommand: StoppableCommand {
         let result = Result(
             dataset: dataset.string, shards: description.shards.count, samples: description.samples,
             bytes: description.bytes, problems: problems, exported: exported)
-        do { try Console.json(result) } catch { throw DatasetError(path: dataset, "\(error)") }
+        do { try Console.json(result) } catch { throw DatasetError(PFrameError.Code(error), path: dataset, "\(error)") }
     }
 
     private var names: String { export.map(\.rawValue).joined(separator: ", ") }

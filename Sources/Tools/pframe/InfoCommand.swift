@@ -43,7 +43,7 @@ struct InfoCommand: StoppableCommand {
                 let survey = try VideoSurvey(path: item.path, streamIndex: streams.stream, frameLimit: frames)
                 do {
                     if report.json { try Console.json(survey) } else { show(survey, isFirst: index == 0) }
-                } catch { throw CodecError(path: item.path, "\(error)") }
+                } catch { throw CodecError(PFrameError.Code(error), path: item.path, "\(error)") }
                 if survey.damagedFrames > 0 || survey.truncation != nil { failed = true }
             } catch {
                 failed = true

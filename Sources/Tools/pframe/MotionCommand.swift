@@ -86,8 +86,10 @@ struct MotionCommand: StoppableCommand {
             do throws(CodecError) {
                 let motion = try VideoMotion(path: path, rule: rule, streamIndex: stream) {
                     frame, share throws(CodecError) in
-                    do { try receive(frame, share) } catch { throw CodecError(path: path, "\(error)") }
-                    if Interruption.isRequested { throw CodecError(path: path, "interrupted") }
+                    do { try receive(frame, share) } catch {
+                        throw CodecError(PFrameError.Code(error), path: path, "\(error)")
+                    }
+                    if Interruption.isRequested { throw CodecError(.interrupted, path: path, "interrupted") }
                 }
                 result.fill(motion)
             } catch {

@@ -99,7 +99,9 @@ struct ReconstructCommand: StoppableCommand {
             let total = reconstruction.description.frames
             let written = try reconstruction.write(to: output, crf: crf) { count throws(CodecError) in
                 progress.update(0, count: count, share: Double(count) / Double(max(1, total)))
-                if Interruption.isRequested { throw CodecError(path: output, "interrupted; \(Self.remedy)") }
+                if Interruption.isRequested {
+                    throw CodecError(.interrupted, path: output, "interrupted; \(Self.remedy)")
+                }
             }
             if let words = reconstruction.description.orientation.words, DeliveredVideo.Kind(output) == .raw {
                 Console.error(

@@ -71,7 +71,7 @@ struct ScoreCommand: StoppableCommand {
                     done += rows
                     progress.update(0, count: done, share: Double(done) / Double(max(1, scores.count)))
                 }
-                if Interruption.isRequested { throw DatasetError(path: nil, "interrupted; \(Self.remedy)") }
+                if Interruption.isRequested { throw DatasetError(.interrupted, "interrupted; \(Self.remedy)") }
             }
         } catch {
             throw DataProblem(message: "error: \(error)")

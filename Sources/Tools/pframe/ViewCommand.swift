@@ -116,7 +116,7 @@ struct ViewCommand: StoppableCommand {
                     return try drawing.film(to: output) { frames, share throws(CodecError) in
                         progress.update(0, count: frames, share: share)
                         if Interruption.isRequested {
-                            throw CodecError(path: output, "interrupted; \(Self.remedy)")
+                            throw CodecError(.interrupted, path: output, "interrupted; \(Self.remedy)")
                         }
                     }
                 }
@@ -137,7 +137,7 @@ struct ViewCommand: StoppableCommand {
         guard FileFacts(video) == .folder else { return video }
         if case .file = FileFacts(video.appending(DatasetDescription.fileName)) {
             throw CodecError(
-                path: video,
+                .usage, path: video,
                 "is a data set: name a clip of it, DATASET/KEY (`pframe filter \(video) --list` prints the keys)")
         }
         var extraction: FilePath?
@@ -146,7 +146,7 @@ struct ViewCommand: StoppableCommand {
             if path.lastComponent?.string == StreamDescription.fileName { extraction = path.removingLastComponent() }
         }
         throw CodecError(
-            path: video,
+            .usage, path: video,
             extraction.map { "is a folder of extractions: name one, such as \(video.pushing($0))" }
                 ?? "is a folder: name a video, a folder that `pframe extract` wrote, DIR/NNN of a sample or DATASET/KEY"
         )

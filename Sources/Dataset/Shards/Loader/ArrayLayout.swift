@@ -138,7 +138,7 @@ package final class LayoutSearch: Sendable {
                 if let found { return Found(layout: try found.layout(names)) }
             }
         }
-        throw PFrameError(path: nil, "\(run.store.source): no record of it is undamaged")
+        throw PFrameError(.damaged, "\(run.store.source): no record of it is undamaged")
     }
 
     /// A sample as it lies in its shard, checked.

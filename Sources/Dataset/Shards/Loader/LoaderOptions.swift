@@ -66,7 +66,7 @@ public struct LoaderOptions: Sendable {
     /// - Throws: `PFrameError`.
     package func validate(samples: Int) throws(PFrameError) {
         func demand(_ holds: Bool, _ message: String) throws(PFrameError) {
-            if !holds { throw PFrameError(path: nil, message) }
+            if !holds { throw PFrameError(.usage, message) }
         }
         try demand(batchSize > 0, "a batch has 1 record or more, not \(batchSize)")
         try demand(shardsPerBlock > 0, "a block has 1 shard or more, not \(shardsPerBlock)")

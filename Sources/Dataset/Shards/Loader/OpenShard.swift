@@ -54,8 +54,8 @@ package final class OpenShard: Sendable {
     package func takeDamage() -> DamagedSample? { state.withLock { $0.damage.take() } }
 
     /// An error about the archive.
-    package func error(at offset: Int?, _ message: String) -> PFrameError {
-        store.error(in: facts.tarName, at: offset, message)
+    package func error(_ code: PFrameError.Code = .damaged, at offset: Int?, _ message: String) -> PFrameError {
+        store.error(code, in: facts.tarName, at: offset, message)
     }
 
     /// Reads the whole of a sample; nil if its checksum is another.

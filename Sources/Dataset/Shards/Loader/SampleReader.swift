@@ -187,7 +187,7 @@ package struct SampleReader {
     }
 
     private func unfit(_ what: String) -> SampleProblem {
-        .unfit(shard.error(at: row.offset, "record \(row.key): \(what)"))
+        .unfit(shard.error(.conflict, at: row.offset, "record \(row.key): \(what)"))
     }
 }
 
@@ -233,7 +233,7 @@ package enum SampleProblem: Error {
         let place = error.offset.map { "at byte \($0): " } ?? ""
         self = .damaged(
             DamagedSample(shard: shard.facts.name, key: row.key, offset: row.offset, what: place + error.message),
-            PFrameError(path: error.path, offset: error.offset, "record \(row.key): \(error.message)"))
+            error.saying("record \(row.key): \(error.message)"))
     }
 
     /// A sample whose shard cannot be opened, or whose row is damaged.
