@@ -1,3 +1,6 @@
+// HTML and SVG are written by hand, because they are text: pages need no template engine, only that every text is
+// escaped, which the type below sees to.
+
 /// Markup: literals stand as they are, and every text that is put into one is escaped.
 ///
 /// So `"<p title=\"\(caption)\">"` is safe whatever the caption says; only `HTML` itself goes in unchanged.

@@ -1,3 +1,5 @@
+// By hand, because Foundation reads no CSV, and the state machine is small.
+
 /// Reads the records of comma-separated text (RFC 4180): quoted fields with commas, line feeds and doubled quotes in
 /// them, lines that end with LF, CRLF or CR, a byte order mark.
 ///

@@ -1,3 +1,5 @@
+// By hand, because Foundation's decoder forgets whether 3 or 3.0 was written, by which Hugging Face `datasets` tells
+// columns of integers from others, and names no byte where a file is damaged.
 public import SystemPackage
 
 /// Reads JSON text (RFC 8259); of a repeated key the last counts.

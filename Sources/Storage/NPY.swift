@@ -1,3 +1,4 @@
+// By hand, because the format is a line of text before the bytes, and arrays are read in place out of larger files.
 public import SystemPackage
 
 /// An element type of a NumPy array, little-endian; the raw value is NumPy's `descr`.

@@ -1,3 +1,5 @@
+// By hand, because a shard's bytes must be the same at every build and every member's place be known: libarchive hides
+// places when it reads, and chooses the kind of header when it writes.
 import Glibc
 package import SystemPackage
 

@@ -1,3 +1,4 @@
+// By hand, because it is one page: the libraries that have it (pHash, OpenCV) bring ImageMagick or all of OpenCV.
 public import Codec
 import Storage
 

@@ -1,3 +1,5 @@
+// By hand, because scores must equal those that PySceneDetect gets from OpenCV, to the last bit; libswscale scales
+// otherwise, and OpenCV itself would be hundreds of megabytes for one function.
 import CKernels
 public import Codec
 import Storage

@@ -16,7 +16,7 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
             discussion: examples.isEmpty ? "" : "EXAMPLES:\(examples)")
     }
 
-    @Argument(help: "The data set: a folder, an http address, or pipe:COMMAND; default: the run's.")
+    @Argument(help: "The data set: a folder, an http or s3 address, or pipe:COMMAND; default: the run's.")
     var dataset: String?
 
     @Option(name: .shortAndLong, help: "The folder of the run.", completion: .directory)

@@ -7,8 +7,8 @@ import ToolOptions
 struct LoaderArguments: ParsableArguments {
     @Argument(
         help: """
-            A data set: a folder, an http:// or https:// address, or pipe:COMMAND with {} for the name of a file \
-            ('pipe:ssh host cat /data/set/{}').
+            A data set: a folder, an http://, https:// or s3:// address, or pipe:COMMAND with {} for the name of a \
+            file ('pipe:ssh host cat /data/set/{}').
             """, completion: .directory)
     var dataset: String
 

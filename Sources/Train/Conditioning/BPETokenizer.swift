@@ -1,3 +1,5 @@
+// By hand, because Hugging Face's tokenizers need Rust or Python, and CLIP's is a list of merges and four kinds of
+// scalars.
 import CUTF8Proc
 import Dataset
 import Glibc

@@ -1,3 +1,4 @@
+// By hand, because safetensors is a length and a JSON object before the bytes; its own library needs Rust.
 import Dataset
 public import SystemPackage
 

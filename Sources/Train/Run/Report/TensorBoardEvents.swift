@@ -1,3 +1,5 @@
+// By hand, because TFRecord is a length and two checksums around each record, and of TensorBoard's protocol buffers a
+// few fields are needed; the library of both is TensorFlow.
 import Codec
 import Dataset
 import Glibc
