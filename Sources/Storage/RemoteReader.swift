@@ -3,9 +3,9 @@ import Glibc
 
 /// Reads files on servers, one request after the other over the same connection (libcurl).
 ///
-/// Redirects are followed within `http` and `https`; libcurl's variables (`http_proxy`, `https_proxy`, `no_proxy`) name
-/// proxies; certificates are checked against the system's, or those that `CURL_CA_BUNDLE` or `SSL_CERT_FILE` names.
-/// Unread bytes take at most 256 KiB.
+/// Redirects of requests without a signature are followed within `http` and `https`; libcurl's variables (`http_proxy`,
+/// `https_proxy`, `no_proxy`) name proxies; certificates are checked against the system's, or those that `CURL_CA_BUNDLE`
+/// or `SSL_CERT_FILE` names. What came and was not read yet takes at most 256 KiB.
 ///
 /// Unchecked, because a reader belongs to one thread at a time: it is taken from ``RemoteReaders`` and given back.
 package final class RemoteReader: @unchecked Sendable {
@@ -85,7 +85,9 @@ package final class RemoteReader: @unchecked Sendable {
         curl_easy_reset(easy)
         for (option, value) in [
             // Threads may not use signals; names are looked up in one of their own, for which nobody waits at the end.
-            (CURLOPT_NOSIGNAL, 1), (CURLOPT_QUICK_EXIT, 1), (CURLOPT_FOLLOWLOCATION, 1), (CURLOPT_MAXREDIRS, 10),
+            (CURLOPT_NOSIGNAL, 1), (CURLOPT_QUICK_EXIT, 1),
+            // Another host would get a token that it has no use for.
+            (CURLOPT_FOLLOWLOCATION, address.signature == nil ? 1 : 0), (CURLOPT_MAXREDIRS, 10),
             (CURLOPT_TCP_KEEPALIVE, 1), (CURLOPT_BUFFERSIZE, 1 << 16), (CURLOPT_PATH_AS_IS, address.isS3 ? 1 : 0),
             // What a reader of HTTP/2 leaves unread gathers in memory.
             (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)),
