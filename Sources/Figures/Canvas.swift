@@ -157,9 +157,9 @@ package struct Canvas: ~Copyable {
 
     /// Fills a disc.
     package mutating func disc(_ center: Point, radius: Float, _ color: RGBColor, halo: Halo? = nil) {
-        cairo_new_path(context)
-        cairo_arc(context, Double(center.x), Double(center.y), Double(radius), 0, 2 * Double.pi)
-        fillPath(color, halo)
+        fill(color, halo) { rim in
+            cairo_arc(context, Double(center.x), Double(center.y), Double(radius) + rim, 0, 2 * Double.pi)
+        }
     }
 
     /// Draws an arrow: a shaft that is round at its tail and a solid head whose tip lies at `tip`.
@@ -172,32 +172,44 @@ package struct Canvas: ~Copyable {
         let length = (dx * dx + dy * dy).squareRoot()
         guard length > 0 else { return disc(tip, radius: width / 2, color, halo: halo) }
         let thickness = width * min(1, max(0.7, length / (6 * width)))
-        let head = min(4.4 * thickness, length)
+        let head = Double(min(4.4 * thickness, length))
+        let (half, wing, end) = (Double(thickness / 2), Double(2 * thickness), Double(length))
+        // Away from the head's upper side.
+        let side = (wing * wing + head * head).squareRoot()
+        let (outX, outY) = (wing / side, head / side)
+        let corner = ((1 - outX) * (1 - outX) + outY * outY).squareRoot()
         // In the arrow's own frame, along +x, it begins at 0 and ends at `length`.
         cairo_save(context)
         var turned = cairo_matrix_t(
             xx: Double(dx / length), yx: Double(dy / length), xy: Double(-dy / length), yy: Double(dx / length),
             x0: Double(tail.x), y0: Double(tail.y))
         cairo_transform(context, &turned)
-        let (neck, half, wing) = (Double(length - head), Double(thickness / 2), Double(2 * thickness))
-        cairo_new_path(context)
-        cairo_arc(context, 0, 0, half, Double.pi / 2, 3 * Double.pi / 2)
-        for (x, y) in [(neck, -half), (neck, -wing), (Double(length), 0), (neck, wing), (neck, half)] {
-            cairo_line_to(context, x, y)
+        fill(color, halo) { rim in
+            // The upper half from the neck to the tip, its corners cut as a round rim would cut them.
+            let upper = [
+                (end - head - rim, half + rim), (end - head - rim, wing),
+                (end - head + rim * (outX - 1) / corner, wing + rim * outY / corner),
+                (end - head + rim * outX, wing + rim * outY), (end + rim * outX, rim * outY),
+            ]
+            cairo_arc(context, 0, 0, half + rim, Double.pi / 2, 3 * Double.pi / 2)
+            for (x, y) in upper { cairo_line_to(context, x, -y) }
+            cairo_line_to(context, end + rim, 0)
+            for (x, y) in upper.reversed() { cairo_line_to(context, x, y) }
         }
-        cairo_close_path(context)
         cairo_restore(context)
-        fillPath(color, halo)
     }
 
-    private func fillPath(_ color: RGBColor, _ halo: Halo?) {
+    /// Fills a shape that `path` outlines, grown by a rim, first with its rim and then without. Filling a grown outline
+    /// takes cairo half the time of drawing a line around the shape.
+    private func fill(_ color: RGBColor, _ halo: Halo?, _ path: (_ rim: Double) -> Void) {
+        cairo_new_path(context)
         if let halo {
             ink(halo.color, opacity: halo.opacity)
-            cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND)
-            cairo_set_line_width(context, Double(2 * halo.width))
-            cairo_stroke_preserve(context)
+            path(Double(halo.width))
+            cairo_fill(context)
         }
         ink(color)
+        path(0)
         cairo_fill(context)
     }
 

@@ -1,5 +1,6 @@
 // By hand, because safetensors is a length and a JSON object before the bytes; its own library needs Rust.
 import Dataset
+import Storage
 public import SystemPackage
 
 /// A file of named tensors in the safetensors format, checked when it is opened and read where it lies on the disk.
@@ -97,9 +98,11 @@ public final class SafetensorsFile: Sendable {
                 end = range.upperBound
             }
             let start = 8 + text.count
-            guard bytes.count - start >= end else { throw Self.cutShort(bytes.count, of: grouped(start + end), path) }
+            guard bytes.count - start >= end else {
+                throw Self.cutShort(bytes.count, of: NumberText.count(start + end), path)
+            }
             guard bytes.count - start == end else {
-                let extra = grouped(bytes.count - start - end)
+                let extra = NumberText.count(bytes.count - start - end)
                 throw TrainError(path: path, "holds \(extra) bytes behind the last tensor: \(Self.remedy)")
             }
             names = found.map(\.name)
@@ -119,13 +122,13 @@ public final class SafetensorsFile: Sendable {
                 throw TrainError(path: path, "is not a safetensors file: it does not begin with a header")
             }
             let end = 8 + Int(length)
-            guard bytes.count >= end else { throw cutShort(bytes.count, of: "at least \(grouped(end))", path) }
+            guard bytes.count >= end else { throw cutShort(bytes.count, of: "at least \(NumberText.count(end))", path) }
             return UnsafeRawBufferPointer(rebasing: bytes[8..<end])
         }
 
         private static func cutShort(_ count: Int, of expected: String, _ path: FilePath) -> TrainError {
             let remedy = "the file was cut short; copy or download it again"
-            return TrainError(path: path, "holds \(grouped(count)) of \(expected) bytes: \(remedy)")
+            return TrainError(path: path, "holds \(NumberText.count(count)) of \(expected) bytes: \(remedy)")
         }
 
         private static func metadata(_ value: JSONValue?, path: FilePath) throws(TrainError) -> [String: String] {
@@ -160,7 +163,7 @@ public final class SafetensorsFile: Sendable {
                 return (next.partialValue, product.overflow || next.overflow)
             }
             guard !size.overflow, size.partialValue == end - start else {
-                let has = "tensor '\(name)' of \(dtype) \(shape) has \(grouped(end - start)) bytes"
+                let has = "tensor '\(name)' of \(dtype) \(shape) has \(NumberText.count(end - start)) bytes"
                 throw TrainError(path: path, "\(has): \(remedy)")
             }
             return (Entry(type: type, shape: shape), start..<end)
@@ -191,14 +194,5 @@ public final class SafetensorsFile: Sendable {
             default: 0
             }
         }
-    }
-}
-
-/// `1,234,567`.
-private func grouped(_ value: Int) -> String {
-    let digits = Array(String(value))
-    return digits.indices.reduce(into: "") { text, index in
-        if index > 0, (digits.count - index) % 3 == 0 { text.append(",") }
-        text.append(digits[index])
     }
 }
