@@ -187,7 +187,7 @@ public enum FilterRule: Sendable, Equatable {
     case score(String, low: Double?, high: Double?)
     /// An SQL condition on table `clips`.
     case condition(String)
-    /// The clip is no near duplicate of an earlier kept clip.
+    /// The clip is not a near duplicate of an earlier kept clip.
     case duplicates
     /// The clip is among the N clips with the greatest values of a column; ties by key.
     case top(Int, by: String)

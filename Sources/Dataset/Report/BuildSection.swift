@@ -29,8 +29,8 @@ struct BuildSection: Sendable {
             "Clips of \(NumberText.count(frames, "frame")) at \(rate), \(width) × \(height) pixels"
             + (options["fit"]?.string.flatMap { fit[$0] } ?? "") + "."
         if let hop = options["hop"]?.int {
-            text += hop == frames ? " Each begins where the one before ends" : " One begins every \(hop) frames"
-            text += options["clips_per_video"]?.int.map { ", at most \(NumberText.count($0)) of a video." } ?? "."
+            text += hop == frames ? " Each clip begins where the previous ends" : " A clip begins every \(hop) frames"
+            text += options["clips_per_video"]?.int.map { ", at most \(NumberText.count($0)) per video." } ?? "."
         }
         text +=
             options["cut_threshold"]?.double.map {
@@ -41,7 +41,7 @@ struct BuildSection: Sendable {
         let words = names.map {
             $0 == "motion-residual" ? "motion vectors and residual" : $0 == "difference" ? "differences" : $0
         }
-        if !names.isEmpty { text += " Samples hold \(words.joined(separator: ", "))" }
+        if !names.isEmpty { text += " Records hold \(words.joined(separator: ", "))" }
         if names.contains(Representation.motionResidual.rawValue), let source = options["motion_source"]?.string {
             let methods = ["h264": "re-encoding as H.264", "search": "block search"]
             text += ", motion found by \(methods[source] ?? source)"
@@ -61,9 +61,9 @@ struct BuildSection: Sendable {
 
     /// The names of totals in the order of the work, with what they count.
     private static let totals = [
-        ("videos", "videos read"), ("rejected_videos", "of these, gave no clip"),
-        ("listed_rejects", "named in the list, not read"), ("frames", "frames decoded"), ("shots", "shots"),
-        ("short_shots", "of these, too short for a clip"), ("tails", "of these, with a tail"),
+        ("videos", "videos read"), ("rejected_videos", "videos without a clip"),
+        ("listed_rejects", "listed videos, not read"), ("frames", "frames decoded"), ("shots", "shots"),
+        ("short_shots", "shots too short for a clip"), ("tails", "shots with a tail"),
         ("damaged_frames", "damaged frames"), ("skipped_frames", "frames skipped for damage"), ("clips", "clips"),
     ]
 

@@ -84,7 +84,7 @@ package struct CaptionSection: Sendable {
             cuts: [],
             label: "Histogram of caption lengths: median \(NumberText.short(median)) words")
         return """
-            <figure class="card"><figcaption><h3>Words of a caption</h3></figcaption>\(chart.html)<ul class="marks">\
+            <figure class="card"><figcaption><h3>Words per caption</h3></figcaption>\(chart.html)<ul class="marks">\
             <li>least <b>\(NumberText.short(least))</b></li><li>median <b>\(NumberText.short(median))</b></li>\
             <li>most <b>\(NumberText.short(greatest))</b></li></ul></figure>
 

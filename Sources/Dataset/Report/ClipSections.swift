@@ -30,7 +30,7 @@ package struct ContactSheet: Sendable {
         let which =
             clips.count == total
             ? "All \(NumberText.count(total, "clip"))"
-            : "\(NumberText.count(clips.count)) of \(NumberText.count(total, "clip")), spread evenly over the set"
+            : "\(NumberText.count(clips.count)) of \(NumberText.count(total, "clip")), spread evenly over the data set"
         let shown: HTML = score.map { ", with <code>\($0)</code>, key and caption" } ?? ", with key and caption"
         return """
             <section id="clips"><h2>Clips</h2>
@@ -138,7 +138,7 @@ struct DuplicatesSection: Sendable {
     func html(_ card: ClipCard) -> HTML {
         let head: HTML =
             count == 0
-            ? "<p>No clip looks like an earlier one.</p>"
+            ? "<p>No clip looks like an earlier clip.</p>"
             : """
             <p>\(NumberText.count(count, "clip")) (\(NumberText.percent(count, of: total))) look\(count == 1 ? "s" : "") like an \
             earlier one: perceptual hashes that differ in at most \(DuplicateSearch.distance) bits. \

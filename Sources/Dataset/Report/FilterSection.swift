@@ -15,7 +15,7 @@ struct FilterSection: Sendable {
             left = rule.kept
             let missing: HTML =
                 rule.missing > 0
-                ? "<br><span class=\"soft\">\(NumberText.count(rule.missing)) dropped for want of a value</span>" : ""
+                ? "<br><span class=\"soft\">\(NumberText.count(rule.missing)) dropped without a value</span>" : ""
             return """
                 <tr class="rule"><th scope="row">\(rule.words)\(missing)</th><td>\(NumberText.count(rule.dropped))</td>\
                 <td>\(NumberText.count(rule.kept))</td>\

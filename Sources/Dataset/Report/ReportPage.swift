@@ -116,10 +116,10 @@ extension Reject.Kind {
     /// What it means, for a heading.
     var words: String {
         switch self {
-        case .missing: "not there, or may not be read"
-        case .unreadable: "no video that can be decoded"
-        case .truncated: "cut off; clips before that were taken"
-        case .damaged: "in places; clips elsewhere were taken"
+        case .missing: "missing or not readable"
+        case .unreadable: "not a video that can be decoded"
+        case .truncated: "cut off; clips before the cut were taken"
+        case .damaged: "in places; undamaged clips were taken"
         case .noClip: "too short for a clip"
         case .noCaption: "without a caption"
         case .repeated: "named twice"

@@ -40,7 +40,7 @@ struct ScoreSection: Sendable {
     ) -> Card {
         var missing = kept.missing == 0 ? "" : "\(NumberText.count(kept.missing)) without a value"
         if let dropped, dropped.missing > 0 {
-            missing += (missing.isEmpty ? "" : ", ") + "\(NumberText.count(dropped.missing)) of the dropped without"
+            missing += (missing.isEmpty ? "" : ", ") + "\(NumberText.count(dropped.missing)) dropped clips without"
         }
         let others = dropped?.sorted ?? []
         guard !kept.sorted.isEmpty || !others.isEmpty else {
@@ -84,7 +84,7 @@ struct ScoreSection: Sendable {
     static let meanings = [
         "motion_content": "content value, mean over frames: change of hue, saturation and lightness",
         "motion_content_max": "the largest content value of a frame",
-        "motion_vector": "mean vector length, picture diagonals a second",
+        "motion_vector": "mean vector length, picture diagonals per second",
         "motion_vector_moving": "share of blocks that move by a pixel or more",
         "motion_vector_global": "share of blocks that move as the camera does",
         "motion_difference": "mean absolute difference from frame to frame, grey levels",

@@ -13,17 +13,17 @@ struct EvaluateCommand: StoppableCommand {
         commandName: "evaluate",
         abstract: "Compare a model's samples, or an autoencoder's rebuilt clips, with the real clips of a data set.",
         discussion: """
-            Samples a clip for each clip of DATASET, of its first frame and caption, and prints PSNR, SSIM, the end-point \
-            error of motion and the Fréchet distance of motion statistics, beside those of repeating the first frame; with \
-            the field's own files also FVD, LPIPS, FID, IS and CLIP score. DATASET is one that `pframe build` made; for \
-            a model of latents the one that `pframe encode` read.
+            Samples one clip per clip of DATASET, from its first frame and caption. Prints PSNR, SSIM, the end-point \
+            error of motion and the Fréchet distance of motion statistics, beside the values of repeating the first \
+            frame. With the networks of the metrics also prints FVD, LPIPS, FID, IS and CLIP score. DATASET comes from \
+            `pframe build`; for a model of latents it is the data set that `pframe encode` read.
 
-            motion        Fréchet distance of statistics of the motion found in the frames; no FVD
+            motion        Fréchet distance of statistics of the motion; not an FVD
             cFVD, sFVD    FVD within each value of --label-column or --subject-column, mean over the values
-            EPE own       the model's own vectors against the data set's
+            EPE own       the model's own vectors against the vectors of the data set
 
-            With --reconstruction: what is rebuilt of residuals by no residual at all (motion), 16 DCT coefficients, as \
-            many principal components (pca), and the autoencoder, in the open and the closed loop.
+            With --reconstruction, compares clips that are rebuilt with no residual (motion), 16 DCT coefficients, 16 \
+            principal components (pca), and the autoencoder, in the open and the closed loop.
 
             EXAMPLES:
               pframe evaluate run clips --clips 256 --json

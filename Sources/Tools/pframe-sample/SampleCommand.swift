@@ -14,10 +14,10 @@ struct SampleCommand: StoppableCommand {
         commandName: "sample",
         abstract: "Make videos of first frames and captions with a trained model.",
         discussion: """
-            Writes for each clip NNN.mp4, NNN.png (all frames side by side) and NNN.first.png, of models of motion also \
-            NNN.motion.npy, int16 (T−1, H/16, W/16, 2) in quarter pixels, and NNN.residual.npy, int16 (T−1, H, W, 3), \
-            and a row of samples.jsonl. The same seed gives the same clip, whatever is made beside it. What is there \
-            already, made in the same way, is not made again.
+            Writes per clip NNN.mp4, NNN.png (all frames side by side), NNN.first.png and a row of samples.jsonl. \
+            Models of motion also write NNN.motion.npy, int16 (T−1, H/16, W/16, 2) in quarter pixels, and \
+            NNN.residual.npy, int16 (T−1, H, W, 3). The same seed gives the same clip, whatever other clips are made. \
+            Existing clips with the same options are skipped.
 
             EXAMPLES:
               pframe sample run --image clip.mp4 --fit crop --prompt "a cross" --output out

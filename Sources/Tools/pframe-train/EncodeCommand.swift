@@ -36,7 +36,7 @@ struct EncodeCommand: StoppableCommand {
     @Option(name: .shortAndLong, help: "The folder of the latents.", completion: .directory)
     var output: FilePath
 
-    @Option(help: "closed: predict from rebuilt frames; open: the data set's own motion and residuals.")
+    @Option(help: "closed: predict from rebuilt frames; open: take the data set's motion and residuals.")
     var loop = CodingLoop.closed
 
     @OptionGroup var parts: PartOptions

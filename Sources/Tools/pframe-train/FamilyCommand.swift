@@ -23,7 +23,7 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
     var output: FilePath?
 
     @Option(
-        name: .customLong("from"), help: "Begin a new run with the weights of this run of the same model.",
+        name: .customLong("from"), help: "Start a new run with the weights of this run of the same model.",
         completion: .directory)
     var origin: FilePath?
 

@@ -9,7 +9,7 @@ public enum DVDM: VideoDiffusionFamily {
     /// The name on the command line.
     public static let name = "d-vdm"
     /// What it diffuses.
-    public static let abstract = "Diffusion of differences, of sets with --represent difference."
+    public static let abstract = "Diffusion of differences, for data sets with --represent difference."
     /// What it reads of a record.
     public static let members = ["difference.npy", "first.npy"]
 

@@ -8,7 +8,7 @@ public enum EDVDM: VideoDiffusionFamily {
     /// The name on the command line.
     public static let name = "ed-vdm"
     /// What it diffuses.
-    public static let abstract = "Diffusion of motion and latents, of what `pframe encode` writes."
+    public static let abstract = "Diffusion of motion and latents, for data sets of `pframe encode`."
     /// As help shows them.
     public static let examples = ["latents --output run --steps 5000 --batch 16", "--preset paper --plan"]
     /// What it reads of a record.
@@ -121,7 +121,7 @@ public enum EDVDM: VideoDiffusionFamily {
     public struct Arguments: ModelArguments, Sendable {
         @OptionGroup var diffusion: DiffusionArguments<EDVDM>
 
-        @Option(help: "Share of the loss that falls to motion; default: 0.5 for compact, else all channels alike.")
+        @Option(help: "Motion's share of the loss; default: 0.5 for compact, else equal channels.")
         var motionShare: Double?
 
         @Option(

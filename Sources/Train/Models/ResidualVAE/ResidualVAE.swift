@@ -11,7 +11,7 @@ public enum ResidualVAE: ModelFamily {
     /// The name on the command line.
     public static let name = "vae"
     /// What it is.
-    public static let abstract = "Residual autoencoder, of sets with --represent motion-residual."
+    public static let abstract = "Residual autoencoder, for data sets with --represent motion-residual."
     /// As help shows them.
     public static let examples = ["clips --output vae --steps 2000"]
     /// What it reads of a record.
@@ -85,7 +85,7 @@ public enum ResidualVAE: ModelFamily {
         @Option(help: "compact (minutes on two cores; default), paper, or paper-64.")
         var preset: Preset?
 
-        @Option(help: "Pixels of a frame, N or WxH; default: the data set's (for --plan the preset's).")
+        @Option(help: "Size of a frame in pixels, N or WxH; default: the data set's (for --plan the preset's).")
         var size: SizeArgument?
 
         /// For the argument parser.

@@ -9,7 +9,7 @@ public enum VDM: VideoDiffusionFamily {
     /// The name on the command line.
     public static let name = "vdm"
     /// What it diffuses.
-    public static let abstract = "Diffusion of RGB frames, of sets with --represent frames."
+    public static let abstract = "Diffusion of RGB frames, for data sets with --represent frames."
     /// What it reads of a record.
     public static let members = ["frames.npy"]
     /// It diffuses all frames, the given one among them.

@@ -11,7 +11,7 @@ public struct DiffusionArguments<Family: VideoDiffusionFamily>: ModelArguments, 
     @Option(help: "compact (minutes on two cores; default), paper, or paper-64.")
     var preset: Preset?
 
-    @Option(help: "Pixels of a frame, N or WxH; default: the data set's (for --plan the preset's).")
+    @Option(help: "Size of a frame in pixels, N or WxH; default: the data set's (for --plan the preset's).")
     var size: SizeArgument?
 
     @Option(help: "Frames per clip; default: the data set's (for --plan 16).")
@@ -25,7 +25,7 @@ public struct DiffusionArguments<Family: VideoDiffusionFamily>: ModelArguments, 
 
     @Option(
         help: """
-            How captions are read: vocabulary (their words, learned; default), labels, clip (CLIP's text tower) or none.
+            How the model reads captions: vocabulary (learned words; default), labels, clip (CLIP's text tower) or none.
             """)
     var text: TextKind?
 
