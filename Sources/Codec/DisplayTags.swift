@@ -1,8 +1,8 @@
 import CFFmpeg
 import Storage
 
-/// What a video says of its pictures beside their samples, for whoever shows them: the sample aspect ratio and the
-/// colour (H.264's VUI; `pasp` and `colr` of MP4).
+/// The display properties of a video: the sample aspect ratio and the colour tags (H.264's VUI; `pasp` and `colr` of
+/// MP4).
 ///
 /// Names are libavutil's, as ffprobe prints them. A property is nil if the video does not say.
 public struct DisplayTags: Sendable, Hashable, Codable {

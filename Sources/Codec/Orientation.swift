@@ -3,8 +3,8 @@ import Storage
 
 /// How the stored pictures of a video are turned for display: one of the eight orientations of a display matrix.
 ///
-/// A picture is flipped top to bottom first, where `isFlipped`, and then turned clockwise by `rotation`. The angle is
-/// the one of `av_display_rotation_get`, which knows nothing of the flip.
+/// A picture is first flipped top to bottom if `isFlipped`, and then turned clockwise by `rotation`. The angle is the
+/// angle of `av_display_rotation_get`, which ignores the flip.
 public struct Orientation: Sendable, Hashable, Codable {
     /// Degrees clockwise: 0, 90, 180 or 270.
     public let rotation: Int

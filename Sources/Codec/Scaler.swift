@@ -52,8 +52,8 @@ public final class Scaler {
         try self.init(Source(size, format.raw), targetSize, targetFormat, quality)
     }
 
-    /// Prepares a conversion of pictures like this one: of its size and pixel format, be it one that PFrame has a name for
-    /// or not, and of its colour matrix, range and chroma positions.
+    /// Prepares a conversion of pictures with the size, pixel format, colour matrix, range and chroma positions of a
+    /// picture. The pixel format may be one that PFrame has no name for.
     ///
     /// A target in YCbCr keeps the matrix.
     ///

@@ -9,9 +9,9 @@ import Storage
 /// factor that brings a panel into that range. The figure's size depends only on the picture's size, the arrangement and
 /// whether there is a title, and is even, so figures of a video's frames can be encoded as a video.
 ///
-/// Arrows show where content moves as time runs. An arrow of list 0 comes from where the content was in a past frame and
-/// ends at its block; one of list 1 starts at its block and goes to where the content will be in a future frame. Dense
-/// fields are thinned out: one block for each cell of a grid.
+/// Arrows show where content moves as time runs. An arrow of list 0 starts where the content was in a past frame and
+/// ends at its block. An arrow of list 1 starts at its block and ends where the content will be in a future frame.
+/// Dense fields are thinned out to one block per cell of a grid.
 public struct MotionFigure: Sendable {
     /// The values at the ends of the colour scales.
     ///
@@ -22,7 +22,7 @@ public struct MotionFigure: Sendable {
         /// The motion shown in the brightest colour, in pixels of the picture; positive.
         public var magnitude: Float?
 
-        /// Makes ranges; those left out are fitted to each frame.
+        /// Makes ranges; omitted ranges are fitted to each frame.
         public init(residual: Int? = nil, magnitude: Float? = nil) {
             self.residual = residual
             self.magnitude = magnitude
@@ -46,7 +46,7 @@ public struct MotionFigure: Sendable {
         }
     }
 
-    /// How the three panels stand.
+    /// The arrangement of the three panels.
     public enum Arrangement: Sendable, Hashable {
         /// A row or a column, whichever is nearer to 16:9 as a whole.
         case automatic
@@ -70,7 +70,7 @@ public struct MotionFigure: Sendable {
         public var index: Int
         /// The frame's time in seconds.
         public var seconds: Double
-        /// What the panels say of residual and intra blocks; nil to take both from what they draw.
+        /// The statistics of residual and intra blocks in the panels; nil to compute both from the drawn frame.
         public var prediction: PredictionStatistics?
 
         /// Makes a frame of its parts; `residual` has as many values as `picture` has pixels.
@@ -91,7 +91,7 @@ public struct MotionFigure: Sendable {
     public var title: String
     /// The values at the ends of the colour scales.
     public var ranges: Ranges
-    /// How the panels stand.
+    /// The arrangement of the panels.
     public var arrangement: Arrangement
     /// The least distance between arrows, in figure pixels for panels up to 640 wide, growing with wider ones.
     public var arrowSpacing: Float

@@ -40,8 +40,8 @@ public struct VideoFigure {
         }
     }
 
-    /// Plans figures of a folder that ``ExtractionWriter`` wrote: of its own files where it holds residuals, else of the
-    /// video that it was made of.
+    /// Plans figures of a folder that ``ExtractionWriter`` wrote. The figures show the folder's own files if the folder
+    /// holds residuals, else its source video.
     ///
     /// - Throws: `CodecError` if it is not a complete extraction, or holds no residual and the video is not there as it
     ///   was.
@@ -72,7 +72,7 @@ public struct VideoFigure {
         (self.path, self.figure, self.open) = (path, figure, open)
     }
 
-    /// The figure of a frame by display index; nil for the one that moves most among the first sixty.
+    /// The figure of a frame by display index; nil for the frame that moves most among the first sixty.
     ///
     /// - Throws: `CodecError` if the video cannot be read or has no such frame.
     public func still(frame index: Int?) throws(CodecError) -> RGBImage {
@@ -218,7 +218,7 @@ public struct ClipFigure: Sendable {
         self.figure = figure
     }
 
-    /// The figure of a frame, the given one being 0; nil for the one that moves most.
+    /// The figure of a frame, where the given frame is 0; nil for the frame that moves most.
     ///
     /// - Throws: `CodecError` if there is no such frame.
     public func still(frame index: Int?) throws(CodecError) -> RGBImage {

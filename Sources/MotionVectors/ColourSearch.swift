@@ -2,7 +2,7 @@ import CKernels
 public import Codec
 import Storage
 
-/// Whole-pixel motion for coding what is left: for every block the offset within ±`radius` with the least squared error of
+/// Whole-pixel motion for residual coding: for every block the offset within ±`radius` with the least squared error of
 /// RGB, `argmin Σ (frame(x) − reference(x + v))²`, coordinates clamped to the picture's edge. Every offset is tried.
 ///
 /// Residual coders keep the squared error small, and PSNR measures it. The least SAD of luma (``BlockSearch``) leaves a

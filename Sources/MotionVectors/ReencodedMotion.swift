@@ -1,8 +1,8 @@
 public import Codec
 public import Storage
 
-/// The ED-VDM paper's motion: frames re-encoded by libx264 so that every macroblock is 16×16, with one reference, in
-/// whole pixels, and the vectors of that stream (`--motion-source h264`).
+/// The motion of the ED-VDM paper (`--motion-source h264`): libx264 re-encodes the frames with 16×16 macroblocks, one
+/// reference and whole pixels, and the motion is the vectors of the new stream.
 ///
 /// `BlockSearch` replaces intra macroblocks and vectors beyond the radius; the share of replaced blocks is counted.
 public final class ReencodedMotion {
@@ -12,7 +12,7 @@ public final class ReencodedMotion {
     private var vectors: [MotionVector] = []
     /// Macroblocks seen so far, first frame excluded.
     public private(set) var blocks = 0
-    /// Macroblocks of those that block search had to fill.
+    /// Macroblocks that block search had to fill.
     public private(set) var replacedBlocks = 0
 
     /// x264's parameters for the protocol. Never `me=esa` or `tesa` with `subme=0`: x264 then finds no motion at all.

@@ -251,7 +251,7 @@ public struct BuildOptions: Sendable, Equatable {
         return .object(members)
     }
 
-    /// Checks what belongs together.
+    /// Checks the options.
     ///
     /// - Throws: `DatasetError` that says what is wrong.
     public func validate() throws(DatasetError) {

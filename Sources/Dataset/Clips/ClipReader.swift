@@ -81,7 +81,7 @@ public final class ClipReader {
     /// Pictures with errors so far, and damaged packets that gave none (`VideoReader.damaged`).
     public var damaged: Int { reader.damaged }
 
-    /// The next clip, nil at the end of the video or of the clips that the options want.
+    /// The next clip; nil at the end of the video or after the last clip of the options.
     ///
     /// - Throws: `CodecError` if a picture cannot be converted, or memory is short.
     public func next() throws(CodecError) -> Clip? {

@@ -33,7 +33,7 @@ public enum StoredClip: Sendable {
         }
     }
 
-    /// Frames a second, as `samples.jsonl` or `dataset.json` says; 8 where neither does.
+    /// Frames per second, as `samples.jsonl` or `dataset.json` says; 8 where neither does.
     ///
     /// - Throws: `DatasetError` if the one that is there is damaged.
     public func framesPerSecond() throws(DatasetError) -> Double {

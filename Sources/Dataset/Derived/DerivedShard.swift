@@ -2,10 +2,10 @@ public import Storage
 import Synchronization
 import SystemPackage
 
-/// A shard in the making, of the same name as the one that it is derived from.
+/// A shard in the making, with the name of its source shard.
 ///
-/// Samples may be read from any thread at any time; results are appended in the order of the samples. One that goes away
-/// unfinished leaves nothing.
+/// Records may be read from any thread at any time; results are appended in the order of the records. An unfinished
+/// shard leaves no files.
 public final class DerivedShard: Sendable {
     private struct State {
         var writer: ShardWriter?

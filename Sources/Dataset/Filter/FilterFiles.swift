@@ -91,7 +91,7 @@ extension FilterPlan {
         }
     }
 
-    /// Writes the keys of all clips that are kept, one a line.
+    /// Writes the keys of all clips that are kept, one per line.
     ///
     /// - Throws: `DatasetError`, a full disk included.
     public func writeKeys(of index: DatasetIndex, to path: FilePath) throws(DatasetError) {

@@ -8,7 +8,7 @@ public struct ForeignIndexing: Sendable {
     public struct Report: Sendable {
         /// What `dataset.json` says now.
         public var description: DatasetDescription
-        /// What is damaged and left out, with its place; empty if all is well.
+        /// Damage that was skipped, with its place; empty if there is none.
         public var problems: [DatasetError]
     }
 

@@ -10,7 +10,7 @@ extension DatasetIndex {
     /// The same files give the same bytes. It is written under a hidden name and renamed. Memory: the rows of `jobs`
     /// shards, and some 30 bytes per clip.
     ///
-    /// - Parameter description: where `dataset.json` is not written yet, what it will say.
+    /// - Parameter description: the description that `dataset.json` will hold, if it is not written yet.
     /// - Throws: `DatasetError` if a file is missing or damaged, a key occurs twice, or the disk is full.
     public static func write(
         _ folder: DatasetFolder, description: DatasetDescription? = nil, jobs: Int = Parallel.processors

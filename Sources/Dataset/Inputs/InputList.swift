@@ -106,7 +106,7 @@ public struct InputVideo: Sendable, Equatable {
 
     /// Label, subject, split and the user's other columns; every video of a list has every key.
     ///
-    /// What is missing stands as `""` in columns of text, and as null in others.
+    /// A missing value is `""` in columns of text and null in other columns.
     public var metadata: [String: JSONValue] {
         var text = values
         // A mistake in what this type wrote ends below, by its own words.

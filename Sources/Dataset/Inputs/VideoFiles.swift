@@ -3,7 +3,7 @@ import Glibc
 import Storage
 public import SystemPackage
 
-/// What stands at a path.
+/// What a path leads to.
 public enum FileFacts: Sendable, Equatable {
     /// A file, or a link to one.
     case file(bytes: Int)

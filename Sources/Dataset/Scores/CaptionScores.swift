@@ -37,7 +37,7 @@ public struct CaptionScores: Sendable {
     ///   - text: `.npy`, `(N, D)`.
     ///   - images: `.npy`, `(N, D)`, or `(N, F, D)` for several frames per clip.
     ///   - keys: one key per line, N lines; any order.
-    /// - Throws: `DatasetError` if a file is no such array, or the shapes do not fit.
+    /// - Throws: `DatasetError` if a file holds another type of array, or the shapes do not fit.
     public init(
         folder: DatasetFolder, text: FilePath, images: FilePath, keys: FilePath
     ) throws(DatasetError) {

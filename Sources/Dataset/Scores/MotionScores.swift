@@ -59,7 +59,7 @@ public struct VideoMotion: Sendable, Equatable {
     /// What cut the file short, in words; nil if nothing did.
     public private(set) var truncation: String?
 
-    /// Decodes a video once and measures every picture; nothing is kept of those before the last.
+    /// Decodes a video once and measures every picture; memory holds only the last pictures.
     ///
     /// - Parameters:
     ///   - path: a local file.

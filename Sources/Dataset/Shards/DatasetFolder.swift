@@ -167,7 +167,7 @@ public struct DatasetFolder: Sendable, Equatable {
         return try DatasetDescription(try readFile(file), path: file)
     }
 
-    /// Reads `dataset.json` of a set that PFrame built; nil if there is none, or one of shards made elsewhere.
+    /// Reads `dataset.json` of a set that PFrame built; nil if there is none, or if another program made the shards.
     ///
     /// - Throws: `PFrameError` if it is damaged.
     public func ownDescription() throws(PFrameError) -> DatasetDescription? {

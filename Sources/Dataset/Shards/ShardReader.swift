@@ -67,7 +67,7 @@ package struct ShardReader: Sendable {
     }
 }
 
-/// A WebDataset sample as it lies in a shard; its CRC-32C was compared with its row.
+/// A WebDataset sample in a shard; its CRC-32C was compared with its row.
 public struct Record: Sendable {
     /// Its place in its shard, from 0.
     public let index: Int

@@ -122,7 +122,7 @@ public struct Reject: Sendable, Equatable {
 }
 
 extension Reject {
-    /// The name of the file of all rejects of a data set, one a line.
+    /// The name of the file of all rejects of a data set, one per line.
     public static let fileName = "rejects.jsonl"
 
     /// The text of `rejects.jsonl`.

@@ -28,7 +28,7 @@ public struct ShardRow: Sendable, Equatable {
     public var size: Int
     /// CRC-32C of those bytes.
     public var crc32c: UInt32
-    /// The sample's files in the order in which they lie in the shard.
+    /// The files of the record in their order in the shard.
     public var members: [Member]
     /// Caption, source, scores and metadata.
     public var columns: SampleColumns
@@ -41,7 +41,7 @@ public struct ShardRow: Sendable, Equatable {
         (self.members, self.columns) = (members, columns)
     }
 
-    /// The member of that name.
+    /// The member with the name.
     public func member(_ name: String) -> Member? { members.first { $0.name == name } }
 
     /// The row as one line without its line feed.

@@ -6,7 +6,7 @@ import Storage
 /// stays still, and some cut from one scene to another. Captions state all that happens, and the exact position of the
 /// shape is known at every frame. Video `k` does not depend on how many videos there are.
 ///
-/// By option, some videos repeat an earlier one and some have a wrong caption; a video is at most one of static, cut,
+/// By option, some videos repeat an earlier video and some have a wrong caption. A video is at most one of static, cut,
 /// repeated and wrongly captioned.
 public struct SyntheticDataset: Sendable {
     /// The options, all in range.
@@ -61,7 +61,7 @@ public struct SyntheticDataset: Sendable {
         return text
     }
 
-    /// The text of `truth.csv`: what is planted in each video, and what it shows in the words of a caption.
+    /// The text of `truth.csv`: what is planted in each video, and its content in the words of a caption.
     ///
     /// `static` and `wrong_caption` are 0 or 1; `cut_frame`, the first frame after the cut, and `duplicate_of`, an
     /// earlier video, are empty if there is none.
@@ -215,7 +215,7 @@ public struct SyntheticDataset: Sendable {
 
 /// What a ``SyntheticDataset`` holds.
 public struct SyntheticOptions: Sendable, Hashable {
-    /// The number of videos; 64 unless set, at least 1.
+    /// The number of videos, at least 1. Default: 64.
     public var videos = 64
 
     /// Pixels across and down; 128 unless set, even for 4:2:0 chroma, 32...4096.
@@ -233,10 +233,10 @@ public struct SyntheticOptions: Sendable, Hashable {
     /// The seed of every draw. Default: 0.
     public var seed: UInt64 = 0
 
-    /// The share of videos in which nothing moves; 0.1 unless set.
+    /// The share of videos in which nothing moves. Default: 0.1.
     public var staticShare = 0.1
 
-    /// The share of videos with a cut; 0.1 unless set.
+    /// The share of videos with a cut. Default: 0.1.
     public var cutShare = 0.1
 
     /// The share of videos that show what an earlier one shows, encoded otherwise. Default: 0.

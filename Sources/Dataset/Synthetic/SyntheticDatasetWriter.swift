@@ -25,8 +25,8 @@ public struct SyntheticDatasetWriter: Sendable {
     ///   - embeddings: whether to write `embeddings/`.
     ///   - truth: whether to write `truth.csv`.
     ///   - shouldStop: called before each video, from any thread.
-    ///   - finished: told the number of a video that was written, from any thread.
-    /// - Returns: whether all is there; false if it was to stop.
+    ///   - finished: called with the number of each written video, from any thread.
+    /// - Returns: whether everything was written; false if it was stopped.
     /// - Throws: `CodecError`, a full disk included.
     public func write(
         jobs: Int = Parallel.processors, embeddings: Bool = false, truth: Bool = false,

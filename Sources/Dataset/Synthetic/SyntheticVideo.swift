@@ -46,7 +46,7 @@ public struct SyntheticVideo: Sendable {
         Self.caption(of: scenes.map(\.subject))
     }
 
-    /// Whether the caption states what is not shown.
+    /// Whether the caption is wrong.
     public var hasWrongCaption: Bool {
         statement != scenes.map(\.subject)
     }

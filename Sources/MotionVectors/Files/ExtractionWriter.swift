@@ -65,8 +65,8 @@ public struct ExtractionWriter {
         self.output = output
     }
 
-    /// What the folder's extraction came to, where it is the one that this would write: of the same file, unchanged, with
-    /// the same options. Nil where there is something to do.
+    /// The summary of the folder's extraction if it is up to date: from the same, unchanged file with the same options.
+    /// Nil if there is something to do.
     public func finished() -> ExtractionSummary? {
         // A folder or a file that cannot be read is something to do: `run` says what is wrong with it.
         guard let folder = output.folder, let source = try? source(),

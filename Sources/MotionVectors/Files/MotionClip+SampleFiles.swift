@@ -4,8 +4,8 @@ public import Storage
 import SystemPackage
 
 extension MotionClip {
-    /// Reads `NAME.first.png`, `NAME.motion.npy` and `NAME.residual.npy` of a clip that a model made; the frames are
-    /// exactly those that the model gave.
+    /// Reads `NAME.first.png`, `NAME.motion.npy` and `NAME.residual.npy` of a generated clip. The frames equal the
+    /// frames of the model.
     ///
     /// - Throws: `CodecError` if one is missing, damaged, does not fit the others, or holds what cannot be.
     public init(_ files: SampleFiles) throws(CodecError) {

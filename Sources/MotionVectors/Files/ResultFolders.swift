@@ -1,7 +1,7 @@
 import Storage
 public import SystemPackage
 
-/// The folders of several videos' results, relative to one that holds them all.
+/// The folders for the results of several videos, relative to a common folder.
 public enum ResultFolders: Sendable {
     /// Names the folder of each video after its file without extension; where two would share a name, both keep their
     /// extensions.

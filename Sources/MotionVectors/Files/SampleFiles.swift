@@ -1,7 +1,7 @@
 import Storage
 public import SystemPackage
 
-/// The files of one clip that a model made, `DIR/000.mp4` and others of that beginning.
+/// The files of one generated clip: `DIR/000.mp4` and other files with the same first part.
 public struct SampleFiles: Sendable, Equatable {
     /// libx264's constant rate factor of `NAME.mp4`.
     public static let crf = 12.0
@@ -14,10 +14,11 @@ public struct SampleFiles: Sendable, Equatable {
     /// What the names begin with: `000`.
     public let name: String
 
-    /// The files of that name in a folder.
+    /// The files with the name in a folder.
     public init(folder: FilePath, name: String) { (self.folder, self.name) = (folder, name) }
 
-    /// The files that a path speaks of: `DIR/000`, or one of them, as `DIR/000.motion.npy`. Nil for no file's path.
+    /// The files that a path names: `DIR/000`, or one of the files, such as `DIR/000.motion.npy`. Nil if the path names
+    /// no file.
     public init?(_ path: FilePath) {
         guard let last = path.lastComponent?.string else { return nil }
         let ending = Self.endings.first { last.hasSuffix($0) && last.count > $0.count } ?? ""

@@ -8,7 +8,7 @@ import Synchronization
 public final class Batch: Sendable {
     /// The epoch it is of.
     public let epoch: Int
-    /// Where each sample stands in the epoch's order.
+    /// The position of each record in the order of the epoch.
     public let positions: [Int]
     /// The rows of the samples: key, caption, scores, metadata.
     public let rows: [ShardRow]
@@ -29,7 +29,7 @@ public final class Batch: Sendable {
 
     deinit { pool.give(storage) }
 
-    /// Samples; fewer than the batch size at the end of an epoch and where damaged ones were left out.
+    /// The number of records; less than the batch size at the end of an epoch and where damaged records were skipped.
     public var count: Int { rows.count }
     /// The key of each sample.
     public var keys: [String] { rows.map(\.key) }

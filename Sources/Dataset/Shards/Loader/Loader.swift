@@ -65,17 +65,17 @@ public final class Loader: Sendable {
     ///
     /// With several ranks every rank gets the same number of batches; near the end of the epoch some batches are empty.
     ///
-    /// - Throws: `PFrameError` that names shard, sample and place for what is damaged (with `DamagePolicy.fail`) or
-    ///   cannot be read, and for a sample whose arrays are not those of the others. It stays until the next start.
+    /// - Throws: `PFrameError` that names shard, record and place if a record is damaged (with `DamagePolicy.fail`),
+    ///   cannot be read, or has other arrays than the other records. The error stays until the next start.
     public func next() throws(PFrameError) -> Batch? { try engine.next() }
 
     /// The position of all ranks together after the batches that were taken; a run that starts here reads the next
     /// batch first.
     public var position: LoaderPosition { engine.position }
 
-    /// Goes to an epoch, whatever was read of the one before.
+    /// Goes to an epoch, however much of the previous epoch was read.
     ///
-    /// - Parameter samples: how many of its samples are done with.
+    /// - Parameter samples: how many of its records are finished.
     /// - Throws: `PFrameError` if the epoch has no such position.
     public func startEpoch(_ epoch: Int, samples: Int = 0) throws(PFrameError) {
         var options = options
@@ -84,7 +84,7 @@ public final class Loader: Sendable {
         engine.start(options.start)
     }
 
-    /// What was left out of the batches that were taken, in their order.
+    /// The damage that was skipped in the batches that were taken, in their order.
     public var damaged: [DamagedSample] { engine.damaged }
 
     /// Counts and sizes so far.
@@ -109,7 +109,7 @@ public struct LoaderStatistics: Sendable, Equatable {
     public internal(set) var batches = 0
     /// Samples in them.
     public internal(set) var samples = 0
-    /// Samples that were left out, and damage outside of samples.
+    /// Skipped records, and damage outside of records.
     public internal(set) var damaged = 0
     /// Bytes of the samples in the shards, headers and padding included.
     public internal(set) var bytes = 0

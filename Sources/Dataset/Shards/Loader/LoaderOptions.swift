@@ -47,7 +47,7 @@ public struct LoaderOptions: Sendable {
     public var ranks = 1
     /// Where to start.
     public var start = LoaderPosition()
-    /// Batches that are ready or being filled ahead of the one that is in use.
+    /// Batches that are ready or being filled, ahead of the batch in use.
     public var prefetch = 4
     /// Threads that read, each a whole batch.
     public var threads = 2

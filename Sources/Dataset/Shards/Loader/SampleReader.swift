@@ -191,7 +191,7 @@ package struct SampleReader {
     }
 }
 
-/// A sample that a loader left out, or damage of a shard outside of its samples.
+/// A record that a loader skipped, or damage of a shard outside of its records.
 public struct DamagedSample: Sendable, Equatable, CustomStringConvertible {
     /// The name of the shard without an ending.
     public var shard: String
