@@ -210,6 +210,7 @@ if libtorch != "none" {
             name: "TrainTests",
             dependencies: [
                 "ExchangeProgram", "Train", "TorchWatch", "Dataset", "MotionVectors", "Codec", "Storage", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

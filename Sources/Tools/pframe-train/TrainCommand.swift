@@ -37,7 +37,7 @@ struct TrainCommand: ParsableCommand {
         FamilyCommand<Family>.self
     }
 
-    /// `vae, ed-vdm, d-vdm or vdm`, each name as `shown`.
+    /// All names as `a, b or c`, each as `shown`.
     static func names(_ shown: (String) -> String = { $0 }) -> String {
         let names = ModelRegistry.families.map { shown($0.name) }
         return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
