@@ -190,6 +190,67 @@ import Testing
         for name in ["a", "b", "c", "d", "e", "f", "g"] { #expect(!scratch.exists(name), "\(name) is left behind") }
     }
 
+    /// The help of a model lists the options that it reads, and those of training.
+    @Test(arguments: [
+        ("vae", ["--preset", "--size"], ["--frames", "--width", "--motion-share", "--vae"]),
+        ("ed-vdm", ["--width", "--min-snr", "--motion-share", "--vae"], []),
+        ("d-vdm", ["--width", "--min-snr"], ["--motion-share", "--vae"]),
+    ])
+    func helpIsOfTheModel(_ model: String, _ own: [String], _ others: [String]) throws {
+        let help = try Programs.pframe("train", model, "--help")
+        #expect(help.status == 0 && help.output.contains("USAGE: pframe train \(model) "), "\(help.errors)")
+        let options = Set(
+            help.output.split(separator: "\n").compactMap { line in
+                line.split(separator: " ").first { $0.hasPrefix("--") }.map(String.init)
+            })
+        #expect(options.isSuperset(of: own + ["--steps", "--learning-rate", "--from", "--precision"]), "\(options)")
+        #expect(options.isDisjoint(with: others), "\(options)")
+        let all = try Programs.pframe("train", "--help").output
+        #expect(all.contains("  \(model) ") && all.contains("pframe train vae clips"), "\(all)")
+    }
+
+    /// The model need not stand first.
+    @Test func takesTheModelAnywhere() throws {
+        let outcomes = try [["vdm", "--plan", "--json"], ["--plan", "vdm", "--json"], ["--json", "--plan", "vdm"]].map {
+            try Programs.run(Self.program.path, ["train"] + $0)
+        }
+        #expect(Set(outcomes.map(\.output)).count == 1 && outcomes[0].status == 0, "\(outcomes[0].errors)")
+    }
+
+    @Test(arguments: [
+        (["nonsense", "set", "--output", "run"], "provide one of 'vae', 'ed-vdm', 'd-vdm' or 'vdm'"),
+        (["--plan"], "--plan wants a model: vae, ed-vdm, d-vdm or vdm"), ([], "--output RUN says where the run goes"),
+        (["--output", "run"], "which model: vae, ed-vdm, d-vdm or vdm?"), (["vae"], "--output RUN says"),
+        (["vae", "--output", "run"], "which data set?"),
+    ])
+    func saysWhatIsMissing(_ words: [String], _ message: String) throws {
+        let outcome = try Programs.run(Self.program.path, ["train"] + words)
+        #expect(outcome.status == 2 && outcome.errors.contains(message), "\(outcome.errors)")
+    }
+
+    /// A run begins with the weights of another one, and goes on without it.
+    @Test func beginsFromAnotherRun() throws {
+        let models = try SampleModels.ready()
+        let scratch = try Scratch()
+        let (set, run) = (Self.latents(models), scratch.path("run"))
+        func train(_ steps: Int, _ more: [String] = []) throws -> (status: Int32, errors: String) {
+            let outcome = try Programs.run(Self.program.path, Self.arguments(set, run, steps: steps, more), limit: 120)
+            return (outcome.status, outcome.errors)
+        }
+        let other = try train(2, ["--from", models.dVDM])
+        #expect(other.status == 1 && other.errors.contains("holds a model d-vdm where a ed-vdm is wanted"), "\(other)")
+        let wide = try train(2, ["--from", models.edVDM, "--width", "16"])
+        #expect(wide.status == 1 && wide.errors.contains("but the new run wants F32 [16, "), "\(wide)")
+        #expect(!scratch.exists("run"))
+        let first = try train(2, ["--from", models.edVDM])
+        try #require(first.status == 0, "\(first)")
+        #expect(try scratch.text("run/config.json").contains("\"from\""))
+        let changed = try train(4, ["--from", models.dVDM])
+        #expect(changed.status == 1 && changed.errors.contains("--from "), "\(changed)")
+        let second = try train(4)
+        #expect(second.status == 0 && second.errors.contains("from step 2"), "\(second)")
+    }
+
     /// Wrong options leave no folder that would refuse the right ones.
     @Test(
         arguments: [

@@ -23,7 +23,7 @@ struct TrainCommand: ParsableCommand {
               pframe train --output run --steps 8000    3,000 more
               mpirun -n 4 pframe-train train --output run --steps 8000
             """,
-        subcommands: ModelRegistry.families.map { command(of: $0) },
+        subcommands: ModelRegistry.families.map { command(of: $0) } + [UnnamedCommand.self],
         defaultSubcommand: UnnamedCommand.self)
 
     /// Command lines of the families.

@@ -33,18 +33,26 @@ enum CompletionScript {
         exit(0)
     }
 
-    /// The lines that a script has on a command: its function for bash and zsh; for fish how its words are parsed, and
-    /// then what may stand after it.
+    /// The lines that a script has on a command and its subcommands: functions for bash and zsh; for fish how words are
+    /// parsed, and then what may stand after them.
     private static func parts(of command: String, in lines: [Substring]) -> [Range<Int>] {
-        if let start = lines.firstIndex(of: "_pframe_\(command)() {") {
-            return lines[start...].firstIndex(of: "}").map { [start..<$0] } ?? []
+        let functions = lines.indices.filter { index in
+            ["() {", "_"].contains { lines[index].hasPrefix("_pframe_\(command)\($0)") }
+                && lines[index].hasSuffix("() {")
         }
-        let parsing = lines.firstIndex { $0.hasSuffix("case '\(command)'") }
-        let offers = lines.indices.filter {
-            lines[$0].hasPrefix("complete -c 'pframe'") && lines[$0].contains("\"pframe \(command)\"")
+        if let first = functions.first, let last = functions.last {
+            return lines[last...].firstIndex(of: "}").map { [first..<$0] } ?? []
         }
-        guard let parsing, let first = offers.first, let last = offers.last else { return [] }
-        return [(parsing + 1)..<(parsing + 2), first..<(last + 1)]
+        let offers = lines.indices.filter { index in
+            lines[index].hasPrefix("complete -c 'pframe'")
+                && ["\"", " "].contains { lines[index].contains("\"pframe \(command)\($0)") }
+        }
+        func indentation(_ index: Int) -> Int { lines[index].prefix { $0 == " " }.count }
+        guard let parsing = lines.firstIndex(where: { $0.hasSuffix("case '\(command)'") }),
+            let end = lines.indices[(parsing + 1)...].first(where: { indentation($0) <= indentation(parsing) }),
+            let first = offers.first, let last = offers.last
+        else { return [] }
+        return [(parsing + 1)..<end, first..<(last + 1)]
     }
 
     /// What a program beside this one prints; nil if it cannot be run.

@@ -125,3 +125,60 @@ public struct DiffusionProcess: Sendable, Equatable {
         return try (weighted(first, pairs.map(\.0)) + weighted(second, pairs.map(\.1))).reshaped(shape)
     }
 }
+
+/// What a network is trained to give for a noised clip x_t = α_t x₀ + σ_t ε.
+public enum PredictionTarget: String, CaseIterable, Sendable, Codable {
+    /// The noise ε (Ho et al. 2020).
+    case noise = "eps"
+    /// v = α_t ε − σ_t x₀ (Salimans & Ho 2022).
+    case velocity = "v"
+    /// The clean clip x₀.
+    case clean = "x0"
+}
+
+/// The squared error of a prediction, in float32 whatever the types.
+public struct DiffusionLoss {
+    /// What training lowers: the mean over all elements of w_b (p − t)², one number.
+    public let mean: Tensor
+    /// The mean of (p − t)² of every clip, unweighted and unrecorded: `(B)`.
+    public let clips: Tensor
+
+    /// Compares what the network gave with what it should have given.
+    ///
+    /// - Parameters:
+    ///   - prediction: Clips `(B·T, H, W, C)`.
+    ///   - target: As many.
+    ///   - weights: The weight of every clip, B in all.
+    ///   - frames: The frames T of a clip.
+    /// - Throws: `TrainError` where the shapes do not fit.
+    public init(_ prediction: Tensor, target: Tensor, weights: [Double], frames: Int) throws(TrainError) {
+        let shape = prediction.shape
+        guard target.shape == shape, shape.first == weights.count * frames else {
+            throw TrainError(
+                "a prediction \(shape) for \(target.shape): \(weights.count) clips of \(frames) frames were expected")
+        }
+        let errors = try (prediction.to(.float32) - target.to(.float32)).reshaped([weights.count, -1])
+        let each = try errors.squared().mean([1])
+        let weights = try Tensor(weights.map(Float.init), device: prediction.device)
+        mean = try (each * weights).mean()
+        clips = try each.detached()
+    }
+}
+
+@available(*, unavailable)
+extension DiffusionLoss: Sendable {}
+
+/// Classifier-free guidance (Ho & Salimans 2021): p_u + w (p_c − p_u), in float32.
+///
+/// It holds for predictions of ε, v and x₀ alike, because they turn into one another by maps that are linear at a given
+/// x_t. The scale w is 0 for the model without its condition, 1 for the model with it, and more for samples that keep
+/// closer to the condition; in the paper's notation it is 1 + w.
+///
+/// - Throws: `TrainError` where the shapes differ.
+public func guided(conditional: Tensor, unconditional: Tensor, scale: Double) throws(TrainError) -> Tensor {
+    guard conditional.shape == unconditional.shape else {
+        throw TrainError("guidance of a prediction \(conditional.shape) by \(unconditional.shape)")
+    }
+    // Written so that a scale of 1 gives the conditional prediction exactly.
+    return try conditional.to(.float32) * scale + unconditional.to(.float32) * (1 - scale)
+}

@@ -2,6 +2,89 @@ import Dataset
 import Glibc
 public import SystemPackage
 
+/// `metrics.jsonl` read back into columns.
+public struct MetricsTable: Sendable, Equatable {
+    /// The step of each line.
+    public private(set) var steps: [Int] = []
+    /// The names of the columns in the order in which they first occur.
+    public private(set) var names: [String] = []
+    private var columns: [String: [Double]] = [:]
+
+    /// A table without lines.
+    public init() {}
+
+    /// Reads the log of a run; a table without lines where there is none. Half a line at the end is passed over.
+    ///
+    /// - Throws: `TrainError` that names the line where another one is damaged.
+    public init(run: FilePath) throws(TrainError) {
+        var table = MetricsTable()
+        try Self.forEachLine(of: run.appending(MetricsLog.fileName)) { line in
+            table.append(line)
+            return true
+        }
+        self = table
+    }
+
+    private mutating func append(_ line: Line) {
+        for (name, value) in line.values {
+            if columns[name] == nil {
+                names.append(name)
+                columns[name] = Array(repeating: .nan, count: steps.count)
+            }
+            columns[name]?.append(value)
+        }
+        steps.append(line.step)
+        for name in names where columns[name]?.count ?? 0 < steps.count { columns[name]?.append(.nan) }
+    }
+
+    /// The values of a column, one a line: NaN where a line has none; nil where no line has it.
+    public subscript(name: String) -> [Double]? { columns[name] }
+
+    /// The last value of a column that is a number.
+    public func last(_ name: String) -> Double? { columns[name]?.last { $0.isFinite } }
+
+    /// Bytes of the lines up to a step: the first later one ends them, and half a line.
+    ///
+    /// - Throws: `TrainError` that names the line where one before that is damaged.
+    static func length(of path: FilePath, upTo step: Int) throws(TrainError) -> Int {
+        var length = 0
+        try forEachLine(of: path) { line in
+            guard line.step <= step else { return false }
+            length = line.end
+            return true
+        }
+        return length
+    }
+
+    private struct Line {
+        let step: Int
+        /// By name.
+        let values: [(String, Double)]
+        /// Where the next line begins.
+        let end: Int
+    }
+
+    /// Lends whole lines in order until `body` says that it is enough.
+    private static func forEachLine(of path: FilePath, _ body: (Line) -> Bool) throws(TrainError) {
+        var number = 1
+        do throws(DatasetError) {
+            guard fileSize(path) != nil else { return }
+            let text = try readFile(path)
+            var start = 0
+            while let end = text[start...].firstIndex(of: 0x0A) {
+                let members = try JSONValue(text[start..<end], path: path, offset: start).members ?? [:]
+                guard let step = members["step"]?.int else { throw DatasetError(path: path, "no \"step\"") }
+                let values = members.filter { $0.key != "step" }.map { ($0.key, $0.value.double ?? .nan) }
+                guard body(Line(step: step, values: values.sorted { $0.0 < $1.0 }, end: end + 1)) else { return }
+                start = end + 1
+                number += 1
+            }
+        } catch {
+            throw TrainError(path: path, "line \(number) cannot be read (\(error.message)): remove the line")
+        }
+    }
+}
+
 /// `metrics.jsonl` of a run: one object a line, `{"step":100,"loss":0.0312,"learning_rate":0.0001}`.
 ///
 /// Every line is with the kernel when `append` returns, so that a killed process loses none; the disk is not waited for.

@@ -1,6 +1,6 @@
-import Codec
+public import Codec
 public import Dataset
-import SystemPackage
+public import SystemPackage
 
 /// Scores every clip of a data set by how well CLIP finds its caption in its frames, as column `caption_clip`.
 ///
@@ -91,3 +91,85 @@ public struct CLIPCaptionScores {
 
 @available(*, unavailable)
 extension CLIPCaptionScores: Sendable {}
+
+/// CLIP whole: features of captions and of frames.
+public struct CLIPModel {
+    private let text: CLIPTextEncoder
+    private let image: CLIPImageEncoder
+    private let tokenizer: BPETokenizer
+
+    /// Opens a model.
+    ///
+    /// - Parameters:
+    ///   - weights: OpenAI's TorchScript archive or Hugging Face's `model.safetensors`.
+    ///   - merges: OpenAI's `bpe_simple_vocab_16e6.txt` or Hugging Face's `merges.txt`.
+    /// - Throws: `TrainError` where a file cannot be read or is none of these.
+    public init(_ weights: FilePath, merges: FilePath, device: Device = .cpu) throws(TrainError) {
+        let weights = try CLIPWeights(weights)
+        text = try CLIPTextEncoder(weights, device: device)
+        image = try CLIPImageEncoder(weights, device: device)
+        tokenizer = try BPETokenizer(merges: merges)
+    }
+
+    /// Pixels of the side of the square that it looks at.
+    public var imageSize: Int { image.imageSize }
+
+    /// Features of a caption, not of unit length.
+    public func features(of caption: String) throws(TrainError) -> [Float] {
+        try text([tokenizer.tokens(caption, length: text.contextLength)]).features.floats()
+    }
+
+    /// Features of frames, a row each, not of unit length.
+    public func features(of frames: [RGBImage]) throws(TrainError) -> [Float] {
+        guard let first = frames.first else { return [] }
+        let pixels = frames.flatMap(\.pixels)
+        return try image.features(of: pixels.span, size: Size(width: first.width, height: first.height))
+    }
+}
+
+@available(*, unavailable)
+extension CLIPModel: Sendable {}
+
+/// How well a clip fits its text (Hessel et al. 2021), by CLIP's features of its frames and of the text.
+///
+/// `cosᵗ = ⟨vᵗ, c⟩ / (|vᵗ| |c|)` for frame t; the score is the mean over frames of `100 · max(0, cosᵗ)`, as video papers
+/// print it. Hessel's own scale, `2.5 · max(0, cos)`, is a fortieth of it.
+public struct CLIPScore: Sendable, Equatable {
+    /// cosᵗ of each frame, −1…1.
+    public let cosines: [Double]
+
+    /// The mean cosine, unclipped.
+    public var cosine: Double { cosines.reduce(0, +) / Double(cosines.count) }
+    /// The score, 0…100.
+    public var value: Double { 100 * cosines.reduce(0) { $0 + max(0, $1) } / Double(cosines.count) }
+
+    /// Scores a clip.
+    ///
+    /// - Parameters:
+    ///   - frames: float32 (T, P), features of the frames, of any length.
+    ///   - text: float32 (P), features of the text, of any length.
+    /// - Throws: where the frames are no whole rows, or features are all zero or not finite.
+    public init(frames: Span<Float>, text: Span<Float>) throws(TrainError) {
+        guard !text.isEmpty, !frames.isEmpty, frames.count % text.count == 0 else {
+            let found = "\(frames.count) features of frames are no whole rows of \(text.count)"
+            throw TrainError("\(found): use one CLIP model for both")
+        }
+        func product(_ a: Span<Float>, _ b: Span<Float>) -> Double {
+            a.indices.reduce(0) { $0 + Double(a[$1]) * Double(b[$1]) }
+        }
+        let textLength = product(text, text)
+        guard textLength.isFinite, textLength > 0 else {
+            throw TrainError("the features of the text have no direction")
+        }
+        var cosines: [Double] = []
+        for start in stride(from: 0, to: frames.count, by: text.count) {
+            let row = frames.extracting(start..<start + text.count)
+            let length = product(row, row)
+            guard length.isFinite, length > 0 else {
+                throw TrainError("the features of frame \(start / text.count) have no direction")
+            }
+            cosines.append(min(1, max(-1, product(row, text) / (length * textLength).squareRoot())))
+        }
+        self.cosines = cosines
+    }
+}

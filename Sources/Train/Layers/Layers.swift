@@ -1,0 +1,153 @@
+import Glibc
+
+/// Convolution of images `(N, H, W, C)`; with frames folded into N, the 1×k×k convolution of video models.
+public struct Convolution {
+    /// `(outputs, inputs, k, k)`.
+    public let weight: Tensor
+    /// `(outputs)`.
+    public let bias: Tensor
+    let stride: Int
+    let padding: Int
+
+    /// A convolution with a k×k kernel, PyTorch's initialisation (or zeros), and as much padding as keeps the size at
+    /// stride 1.
+    public init(
+        _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1, padding: Int? = nil,
+        startsAtZero: Bool = false, isFixed: Bool = false
+    ) throws(TrainError) {
+        let start = startsAtZero ? Initialisation.constant(0) : .fan(inputs * kernel * kernel)
+        weight = try scope.parameter("weight", [outputs, inputs, kernel, kernel], start, isFixed: isFixed)
+        bias = try scope.parameter("bias", [outputs], start, isFixed: isFixed)
+        self.stride = stride
+        self.padding = padding ?? kernel / 2
+    }
+
+    /// `(N, H, W, inputs)` to `(N, H / stride, W / stride, outputs)`.
+    public func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor {
+        try x.convolution(weight, bias, stride: stride, padding: padding)
+    }
+}
+
+/// A 4×4 transposed convolution of stride 2, which doubles height and width.
+public struct Upsampling {
+    /// `(inputs, outputs, 4, 4)`.
+    public let weight: Tensor
+    /// `(outputs)`.
+    public let bias: Tensor
+
+    /// A map with PyTorch's initialisation.
+    public init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int) throws(TrainError) {
+        weight = try scope.parameter("weight", [inputs, outputs, 4, 4], .fan(outputs * 16))
+        bias = try scope.parameter("bias", [outputs], .fan(outputs * 16))
+    }
+
+    /// `(N, H, W, inputs)` to `(N, 2H, 2W, outputs)`.
+    public func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor {
+        try x.transposedConvolution(weight, bias, stride: 2, padding: 1)
+    }
+}
+
+@available(*, unavailable)
+extension Convolution: Sendable {}
+
+@available(*, unavailable)
+extension Upsampling: Sendable {}
+
+/// `x Wᵀ + b` over the last dimension.
+public struct Linear {
+    /// `(outputs, inputs)`.
+    public let weight: Tensor
+    /// `(outputs)`.
+    public let bias: Tensor?
+
+    /// A map with PyTorch's initialisation.
+    public init(
+        _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, bias: Bool = true, isFixed: Bool = false
+    ) throws(TrainError) {
+        weight = try scope.parameter("weight", [outputs, inputs], .fan(inputs), isFixed: isFixed)
+        self.bias = bias ? try scope.parameter("bias", [outputs], .fan(inputs), isFixed: isFixed) : nil
+    }
+
+    /// `(…, inputs)` to `(…, outputs)`.
+    public func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor { try x.linear(weight, bias) }
+}
+
+@available(*, unavailable)
+extension Linear: Sendable {}
+
+/// Group normalisation (Wu & He 2018) of `(N, P, C)` over the positions P and the channels of a group, with what usually
+/// follows it: scale and shift, and SiLU.
+public struct GroupNorm {
+    /// `(C)`.
+    public let weight: Tensor
+    /// `(C)`.
+    public let bias: Tensor
+    let groups: Int
+
+    /// Normalisation that begins as the identity.
+    public init(_ scope: ParameterScope, _ channels: Int, groups: Int = 8) throws(TrainError) {
+        weight = try scope.parameter("weight", [channels], .constant(1), keepsFloat: true)
+        bias = try scope.parameter("bias", [channels], .constant(0), keepsFloat: true)
+        self.groups = groups
+    }
+
+    /// Normalises images `(B·T, H, W, C)` over all T frames of a clip.
+    ///
+    /// - Parameter modulation: `(B, 2C)`, scale and shift.
+    public func callAsFunction(
+        _ x: Tensor, frames: Int, modulation: Tensor? = nil, silu: Bool = true
+    ) throws(TrainError) -> Tensor {
+        let shape = x.shape
+        let clips = try x.reshaped([shape[0] / frames, frames * shape[1] * shape[2], shape[3]])
+        return try clips.groupNorm(groups, weight, bias, modulation: modulation, silu: silu).reshaped(shape)
+    }
+}
+
+/// Normalisation over the channels at each position (Ba et al. 2016), without a bias.
+public struct ChannelNorm {
+    /// `(C)`.
+    public let weight: Tensor
+
+    /// Normalisation that begins as the identity.
+    public init(_ scope: ParameterScope, _ channels: Int) throws(TrainError) {
+        weight = try scope.parameter("weight", [channels], .constant(1), keepsFloat: true)
+    }
+
+    /// `(…, C)` to the same shape.
+    public func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor { try x.layerNorm(weight, nil) }
+}
+
+@available(*, unavailable)
+extension GroupNorm: Sendable {}
+
+@available(*, unavailable)
+extension ChannelNorm: Sendable {}
+
+/// The diffusion step as sinusoids (Vaswani et al. 2017) through two linear maps.
+public struct TimeEmbedding {
+    let first: Linear
+    let second: Linear
+    let width: Int
+
+    /// An embedding of `4 · width` channels.
+    public init(_ scope: ParameterScope, width: Int) throws(TrainError) {
+        first = try Linear(scope["first"], width, 4 * width)
+        second = try Linear(scope["second"], 4 * width, 4 * width)
+        self.width = width
+    }
+
+    /// Steps, one a clip, to `(B, 4 · width)`.
+    public func callAsFunction(_ steps: [Float]) throws(TrainError) -> Tensor {
+        let half = width / 2
+        var features: [Float] = []
+        for step in steps {
+            let angles = (0..<half).map { step * Float(exp(-log(10_000) * Double($0) / Double(half - 1))) }
+            features += angles.map { sinf($0) } + angles.map { cosf($0) }
+        }
+        let input = try Tensor(features, shape: [steps.count, 2 * half], device: first.weight.device)
+        return try second(first(input.to(first.weight.type)).gelu())
+    }
+}
+
+@available(*, unavailable)
+extension TimeEmbedding: Sendable {}
