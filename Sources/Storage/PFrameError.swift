@@ -33,7 +33,7 @@ public struct PFrameError: Error, Sendable, CustomStringConvertible {
     public let path: FilePath?
     /// The place in the file, in bytes from its start, where one is known.
     public let offset: Int?
-    /// One line: what was expected, what was found, and where there is one, the remedy.
+    /// One line: what was expected, what was found, and the remedy if there is one.
     public let message: String
 
     /// Creates an error, about `path` where there is one.

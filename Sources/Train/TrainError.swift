@@ -5,7 +5,7 @@ public import SystemPackage
 public struct TrainError: Error, Sendable, CustomStringConvertible {
     /// The kind, for programs to branch on.
     public let code: PFrameError.Code
-    /// The file or folder; nil where the error is about none.
+    /// The file or folder; nil if the error is about none.
     public let path: FilePath?
     /// One line: what was expected, what was found, and the remedy if there is one.
     public let message: String
