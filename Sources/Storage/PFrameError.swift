@@ -88,6 +88,11 @@ extension PFrameError.Code {
     }
 }
 
+/// The error of every library, by the name that `Codec` and `MotionVectors` use.
+public typealias CodecError = PFrameError
+/// The error of every library, by the name that `Dataset` uses.
+public typealias DatasetError = PFrameError
+
 extension PFrameError {
     /// Returns the error itself.
     public init(_ error: PFrameError) { self = error }
