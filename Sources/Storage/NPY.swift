@@ -1,5 +1,5 @@
 // By hand, because the format is a line of text before the bytes, and arrays are read in place out of larger files.
-public import SystemPackage
+package import SystemPackage
 
 /// An element type of a NumPy array, little-endian; the raw value is NumPy's `descr`.
 public enum NPYType: String, Sendable, CaseIterable {
@@ -39,25 +39,25 @@ public enum NPYType: String, Sendable, CaseIterable {
 ///
 /// Written as format version 1.0, padded so that the elements begin at a multiple of 64 bytes; read as versions 1 to 3.
 /// Little-endian, C order.
-public struct NPYHeader: Sendable, Equatable {
+package struct NPYHeader: Sendable, Equatable {
     /// The type of every element.
-    public let type: NPYType
+    package let type: NPYType
     /// The dimensions.
-    public let shape: [Int]
+    package let shape: [Int]
     /// Bytes before the first element.
-    public let size: Int
+    package let size: Int
 
     /// What is wrong with a header, in words.
-    public struct Problem: Error, Sendable, CustomStringConvertible {
+    package struct Problem: Error, Sendable, CustomStringConvertible {
         /// One line without the file's name.
-        public let description: String
+        package let description: String
     }
 
     /// Bytes of all elements.
-    public var payload: Int { shape.reduce(type.size, *) }
+    package var payload: Int { shape.reduce(type.size, *) }
 
     /// The header of a new array.
-    public init(type: NPYType, shape: [Int]) {
+    package init(type: NPYType, shape: [Int]) {
         self.type = type
         self.shape = shape
         let length = 10 + Self.dictionary(type, shape).utf8.count + 1
@@ -67,7 +67,7 @@ public struct NPYHeader: Sendable, Equatable {
     /// Reads the header at the start of `bytes`, which may continue after the header.
     ///
     /// - Throws: `Problem` for what is not a header, or that of an array in Fortran order or of another element type.
-    public init(_ bytes: UnsafeRawBufferPointer) throws(Problem) {
+    package init(_ bytes: UnsafeRawBufferPointer) throws(Problem) {
         guard bytes.count >= 12, bytes.prefix(6).elementsEqual([0x93] + Array("NUMPY".utf8)) else {
             throw Problem(description: "is not an .npy file")
         }
@@ -100,7 +100,7 @@ public struct NPYHeader: Sendable, Equatable {
     }
 
     /// The header as it stands in the file.
-    public var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         let field = size - 10
         var bytes: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(field & 255), UInt8(field >> 8)]
         bytes += Array(Self.dictionary(type, shape).utf8)
@@ -115,9 +115,9 @@ public struct NPYHeader: Sendable, Equatable {
 }
 
 /// Reads a NumPy `.npy` file from start to end: format versions 1 to 3, little-endian, C order.
-public final class NPYReader {
+package final class NPYReader {
     /// The dimensions.
-    public let shape: [Int]
+    package let shape: [Int]
     private let path: FilePath
     private let owner: OpenFile
     private var descriptor: FileDescriptor { owner.descriptor }
@@ -135,7 +135,7 @@ public final class NPYReader {
     ///
     /// - Parameter type: the element type it must have.
     /// - Throws: `PFrameError` if it is missing, cut off, or holds something else.
-    public init(path: FilePath, type: NPYType) throws(PFrameError) {
+    package init(path: FilePath, type: NPYType) throws(PFrameError) {
         let owner: OpenFile
         do { owner = OpenFile(descriptor: try FileDescriptor.open(path, .readOnly, options: .closeOnExec)) } catch {
             throw PFrameError(error, path: path, "cannot open")
@@ -162,7 +162,7 @@ public final class NPYReader {
     /// Fills a buffer with the next elements.
     ///
     /// - Throws: `PFrameError` if the file ends before.
-    public func read<Element: BitwiseCopyable>(into buffer: UnsafeMutableBufferPointer<Element>) throws(PFrameError) {
+    package func read<Element: BitwiseCopyable>(into buffer: UnsafeMutableBufferPointer<Element>) throws(PFrameError) {
         let bytes = UnsafeMutableRawBufferPointer(buffer)
         var filled = 0
         while filled < bytes.count {
@@ -206,7 +206,7 @@ extension NPYReader: Sendable {}
 /// Writes a NumPy `.npy` file (format version 1.0) whose first dimension grows: little-endian, C order.
 ///
 /// The header has 128 bytes, and is written again at `close` when the length is known.
-public final class NPYWriter {
+package final class NPYWriter {
     package static let headerSize = 128
     private var file: OutputFile
     private let type: NPYType
@@ -219,7 +219,7 @@ public final class NPYWriter {
     ///   - type: of every element.
     ///   - itemShape: the dimensions after the first: `[12]` for rows of twelve.
     /// - Throws: `PFrameError` if it cannot be created.
-    public init(path: FilePath, type: NPYType, itemShape: [Int]) throws(PFrameError) {
+    package init(path: FilePath, type: NPYType, itemShape: [Int]) throws(PFrameError) {
         var file = try OutputFile(path: path)
         try file.write(Self.header(type, [0] + itemShape))
         self.file = file
@@ -231,21 +231,21 @@ public final class NPYWriter {
     /// Appends elements as they lie in memory: whole items of `itemShape`, the last one perhaps in parts.
     ///
     /// - Throws: `PFrameError`, a full disk included.
-    public func append<Element: BitwiseCopyable>(_ values: UnsafeBufferPointer<Element>) throws(PFrameError) {
+    package func append<Element: BitwiseCopyable>(_ values: UnsafeBufferPointer<Element>) throws(PFrameError) {
         try file.write(UnsafeRawBufferPointer(values))
     }
 
     /// Appends elements as they lie in memory.
     ///
     /// - Throws: `PFrameError`, a full disk included.
-    public func append<Element: BitwiseCopyable>(_ values: [Element]) throws(PFrameError) {
+    package func append<Element: BitwiseCopyable>(_ values: [Element]) throws(PFrameError) {
         try values.withUnsafeBufferPointer { values throws(PFrameError) in try append(values) }
     }
 
     /// Writes the final header and closes the file.
     ///
     /// - Throws: `PFrameError`, also if the last item is not whole.
-    public func close() throws(PFrameError) {
+    package func close() throws(PFrameError) {
         let item = itemShape.reduce(type.size, *)
         let payload = file.size - Self.headerSize
         guard payload % item == 0 else {

@@ -1,19 +1,19 @@
-public import SystemPackage
+package import SystemPackage
 
 /// A file that is written from start to end through one buffer, with every failure reported (a full disk included).
-public struct OutputFile: ~Copyable {
+package struct OutputFile: ~Copyable {
     private static let capacity = 1 << 18
     private let path: FilePath
     private let descriptor: FileDescriptor
     private var buffer: [UInt8] = []
     private var isOpen = true
     /// Bytes written so far.
-    public private(set) var size = 0
+    package private(set) var size = 0
 
     /// Creates the file, replacing an existing one.
     ///
     /// - Throws: `PFrameError` if it cannot be created.
-    public init(path: FilePath) throws(PFrameError) {
+    package init(path: FilePath) throws(PFrameError) {
         self.path = path
         do {
             descriptor = try FileDescriptor.open(
@@ -33,7 +33,7 @@ public struct OutputFile: ~Copyable {
     /// Appends bytes.
     ///
     /// - Throws: `PFrameError`.
-    public mutating func write(_ bytes: UnsafeRawBufferPointer) throws(PFrameError) {
+    package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(PFrameError) {
         size += bytes.count
         if buffer.count + bytes.count > Self.capacity { try flush() }
         if bytes.count >= Self.capacity {
@@ -46,7 +46,7 @@ public struct OutputFile: ~Copyable {
     /// Appends bytes.
     ///
     /// - Throws: `PFrameError`.
-    public mutating func write(_ bytes: [UInt8]) throws(PFrameError) {
+    package mutating func write(_ bytes: [UInt8]) throws(PFrameError) {
         size += bytes.count
         if buffer.count + bytes.count > Self.capacity { try flush() }
         buffer.append(contentsOf: bytes)
@@ -55,14 +55,14 @@ public struct OutputFile: ~Copyable {
     /// Appends text as UTF-8.
     ///
     /// - Throws: `PFrameError`.
-    public mutating func write(_ text: String) throws(PFrameError) {
+    package mutating func write(_ text: String) throws(PFrameError) {
         try write(Array(text.utf8))
     }
 
     /// Replaces bytes at the start of the file, as a header whose numbers are known last.
     ///
     /// - Throws: `PFrameError`.
-    public mutating func overwriteStart(_ bytes: [UInt8]) throws(PFrameError) {
+    package mutating func overwriteStart(_ bytes: [UInt8]) throws(PFrameError) {
         try flush()
         try attempt("write") { try descriptor.writeAll(toAbsoluteOffset: 0, bytes) }
     }
@@ -70,7 +70,7 @@ public struct OutputFile: ~Copyable {
     /// Writes what is buffered and closes the file.
     ///
     /// - Throws: `PFrameError`.
-    public mutating func close() throws(PFrameError) {
+    package mutating func close() throws(PFrameError) {
         guard isOpen else { return }
         try flush()
         isOpen = false

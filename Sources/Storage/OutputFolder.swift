@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
-public import SystemPackage
+package import SystemPackage
 
 /// Creates a folder and the folders above it, where they are missing.
 ///
 /// - Throws: `PFrameError` if that is not possible.
-public func createFolder(_ path: FilePath) throws(PFrameError) {
+package func createFolder(_ path: FilePath) throws(PFrameError) {
     var code: CInt = 0
     // Who gives up may remove a folder above that is still empty, just before something is made in it.
     for _ in 0..<10 {
@@ -26,17 +26,17 @@ public func createFolder(_ path: FilePath) throws(PFrameError) {
 /// A folder that is written into, made where it is missing.
 ///
 /// When it goes away with nothing written, the folders that were made for it go too: a failure leaves none that is empty.
-public struct OutputFolder: ~Copyable {
+package struct OutputFolder: ~Copyable {
     /// The folders that this process made.
     fileprivate static let made = Mutex<Set<FilePath>>([])
 
     /// The folder.
-    public let path: FilePath
+    package let path: FilePath
 
     /// Creates the folder and the folders above it, where they are missing.
     ///
     /// - Throws: `PFrameError` if that is not possible.
-    public init(_ path: FilePath) throws(PFrameError) {
+    package init(_ path: FilePath) throws(PFrameError) {
         self.path = path
         try createFolder(path)
     }

@@ -1,17 +1,17 @@
 import Glibc
-public import SystemPackage
+package import SystemPackage
 
 /// A file that is written under a hidden name beside its place, and renamed when complete.
 ///
 /// A staged file that is not committed is removed; the previous file keeps its place.
-public struct StagedFile: ~Copyable {
+package struct StagedFile: ~Copyable {
     /// Where to write; the extension is the target's.
-    public let path: FilePath
+    package let path: FilePath
     private let target: FilePath
     private var isCommitted = false
 
     /// Plans to write `path`.
-    public init(path: FilePath) {
+    package init(path: FilePath) {
         target = path
         // A hash of the name's bytes: short enough for any file system, its own for names that are not UTF-8.
         let hash = (path.lastComponent ?? "file").withPlatformString { name -> UInt64 in
@@ -33,7 +33,7 @@ public struct StagedFile: ~Copyable {
     /// Writes a file. `body` gets the hidden name; an error about the hidden name names the file itself.
     ///
     /// - Throws: `PFrameError`.
-    public static func write(
+    package static func write(
         _ path: FilePath, _ body: (FilePath) throws(PFrameError) -> Void
     ) throws(PFrameError) {
         var staged = StagedFile(path: path)
@@ -49,7 +49,7 @@ public struct StagedFile: ~Copyable {
     /// Gives the file its name and replaces a previous file. File and name are on the disk when the call returns.
     ///
     /// - Throws: `PFrameError`.
-    public mutating func commit() throws(PFrameError) {
+    package mutating func commit() throws(PFrameError) {
         try publish([(path, target)])
         isCommitted = true
     }

@@ -4,17 +4,17 @@ import Glibc
 package import SystemPackage
 
 /// The header block of a tar member (POSIX.1-1988 `ustar`).
-public struct TarHeader: Sendable, Equatable {
+package struct TarHeader: Sendable, Equatable {
     /// Bytes of a block: headers take one, payloads are padded to whole ones.
-    public static let blockSize = 512
+    package static let blockSize = 512
     /// Bytes of zeros that end an archive.
-    public static let endSize = 2 * blockSize
+    package static let endSize = 2 * blockSize
 
     /// The most bytes of a name that ``block`` can write.
     package static let longestName = 100
 
     /// What a header announces.
-    public enum Kind: Sendable, Equatable {
+    package enum Kind: Sendable, Equatable {
         /// A file.
         case file
         /// A pax extended header for the next member; the payload is its records.
@@ -26,22 +26,22 @@ public struct TarHeader: Sendable, Equatable {
     }
 
     /// The path in the archive.
-    public var name: String
+    package var name: String
     /// Bytes of the payload.
-    public var size: Int
+    package var size: Int
     /// What it is.
-    public var kind: Kind
+    package var kind: Kind
 
     /// The header of a file: mode 0444, user, group and time 0.
     ///
     /// - Parameter name: at most 100 bytes of UTF-8.
-    public init(file name: String, size: Int) {
+    package init(file name: String, size: Int) {
         precondition(name.utf8.count <= Self.longestName, "tar names have at most 100 bytes")
         (self.name, self.size, kind) = (name, size, .file)
     }
 
     /// What is wrong with a header block.
-    public enum Problem: Error, Sendable, Equatable {
+    package enum Problem: Error, Sendable, Equatable {
         /// All zero: the archive ends here.
         case end
         /// No tar header, or a damaged one.
@@ -51,7 +51,7 @@ public struct TarHeader: Sendable, Equatable {
     /// Reads a block of 512 bytes.
     ///
     /// - Throws: `Problem`.
-    public init(_ block: UnsafeRawBufferPointer) throws(Problem) {
+    package init(_ block: UnsafeRawBufferPointer) throws(Problem) {
         precondition(block.count == Self.blockSize, "a tar header has 512 bytes")
         guard block.contains(where: { $0 != 0 }) else { throw .end }
         guard let stored = Self.octal(block[148..<156]), stored == Self.checksum(block),
@@ -70,7 +70,7 @@ public struct TarHeader: Sendable, Equatable {
     }
 
     /// The block as it stands in the archive.
-    public var block: [UInt8] {
+    package var block: [UInt8] {
         var block = [UInt8](repeating: 0, count: Self.blockSize)
         func put(_ text: String, at offset: Int) {
             block.replaceSubrange(offset..<(offset + text.utf8.count), with: text.utf8)
@@ -89,7 +89,7 @@ public struct TarHeader: Sendable, Equatable {
     }
 
     /// Bytes that a payload of `size` takes with its padding.
-    public static func padded(_ size: Int) -> Int { (size + blockSize - 1) / blockSize * blockSize }
+    package static func padded(_ size: Int) -> Int { (size + blockSize - 1) / blockSize * blockSize }
 
     /// The sum of all bytes, those of the checksum itself counted as spaces.
     private static func checksum(_ block: UnsafeRawBufferPointer) -> Int {

@@ -1,17 +1,17 @@
-public import Codec
+package import Codec
 public import MotionVectors
 public import Storage
 public import SystemPackage
 
 /// A clip of first frame, motion and residual that a path names: `DIR/NNN` of `pframe sample`, or `DATASET/KEY`.
-public enum StoredClip: Sendable {
+package enum StoredClip: Sendable {
     /// The files of a clip that a model made.
     case sample(SampleFiles)
     /// A sample of a data set.
     case dataset(DatasetFolder, key: String)
 
     /// The clip that a path names; nil if none is there.
-    public init?(_ path: FilePath) {
+    package init?(_ path: FilePath) {
         guard let files = SampleFiles(path), !files.name.isEmpty else { return nil }
         if [files.motion, files.first].contains(where: { fileSize($0) != nil }) {
             self = .sample(files)
@@ -25,7 +25,7 @@ public enum StoredClip: Sendable {
     /// Reads it and rebuilds its frames.
     ///
     /// - Throws: `DatasetError` if it is not there, is damaged, or holds no motion and residual.
-    public func clip() throws(DatasetError) -> MotionClip {
+    package func clip() throws(DatasetError) -> MotionClip {
         switch self {
         case .sample(let files): return try MotionClip(files)
         case .dataset(let folder, let key):
@@ -36,7 +36,7 @@ public enum StoredClip: Sendable {
     /// Frames per second, as `samples.jsonl` or `dataset.json` says; 8 where neither does.
     ///
     /// - Throws: `DatasetError` if the one that is there is damaged.
-    public func framesPerSecond() throws(DatasetError) -> Double {
+    package func framesPerSecond() throws(DatasetError) -> Double {
         let rate: Double?
         switch self {
         case .sample(let files): rate = try Self.recordedRate(files)
@@ -79,16 +79,16 @@ public enum StoredClip: Sendable {
 }
 
 /// A clip that was rebuilt from its motion and residual, and the ways to store it.
-public struct RebuiltClip: Sendable {
+package struct RebuiltClip: Sendable {
     /// What a path's extension asks for.
-    public enum Kind: Sendable {
+    package enum Kind: Sendable {
         /// `.npy`: the frames as they are.
         case array
         /// `.mp4`, `.mkv`: encoded with libx264.
         case encoded
 
         /// Nil for any other extension.
-        public init?(_ path: FilePath) {
+        package init?(_ path: FilePath) {
             switch path.extension?.lowercased() {
             case "npy": self = .array
             case "mp4", "mkv": self = .encoded
@@ -98,14 +98,14 @@ public struct RebuiltClip: Sendable {
     }
 
     /// The frames, the given one first.
-    public let frames: [RGBImage]
+    package let frames: [RGBImage]
     /// Of the clip, as is recorded beside it.
-    public let framesPerSecond: Double
+    package let framesPerSecond: Double
 
     /// Rebuilds a clip.
     ///
     /// - Throws: `DatasetError` if it is not there, is damaged, or holds no motion and residual.
-    public init(_ stored: StoredClip) throws(DatasetError) {
+    package init(_ stored: StoredClip) throws(DatasetError) {
         frames = try stored.clip().frames
         framesPerSecond = try stored.framesPerSecond()
     }
@@ -116,7 +116,7 @@ public struct RebuiltClip: Sendable {
     ///   - rate: frames per second of an encoded clip; nil for what is recorded.
     ///   - crf: libx264's constant rate factor of an encoded clip.
     /// - Throws: `CodecError`, a full disk included.
-    public func write(to path: FilePath, as kind: Kind, framesPerSecond rate: Double?, crf: Double) throws(CodecError) {
+    package func write(to path: FilePath, as kind: Kind, framesPerSecond rate: Double?, crf: Double) throws(CodecError) {
         switch kind {
         case .encoded: try ClipFile.write(frames, to: path, framesPerSecond: rate ?? framesPerSecond, crf: crf)
         case .array:

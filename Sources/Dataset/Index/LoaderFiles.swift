@@ -1,9 +1,9 @@
 import Codec
-public import Storage
+import Storage
 import SystemPackage
 
 /// Writes the side files that other loaders need beside WebDataset shards.
-public enum LoaderFiles: String, Sendable, CaseIterable {
+package enum LoaderFiles: String, Sendable, CaseIterable {
     /// Megatron Energon: `X.tar.idx` beside each shard and the folder `.nv-meta`.
     case energon
     /// NVIDIA DALI: `X.idx` beside each shard, as `wds2idx` writes it.
@@ -15,7 +15,7 @@ public enum LoaderFiles: String, Sendable, CaseIterable {
     ///
     /// - Returns: their names within the folder.
     /// - Throws: `DatasetError` if rows are missing or damaged, a name cannot stand in a file, or the disk is full.
-    public func write(_ folder: DatasetFolder) throws(DatasetError) -> [String] {
+    package func write(_ folder: DatasetFolder) throws(DatasetError) -> [String] {
         let description = try folder.description()
         return switch self {
         case .energon: try EnergonFiles(folder: folder, description: description).write()

@@ -24,7 +24,7 @@ public struct InputList: Sendable {
     /// Files in folders that are not videos by their names, and links to folders.
     public let passedOver: Int
     /// Pictures among them.
-    public let pictures: PictureCount
+    package let pictures: PictureCount
     /// Rows of the captions file that no video matched.
     public let unused: Int
     /// SHA-256 of names, sizes, captions, metadata and rejects in their order, in hexadecimal digits: no absolute paths

@@ -1,10 +1,10 @@
 import Codec
 import Glibc
 import Storage
-public import SystemPackage
+package import SystemPackage
 
 /// What a path leads to.
-public enum FileFacts: Sendable, Equatable {
+package enum FileFacts: Sendable, Equatable {
     /// A file, or a link to one.
     case file(bytes: Int)
     /// A folder, or a link to one.
@@ -15,7 +15,7 @@ public enum FileFacts: Sendable, Equatable {
     case missing(String)
 
     /// Asks the file system (`stat`, `access`).
-    public init(_ path: FilePath) {
+    package init(_ path: FilePath) {
         var facts = stat()
         guard path.withPlatformString({ stat($0, &facts) }) == 0, path.withPlatformString({ access($0, R_OK) }) == 0
         else {
@@ -33,9 +33,9 @@ public enum FileFacts: Sendable, Equatable {
 }
 
 /// Finds the videos below a folder.
-public enum VideoFiles: Sendable {
+package enum VideoFiles: Sendable {
     /// What a search comes across; paths are relative to the folder that is searched.
-    public enum Found: Sendable, Equatable {
+    package enum Found: Sendable, Equatable {
         /// A file that is a video by its name.
         case video(FilePath, bytes: Int)
         /// A file that is none by its name, or a link to a folder.
@@ -56,7 +56,7 @@ public enum VideoFiles: Sendable {
     ]
 
     /// Whether a file counts as a video by its extension, in capitals or not.
-    public static func isVideo(_ path: FilePath) -> Bool {
+    package static func isVideo(_ path: FilePath) -> Bool {
         path.extension.map { extensions.contains($0.lowercased()) } ?? false
     }
 
@@ -68,7 +68,7 @@ public enum VideoFiles: Sendable {
     /// Searches `folder` and the folders below it, each in the order of its names' bytes.
     ///
     /// Hidden names are skipped. Links to folders are not followed, because they may lead back up.
-    public static func search(_ folder: FilePath, visit: (Found) -> Void) {
+    package static func search(_ folder: FilePath, visit: (Found) -> Void) {
         search(folder, below: FilePath(""), visit)
     }
 
@@ -101,17 +101,17 @@ public enum VideoFiles: Sendable {
 
 /// Pictures that a search for videos came across, and the folders that hold them: frames of videos, mostly, that somebody
 /// took apart.
-public struct PictureCount: Sendable, Equatable {
+package struct PictureCount: Sendable, Equatable {
     /// How many.
-    public private(set) var pictures = 0
+    package private(set) var pictures = 0
     /// The folders that hold one or more.
     private var folders: Set<FilePath> = []
 
     /// None.
-    public init() {}
+    package init() {}
 
     /// Counts a file of a search, where it is a picture by its name.
-    public mutating func add(_ path: FilePath) {
+    package mutating func add(_ path: FilePath) {
         guard VideoFiles.isPicture(path) else { return }
         pictures += 1
         folders.insert(path.removingLastComponent())
@@ -124,7 +124,7 @@ public struct PictureCount: Sendable, Equatable {
     }
 
     /// `48 pictures in 3 folders, which are not videos: make one of a folder with …`; nil if there is none.
-    public var remark: String? {
+    package var remark: String? {
         guard pictures > 0 else { return nil }
         let (many, places) = (pictures == 1 ? "picture" : "pictures", folders.count == 1 ? "folder" : "folders")
         return "\(pictures) \(many) in \(folders.count) \(places); a folder of pictures is not a video: make one with "

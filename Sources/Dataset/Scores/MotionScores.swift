@@ -1,7 +1,7 @@
 import Codec
 import MotionVectors
-public import Storage
-public import SystemPackage
+package import Storage
+package import SystemPackage
 
 /// How much a clip moves by its own motion field.
 struct ClipMotion: Equatable {
@@ -31,33 +31,33 @@ struct ClipMotion: Equatable {
 }
 
 /// How much one picture of a video moves.
-public struct FrameMotion: Sendable, Equatable {
+package struct FrameMotion: Sendable, Equatable {
     /// Its place in display order, from 0.
-    public var frame: Int
+    package var frame: Int
     /// How much it differs from the picture before; zero for the first.
-    public var content: ContentScore
+    package var content: ContentScore
     /// Mean length of its exported motion vectors in pixels, weighted by block area; 0 without any, as in an intra
     /// picture; nil where libavcodec exports none of the codec.
-    public var vectorLength: Double?
+    package var vectorLength: Double?
 }
 
 /// How much a video moves: a summary of the scores of its pictures.
-public struct VideoMotion: Sendable, Equatable {
+package struct VideoMotion: Sendable, Equatable {
     /// Pictures decoded.
-    public private(set) var frames = 0
+    package private(set) var frames = 0
     /// Mean content value of pictures 1…N−1, as PySceneDetect's stats file has it; 0 for a single picture.
-    public private(set) var meanContent = 0.0
+    package private(set) var meanContent = 0.0
     /// Largest content value.
-    public private(set) var maxContent = 0.0
+    package private(set) var maxContent = 0.0
     /// Pictures whose content value is at least `ContentScore.cutThreshold`: shots, less one.
-    public private(set) var cuts = 0
+    package private(set) var cuts = 0
     /// Mean vector length in pixels over pictures that have vectors, 0 without any; nil where libavcodec exports none of
     /// the codec.
-    public private(set) var meanLength: Double?
+    package private(set) var meanLength: Double?
     /// Damaged pictures, and damaged packets that gave none.
-    public private(set) var damaged = 0
+    package private(set) var damaged = 0
     /// What cut the file short, in words; nil if nothing did.
-    public private(set) var truncation: String?
+    package private(set) var truncation: String?
 
     /// Decodes a video once and measures every picture; memory holds only the last pictures.
     ///
@@ -67,7 +67,7 @@ public struct VideoMotion: Sendable, Equatable {
     ///   - streamIndex: container index of the stream; nil for the first video stream.
     ///   - receive: gets each picture's scores and the share of the file read, 0…1; what it throws ends the work.
     /// - Throws: `CodecError` for a file that cannot be read or gives no picture. Damage on the way is no error.
-    public init(
+    package init(
         path: FilePath, rule: ShrinkRule = .v06, streamIndex: Int? = nil,
         receive: (FrameMotion, Double) throws(CodecError) -> Void = { _, _ in }
     ) throws(CodecError) {

@@ -1,5 +1,5 @@
 // By hand, because it is one page: the libraries that have it (pHash, OpenCV) bring ImageMagick or all of OpenCV.
-public import Codec
+package import Codec
 import Storage
 
 /// A hash that nearly equal pictures share: the signs of the 64 lowest frequencies, after Zauner, "Implementation and
@@ -8,13 +8,13 @@ import Storage
 /// The picture's luma is averaged down to 32×32, transformed by a DCT-II, and bit `8v + u` says whether coefficient (u, v),
 /// u and v in 0…7, is above the median of them all. Re-encoding and scaling change a few bits; hashes within a Hamming
 /// distance of 4 count as the same picture.
-public enum PerceptualHash: Sendable {
+package enum PerceptualHash: Sendable {
     /// The largest distance of hashes of the same picture.
-    public static let duplicateDistance = 4
+    package static let duplicateDistance = 4
     private static let side = 32
 
     /// The hash of a picture.
-    public static func of(_ image: RGBImage) -> UInt64 {
+    package static func of(_ image: RGBImage) -> UInt64 {
         let luma = averages(of: image)
         var rows = [Float](repeating: 0, count: side * 8)
         for y in 0..<side {

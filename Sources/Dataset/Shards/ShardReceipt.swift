@@ -1,29 +1,29 @@
 public import Storage
-public import SystemPackage
+package import SystemPackage
 
 /// What a build leaves of one shard: `.shards/NNNNNN.json`. All receipts together make `dataset.json`, so machines that
 /// build parts of a set share nothing but its folder.
-public struct ShardReceipt: Sendable, Equatable {
+package struct ShardReceipt: Sendable, Equatable {
     /// The folder of receipts within a data set.
-    public static let folderName = ".shards"
+    package static let folderName = ".shards"
 
     /// What wrote it: `pframe 0.1.0`.
-    public var tool: String
+    package var tool: String
     /// The options of the build; the same in all receipts of a set.
-    public var options: JSONValue
+    package var options: JSONValue
     /// A hash of the input list; the same in all receipts of a set.
-    public var sourceHash: String
+    package var sourceHash: String
     /// How many shards the whole set has, those without samples included.
-    public var shards: Int
+    package var shards: Int
     /// The shard as it must be, nil if its videos gave no clip.
-    public var shard: DatasetDescription.Shard?
+    package var shard: DatasetDescription.Shard?
     /// Its videos that gave no clip, or fewer than they hold.
-    public var rejects: [Reject]
+    package var rejects: [Reject]
     /// Counts over the shard, by the names that `DatasetDescription.totals` has them.
-    public var totals: [String: Int]
+    package var totals: [String: Int]
 
     /// Creates a receipt.
-    public init(
+    package init(
         tool: String, options: JSONValue, sourceHash: String, shards: Int, shard: DatasetDescription.Shard?,
         rejects: [Reject], totals: [String: Int]
     ) {
@@ -32,12 +32,12 @@ public struct ShardReceipt: Sendable, Equatable {
     }
 
     /// Where the receipt of shard `number` of the set in `folder` is.
-    public static func path(in folder: FilePath, number: Int) -> FilePath {
+    package static func path(in folder: FilePath, number: Int) -> FilePath {
         folder.appending(folderName).appending(number.zeroPadded(6) + ".json")
     }
 
     /// The file's text.
-    public var json: String {
+    package var json: String {
         JSONValue.object([
             "tool": .text(tool), "options": options, "source_hash": .text(sourceHash), "shards": .integer(shards),
             "shard": shard?.json ?? .null, "rejects": .list(rejects.map(\.value)),
@@ -48,7 +48,7 @@ public struct ShardReceipt: Sendable, Equatable {
     /// Reads a receipt.
     ///
     /// - Throws: `PFrameError` if it is missing or damaged.
-    public init(reading path: FilePath) throws(PFrameError) {
+    package init(reading path: FilePath) throws(PFrameError) {
         let value = try JSONValue(try readFile(path), path: path)
         func damaged(_ field: String) -> PFrameError {
             PFrameError(

@@ -21,7 +21,7 @@ public struct SyntheticDataset: Sendable {
     }
 
     /// The video at `index` in `0..<options.videos`, its textures drawn.
-    public func video(_ index: Int) -> SyntheticVideo {
+    package func video(_ index: Int) -> SyntheticVideo {
         let original = original(index)
         let plans = plan(original ?? index)
         var scenes = plans.map { scene($0) }

@@ -1,4 +1,4 @@
-public import Codec
+package import Codec
 import Storage
 
 /// One textured shape that moves at constant speed over still, textured ground.
@@ -7,18 +7,18 @@ import Storage
 /// its position at any frame is known exactly. The ground and the shape are drawn once, when the scene is made; a frame
 /// is a copy of the ground with the shape laid over it. All arithmetic is in whole numbers: equal arguments give equal
 /// pixels on every machine.
-public struct SyntheticScene: Sendable {
+package struct SyntheticScene: Sendable {
     /// Pixels between the shape and the edge of the picture at the ends of its path, at least.
     private static let margin = 2
 
     /// What the scene shows.
-    public let subject: SyntheticSubject
+    package let subject: SyntheticSubject
 
     /// Frames in the scene.
-    public let frameCount: Int
+    package let frameCount: Int
 
     /// The picture without the shape, shape (height, width, 3).
-    public let ground: RGBImage
+    package let ground: RGBImage
 
     /// The seed of every draw.
     let seed: UInt64
@@ -44,7 +44,7 @@ public struct SyntheticScene: Sendable {
     ///   - speed: Pixels per frame, at most ``maximumSpeed(width:height:frameCount:)``, rounded to sixteenths; drawn if
     ///     `nil`.
     ///   - seed: The seed of every draw.
-    public init(
+    package init(
         subject: SyntheticSubject, width: Int, height: Int, frameCount: Int, speed: Double? = nil, seed: UInt64
     ) {
         precondition(min(width, height) >= 32, "a scene is at least 32 pixels wide and high")
@@ -74,14 +74,14 @@ public struct SyntheticScene: Sendable {
     }
 
     /// The most frames that a scene can have: in more, no shape could keep moving and stay inside.
-    public static func maximumFrameCount(width: Int, height: Int) -> Int {
+    package static func maximumFrameCount(width: Int, height: Int) -> Int {
         let shortSide = min(width, height)
         let room = shortSide - 1 - 2 * (radii(shortSide: shortSide).upperBound + margin)
         return 1 + room * ShapePatch.stepsPerPixel
     }
 
     /// The greatest speed in pixels per frame at which every shape stays inside the picture for so many frames.
-    public static func maximumSpeed(width: Int, height: Int, frameCount: Int) -> Double {
+    package static func maximumSpeed(width: Int, height: Int, frameCount: Int) -> Double {
         let shortSide = min(width, height)
         let room = shortSide - 1 - 2 * (radii(shortSide: shortSide).upperBound + margin)
         let steps = min(room * ShapePatch.stepsPerPixel / max(1, frameCount - 1), shortSide)
@@ -92,13 +92,13 @@ public struct SyntheticScene: Sendable {
     private static func steps(_ speed: Double) -> Int { Int((speed * Double(ShapePatch.stepsPerPixel)).rounded()) }
 
     /// The shape's velocity in pixels per frame, +x right and +y down; (0, 0) when still.
-    public var velocity: (x: Double, y: Double) {
+    package var velocity: (x: Double, y: Double) {
         (Double(step.x) / Double(ShapePatch.stepsPerPixel), Double(step.y) / Double(ShapePatch.stepsPerPixel))
     }
 
     /// The centroid of the shape's area at a frame, in pixels, +x right and +y down, from the centre of the top left
     /// pixel.
-    public func centre(at index: Int) -> (x: Double, y: Double) {
+    package func centre(at index: Int) -> (x: Double, y: Double) {
         let position = position(at: index)
         return (
             Double(position.x) / Double(ShapePatch.stepsPerPixel),
@@ -109,7 +109,7 @@ public struct SyntheticScene: Sendable {
     /// The picture at a frame, `index` in `0..<frameCount`.
     ///
     /// Edges are anti-aliased; between whole pixels, colour and coverage are interpolated linearly.
-    public func frame(_ index: Int) -> RGBImage {
+    package func frame(_ index: Int) -> RGBImage {
         let position = position(at: index)
         var pixels = ground.pixels
         patch.draw(x: position.x, y: position.y, onto: &pixels, width: ground.width)

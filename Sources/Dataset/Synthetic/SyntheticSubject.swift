@@ -1,7 +1,7 @@
 import Storage
 
 /// The outline of a synthetic shape.
-public enum SyntheticShape: String, CaseIterable, Sendable {
+package enum SyntheticShape: String, CaseIterable, Sendable {
     /// A filled circle.
     case disc
     /// A square with upright sides.
@@ -41,7 +41,7 @@ public enum SyntheticShape: String, CaseIterable, Sendable {
 }
 
 /// The colour of a synthetic shape.
-public enum SyntheticColour: String, CaseIterable, Sendable {
+package enum SyntheticColour: String, CaseIterable, Sendable {
     /// Red.
     case red
     /// Green.
@@ -81,7 +81,7 @@ public enum SyntheticColour: String, CaseIterable, Sendable {
 }
 
 /// How a synthetic shape moves; the raw value is the label in `captions.csv`.
-public enum SyntheticMotion: String, CaseIterable, Sendable {
+package enum SyntheticMotion: String, CaseIterable, Sendable {
     /// Towards smaller x.
     case left
     /// Towards larger x.
@@ -109,30 +109,30 @@ public enum SyntheticMotion: String, CaseIterable, Sendable {
 }
 
 /// What a synthetic scene shows: all that its caption says.
-public struct SyntheticSubject: Sendable, Hashable {
+package struct SyntheticSubject: Sendable, Hashable {
     /// The outline.
-    public var shape: SyntheticShape
+    package var shape: SyntheticShape
 
     /// The colour.
-    public var colour: SyntheticColour
+    package var colour: SyntheticColour
 
     /// The motion.
-    public var motion: SyntheticMotion
+    package var motion: SyntheticMotion
 
     /// Describes a shape of one colour in one motion.
-    public init(shape: SyntheticShape, colour: SyntheticColour, motion: SyntheticMotion) {
+    package init(shape: SyntheticShape, colour: SyntheticColour, motion: SyntheticMotion) {
         self.shape = shape
         self.colour = colour
         self.motion = motion
     }
 
     /// The thing without its motion: "red disc".
-    public var name: String {
+    package var name: String {
         "\(colour.rawValue) \(shape.rawValue)"
     }
 
     /// The thing and its motion: "a red disc moves left", "an orange ring stays still".
-    public var sentence: String {
+    package var sentence: String {
         let article = colour == .orange ? "an" : "a"
         let verb = motion == .still ? "stays still" : "moves \(motion.rawValue)"
         return "\(article) \(name) \(verb)"

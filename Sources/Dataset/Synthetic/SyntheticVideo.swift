@@ -1,16 +1,16 @@
-public import Codec
+package import Codec
 import Storage
 
 /// One video of a ``SyntheticDataset``: a scene, or two with a cut between them.
-public struct SyntheticVideo: Sendable {
+package struct SyntheticVideo: Sendable {
     /// The name without an extension: "video-00012".
-    public let name: String
+    package let name: String
 
     /// The scenes in order, one or two.
-    public let scenes: [SyntheticScene]
+    package let scenes: [SyntheticScene]
 
     /// The name of the earlier video that shows the same; `nil` for most.
-    public let original: String?
+    package let original: String?
 
     /// What the caption states of each scene: what it shows, unless the caption is planted wrong.
     let statement: [SyntheticSubject]
@@ -22,60 +22,60 @@ public struct SyntheticVideo: Sendable {
     }
 
     /// Frames in the video.
-    public var frameCount: Int {
+    package var frameCount: Int {
         scenes.reduce(0) { $0 + $1.frameCount }
     }
 
     /// The first frame of the second scene; `nil` without a cut.
-    public var cutFrame: Int? {
+    package var cutFrame: Int? {
         scenes.count == 2 ? scenes[0].frameCount : nil
     }
 
     /// Whether all frames are the same.
-    public var isStatic: Bool {
+    package var isStatic: Bool {
         scenes.count == 1 && scenes[0].subject.motion == .still
     }
 
     /// What each scene is said to show: "a red disc moves left, then a blue square moves up".
-    public var caption: String {
+    package var caption: String {
         Self.caption(of: statement)
     }
 
     /// What each scene shows, in the words of a caption.
-    public var content: String {
+    package var content: String {
         Self.caption(of: scenes.map(\.subject))
     }
 
     /// Whether the caption is wrong.
-    public var hasWrongCaption: Bool {
+    package var hasWrongCaption: Bool {
         statement != scenes.map(\.subject)
     }
 
     /// The motion of the first scene: left, right, up, down or static.
-    public var label: String {
+    package var label: String {
         scenes[0].subject.motion.rawValue
     }
 
     /// The shape of the first scene: "red disc".
-    public var subject: String {
+    package var subject: String {
         scenes[0].subject.name
     }
 
     /// The picture at a frame, `index` in `0..<frameCount`, shape (height, width, 3).
-    public func frame(_ index: Int) -> RGBImage {
+    package func frame(_ index: Int) -> RGBImage {
         let (scene, local) = locate(index)
         return scene.frame(local)
     }
 
     /// The centroid of the shape in view at a frame, in pixels from the centre of the top left pixel, +x right and +y
     /// down.
-    public func centre(at index: Int) -> (x: Double, y: Double) {
+    package func centre(at index: Int) -> (x: Double, y: Double) {
         let (scene, local) = locate(index)
         return scene.centre(at: local)
     }
 
     /// The velocity of the shape in view at a frame, in pixels per frame, +x right and +y down.
-    public func velocity(at index: Int) -> (x: Double, y: Double) {
+    package func velocity(at index: Int) -> (x: Double, y: Double) {
         locate(index).scene.velocity
     }
 

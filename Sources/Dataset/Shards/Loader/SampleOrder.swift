@@ -1,14 +1,14 @@
 import Storage
 
 /// Where a sample is stored.
-public struct SamplePlace: Sendable, Hashable {
+package struct SamplePlace: Sendable, Hashable {
     /// The number of the shard in `dataset.json`.
-    public var shard: Int
+    package var shard: Int
     /// The number of the row in the shard's row file.
-    public var sample: Int
+    package var sample: Int
 
     /// Names a place.
-    public init(shard: Int, sample: Int) { (self.shard, self.sample) = (shard, sample) }
+    package init(shard: Int, sample: Int) { (self.shard, self.sample) = (shard, sample) }
 }
 
 /// The order in which epochs visit the samples of a data set: a pure function of seed and epoch, the same on every
@@ -16,13 +16,13 @@ public struct SamplePlace: Sendable, Hashable {
 ///
 /// Shuffled, the shards are permuted and cut into blocks of `shardsPerBlock`; the samples of a block are permuted among
 /// each other (Fisher–Yates on SplitMix64). So few shards are open at a time, and every sample comes once an epoch.
-public struct SampleOrder: Sendable {
+package struct SampleOrder: Sendable {
     private let samplesPerShard: [Int]
     private let seed: UInt64
     private let shuffle: Bool
     private let shardsPerBlock: Int
     /// Samples of an epoch.
-    public let count: Int
+    package let count: Int
 
     /// Describes the order of a set.
     ///
@@ -30,7 +30,7 @@ public struct SampleOrder: Sendable {
     ///   - samplesPerShard: how many samples each shard holds, in the order of `dataset.json`.
     ///   - shuffle: false for the stored order, whatever the seed.
     ///   - shardsPerBlock: shards whose samples are shuffled among each other, at least 1.
-    public init(samplesPerShard: [Int], seed: UInt64, shuffle: Bool, shardsPerBlock: Int) {
+    package init(samplesPerShard: [Int], seed: UInt64, shuffle: Bool, shardsPerBlock: Int) {
         precondition(shardsPerBlock > 0, "a block has one shard or more")
         (self.samplesPerShard, self.seed, self.shuffle) = (samplesPerShard, seed, shuffle)
         // In the stored order blocks mean nothing but how many shards are open at a time.
@@ -39,7 +39,7 @@ public struct SampleOrder: Sendable {
     }
 
     /// The order of epoch `number`, from 0.
-    public func epoch(_ number: Int) -> EpochOrder {
+    package func epoch(_ number: Int) -> EpochOrder {
         var seeds = SplitMix64(seed: seed, stream: UInt64(bitPattern: Int64(number)))
         let seed = shuffle ? seeds.next() : nil
         var shards = Array(samplesPerShard.indices)
@@ -64,7 +64,7 @@ public struct SampleOrder: Sendable {
 }
 
 /// The order of one epoch. Memory holds the shards and records of one block, never of the whole data set.
-public struct EpochOrder: Sendable {
+package struct EpochOrder: Sendable {
     private let shards: [Int]
     private let samplesPerShard: [Int]
     private let shardsPerBlock: Int
@@ -83,10 +83,10 @@ public struct EpochOrder: Sendable {
     }
 
     /// Samples of the epoch.
-    public var count: Int { starts[starts.count - 1] }
+    package var count: Int { starts[starts.count - 1] }
 
     /// The number of the block that a position of the epoch falls in; after the last, the number of blocks.
-    public func block(at position: Int) -> Int {
+    package func block(at position: Int) -> Int {
         Self.last(of: starts, atOrBefore: position)
     }
 
@@ -101,7 +101,7 @@ public struct EpochOrder: Sendable {
     }
 
     /// The sample at a position of the epoch; cheap while positions stay in a block.
-    public mutating func place(at position: Int) -> SamplePlace {
+    package mutating func place(at position: Int) -> SamplePlace {
         precondition((0..<count).contains(position), "a position outside of the epoch")
         let number = block(at: position)
         if current?.block != number { enter(number) }
