@@ -1,3 +1,5 @@
+import CFFmpeg
+
 /// One plane of a picture. ``Picture/withPlane(_:_:)`` lends the plane to a closure, which can neither copy nor keep
 /// it.
 ///
@@ -62,4 +64,65 @@ public struct Size: Sendable, Hashable, CustomStringConvertible {
 
     /// The size of a 4:2:0 chroma plane: ceil(W/2) × ceil(H/2).
     public var chroma: Size { Size(width: (width + 1) / 2, height: (height + 1) / 2) }
+}
+
+extension Picture {
+    /// Planes that hold samples: 3 of planar YCbCr, 2 where Cb and Cr are interleaved, 1 of RGB and grey. A palette is none.
+    public var planeCount: Int { max(0, Int(av_pix_fmt_count_planes(AVPixelFormat(frame.pointee.format)))) }
+
+    /// Lends a plane of the picture, of any pixel format.
+    ///
+    /// - Parameters:
+    ///   - index: below ``planeCount``.
+    ///   - body: gets the plane, which is valid until it returns.
+    /// - Throws: what `body` throws.
+    public func withPlane<Result: ~Copyable, Failure: Error>(
+        _ index: Int, _ body: (borrowing Plane) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        // The optimiser may otherwise release the picture after its last use, which is to tell where the plane lies.
+        defer { extendLifetime(self) }
+        return try body(plane(index))
+    }
+
+    /// Lends luma, Cb and Cr of a planar YCbCr picture.
+    ///
+    /// - Throws: what `body` throws.
+    public func withPlanes<Result: ~Copyable, Failure: Error>(
+        _ body: (_ luma: borrowing Plane, _ cb: borrowing Plane, _ cr: borrowing Plane) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        defer { extendLifetime(self) }
+        return try body(plane(0), plane(1), plane(2))
+    }
+
+    /// Extents are those of `av_image_get_linesize` and `av_image_fill_plane_sizes`.
+    private func plane(_ index: Int) -> Plane {
+        precondition(0..<planeCount ~= index, "plane \(index) of a \(formatName) picture, which has \(planeCount)")
+        let (data, strides) = (frame.pointee.data, frame.pointee.linesize)
+        let (base, stride) =
+            switch index {
+            case 0: (data.0, strides.0)
+            case 1: (data.1, strides.1)
+            case 2: (data.2, strides.2)
+            default: (data.3, strides.3)
+            }
+        let format = AVPixelFormat(frame.pointee.format)
+        guard let base, let facts = av_pix_fmt_desc_get(format) else {
+            preconditionFailure("a \(formatName) picture without plane \(index)")
+        }
+        var (steps, components): ([Int32], [Int32]) = ([0, 0, 0, 0], [0, 0, 0, 0])
+        av_image_fill_max_pixsteps(&steps, &components, facts)
+        // Across, libavutil goes by the component that takes the most room: that of packed 4:2:2 is chroma, so that its
+        // pixel is a pair of them.
+        let across = 1...2 ~= components[index] ? Int(facts.pointee.log2_chroma_w) : 0
+        let down = 1...2 ~= index ? Int(facts.pointee.log2_chroma_h) : 0
+        return Plane(
+            base: base, stride: Int(stride), width: size.width.dividedUp(by: across),
+            height: size.height.dividedUp(by: down),
+            rowBytes: Int(av_image_get_linesize(format, frame.pointee.width, Int32(index))))
+    }
+}
+
+extension Int {
+    /// ceil(self / 2^shift).
+    fileprivate func dividedUp(by shift: Int) -> Int { (self + (1 << shift) - 1) >> shift }
 }

@@ -30,3 +30,75 @@ public struct RGBImage: Sendable, Equatable {
             width: shown.width, height: shown.height, pixels: orientation.turn(pixels, of: stored, channels: 3))
     }
 }
+
+extension RGBImage {
+    /// Converts the part of a picture that remains after `crop` to RGB of the same size, by the picture's own colour
+    /// matrix and range. RGB formats are converted exactly.
+    ///
+    /// - Throws: `CodecError` if libswscale cannot convert the format, or memory is short.
+    public init(_ picture: Picture, crop: Crop = Crop()) throws(CodecError) {
+        let rgb = try Picture(size: picture.size, format: .rgb24)
+        try Scaler(from: picture, to: picture.size, .rgb24).scale(picture, into: rgb)
+        self.init(rgb: rgb, crop: crop)
+    }
+
+    private init(rgb: Picture, crop: Crop = Crop()) {
+        let shown = crop.applied(to: rgb.size)
+        var pixels: [UInt8] = []
+        pixels.reserveCapacity(shown.width * shown.height * 3)
+        rgb.withPlane(0) { plane in
+            for row in 0..<shown.height {
+                let start = plane.base + (row + crop.top) * plane.stride + crop.left * 3
+                pixels.append(contentsOf: UnsafeBufferPointer(start: start, count: shown.width * 3))
+            }
+        }
+        self.init(width: shown.width, height: shown.height, pixels: pixels)
+    }
+
+    /// Converts to a 4:2:0 picture, 8-bit limited range, BT.601 as libswscale assumes.
+    ///
+    /// - Throws: `CodecError` when memory is short.
+    public func yuv420p() throws(CodecError) -> Picture {
+        let size = Size(width: width, height: height)
+        let result = try Picture(size: size, format: .yuv420p)
+        try Scaler(from: size, .rgb24, to: size, .yuv420p).scale(try rgbPicture(), into: result)
+        return result
+    }
+
+    /// Converts by a scaler that was made for pictures of this size, so that many share it.
+    ///
+    /// - Throws: `CodecError` when memory is short.
+    public func converted(by scaler: Scaler, to format: PixelFormat) throws(CodecError) -> Picture {
+        let result = try Picture(size: Size(width: width, height: height), format: format)
+        scaler.scale(try rgbPicture(), into: result)
+        return result
+    }
+
+    /// The picture in another size, bicubic.
+    ///
+    /// - Throws: `CodecError` when memory is short.
+    public func scaled(to size: Size) throws(CodecError) -> RGBImage {
+        let result = try Picture(size: size, format: .rgb24)
+        try Scaler(from: Size(width: width, height: height), .rgb24, to: size, .rgb24)
+            .scale(try rgbPicture(), into: result)
+        return RGBImage(rgb: result)
+    }
+
+    func rgbPicture() throws(CodecError) -> Picture {
+        let rgb = try Picture(size: Size(width: width, height: height), format: .rgb24)
+        pixels.withUnsafeBufferPointer { values in
+            guard let base = values.baseAddress else { return }
+            rgb.withPlane(0) { plane in
+                for row in 0..<height {
+                    let line = plane.base + row * plane.stride
+                    line.update(from: base + row * width * 3, count: width * 3)
+                    // Of an odd last column libswscale takes the pixel after it too into its chroma.
+                    if !width.isMultiple(of: 2), plane.stride >= (width + 1) * 3 {
+                        (line + width * 3).update(from: line + (width - 1) * 3, count: 3)
+                    }
+                }
+            }
+        }
+        return rgb
+    }
+}

@@ -3,6 +3,9 @@ import Storage
 
 /// A clip as its first frame, motion and residual: `xₙ = clamp(P(xₙ₋₁, mvₙ) + rₙ)`.
 public struct MotionClip: Sendable {
+    /// Pixels of a cell of its fields.
+    public static let cellSize = 16
+
     /// All frames, the given one first.
     public let frames: [RGBImage]
     /// The motion of frames 1…: whole pixels in quarter-pel units.
@@ -46,7 +49,7 @@ public struct MotionClip: Sendable {
 
     /// The fields of `mv.npy`: int16 `(count, h, w, 2)` in cells of 16 pixels.
     public static func fields(_ bytes: UnsafeRawBufferPointer, _ count: Int, _ size: Size) -> [MotionField] {
-        var field = MotionField(size: size, cellSize: SampleFiles.cellSize)
+        var field = MotionField(size: size, cellSize: cellSize)
         return (0..<count).map { frame in
             for cell in field.vectors.indices {
                 let place = (frame * field.vectors.count + cell) * 4

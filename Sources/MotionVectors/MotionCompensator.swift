@@ -104,23 +104,3 @@ public final class MotionCompensator {
 
 @available(*, unavailable)
 extension MotionCompensator: Sendable {}
-
-/// The three planes of a reference picture, as kernels take them, lent.
-struct ReferencePlanes {
-    let display: Int32
-    let luma: pframe_plane
-    let u: pframe_plane
-    let v: pframe_plane
-
-    /// Lends the planes of pictures, in the order given, behind those already lent.
-    static func lend(
-        _ references: ArraySlice<ReferencePicture>, after lent: [ReferencePlanes] = [],
-        _ body: ([ReferencePlanes]) -> Void
-    ) {
-        guard let reference = references.first else { return body(lent) }
-        reference.picture.withPlanes { luma, u, v in
-            let planes = ReferencePlanes(display: reference.display, luma: luma.kernel, u: u.kernel, v: v.kernel)
-            lend(references.dropFirst(), after: lent + [planes], body)
-        }
-    }
-}

@@ -141,7 +141,7 @@ extension MotionClip {
         let residual = try Self.array(sample, "residual.npy", .int16, dataset)
         let count = mv.shape.first ?? 0
         let size = Size(width: first.shape.dropFirst().first ?? 0, height: first.shape.first ?? 0)
-        let field = MotionField(size: size, cellSize: SampleFiles.cellSize)
+        let field = MotionField(size: size, cellSize: MotionClip.cellSize)
         guard count > 0, size.width > 0, size.height > 0, first.shape == [size.height, size.width, 3],
             mv.shape == [count, field.rows, field.columns, 2],
             residual.shape == [count, size.height, size.width, 3]

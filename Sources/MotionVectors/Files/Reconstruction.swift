@@ -133,3 +133,53 @@ extension MotionRow {
             && (1...64).contains(vector.width) && (1...64).contains(vector.height)
     }
 }
+
+extension Reconstruction {
+    /// Writes all pictures as a video, before any was taken by ``next()``; `.yuv` and `.y4m` store them as they are, `.mp4` and `.mkv` encode them.
+    ///
+    /// - Parameters:
+    ///   - path: one of the files that ``DeliveredVideo/Kind`` knows.
+    ///   - crf: libx264's constant rate factor for encoded output.
+    ///   - progress: called with the frames so far; what it throws ends the work, and nothing is written.
+    /// - Returns: the number of frames and their size.
+    /// - Throws: `CodecError`, a full disk included.
+    public func write(
+        to path: FilePath, crf: Double, progress: (Int) throws(CodecError) -> Void = { _ in }
+    ) throws(CodecError) -> (frames: Int, size: Size) {
+        var (count, size) = (0, description.codedSize)
+        try StagedFile.write(path) { hidden throws(CodecError) in
+            let video = try DeliveredVideo(path: hidden, description: description, crf: crf)
+            size = video.size
+            while let picture = try next() {
+                try video.write(picture, frames[count])
+                count += 1
+                try progress(count)
+            }
+            try video.finish()
+        }
+        return (count, size)
+    }
+}
+
+/// Reads `frames.csv`.
+enum FrameTable {
+    /// The rows, in the file's order: delivered pictures by display index, then lost packets.
+    static func read(_ path: FilePath) throws(CodecError) -> [FrameRecord] {
+        let text: String
+        do { text = String(decoding: try readWholeFile(path), as: UTF8.self) } catch {
+            throw CodecError(error, path: path, "cannot read")
+        }
+        let lines = text.split(separator: "\n")
+        guard lines.first.map(String.init) == FrameRecord.header else {
+            throw CodecError(.damaged, path: path, "does not start with PFrame's columns: \(FrameRecord.header)")
+        }
+        var records: [FrameRecord] = []
+        for (index, line) in lines.enumerated().dropFirst() {
+            guard let record = FrameRecord(csvLine: line) else {
+                throw CodecError(.damaged, path: path, "line \(index + 1) is unreadable")
+            }
+            records.append(record)
+        }
+        return records
+    }
+}
