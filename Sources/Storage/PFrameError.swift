@@ -92,11 +92,3 @@ extension PFrameError.Code {
 public typealias CodecError = PFrameError
 /// The error of every library, by the name that `Dataset` uses.
 public typealias DatasetError = PFrameError
-
-extension PFrameError {
-    /// Returns the error itself.
-    public init(_ error: PFrameError) { self = error }
-}
-package func carrying<Result: ~Copyable>(_ body: () throws(PFrameError) -> Result) throws(PFrameError) -> Result {
-    try body()
-}
