@@ -6,9 +6,9 @@
 #   Examples/build-mpi.sh 8 shards videos/ --captions captions.csv
 #   MPIRUN="mpirun --hostfile hosts" JOBS=16 Examples/build-mpi.sh 64 shards videos/ --no-captions
 #
-# PFRAME is the program, MPIRUN the launcher with its own options, JOBS the videos at the same time in each process.
-# Run it again after any failure: what is finished stays. Exit code 0: the set is complete; rejects.jsonl says which videos
-# gave no clip.
+# PFRAME is the program, MPIRUN the launcher with its own options, JOBS the videos at once per process.
+# Run it again after any failure: finished shards stay. Exit code 0: the data set is complete; rejects.jsonl lists the
+# videos without a clip.
 set -euo pipefail
 [ $# -ge 3 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2; }
 processes=$1 output=$2

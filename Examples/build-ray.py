@@ -5,9 +5,9 @@ usage: build-ray.py --parts N --output DATASET [--cpus N] [--tries N] -- INPUTâ€
 
   Examples/build-ray.py --parts 64 --output /data/shards --cpus 4 -- /data/videos --captions /data/captions.csv
 
-Each part is a task of `--cpus` processors, which runs `pframe build --part I/N`. A part that fails, with its machine or
-alone, is tried again, elsewhere if need be, and resumes. When all are there, `pframe index` closes the
-set. PFRAME is the program. Exit code 0: the set is complete; rejects.jsonl says which videos gave no clip."""
+Each part is a task of `--cpus` processors, which runs `pframe build --part I/N`. A failed part, or a part on a failed
+machine, is retried, on another machine if necessary, and resumes. After the last part, `pframe index` closes the data
+set. PFRAME is the program. Exit code 0: the data set is complete; rejects.jsonl lists the videos without a clip."""
 
 import argparse
 import ctypes

@@ -5,16 +5,16 @@
 #
 # Usage: sbatch [options of sbatch] Examples/build-slurm.sh OUTPUT INPUT… [options of pframe build]
 #
-# As one job; each task builds a part, then the set is closed:
+# As one job: each task builds a part, then the job closes the data set:
 #   sbatch --ntasks=64 --cpus-per-task=4 Examples/build-slurm.sh shards videos/ --captions captions.csv
 #
-# As an array, which begins wherever a node is free; each element builds a part, and a job behind them closes the set:
+# As an array, which starts wherever a node is free; each element builds a part, and a last job closes the data set:
 #   id=$(sbatch --parsable --array=0-63 --cpus-per-task=4 Examples/build-slurm.sh shards videos/ --captions captions.csv)
 #   sbatch --dependency=afterany:$id --wrap "pframe index shards"
 #
-# PFRAME is the program. Submit the same again after any failure: what is finished stays. Elements of an array alone:
-# sbatch --export=ALL,PARTS=64 --array=3,17 … . Exit code 0 of the job that closes the set: the set is complete;
-# rejects.jsonl says which videos gave no clip.
+# PFRAME is the program. Submit the same job again after any failure: finished shards stay. To run some elements again:
+# sbatch --export=ALL,PARTS=64 --array=3,17 … . Exit code 0 of the job that closes the data set: the data set is complete;
+# rejects.jsonl lists the videos without a clip.
 set -euo pipefail
 [ $# -ge 2 ] || { sed -n '4,18s/^# \{0,1\}//p' "$0"; exit 2; }
 output=$1
