@@ -4,8 +4,8 @@ import Glibc
 /// Reads files on servers, one request after the other over the same connection (libcurl).
 ///
 /// Redirects of requests without a signature are followed within `http` and `https`; libcurl's variables (`http_proxy`,
-/// `https_proxy`, `no_proxy`) name proxies; certificates are checked against the system's, or those that `CURL_CA_BUNDLE`
-/// or `SSL_CERT_FILE` names. What came and was not read yet takes at most 256 KiB.
+/// `https_proxy`, `no_proxy`) name proxies; certificates are checked against the system's, or those that
+/// `CURL_CA_BUNDLE` or `SSL_CERT_FILE` names. Unread bytes take at most 256 KiB.
 ///
 /// Unchecked, because a reader belongs to one thread at a time: it is taken from ``RemoteReaders`` and given back.
 package final class RemoteReader: @unchecked Sendable {

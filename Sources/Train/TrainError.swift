@@ -1,7 +1,7 @@
 public import Storage
 public import SystemPackage
 
-/// What went wrong while training, sampling or evaluating: where, what was expected, and what was found.
+/// An error of training, sampling or evaluation: its place, what was expected, and what was found.
 public struct TrainError: Error, Sendable, CustomStringConvertible {
     /// The kind, for programs to branch on.
     public let code: PFrameError.Code

@@ -219,9 +219,9 @@ import Testing
 
     @Test(arguments: [
         (["nonsense", "set", "--output", "run"], "provide one of 'vae', 'ed-vdm', 'd-vdm' or 'vdm'"),
-        (["--plan"], "--plan wants a model: vae, ed-vdm, d-vdm or vdm"), ([], "--output RUN says where the run goes"),
-        (["--output", "run"], "which model: vae, ed-vdm, d-vdm or vdm?"), (["vae"], "--output RUN says"),
-        (["vae", "--output", "run"], "which data set?"),
+        (["--plan"], "--plan needs a model: vae, ed-vdm, d-vdm or vdm"), ([], "give a folder for the run"),
+        (["--output", "run"], "which model: vae, ed-vdm, d-vdm or vdm?"), (["vae"], "give a folder for the run"),
+        (["vae", "--output", "run"], "give a data set"),
     ])
     func saysWhatIsMissing(_ words: [String], _ message: String) throws {
         let outcome = try Programs.run(Self.program.path, ["train"] + words)

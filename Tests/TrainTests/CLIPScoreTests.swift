@@ -14,8 +14,8 @@ import Train
 
     @Test(
         arguments: [
-            ([1, 2, 3], [1, 2], "3 features of frames are no whole rows of 2"), ([], [1, 2], "no whole rows"),
-            ([1, 2], [], "no whole rows"), ([1, 2, 0, 0], [1, 2], "frame 1 have no direction"),
+            ([1, 2, 3], [1, 2], "3 features of frames are not whole rows of 2"), ([], [1, 2], "not whole rows"),
+            ([1, 2], [], "not whole rows"), ([1, 2, 0, 0], [1, 2], "frame 1 have no direction"),
             ([1, 2], [0, 0], "features of the text have no direction"), ([1, .nan], [1, 2], "frame 0"),
         ] as [([Float], [Float], String)]) func refuses(_ frames: [Float], _ text: [Float], _ message: String) throws
     {

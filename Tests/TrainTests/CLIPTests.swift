@@ -142,7 +142,7 @@ import Train
         }
         clip.removeLast()
         let error = #expect(throws: TrainError.self) { try encoder.features(of: clip.span, size: size) }
-        #expect(error?.message.contains("no whole RGB frames of 32x32") == true)
+        #expect(error?.message.contains("not whole RGB frames of 32x32") == true)
     }
 
     /// What follows the end does not matter to the features, and no token sees a later one.

@@ -18,7 +18,7 @@ import Train
         let error = #expect(throws: TrainError.self) {
             try network.features(ofClips: clips.span, frames: 4, size: Self.size)
         }
-        #expect(error?.message == "6 frames are no whole clips of 4")
+        #expect(error?.message == "6 frames are not whole clips of 4")
     }
 
     @Test func callsInceptionAsInFID() throws {

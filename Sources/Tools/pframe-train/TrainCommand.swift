@@ -14,9 +14,9 @@ struct TrainCommand: ParsableCommand {
                    pframe train --output <output> [<options>]
             """,
         discussion: """
-            A run that was stopped or killed resumes: `pframe train --output RUN`. Model, data set and options that are \
-            left out are the run's; --steps may grow. RUN holds config.json, checkpoint.safetensors, \
-            metrics.jsonl, TensorBoard events, samples/ and report.html.
+            `pframe train --output RUN` resumes a run that was stopped or killed. The run supplies the model, the data \
+            set and omitted options; --steps may grow. RUN holds config.json, checkpoint.safetensors, metrics.jsonl, \
+            TensorBoard events, samples/ and report.html.
 
             EXAMPLES:
             \(examples)
@@ -52,7 +52,7 @@ struct UnnamedCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "The folder of the run.", completion: .directory)
     var output: FilePath?
 
-    @Flag(help: "Say what training would take, and stop.")
+    @Flag(help: "Print what training needs, and stop.")
     var plan = false
 
     @Argument(parsing: .allUnrecognized, help: .private)
@@ -65,8 +65,8 @@ struct UnnamedCommand: ParsableCommand {
                     + TrainCommand.names { "'\($0)'" } + ".")
         }
         let names = TrainCommand.names()
-        if plan { throw ValidationError("--plan wants a model: \(names)") }
-        guard let output else { throw ValidationError("--output RUN says where the run goes") }
+        if plan { throw ValidationError("--plan needs a model: \(names)") }
+        guard let output else { throw ValidationError("give a folder for the run with --output RUN") }
         guard RunFolder.hasCheckpoint(output) else {
             throw ValidationError(
                 "which model: \(names)? Only a run with a checkpoint knows it, and \(output) holds none")

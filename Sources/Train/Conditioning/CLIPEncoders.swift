@@ -133,7 +133,7 @@ public struct CLIPTextEncoder {
 
     /// The encoder of a model.
     ///
-    /// - Throws: `TrainError` where its weights cannot be read, or do not fit in memory.
+    /// - Throws: `TrainError` if its weights cannot be read, or do not fit in memory.
     public init(_ weights: CLIPWeights, device: Device = .cpu) throws(TrainError) {
         (contextLength, width, projection) = (weights.contextLength, weights.text.width, weights.projection)
         (vocabulary, self.device) = (weights.vocabulary, device)
@@ -153,7 +153,7 @@ public struct CLIPTextEncoder {
     ///
     /// - Parameter texts: rows of `contextLength` numbers, as `BPETokenizer` makes them with either padding. The first of
     ///   the highest number of a row is taken as its end: CLIP's end-of-text token is the last of its vocabulary.
-    /// - Throws: `TrainError` where a row has another length, or a number is not in the vocabulary.
+    /// - Throws: `TrainError` if a row has another length, or a number is not in the vocabulary.
     public func callAsFunction(_ texts: [[Int32]]) throws(TrainError) -> Output {
         for (index, text) in texts.enumerated() {
             guard text.count == contextLength else {

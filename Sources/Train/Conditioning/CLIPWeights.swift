@@ -1,6 +1,7 @@
 public import SystemPackage
 
-/// The weights of a CLIP model with a vision transformer (Radford et al. 2021), under one set of names whoever published them.
+/// The weights of a CLIP model with a vision transformer (Radford et al. 2021), under one set of names for every
+/// publisher.
 ///
 /// Names, with W the width of the tower and P that of the features:
 /// `text.tokens` (vocabulary, W), `text.positions` (context, W), `image.patches` (W, 3, p, p), `image.class` (W),

@@ -28,7 +28,7 @@ public struct CaptionReader {
     /// Words or labels of a data set.
     ///
     /// - Parameter rows: of all samples.
-    /// - Throws: `TrainError` where the data set has no captions or no labels.
+    /// - Throws: `TrainError` if the data set has no captions or no labels.
     public init(_ kind: TextKind, rows: [ShardRow]) throws(TrainError) {
         switch kind {
         case .labels:
@@ -104,7 +104,7 @@ public struct CaptionReader {
 
     /// Reads what `json` wrote.
     ///
-    /// - Throws: `TrainError` where it is damaged, or the CLIP model that it names is gone.
+    /// - Throws: `TrainError` if it is damaged, or the CLIP model that it names is gone.
     public init(_ kind: TextKind, _ json: JSONValue, path: FilePath) throws(TrainError) {
         switch kind {
         case .labels: table = .labels(try LabelTable(json, path: path))
@@ -130,7 +130,7 @@ public final class CLIPCaptions {
     /// - Parameters:
     ///   - weights: OpenAI's TorchScript archive or Hugging Face's `model.safetensors`; runs record where it is.
     ///   - merges: OpenAI's `bpe_simple_vocab_16e6.txt` or Hugging Face's `merges.txt`.
-    /// - Throws: `TrainError` where a file cannot be read or is none of these.
+    /// - Throws: `TrainError` if a file cannot be read or is none of these.
     public init(_ weights: FilePath, merges: FilePath) throws(TrainError) {
         (self.weights, self.merges) = (weights, merges)
         encoder = try CLIPTextEncoder(CLIPWeights(weights))
@@ -161,7 +161,7 @@ public final class CLIPCaptions {
 
     /// Opens what a run was trained with.
     ///
-    /// - Throws: `TrainError` where its files are gone.
+    /// - Throws: `TrainError` if its files are gone.
     convenience init(_ json: JSONValue, path: FilePath) throws(TrainError) {
         guard let weights = json["clip"]?.string, let merges = json["clip_vocabulary"]?.string else {
             throw TrainError(path: path, "does not say which CLIP model reads captions: it is damaged")

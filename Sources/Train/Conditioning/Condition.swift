@@ -8,7 +8,7 @@ public struct Condition {
     /// Captions as one vector each, `(B, width)`; nil for a model without text.
     public var text: Tensor?
 
-    /// A condition of what is given.
+    /// Makes a condition of the given parts.
     public init(firstFrame: Tensor? = nil, text: Tensor? = nil) { (self.firstFrame, self.text) = (firstFrame, text) }
 
     /// The conditions of these clips and then of others, as one batch.

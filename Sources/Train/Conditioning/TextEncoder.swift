@@ -20,8 +20,8 @@ public enum CaptionTokens: Sendable {
     case features([Float], width: Int)
 }
 
-/// Captions as one vector each, learned with the model. The empty caption has a vector of its own, which also stands for
-/// captions that are left out for classifier-free guidance (Ho & Salimans 2021).
+/// Captions as one vector each, learned with the model. The empty caption has its own vector, which also replaces
+/// captions that are dropped for classifier-free guidance (Ho & Salimans 2021).
 public struct TextEncoder {
     private enum Body {
         case words(table: Tensor, query: Tensor, output: Linear)
@@ -52,7 +52,7 @@ public struct TextEncoder {
 
     /// Captions to `(B, width)`.
     ///
-    /// - Parameter isGiven: false for captions that are left out.
+    /// - Parameter isGiven: false for dropped captions.
     public func callAsFunction(_ tokens: CaptionTokens, isGiven: [Bool]) throws(TrainError) -> Tensor {
         let count = isGiven.count
         let given = try Tensor(isGiven.map { $0 ? 1 : 0 } as [Float], shape: [count, 1], device: device).to(type)

@@ -38,7 +38,7 @@ public struct Vocabulary: Sendable, Equatable {
 
     /// Reads what `json` made.
     ///
-    /// - Throws: `TrainError` about `path` where the value is no vocabulary.
+    /// - Throws: `TrainError` about `path` if the value is not a vocabulary.
     public init(_ json: JSONValue, path: FilePath?) throws(TrainError) {
         self.init(words: try json.distinctTexts("words", path: path))
     }
@@ -76,7 +76,7 @@ public struct Vocabulary: Sendable, Equatable {
 
 /// The distinct labels of a data set's column, in alphabetical order, and their numbers.
 public struct LabelTable: Sendable, Equatable {
-    /// The labels; each stands at its number.
+    /// The labels, each at the index of its number.
     public let labels: [String]
     private let indices: [String: Int]
 
@@ -90,7 +90,7 @@ public struct LabelTable: Sendable, Equatable {
 
     /// Reads what `json` made.
     ///
-    /// - Throws: `TrainError` about `path` where the value is no table of labels.
+    /// - Throws: `TrainError` about `path` if the value is not a table of labels.
     public init(_ json: JSONValue, path: FilePath?) throws(TrainError) {
         self.init(sorted: try json.distinctTexts("labels", path: path))
     }
@@ -98,14 +98,14 @@ public struct LabelTable: Sendable, Equatable {
     /// `{"labels": […]}`.
     public var json: JSONValue { .object(["labels": .list(labels.map { .text($0) })]) }
 
-    /// The number of a label, 0 or above; nil for one that the data set does not have.
+    /// The number of a label, 0 or above; nil if the data set does not have the label.
     public func index(of label: String) -> Int? { indices[label] }
 }
 
 extension JSONValue {
     /// The texts in the list that `key` names, each there once.
     ///
-    /// - Throws: `TrainError` about `path` where it is no such list.
+    /// - Throws: `TrainError` about `path` if it is no such list.
     func distinctTexts(_ key: String, path: FilePath?) throws(TrainError) -> [String] {
         guard let values = self[key]?.array else { throw TrainError(path: path, "a list of \(key) is expected") }
         var (texts, seen): ([String], Set<String>) = ([], [])

@@ -1,20 +1,20 @@
-/// What noise does to clips, and what a network that undoes it is asked for.
+/// The forward diffusion process: how noise is added to clips, and what a network predicts to remove it.
 ///
-/// Clips are `(B·T, H, W, C)` with the frames folded into the batch; every clip has its own step. What is computed is
-/// float32 whatever the type of what it is computed from.
+/// Clips are `(B·T, H, W, C)` with the frames folded into the batch; every clip has its own step. Results are float32
+/// for inputs of every type.
 public struct DiffusionProcess: Sendable, Equatable {
     /// How much noise there is at every step.
     public let schedule: NoiseSchedule
     /// What the network predicts.
     public let target: PredictionTarget
     /// γ: the signal-to-noise ratio above which the loss in terms of x₀ no longer grows (Hang et al. 2023, whose γ is
-    /// 5); nil weights all steps alike.
+    /// 5); nil weights all steps equally.
     public let minSNR: Double?
 
     /// Noises with `schedule`, and has `target` predicted.
     ///
-    /// - Throws: `TrainError` where the target is the noise although the last step has nothing but noise, and where
-    ///   `minSNR` is not above 0.
+    /// - Throws: `TrainError` if the target is the noise although the last step has nothing but noise, and if `minSNR`
+    ///   is not above 0.
     public init(
         _ schedule: NoiseSchedule = NoiseSchedule(.cosine), target: PredictionTarget = .velocity, minSNR: Double? = nil
     ) throws(TrainError) {
@@ -37,9 +37,9 @@ public struct DiffusionProcess: Sendable, Equatable {
     /// - Parameters:
     ///   - x0: Clips `(B·T, H, W, C)`.
     ///   - noise: ε, as many.
-    ///   - steps: The step of every clip, B in all.
+    ///   - steps: The step of every clip, B values.
     ///   - frames: The frames T of a clip.
-    /// - Throws: `TrainError` where the shapes do not fit.
+    /// - Throws: `TrainError` if the shapes do not fit.
     public func noised(_ x0: Tensor, noise: Tensor, steps: [Int], frames: Int) throws(TrainError) -> Tensor {
         try mixed(x0, noise, steps, frames) { ($0, $1) }
     }
@@ -53,22 +53,22 @@ public struct DiffusionProcess: Sendable, Equatable {
         }
     }
 
-    /// The x₀ that a prediction for x_t stands for. Parameters as of `noised`.
+    /// The x₀ of a prediction for x_t. Parameters as of `noised`.
     public func clean(_ prediction: Tensor, x: Tensor, steps: [Int], frames: Int) throws(TrainError) -> Tensor {
         try mixed(x, prediction, steps, frames, by: cleanWeights)
     }
 
-    /// The x₀ that a prediction for x_t stands for, where all clips are at the same step.
+    /// The x₀ of a prediction for x_t, if all clips are at the same step.
     public func clean(_ prediction: Tensor, x: Tensor, step: Int) throws(TrainError) -> Tensor {
         try mixed(x, prediction, [step], x.shape.first ?? 1, by: cleanWeights)
     }
 
-    /// The ε that a prediction for x_t stands for. Parameters as of `noised`.
+    /// The ε of a prediction for x_t. Parameters as of `noised`.
     public func noise(_ prediction: Tensor, x: Tensor, steps: [Int], frames: Int) throws(TrainError) -> Tensor {
         try mixed(x, prediction, steps, frames, by: noiseWeights)
     }
 
-    /// The ε that a prediction for x_t stands for, where all clips are at the same step.
+    /// The ε of a prediction for x_t, if all clips are at the same step.
     public func noise(_ prediction: Tensor, x: Tensor, step: Int) throws(TrainError) -> Tensor {
         try mixed(x, prediction, [step], x.shape.first ?? 1, by: noiseWeights)
     }
@@ -76,7 +76,7 @@ public struct DiffusionProcess: Sendable, Equatable {
     /// The weight of the squared error of a clip at each step: 1, or with `minSNR` γ that of Hang et al. (2023), section
     /// 3.4: min(SNR, γ) for x₀, divided by SNR for ε and by SNR + 1 for v.
     ///
-    /// With zero terminal SNR and γ the last step weighs nothing, as the paper's formula has it.
+    /// With zero terminal SNR and γ the weight of the last step is 0, as in the paper's formula.
     public func lossWeights(_ steps: [Int]) -> [Double] {
         guard let minSNR else { return steps.map { _ in 1 } }
         return steps.map { step in
@@ -143,14 +143,14 @@ public struct DiffusionLoss {
     /// The mean of (p − t)² of every clip, unweighted and unrecorded: `(B)`.
     public let clips: Tensor
 
-    /// Compares what the network gave with what it should have given.
+    /// Compares the prediction of the network with the target.
     ///
     /// - Parameters:
     ///   - prediction: Clips `(B·T, H, W, C)`.
     ///   - target: As many.
-    ///   - weights: The weight of every clip, B in all.
+    ///   - weights: The weight of every clip, B values.
     ///   - frames: The frames T of a clip.
-    /// - Throws: `TrainError` where the shapes do not fit.
+    /// - Throws: `TrainError` if the shapes do not fit.
     public init(_ prediction: Tensor, target: Tensor, weights: [Double], frames: Int) throws(TrainError) {
         let shape = prediction.shape
         guard target.shape == shape, shape.first == weights.count * frames else {
@@ -170,11 +170,11 @@ extension DiffusionLoss: Sendable {}
 
 /// Classifier-free guidance (Ho & Salimans 2021): p_u + w (p_c − p_u), in float32.
 ///
-/// It holds for predictions of ε, v and x₀ alike, because they turn into one another by maps that are linear at a given
-/// x_t. The scale w is 0 for the model without its condition, 1 for the model with it, and more for samples that keep
-/// closer to the condition; in the paper's notation it is 1 + w.
+/// Guidance is the same for predictions of ε, v and x₀, because linear maps at a given x_t convert them into each
+/// other. The scale w is 0 for the model without its condition, 1 for the model with it, and above 1 for samples that
+/// follow the condition more closely. The paper writes 1 + w for this scale.
 ///
-/// - Throws: `TrainError` where the shapes differ.
+/// - Throws: `TrainError` if the shapes differ.
 public func guided(conditional: Tensor, unconditional: Tensor, scale: Double) throws(TrainError) -> Tensor {
     guard conditional.shape == unconditional.shape else {
         throw TrainError("guidance of a prediction \(conditional.shape) by \(unconditional.shape)")

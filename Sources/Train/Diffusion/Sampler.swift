@@ -17,7 +17,7 @@ public struct Sampler: Sendable {
 
     /// Plans the steps.
     ///
-    /// - Throws: `TrainError` where the options do not fit the process or one another.
+    /// - Throws: `TrainError` if the options do not fit the process or one another.
     public init(_ process: DiffusionProcess, _ options: SamplerOptions = SamplerOptions()) throws(TrainError) {
         let most = process.schedule.steps
         guard (1...most).contains(options.steps) else {
@@ -39,13 +39,13 @@ public struct Sampler: Sendable {
     ///
     /// - Parameters:
     ///   - noise: x_T, standard normal numbers `(B·T, H, W, C)`.
-    ///   - seeds: Of the noise that DDPM and DDIM with η above 0 add: one for each clip, so that a clip does not
-    ///     depend on those beside it.
+    ///   - seeds: The seeds of the noise that DDPM and DDIM with η above 0 add: one per clip, so that a clip does not
+    ///     depend on the other clips.
     ///   - progress: Called after every step with the number of those done; what it throws ends sampling.
-    ///   - predict: What the network gives for x_t, a float32 tensor, at step t of the schedule; guidance belongs here.
+    ///   - predict: The prediction of the network for x_t, a float32 tensor, at step t of the schedule, with guidance.
     ///     No gradients are recorded.
     /// - Returns: x₀, float32 of the shape of `noise`.
-    /// - Throws: `TrainError` where the network gives no finite numbers or another shape, and what `predict` throws.
+    /// - Throws: `TrainError` if the network gives no finite numbers or another shape, and what `predict` throws.
     public func sample(
         noise: Tensor, seeds: [RandomSeed], progress: (Int) throws(TrainError) -> Void = { _ in },
         _ predict: (Tensor, Int) throws(TrainError) -> Tensor
@@ -130,11 +130,11 @@ public struct SamplerOptions: Sendable, Equatable {
     public var steps: Int
     /// η of DDIM, 0…1: the share of DDPM's noise that every step adds, 0 for none.
     public var eta: Double
-    /// The range ±c that every x₀ on the way is clamped to; nil for none.
+    /// The range ±c that every intermediate x₀ is clamped to; nil for no clamping.
     ///
-    /// Data with a known range want it. So does the target eps on the cosine schedule: σ/α of its last step is 20,000,
-    /// and what the network gets wrong there reaches x₀ multiplied by that. Rounding a perfect prediction to bfloat16
-    /// is enough for samples that spread 1.4 times too far after 50 steps.
+    /// Data with a known range need clamping. The target eps on the cosine schedule needs clamping too: σ/α of its last
+    /// step is 20,000 and multiplies the error of the network in x₀. Rounding a perfect prediction to bfloat16 is
+    /// enough for samples that spread 1.4 times too far after 50 steps.
     public var clipping: Double?
 
     /// What is not given is as described.

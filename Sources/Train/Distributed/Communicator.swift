@@ -5,11 +5,10 @@ import Synchronization
 
 /// The processes that train one model together, over MPI.
 ///
-/// Every rank makes the same calls in the same order, one thread at a time. A rank that ends, by a signal or an error, is
-/// noticed by the launcher, which ends the others. Those that wait for a rank wait for as long as it works, be it that it
-/// computes or that it waits for a disk (``usingStorage(_:)``): it says so whenever they ask. One that neither works nor
-/// waits, and one that is stopped, gives no answer: after `patience` they throw, and whoever holds the error ends all
-/// ranks with `abort`.
+/// Every rank makes the same calls in the same order, one thread at a time. If a rank ends, by a signal or an error,
+/// the launcher ends the other ranks. Ranks wait for another rank as long as that rank computes or waits for a disk
+/// (``usingStorage(_:)``); it answers whenever they ask. A rank that neither works nor waits, or is stopped, gives no
+/// answer. After `patience` the waiting ranks throw, and the catcher of the error ends all ranks with `abort`.
 ///
 /// ```
 /// let communicator = try Communicator.open()
@@ -46,8 +45,8 @@ public final class Communicator {
 
     /// Joins the processes that a launcher (`mpirun`, `srun`) started; nil, and no call of MPI, where there are none.
     ///
-    /// Once a process: `MPI_Init_thread`, for calls from one thread at a time: a thread answers the other ranks, and
-    /// libtorch computes the gradients of a device other than the CPU on a thread of its own.
+    /// Call once per process: `MPI_Init_thread` for calls from one thread at a time. A separate thread answers the
+    /// other ranks, and libtorch computes the gradients of a device other than the CPU on another thread.
     ///
     /// - Parameter patience: how long a rank may give no answer before the others give up.
     /// - Throws: `TrainError` if MPI does not find the processes that the launcher's variables tell of.
@@ -73,9 +72,9 @@ public final class Communicator {
         try Self.check(MPI_Finalize(), "leaving MPI")
     }
 
-    /// Says what went wrong and ends all ranks: `MPI_Abort`.
+    /// Prints the error and ends all ranks: `MPI_Abort`.
     ///
-    /// - Parameter tell: prints a line; on standard error unless given.
+    /// - Parameter tell: prints a line. Default: on standard error.
     public func abort(_ message: String, tell: (String) -> Void = Communicator.printError) -> Never {
         tell("rank \(rank) of \(ranks): \(message)")
         Self.calls.withLock { _ in pf_mpi_abort(1) }
@@ -92,15 +91,14 @@ public final class Communicator {
         try wait([start(nil, "waiting for all ranks") { _, request in pf_mpi_start_barrier(&request) }])
     }
 
-    /// Reads or writes what may keep this rank waiting: however long a disk or a network takes, the others are told that
-    /// this rank works.
+    /// Reads or writes slowly: however long a disk or a network takes, the other ranks learn that this rank works.
     public func usingStorage<Result>(_ body: () throws(TrainError) -> Result) throws(TrainError) -> Result {
         letters.storage(1)
         defer { letters.storage(-1) }
         return try body()
     }
 
-    /// Overwrites the tensor with that of rank `root`; shape and type are the same everywhere.
+    /// Overwrites the tensor with the tensor of rank `root`; shape and type are the same on all ranks.
     public func broadcast(_ tensor: Tensor, from root: Int = 0) throws(TrainError) {
         let bytes = try tensor.bytes()
         let received = try broadcast(bytes, from: root)
@@ -145,9 +143,9 @@ public final class Communicator {
         return try tensor.withBytes { Array($0.bindMemory(to: Double.self)) }
     }
 
-    /// Whether any rank wants to stop: the same answer everywhere, so that all stop at the same step.
+    /// Whether any rank wants to stop. All ranks get the same answer, so all ranks stop at the same step.
     ///
-    /// One small reduction; where metrics are summed in every step, the wish can travel among them as a 0 or 1 instead.
+    /// One small reduction. If metrics are summed in every step, the wish can be one of the metrics, as 0 or 1.
     public func agreeToStop(_ wants: Bool) throws(TrainError) -> Bool { try sum([wants ? 1 : 0])[0] > 0 }
 
     /// Starts to sum a dense float32 or float64 tensor on the CPU over all ranks, in place: `MPI_Iallreduce`.
@@ -184,7 +182,7 @@ public final class Communicator {
         return request
     }
 
-    /// Lets MPI proceed with what is under way: it does so only within calls.
+    /// Lets MPI proceed with running transfers, which it does only within calls.
     public func proceed() throws(TrainError) {
         for request in underway { try test(request) }
         underway.removeAll { $0.isDone }

@@ -18,8 +18,8 @@ import Glibc
 /// let gradients = try exchange.finish()
 /// ```
 public final class GradientExchange {
-    /// What a bucket holds at most, unless one parameter alone is larger: small enough that the last is soon sent, large
-    /// enough that its sum is not mostly latency.
+    /// The largest size of a bucket, unless one parameter is larger: small enough that the last bucket is sent soon,
+    /// large enough that its sum is not mostly latency.
     public static let bucketBytes = 8 << 20
 
     /// Gradients that travel together.
@@ -111,8 +111,8 @@ public final class GradientExchange {
 
     /// Says that the next `backward` is the last of this step: its gradients are exchanged.
     ///
-    /// Gradients that earlier micro-batches left in the leaves are part of it: then `weight` is that of all of them
-    /// together, and the loss of each was scaled with its share of it.
+    /// Gradients of earlier micro-batches in the leaves take part. `weight` is then the weight of all micro-batches
+    /// together, and the loss of each micro-batch is scaled with its share.
     ///
     /// - Parameter weight: the clips of this rank in this step, a whole number; with 0 there need be no `backward`.
     public func begin(weight: Double) throws(TrainError) {

@@ -103,7 +103,7 @@ public struct CLIPModel {
     /// - Parameters:
     ///   - weights: OpenAI's TorchScript archive or Hugging Face's `model.safetensors`.
     ///   - merges: OpenAI's `bpe_simple_vocab_16e6.txt` or Hugging Face's `merges.txt`.
-    /// - Throws: `TrainError` where a file cannot be read or is none of these.
+    /// - Throws: `TrainError` if a file cannot be read or is none of these.
     public init(_ weights: FilePath, merges: FilePath, device: Device = .cpu) throws(TrainError) {
         let weights = try CLIPWeights(weights)
         text = try CLIPTextEncoder(weights, device: device)
@@ -148,10 +148,10 @@ public struct CLIPScore: Sendable, Equatable {
     /// - Parameters:
     ///   - frames: float32 (T, P), features of the frames, of any length.
     ///   - text: float32 (P), features of the text, of any length.
-    /// - Throws: where the frames are no whole rows, or features are all zero or not finite.
+    /// - Throws: if the frames are not whole rows, or features are all zero or not finite.
     public init(frames: Span<Float>, text: Span<Float>) throws(TrainError) {
         guard !text.isEmpty, !frames.isEmpty, frames.count % text.count == 0 else {
-            let found = "\(frames.count) features of frames are no whole rows of \(text.count)"
+            let found = "\(frames.count) features of frames are not whole rows of \(text.count)"
             throw TrainError("\(found): use one CLIP model for both")
         }
         func product(_ a: Span<Float>, _ b: Span<Float>) -> Double {

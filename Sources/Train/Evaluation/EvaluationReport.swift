@@ -1,6 +1,6 @@
 public import Dataset
 
-/// What an evaluation found: a table, what it was measured with, and what there is to say of it.
+/// The result of an evaluation: a table, the protocol, and notes.
 public struct EvaluationReport: Sendable {
     /// What was measured of one way to make clips.
     public struct Row: Sendable {
@@ -14,7 +14,7 @@ public struct EvaluationReport: Sendable {
 
     /// The table.
     public let rows: [Row]
-    /// How it was measured, in the order in which it is told.
+    /// The protocol, in the order of the output.
     public let facts: [(name: String, value: JSONValue)]
     /// What keeps numbers from being compared, and which could not be had.
     public let notes: [String]
@@ -27,7 +27,7 @@ public struct EvaluationReport: Sendable {
         EvaluationMetric.allCases.filter { metric in rows.contains { $0.values[metric] != nil } }
     }
 
-    /// The row of that name and loop.
+    /// The row with the name and the loop.
     public subscript(name: String, loop: CodingLoop? = nil) -> Row? {
         rows.first { $0.name == name && $0.loop == loop }
     }

@@ -1,11 +1,11 @@
 public import Codec
 public import SystemPackage
 
-/// The field's own feature networks, run from the TorchScript files that their authors publish, so that numbers can be
-/// compared with those in papers.
+/// The feature networks of the metrics, run from the TorchScript files of their authors, so that numbers can be
+/// compared with papers.
 ///
-/// All take frames as they are shown: uint8 RGB, whatever made them. Which flags a network's `forward` has is read from
-/// the file; one that has none is called with its input alone.
+/// All networks take uint8 RGB frames. The file says which flags the `forward` of a network has; a network without
+/// flags gets only its input.
 public final class FeatureNetwork {
     private enum Kind { case i3d, lpips, inception, inceptionClasses }
 
@@ -32,8 +32,8 @@ public final class FeatureNetwork {
             .i3d, path, device, flags: ["rescale": false, "resize": false, "return_features": true])
     }
 
-    /// VGG16 with the weights of LPIPS (Zhang et al. 2018): `vgg16.pt` of StyleGAN2-ADA, features of each frame at its own
-    /// size, whose squared distance is LPIPS. They are 122 numbers a pixel: ask for `distances`.
+    /// VGG16 with the weights of LPIPS (Zhang et al. 2018): `vgg16.pt` of StyleGAN2-ADA, features of each frame at its
+    /// own size, whose squared distance is LPIPS. They are 122 numbers per pixel: ask for `distances`.
     public static func lpips(_ path: FilePath, device: Device = .cpu) throws(TrainError) -> FeatureNetwork {
         try FeatureNetwork(.lpips, path, device, flags: ["resize_images": false, "return_lpips": true])
     }
@@ -54,7 +54,7 @@ public final class FeatureNetwork {
     /// - Parameters:
     ///   - clip: uint8 RGB `(T, H, W, 3)`, contiguous.
     ///   - size: W and H in pixels.
-    /// - Throws: where these are no whole frames, or the network refuses them.
+    /// - Throws: if these are not whole frames, or the network refuses them.
     public func features(ofClip clip: Span<UInt8>, size: Size) throws(TrainError) -> [Float] {
         let frames = size.width * size.height * 3
         return try features(ofClips: clip, frames: max(1, frames > 0 ? clip.count / frames : 1), size: size)
@@ -67,12 +67,12 @@ public final class FeatureNetwork {
     ///   - frames: T.
     ///   - size: W and H in pixels.
     /// - Returns: float32, N rows from I3D and N · T from the others, one behind the other.
-    /// - Throws: where these are no whole clips, or the network refuses them.
+    /// - Throws: if these are not whole clips, or the network refuses them.
     public func features(ofClips clips: Span<UInt8>, frames: Int, size: Size) throws(TrainError) -> [Float] {
         precondition(frames > 0, "clips of no frame")
         let images = try Tensor.frames(clips, size: size)
         let count = images.shape[0]
-        guard count % frames == 0 else { throw TrainError("\(count) frames are no whole clips of \(frames)") }
+        guard count % frames == 0 else { throw TrainError("\(count) frames are not whole clips of \(frames)") }
         let unit = kind == .i3d ? frames : 1
         var result: [Float] = []
         for piece in Self.pieces(count, unit: unit) {
@@ -85,10 +85,10 @@ public final class FeatureNetwork {
     ///
     /// - Parameters:
     ///   - clip: uint8 RGB `(T, H, W, 3)`, contiguous.
-    ///   - reference: what it should be, of the same shape.
+    ///   - reference: the true values, of the same shape.
     ///   - size: W and H in pixels.
-    /// - Returns: `Σ (φ(a) − φ(b))²` for each of the T frames; 0 where they are equal.
-    /// - Throws: where the two differ in length or are no whole frames, or the network refuses them.
+    /// - Returns: `Σ (φ(a) − φ(b))²` for each of the T frames; 0 if they are equal.
+    /// - Throws: if the two differ in length or are not whole frames, or the network refuses them.
     public func distances(
         _ clip: Span<UInt8>, reference: Span<UInt8>, size: Size
     ) throws(TrainError) -> [Float] {
@@ -140,7 +140,7 @@ public final class FeatureNetwork {
 @available(*, unavailable)
 extension FeatureNetwork: Sendable {}
 
-/// The field's own networks, those that were given.
+/// The networks of the metrics that were given.
 public struct EvaluationNetworks {
     /// I3D, for FVD.
     public var i3d: FeatureNetwork?
@@ -153,14 +153,14 @@ public struct EvaluationNetworks {
     /// CLIP, for the CLIP score.
     public var clip: CLIPModel?
 
-    /// No networks: PSNR, SSIM and what motion says.
+    /// No networks: only PSNR, SSIM and metrics of motion.
     public init() {}
 
     /// Opens the files that are given.
     ///
     /// - Parameters:
     ///   - clipMerges: the merges that belong to `clip`.
-    /// - Throws: `TrainError` where a file is not what it should be.
+    /// - Throws: `TrainError` if a file is not what it should be.
     public init(
         i3d: FilePath?, lpips: FilePath?, inception: FilePath?, clip: FilePath?, clipMerges: FilePath?, device: Device
     ) throws(TrainError) {

@@ -31,10 +31,10 @@ public struct FeatureStatistics: Sendable {
     /// Adds rows.
     ///
     /// - Parameter rows: float32 (N, D), contiguous.
-    /// - Throws: where they are not whole rows, or a feature is NaN or infinite, naming it; then nothing was added.
+    /// - Throws: if they are not whole rows, or a feature is NaN or infinite, naming it; then nothing was added.
     public mutating func add(_ rows: Span<Float>) throws(TrainError) {
         guard rows.count % dimension == 0 else {
-            throw TrainError("\(rows.count) features are no whole rows of \(dimension)")
+            throw TrainError("\(rows.count) features are not whole rows of \(dimension)")
         }
         for index in rows.indices where !rows[index].isFinite {
             let place = "feature \(index % dimension) of row \(count + index / dimension)"
@@ -120,7 +120,7 @@ public struct FrechetDistance: Sendable, Equatable {
 
     /// Compares two sets of features; which is which does not matter.
     ///
-    /// - Throws: where either has fewer than two rows, or the two differ in dimension.
+    /// - Throws: if either has fewer than two rows, or the two differ in dimension.
     public init(_ real: FeatureStatistics, _ generated: FeatureStatistics) throws(TrainError) {
         guard real.dimension == generated.dimension else {
             throw TrainError(

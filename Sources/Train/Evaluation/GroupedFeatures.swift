@@ -2,8 +2,8 @@
 /// where it is a subject, that is a first frame (Ni et al., 2023, "Conditional Image-to-Video Generation with Latent Flow
 /// Diffusion Models").
 ///
-/// The plain mean over the groups: a group of 10 clips counts as much as one of 1,000. Groups with fewer than two clips
-/// on either side have no covariance; they are left out and named.
+/// The plain mean over the groups: a group of 10 clips counts as much as a group of 1,000. Groups with fewer than two
+/// clips on either side have no covariance; they are skipped and named.
 public struct GroupedFrechetDistance: Sendable, Equatable {
     /// The distance within each group that counts.
     public let groups: [String: FrechetDistance]

@@ -90,18 +90,18 @@ public struct MotionStatisticsFeatures: Sendable, Equatable {
 ///
 /// `EPE = mean √((dx₁ − dx₂)² + (dy₁ − dy₂)²) / 4` over the vectors, which are in quarter pixels.
 public struct EndpointError: Sendable, Equatable {
-    /// Of each of the T−1 fields.
+    /// The error of each of the T−1 fields.
     public let fields: [Double]
-    /// Of all vectors: the fields have as many each.
+    /// The error of all vectors; all fields have the same number of vectors.
     public var clip: Double { fields.reduce(0, +) / Double(fields.count) }
 
     /// Compares two clips' motion.
     ///
     /// - Parameters:
     ///   - motion: int16 (T−1, h, w, 2) quarter-pel, dx then dy, +x right, +y down, contiguous.
-    ///   - reference: what it should be, of the same shape.
+    ///   - reference: the true values, of the same shape.
     ///   - fields: T−1.
-    /// - Throws: where the two differ in length, or are not as many whole fields.
+    /// - Throws: if the two differ in length, or are not as many whole fields.
     public init(_ motion: Span<Int16>, reference: Span<Int16>, fields: Int) throws(TrainError) {
         precondition(fields > 0, "\(fields) fields")
         guard motion.count == reference.count else {

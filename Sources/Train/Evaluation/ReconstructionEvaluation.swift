@@ -2,8 +2,8 @@ public import Codec
 public import Dataset
 import MotionVectors
 
-/// Codes the clips of a data set with each residual coder, in the open and in the closed loop, and compares what is
-/// rebuilt.
+/// Codes the clips of a data set with each residual coder, in the open and in the closed loop, and compares the rebuilt
+/// clips with the real clips.
 ///
 /// Rows: `copy-first`, `motion` (no residual at all), `dct`, `pca` (where components are known), and the given coder's.
 public struct ReconstructionEvaluation {
@@ -26,12 +26,13 @@ public struct ReconstructionEvaluation {
     private let coders: [any ResidualCoder]
     private let notes: [String]
 
-    /// Opens the data set, and looks at whether a coder fits it.
+    /// Opens the data set, and checks that a coder fits it.
     ///
     /// - Parameters:
     ///   - size: of the frames that the coder takes.
-    ///   - components: of the set that the coder was trained on; nil if they are not known, and `pca` is left out.
-    ///   - networks: of which I3D alone is used.
+    ///   - components: the principal components of the coder's training set; nil if they are not known, and then `pca`
+    ///     is skipped.
+    ///   - networks: only I3D is used.
     /// - Throws: `TrainError` if the set holds no frames, or those of another size than the coder's.
     public init(
         _ coder: any ResidualCoder, size: Size, components: PrincipalComponents?, _ source: ShardSource,

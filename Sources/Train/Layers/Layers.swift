@@ -136,7 +136,7 @@ public struct TimeEmbedding {
         self.width = width
     }
 
-    /// Steps, one a clip, to `(B, 4 · width)`.
+    /// Steps, one per clip, to `(B, 4 · width)`.
     public func callAsFunction(_ steps: [Float]) throws(TrainError) -> Tensor {
         let half = width / 2
         var features: [Float] = []

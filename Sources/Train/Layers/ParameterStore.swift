@@ -101,7 +101,7 @@ extension ParameterStore {
     /// Freezes the parameters whose names match a pattern: `*` stands for any characters, `?` for one, `[ab]` for one of
     /// these.
     ///
-    /// To be called before the optimiser is made.
+    /// Call before the optimiser is made.
     ///
     /// - Returns: how many parameters match.
     @discardableResult
@@ -199,8 +199,8 @@ public struct ParameterScope {
     /// Makes the parameter `name`.
     ///
     /// - Parameters:
-    ///   - keepsFloat: float32 in any precision, as normalisation wants it.
-    ///   - isFixed: without a gradient; what it holds is set from the data set.
+    ///   - keepsFloat: float32 in any precision, as normalisation needs.
+    ///   - isFixed: without a gradient; its value is set from the data set.
     public func parameter(
         _ name: String, _ shape: [Int], _ initialisation: Initialisation, keepsFloat: Bool = false,
         isFixed: Bool = false

@@ -10,7 +10,7 @@ public enum ModelRegistry: Sendable {
         VDM.self,
     ]
 
-    /// The family of that name; nil for a name that none has.
+    /// The family with the name; nil if no family has the name.
     public static func family(named name: String) -> (any ModelFamily.Type)? { families.first { $0.name == name } }
 }
 

@@ -69,7 +69,7 @@ public final class AdamW {
     /// Takes a step, unless the norm of the gradients is not a finite number, and forgets the gradients.
     ///
     /// - Parameters:
-    ///   - gradients: one per parameter of the store; one without stays as it is.
+    ///   - gradients: one per parameter of the store; a parameter without a gradient does not change.
     ///   - rate: the learning rate of this step.
     /// - Returns: the norm of all gradients together, before clipping.
     /// - Throws: `TrainError` of libtorch.

@@ -1,8 +1,8 @@
 public import Dataset
 public import SystemPackage
 
-/// `checkpoint.safetensors` of a run: everything that resuming at a step needs. Replaced as a whole, so that a killed
-/// run leaves the last one or the one before, never half of one.
+/// `checkpoint.safetensors` of a run: everything that resuming at a step needs. It is replaced as a whole: a killed run
+/// leaves the last checkpoint or the previous one, never half a checkpoint.
 ///
 /// Float32 tensors: `weight.NAME`, `average.NAME` (the moving average, which is what sampling uses), `moment1.NAME`,
 /// `moment2.NAME` of every parameter that is not frozen; metadata: `model`, `step`, `epoch`, `samples` (where the loader stands). All random numbers follow

@@ -7,13 +7,13 @@ public enum GEMMPeak: Sendable {
     /// Products of each size; the first one warms up.
     private static let runs = 4
 
-    /// Operations a second of the fastest square product: products grow until the next ones would take too long.
+    /// Operations per second of the fastest square product. Products grow until the next product would take too long.
     ///
     /// The type is the one that the device computes in: a processor without bfloat16 computes its products in float32.
     ///
     /// - Parameters:
-    ///   - seconds: what the measurement takes at most, about.
-    ///   - shouldStop: called before each product; what was found until then is returned.
+    ///   - seconds: the longest time of the measurement, about.
+    ///   - shouldStop: called before each product; the best result so far is returned.
     /// - Returns: 0 if it was stopped before the first product.
     public static func measure(
         _ precision: Precision, device: Device, seconds: Double = 1, shouldStop: () -> Bool = { false }

@@ -8,7 +8,7 @@ public struct SampleRequest: Sendable {
     public var name: String
     /// The given frame, of the model's size.
     public var first: RGBImage
-    /// What is to be seen; a label for models of labels. Models without text do not read it.
+    /// The caption; a label for models of labels. Models without text do not read it.
     public var caption: String
     /// What its noise follows from.
     public var seed: UInt64

@@ -27,7 +27,7 @@ public protocol ModelFamily: Sendable {
     ///
     /// The run may be new or go on (`setup.goesOn`); weights of a resumed run are restored afterwards.
     ///
-    /// - Parameter files: what the command line brings beside the options.
+    /// - Parameter files: the files that the command line names beside the options.
     /// - Throws: `TrainError` if the data set is not what the model reads.
     static func prepare(
         _ options: Options, _ files: Arguments.Files, _ setup: TrainingSetup

@@ -11,7 +11,7 @@ public struct ModelPlan: Sendable, Equatable {
     /// Bytes of what a clip's gradients need.
     public let clipBytes: Int
 
-    /// Bytes that training with batches of so many clips takes, about.
+    /// Bytes that training takes with the given number of clips per batch, about.
     public func memoryBytes(batch: Int) -> Int { stateBytes + batch * clipBytes }
 
     /// Plans a model whose parameters have a shape and no memory (`Device.meta`).

@@ -7,20 +7,20 @@ public struct RunCheck: Sendable {
     public private(set) var model: String?
     /// Steps that the checkpoint holds; nil without one.
     public private(set) var step: Int?
-    /// Steps that the run was begun for.
+    /// The total steps of the run.
     public private(set) var steps: Int?
     /// Bytes of the checkpoint.
     public private(set) var bytes = 0
     /// Lines of the metrics.
     public private(set) var lines = 0
-    /// Pictures of what it made.
+    /// Pictures of its samples.
     public private(set) var pictures = 0
     /// What is wrong: each with its file, and what to do.
     public private(set) var findings: [TrainError] = []
 
     /// Reads every file of a run.
     ///
-    /// - Parameter families: those that the run may be of.
+    /// - Parameter families: the families that the run may belong to.
     public init(run path: FilePath, families: [any ModelFamily.Type]) {
         var found: [TrainError] = []
         func attempt<Result>(_ body: () throws(TrainError) -> Result) -> Result? {

@@ -17,14 +17,14 @@ public struct TrainingStep: Sendable {
     public var rate: Double
     /// Samples a second over all ranks, over the last steps.
     public var samplesPerSecond: Double
-    /// Floating-point operations a second of this rank's convolutions and products.
+    /// Floating-point operations per second of this rank's convolutions and products.
     public var flopsPerSecond: Double
     /// The share of the machine's best matrix product that this is, at most 1; nil if that was not measured.
     public var shareOfPeak: Double?
 }
 
 /// Trains a model into a run's folder; a run that was stopped or killed resumes at its last checkpoint, and gives the
-/// same losses as one that was not.
+/// same losses as an uninterrupted run.
 public final class TrainingLoop {
     private let task: any TrainingTask
     private let options: TrainingOptions
@@ -81,12 +81,13 @@ public final class TrainingLoop {
             highest: options.learningRate, warmUp: options.warmUp, course: options.course, steps: options.steps)
     }
 
-    /// Trains to the last step, or until it should stop.
+    /// Trains to the last step, or until `shouldStop` returns true.
     ///
     /// - Parameters:
-    ///   - peak: operations a second of the machine's best matrix product, as ``GEMMPeak`` measures it; 0 for unknown.
+    ///   - peak: operations per second of the machine's best matrix product, as ``GEMMPeak`` measures it; 0 for
+    ///     unknown.
     ///   - shouldStop: called before the first step and after each one, after which a checkpoint is written.
-    ///   - report: told of each step.
+    ///   - report: called after each step.
     /// - Returns: whether all steps were taken.
     /// - Throws: `TrainError`; the last checkpoint stays whole.
     public func run(

@@ -35,7 +35,7 @@ public struct TrainingOptions: Sendable, Equatable {
     public func validate() throws(TrainError) {
         func demand(_ holds: Bool, _ message: String) throws(TrainError) { if !holds { throw TrainError(message) } }
         try demand(steps > 0, "training takes 1 step or more, not \(steps)")
-        try demand(batchSize > 0, "a batch has 1 sample or more, not \(batchSize)")
+        try demand(batchSize > 0, "a batch has 1 record or more, not \(batchSize)")
         try demand(accumulation > 0, "a step takes 1 batch or more, not \(accumulation)")
         try demand(learningRate > 0 && learningRate.isFinite, "the learning rate is above 0, not \(learningRate)")
         try demand(checkpointEvery > 0, "checkpoints are 1 step or more apart, not \(checkpointEvery)")

@@ -2,7 +2,7 @@ public import Codec
 public import Dataset
 public import SystemPackage
 
-/// Begins a run of training, or goes on with one: what is to be done once between the options and ``TrainingLoop``.
+/// Begins a run of training, or resumes one: the work to do once between the options and ``TrainingLoop``.
 public struct TrainingSetup {
     /// How it is trained.
     public var options = TrainingOptions()
@@ -22,7 +22,7 @@ public struct TrainingSetup {
     public let source: ShardSource
     /// The folder of the run.
     public let folder: FilePath
-    /// Whether the folder holds a run that goes on.
+    /// Whether the folder holds a run that is resumed.
     public let goesOn: Bool
     private let communicator: Communicator?
     private let facts: DatasetFacts
@@ -32,7 +32,7 @@ public struct TrainingSetup {
     /// - Parameters:
     ///   - folder: of the run.
     ///   - communicator: the ranks that train together; the first makes the folder.
-    /// - Throws: `TrainError` where the set cannot be read.
+    /// - Throws: `TrainError` if the set cannot be read.
     public init(
         _ source: ShardSource, run folder: FilePath, communicator: Communicator? = nil
     ) throws(TrainError) {
@@ -58,7 +58,7 @@ public struct TrainingSetup {
     ) throws(TrainError) -> Result { try communicator.usingStorage(body) }
 
     /// The run that words, labels and statistics are taken from in place of the data set: the one that a new run begins
-    /// from, and of a run that goes on and was begun from another one, the run itself.
+    /// from, and of a resumed run and was begun from another one, the run itself.
     public func inherited() throws(TrainError) -> RunFolder? {
         guard goesOn else { return origin }
         let run = try RunFolder(folder)
@@ -68,7 +68,7 @@ public struct TrainingSetup {
     /// What reads captions by the words or the labels of the data set, or of the run that this one begins from.
     ///
     /// - Returns: nil for a model without text.
-    /// - Throws: `TrainError` where the set has none of them.
+    /// - Throws: `TrainError` if the set has none of them.
     public func captions(_ kind: TextKind) throws(TrainError) -> CaptionReader? {
         guard kind != .clip else { throw TrainError("CLIP reads captions by its own files: give it as CaptionReader") }
         guard kind != .none else { return nil }
@@ -76,10 +76,10 @@ public struct TrainingSetup {
         return try usingStorage { () throws(TrainError) in try CaptionReader(kind, rows: facts.rows(source)) }
     }
 
-    /// A run of a family: a new one, or one that goes on.
+    /// A run of a family: a new run or a resumed run.
     ///
-    /// - Parameter files: what the command line brings beside the options.
-    /// - Throws: `TrainError` where the folder holds another run, or the set not what the model is of.
+    /// - Parameter files: the files that the command line names beside the options.
+    /// - Throws: `TrainError` if the folder holds another run, or the set not what the model is of.
     public func begin<Family: ModelFamily>(
         _ family: Family.Type, _ shape: Family.Options, _ files: Family.Arguments.Files
     ) throws(TrainError) -> (task: any TrainingTask, run: RunFolder) {
@@ -159,7 +159,7 @@ extension RunFolder {
     /// What reads its captions.
     ///
     /// - Returns: nil for a model without text.
-    /// - Throws: `TrainError` where the run does not say it, or says it of another kind of text.
+    /// - Throws: `TrainError` if the run does not say it, or says it of another kind of text.
     public func captions(_ kind: TextKind) throws(TrainError) -> CaptionReader? {
         guard kind != .none else { return nil }
         let config = path.appending(RunConfiguration.fileName)

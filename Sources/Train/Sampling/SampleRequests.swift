@@ -70,7 +70,7 @@ extension SampleRequest {
     ///   - count: clips of each frame.
     ///   - seed: of the first clip; each one after has the next.
     ///   - fitting: the size to bring the frames to, and how; nil to take them as they are.
-    /// - Throws: `TrainError` where a file holds no picture.
+    /// - Throws: `TrainError` if a file holds no picture.
     public static func requests(
         _ images: [FilePath], count: Int = 1, caption: String, seed: UInt64 = 0,
         fitting: (size: Size, fit: ClipOptions.Fit)? = nil

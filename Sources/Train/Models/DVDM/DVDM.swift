@@ -22,7 +22,7 @@ public enum DVDM: VideoDiffusionFamily {
                 firstFrameChannels: 64)
     }
 
-    /// Nothing is to be prepared.
+    /// This family needs no preparation.
     public static func codec(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
     ) throws(TrainError) -> PreparedCodec { PreparedCodec(codec: DifferenceCodec(options)) }

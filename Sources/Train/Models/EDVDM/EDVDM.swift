@@ -28,7 +28,7 @@ public enum EDVDM: VideoDiffusionFamily {
     /// Channels of motion.
     static let motion = 2
 
-    /// Two of motion, and those of a latent.
+    /// Two channels of motion, and the channels of a latent.
     public static func channels(latent: Int) -> Int { motion + latent }
 
     /// The sizes of a preset.
@@ -46,7 +46,7 @@ public enum EDVDM: VideoDiffusionFamily {
         }
     }
 
-    /// The share of motion, and what it leaves to latents.
+    /// The share of motion, and the remaining share of the latents.
     public static func channelWeights(_ options: Options) -> [Double]? {
         guard let share = options.motionShare else { return nil }
         let (channels, motion) = (Double(options.channels), Double(motion))
@@ -142,7 +142,7 @@ public enum EDVDM: VideoDiffusionFamily {
         /// As of all video diffusion models.
         public func validateNew() throws { try diffusion.validateNew() }
 
-        /// The preset with what is given in place of its own.
+        /// The preset with the given options in place of its own.
         public func options(size: Size?, frames: Int?) throws(TrainError) -> DiffusionOptions<EDVDM> {
             var options = try diffusion.options(size: size, frames: frames)
             if let motionShare { options.motionShare = motionShare }

@@ -65,7 +65,7 @@ struct MotionLatentCodec: ClipCodec {
     }
 }
 
-/// How the values of a data set lie, channel by channel: what a diffused clip is standardised with.
+/// Mean and deviation of a data set per channel; diffused clips are standardised with them.
 struct ClipStatistics: Sendable, Equatable, Codable {
     /// The mean of each channel.
     let means: [Double]
@@ -79,7 +79,7 @@ struct ClipStatistics: Sendable, Equatable, Codable {
 
     /// Measures the motion (in pixels) and latents (compressed) of a data set.
     ///
-    /// - Throws: `TrainError` where the set cannot be read or has no latents.
+    /// - Throws: `TrainError` if the set cannot be read or has no latents.
     init(of source: ShardSource, latentChannels: Int, radius: Int) throws(TrainError) {
         var sums = [Double](repeating: 0, count: EDVDM.channels(latent: latentChannels))
         var squares = sums
@@ -110,18 +110,18 @@ struct ClipStatistics: Sendable, Equatable, Codable {
                 }
             }
         }
-        guard count > 0 else { throw TrainError("the data set holds no samples") }
+        guard count > 0 else { throw TrainError("the data set holds no records") }
         let means = sums.map { $0 / count }
         let deviations = zip(squares, means).map { max(($0 / count - $1 * $1).squareRoot(), 1e-3) }
         guard (means + deviations).allSatisfy(\.isFinite) else {
-            throw TrainError("the data set's latents hold values that are no finite numbers: encode it again")
+            throw TrainError("the data set's latents hold values that are not finite: encode it again")
         }
         (self.means, self.deviations, self.radius) = (means, deviations, radius)
     }
 
     /// The statistics that a run records.
     ///
-    /// - Throws: `TrainError` where it records none, or of another number of channels.
+    /// - Throws: `TrainError` if it records none, or of another number of channels.
     init(of run: RunFolder, _ options: DiffusionOptions<EDVDM>) throws(TrainError) {
         self = try run.parsed("statistics") { json throws(TrainError) in
             let found = try reading { () throws(DatasetError) in try json.decoded(as: ClipStatistics.self) }

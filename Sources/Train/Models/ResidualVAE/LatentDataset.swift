@@ -3,7 +3,7 @@ public import Dataset
 import MotionVectors
 public import SystemPackage
 
-/// Makes a data set of latents (`latent.npy`, `mv.npy`) out of one of motion and residuals.
+/// Makes a data set of latents (`latent.npy`, `mv.npy`) from a data set of motion and residuals.
 public struct LatentDataset {
     /// What came of it.
     public struct Summary: Sendable, Equatable {
@@ -55,7 +55,7 @@ public struct LatentDataset {
     /// Clips that are left to code.
     public var pending: Int { derived.pending.reduce(0) { $0 + $1.samples } }
 
-    /// Codes what is left.
+    /// Encodes the remaining clips.
     ///
     /// - Parameters:
     ///   - shouldStop: called after every few clips.

@@ -91,7 +91,7 @@ public enum ResidualVAE: ModelFamily {
         /// For the argument parser.
         public init() {}
 
-        /// The preset with what is given in place of its own.
+        /// The preset with the given options in place of its own.
         public func options(size: Size?, frames: Int?) throws(TrainError) -> AutoencoderOptions {
             let size = self.size?.size ?? size
             return try AutoencoderOptions(preset: preset ?? .compact, height: size?.height, width: size?.width)
@@ -145,7 +145,7 @@ public struct AutoencoderOptions: ModelOptions {
         try validate()
     }
 
-    /// Pixels that a latent position stands for each way.
+    /// Pixels per latent position in each direction.
     public var factor: Int { patch << (widths.count - 1) }
 
     /// Checks the options.

@@ -22,7 +22,7 @@ public enum VDM: VideoDiffusionFamily {
             : DiffusionNetworks(width: 120, multiples: [1, 2, 4, 8])
     }
 
-    /// Nothing is to be prepared.
+    /// This family needs no preparation.
     public static func codec(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
     ) throws(TrainError) -> PreparedCodec { PreparedCodec(codec: FrameCodec(options)) }

@@ -2,7 +2,7 @@ public import Codec
 public import Dataset
 import MotionVectors
 
-/// Turns a batch into what a family diffuses, and what it diffused into video.
+/// Turns a batch into the tensors that a family diffuses, and diffused tensors into video.
 public protocol ClipCodec {
     /// The diffused clips x₀ of a batch: float32 `(B·T, h, w, channels)`, about −1…1 or of deviation 1.
     ///

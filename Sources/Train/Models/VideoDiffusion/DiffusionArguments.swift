@@ -72,7 +72,7 @@ public struct DiffusionArguments<Family: VideoDiffusionFamily>: ModelArguments, 
         throw ValidationError("--text clip needs --clip MODEL and --clip-vocabulary FILE")
     }
 
-    /// The preset with what is given in place of its own.
+    /// The preset with the given options in place of its own.
     public func options(size: Size?, frames: Int?) throws(TrainError) -> DiffusionOptions<Family> {
         let size = self.size?.size ?? size
         var options = try DiffusionOptions<Family>(
@@ -97,7 +97,7 @@ public struct DiffusionArguments<Family: VideoDiffusionFamily>: ModelArguments, 
         return files
     }
 
-    /// All of them but the files of CLIP, which may lie elsewhere by now.
+    /// All options except the files of CLIP, which may have moved.
     public func fixed(of run: DiffusionOptions<Family>) -> [FixedOption] {
         func list(_ numbers: [Int]) -> String { numbers.map(String.init).joined(separator: ",") }
         return [

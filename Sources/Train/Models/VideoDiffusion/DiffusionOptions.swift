@@ -26,7 +26,7 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
     public var text = TextKind.vocabulary
     /// The width of the text embedding.
     public var textWidth: Int
-    /// The share of captions left out in training, for classifier-free guidance.
+    /// The share of captions dropped in training, for classifier-free guidance.
     public var captionDrop = 0.1
     /// The shape of the noise schedule.
     public var schedule = ScheduleShape.cosine
@@ -36,7 +36,7 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
     public var target: PredictionTarget
     /// γ of the min-SNR weights; nil for equal weights.
     public var minSNR: Double?
-    /// The share of the loss that falls to the channels of motion; nil where every channel counts alike.
+    /// The share of the channels of motion in the loss; nil if all channels count equally.
     public var motionShare: Double?
 
     /// A model by preset.

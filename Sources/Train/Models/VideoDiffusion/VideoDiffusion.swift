@@ -13,7 +13,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
 
     /// A model with fresh parameters.
     ///
-    /// - Parameter textEntries: words, labels, or the width of features, as the options' text wants.
+    /// - Parameter textEntries: the number of words or labels, or the width of features, by the options' text.
     public init(
         _ options: DiffusionOptions<Family>, textEntries: Int, precision: Precision = .float32, device: Device = .cpu,
         seed: UInt64 = 0

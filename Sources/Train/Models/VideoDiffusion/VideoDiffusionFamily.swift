@@ -1,8 +1,8 @@
 public import Dataset
 public import SystemPackage
 
-/// A family of 3D U-Nets that diffuse clips under a first frame and a caption. What the families differ in: what they
-/// diffuse, and the sizes of their networks.
+/// A family of 3D U-Nets that diffuse clips under a first frame and a caption. The families differ in what they diffuse
+/// and in the sizes of their networks.
 public protocol VideoDiffusionFamily: ModelFamily
 where Options == DiffusionOptions<Self>, Arguments.Files == DiffusionFiles {
     /// Pixels that one position of the diffused clip stands for, each way.
@@ -44,7 +44,7 @@ public struct DiffusionNetworks: Sendable {
     public var firstFrameBlocks = 0
     /// Channels of τ(x⁰).
     public var firstFrameChannels = 3
-    /// The share of the loss that falls to the channels of motion; nil where every channel counts alike.
+    /// The share of the channels of motion in the loss; nil if all channels count equally.
     public var motionShare: Double?
 }
 
@@ -83,7 +83,7 @@ extension VideoDiffusionFamily {
     public static var makesMotion: Bool { false }
     /// RGB.
     public static func channels(latent: Int) -> Int { 3 }
-    /// All alike.
+    /// All channels count equally.
     public static func channelWeights(_ options: Options) -> [Double]? { nil }
 
     /// The network, what reads captions, and the codec.

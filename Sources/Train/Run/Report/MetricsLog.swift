@@ -13,9 +13,9 @@ public struct MetricsTable: Sendable, Equatable {
     /// A table without lines.
     public init() {}
 
-    /// Reads the log of a run; a table without lines where there is none. Half a line at the end is passed over.
+    /// Reads the log of a run; a table without lines where there is none. Half a line at the end is skipped.
     ///
-    /// - Throws: `TrainError` that names the line where another one is damaged.
+    /// - Throws: `TrainError` that names the line if another one is damaged.
     public init(run: FilePath) throws(TrainError) {
         var table = MetricsTable()
         try Self.forEachLine(of: run.appending(MetricsLog.fileName)) { line in
@@ -37,7 +37,7 @@ public struct MetricsTable: Sendable, Equatable {
         for name in names where columns[name]?.count ?? 0 < steps.count { columns[name]?.append(.nan) }
     }
 
-    /// The values of a column, one a line: NaN where a line has none; nil where no line has it.
+    /// The values of a column, one per line: NaN if a line has none; nil if no line has it.
     public subscript(name: String) -> [Double]? { columns[name] }
 
     /// The last value of a column that is a number.
@@ -45,7 +45,7 @@ public struct MetricsTable: Sendable, Equatable {
 
     /// Bytes of the lines up to a step: the first later one ends them, and half a line.
     ///
-    /// - Throws: `TrainError` that names the line where one before that is damaged.
+    /// - Throws: `TrainError` that names the line if one before that is damaged.
     static func length(of path: FilePath, upTo step: Int) throws(TrainError) -> Int {
         var length = 0
         try forEachLine(of: path) { line in
@@ -85,7 +85,7 @@ public struct MetricsTable: Sendable, Equatable {
     }
 }
 
-/// `metrics.jsonl` of a run: one object a line, `{"step":100,"loss":0.0312,"learning_rate":0.0001}`.
+/// `metrics.jsonl` of a run: one object per line, `{"step":100,"loss":0.0312,"learning_rate":0.0001}`.
 ///
 /// Every line is with the kernel when `append` returns, so that a killed process loses none; the disk is not waited for.
 public final class MetricsLog {
@@ -99,9 +99,9 @@ public final class MetricsLog {
     ///
     /// - Parameters:
     ///   - run: the run's folder.
-    ///   - step: of the checkpoint that the run goes on from: lines of later steps, and half a line at the end, go. nil
+    ///   - step: of the checkpoint that the run resumes from: lines of later steps, and half a line at the end, go. nil
     ///     for a run that begins: every line goes.
-    /// - Throws: `TrainError` where the file cannot be written, or a line in its midst is damaged.
+    /// - Throws: `TrainError` if the file cannot be written, or a line in its midst is damaged.
     public init(run: FilePath, resumingAt step: Int? = nil) throws(TrainError) {
         path = run.appending(Self.fileName)
         var kept = 0

@@ -119,7 +119,7 @@ struct RunCurve: Sendable {
     let name: String
     /// Finite values by step.
     let points: [Point]
-    /// The mean of the values around a step; empty where there is no noise, or too few values to tell.
+    /// The mean of the values around a step; empty if there is no noise, or too few values to tell.
     let smooth: [Point]
 
     /// Fewer values are shown as they are.

@@ -25,7 +25,7 @@ struct SampleStrips: Sendable {
 
     /// Finds the pictures of a run, `samples/STEP….png`: the first digits of a name are the step.
     ///
-    /// - Throws: `TrainError` where the folder cannot be listed.
+    /// - Throws: `TrainError` if the folder cannot be listed.
     init(run: FilePath) throws(TrainError) {
         let folder = run.appending(Self.folderName)
         var names: [String] = []
@@ -46,7 +46,7 @@ struct SampleStrips: Sendable {
 
     /// The section; empty without pictures.
     ///
-    /// - Throws: `TrainError` where a picture cannot be read.
+    /// - Throws: `TrainError` if a picture cannot be read.
     func html() throws(TrainError) -> HTML {
         guard let widest = groups.map(\.count).max() else { return "" }
         let count = min(groups.count, max(1, Self.most / widest))
@@ -74,7 +74,7 @@ struct SampleStrips: Sendable {
 
     /// Pictures that are no complete PNG files.
     ///
-    /// - Throws: `TrainError` where one cannot be read.
+    /// - Throws: `TrainError` if one cannot be read.
     func damaged() throws(TrainError) -> [FilePath] {
         var found: [FilePath] = []
         for file in files {
@@ -87,7 +87,7 @@ struct SampleStrips: Sendable {
     private static func figure(_ strip: Strip) throws(TrainError) -> HTML {
         let bytes = try reading { () throws(DatasetError) in try readFile(strip.path) }
         guard let (width, height) = size(bytes) else {
-            return "<p class=\"soft\">\(strip.path.lastComponent?.string ?? "") is no complete PNG file.</p>"
+            return "<p class=\"soft\">\(strip.path.lastComponent?.string ?? "") is not a complete PNG file.</p>"
         }
         let uri = "data:image/png;base64,\(Data(bytes).base64EncodedString())"
         let words: HTML = strip.words.isEmpty ? "" : "<p class=\"soft\">\(strip.words)</p>"
@@ -98,7 +98,7 @@ struct SampleStrips: Sendable {
             """
     }
 
-    /// Pixels a row and rows by the header of a PNG (its specification, 11.2.1); nil where it is none.
+    /// Pixels a row and rows by the header of a PNG (its specification, 11.2.1); nil if it is none.
     private static func size(_ bytes: [UInt8]) -> (width: Int, height: Int)? {
         let end: [UInt8] = Array("IEND".utf8) + [0xAE, 0x42, 0x60, 0x82]
         guard bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]), bytes.count > 24, bytes.suffix(8).elementsEqual(end) else {
