@@ -74,8 +74,8 @@ import Train
                 page.contains(
                     "Model <code>ed-vdm</code>, preset <code>compact</code>, trained on <code>sha&lt;b&gt;pes"))
             for (words, value) in [
-                ("steps of 5,000", "3,000"), ("last loss", "0.0123"), ("parameters", "5.12M"), ("GFLOP a clip", "1.38"),
-                ("samples/s", "148"), ("of peak", "41 %"),
+                ("steps of 5,000", "3,000"), ("last loss", "0.0123"), ("parameters", "5.12M"),
+                ("GFLOP per clip", "1.38"), ("samples/s", "148"), ("of peak", "41 %"),
             ] {
                 #expect(page.contains("<dt>\(words)</dt><dd>\(value)</dd>"), "\(words)")
             }

@@ -278,7 +278,7 @@ public struct SyntheticOptions: Sendable, Hashable {
             let fastest = SyntheticScene.maximumSpeed(width: size, height: size, frameCount: frameCount)
             try require(
                 speed >= 1.0 / 16 && speed <= fastest, "speed", "\(speed)",
-                "0.0625 to \(fastest) pixels a frame for \(frameCount) frames of \(size)x\(size)")
+                "0.0625 to \(fastest) pixels per frame for \(frameCount) frames of \(size)x\(size)")
         }
 
         try require(staticShare >= 0 && staticShare <= 1, "staticShare", "\(staticShare)", "a share in 0...1")

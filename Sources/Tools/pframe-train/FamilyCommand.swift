@@ -80,9 +80,9 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
         Console.output(
             """
             \(result.model)\(result.preset.map { ", \($0)" } ?? ""): \(Format.count(plan.parameters)) parameters
-            a clip in training   \(Format.fixed(plan.trainingGFLOP, 1)) GFLOP
+            training, per clip   \(Format.fixed(plan.trainingGFLOP, 1)) GFLOP
             a step of \(Format.quantity(Int(clips), "clip"))    \(Format.fixed(result.gflopPerStep, 1)) GFLOP
-            one evaluation       \(Format.fixed(plan.forwardGFLOP, 1)) GFLOP a clip
+            one evaluation       \(Format.fixed(plan.forwardGFLOP, 1)) GFLOP per clip
             """)
         for (precision, bytes, state) in memory {
             let name = "memory, \(precision.rawValue)"

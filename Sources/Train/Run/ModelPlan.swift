@@ -2,7 +2,7 @@
 public struct ModelPlan: Sendable, Equatable {
     /// Learned numbers.
     public let parameters: Int
-    /// Floating-point operations of a clip in training, forward and backward, two a multiply-add (10⁹).
+    /// Floating-point operations of a clip in training, forward and backward, two per multiply-add (10⁹).
     public let trainingGFLOP: Double
     /// Floating-point operations of a clip in one evaluation of the network (10⁹).
     public let forwardGFLOP: Double

@@ -60,7 +60,7 @@ public enum TrainingReport: Sendable {
         if let loss = metrics.last("loss") { tiles.append(("last loss", NumberText.short(loss))) }
         if let count = configuration.member("parameters")?.int { tiles.append(("parameters", NumberText.tick(count))) }
         if let work = configuration.member("gflop_per_clip")?.double {
-            tiles.append(("GFLOP a clip", NumberText.short(work)))
+            tiles.append(("GFLOP per clip", NumberText.short(work)))
         }
         if let rate = metrics.last("samples_per_second") { tiles.append(("samples/s", NumberText.short(rate))) }
         if let share = metrics.last("share_of_peak") {
