@@ -14,7 +14,7 @@ enum TrainWords {
         if ModelRegistry.family(named: words[1]) == nil {
             if let place = words.indices.first(where: { isModel(words, $0) }) {
                 words.insert(words.remove(at: place), at: 1)
-            } else if let model = runModel(words) {
+            } else if !words.contains("--plan"), let model = runModel(words) {
                 words.insert(model, at: 1)
             }
         }

@@ -46,7 +46,7 @@ public struct GroupedFrechetDistance: Sendable, Equatable {
                 groups[name] = distance
                 sum += distance.value
             } catch {
-                throw TrainError(path: error.path, "group \(name): \(error.message)")
+                throw TrainError(error.code, path: error.path, "group \(name): \(error.message)")
             }
         }
         guard !groups.isEmpty else {

@@ -70,7 +70,8 @@ public struct RunCheck: Sendable {
             return checkpoint.step
         } catch {
             throw TrainError(
-                path: error.path, "\(error.message). The run cannot resume: restore a copy, or train it again")
+                error.code, path: error.path,
+                "\(error.message). The run cannot resume: restore a copy, or train it again")
         }
     }
 

@@ -185,7 +185,8 @@ extension RunFolder {
         _ member: String, _ body: (JSONValue) throws(TrainError) -> Result
     ) throws(TrainError) -> Result {
         do throws(TrainError) { return try body(try ConfigurationReader(configuration).member(member)) } catch {
-            throw TrainError(path: error.path ?? path.appending(RunConfiguration.fileName), error.message)
+            throw TrainError(
+                error.code, path: error.path ?? path.appending(RunConfiguration.fileName), error.message)
         }
     }
 }

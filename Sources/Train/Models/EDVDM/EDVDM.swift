@@ -99,7 +99,8 @@ public enum EDVDM: VideoDiffusionFamily {
     public static func check(_ run: RunFolder) throws(TrainError) {
         let folder = run.path.appending(autoencoderFolder)
         do throws(TrainError) { try ResidualVAE.checkAdopted(folder) } catch {
-            throw TrainError(path: error.path, "\(error.message). Copy the run of `pframe train vae` to \(folder)")
+            throw TrainError(
+                error.code, path: error.path, "\(error.message). Copy the run of `pframe train vae` to \(folder)")
         }
     }
 

@@ -101,7 +101,7 @@ public final class TensorBoardEvents {
     /// The event files of a folder.
     static func names(in folder: FilePath) throws(TrainError) -> [String] {
         do throws(DatasetError) { return try fileNames(in: folder).filter { $0.hasPrefix(prefix) } } catch {
-            throw TrainError(path: error.path, error.message)
+            throw TrainError(error)
         }
     }
 
