@@ -3,10 +3,17 @@
 #include "kernels.h"
 #include "parallel.h"
 
+#include <ATen/ops/_foreach_copy.h>
+#include <ATen/ops/_foreach_lerp.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/stack.h>
 
 #include <cmath>
+#include <map>
 
 namespace {
 
@@ -82,18 +89,63 @@ void stepOnCPU(const ct_parameter &p, const Step &s) {
     });
 }
 
-// The same of libtorch's own operations, for other devices.
-void stepElsewhere(const ct_parameter &p, const Step &s) {
-    auto &weight = p.weight->value;
-    auto &first = p.first_moment->value;
-    auto &second = p.second_moment->value;
-    auto gradient = p.gradient->value.to(at::kFloat).mul(s.scale);
-    first.lerp_(gradient, 1 - s.beta1);
-    second.mul_(s.beta2).addcmul_(gradient, gradient, 1 - s.beta2);
-    auto denominator = second.mul(s.correction2).sqrt_().add_(s.epsilon);
-    weight.mul_(s.decay).addcdiv_(first, denominator, -s.rate * s.correction1);
-    if (p.low) p.low->value.copy_(weight);
-    if (p.average) p.average->value.lerp_(weight, s.average);
+// What libtorch's own operations take of parameters that decay alike, one list a column.
+struct Group {
+    std::vector<at::Tensor> weights, gradients, firsts, seconds, lows, lowWeights, averages, averageWeights;
+
+    void append(const ct_parameter &p) {
+        const auto &weight = p.weight->value;
+        // libtorch checks this on a GPU alone.
+        for (const auto *tensor : {p.weight, p.first_moment, p.second_moment}) {
+            const auto &x = tensor->value;
+            bool lies = x.scalar_type() == at::kFloat && x.strides() == weight.strides();
+            TORCH_CHECK(
+                lies && x.is_non_overlapping_and_dense(), "weight and moments of ", x.scalar_type(),
+                " in orders of memory ", weight.strides(), " and ", x.strides());
+        }
+        weights.push_back(weight);
+        gradients.push_back(p.gradient->value);
+        firsts.push_back(p.first_moment->value);
+        seconds.push_back(p.second_moment->value);
+        if (p.low) {
+            lows.push_back(p.low->value);
+            lowWeights.push_back(weight);
+        }
+        if (p.average) {
+            averages.push_back(p.average->value);
+            averageWeights.push_back(weight);
+        }
+    }
+
+    // Gradients as float32 in the order of memory of their weights, in memory that the step may change.
+    std::vector<at::Tensor> floats(bool isChanged) const {
+        std::vector<at::Tensor> all, made, sources;
+        for (size_t index = 0; index < weights.size(); ++index) {
+            const auto &gradient = gradients[index];
+            bool isReady = gradient.scalar_type() == at::kFloat && gradient.strides() == weights[index].strides();
+            all.push_back(isReady && !isChanged ? gradient : at::empty_like(weights[index]));
+            if (isReady && !isChanged) continue;
+            made.push_back(all.back());
+            sources.push_back(gradient);
+        }
+        if (!made.empty()) at::_foreach_copy_(made, sources);
+        return all;
+    }
+};
+
+// The same of libtorch's own operations on other devices: a GPU takes a few launches for all parameters together.
+void stepElsewhere(const Group &group, double decay, const ct_adamw &options) {
+    auto step = at::full({}, double(options.step), group.weights[0].options().dtype(at::kFloat));
+    std::vector<at::Tensor> steps(group.weights.size(), step);
+    std::optional<at::Tensor> divisor;
+    // libtorch writes gradients back divided.
+    bool isScaled = options.gradient_scale != 1;
+    if (isScaled) divisor = at::full({}, 1 / options.gradient_scale, step.options());
+    at::_fused_adamw_(
+        group.weights, group.floats(isScaled), group.firsts, group.seconds, {}, steps, options.rate, options.beta1,
+        options.beta2, decay, options.epsilon, false, false, divisor);
+    if (!group.lows.empty()) at::_foreach_copy_(group.lows, group.lowWeights);
+    if (!group.averages.empty()) at::_foreach_lerp_(group.averages, group.averageWeights, 1 - options.average_decay);
 }
 
 } // namespace
@@ -101,6 +153,7 @@ void stepElsewhere(const ct_parameter &p, const Step &s) {
 ct_status ct_adamw_step(const ct_parameter *parameters, int32_t count, ct_adamw options) {
     return ct::guarded([&] {
         at::NoGradGuard unrecorded;
+        std::map<double, Group> others;
         for (int32_t index = 0; index < count; ++index) {
             const auto &p = parameters[index];
             Step s{};
@@ -120,8 +173,9 @@ ct_status ct_adamw_step(const ct_parameter *parameters, int32_t count, ct_adamw 
                 TORCH_CHECK(fits, "a weight ", p.weight->value.sizes(), " with ", x.sizes(), " of ", x.scalar_type());
             }
             if (isKnown(p)) stepOnCPU(p, s);
-            else stepElsewhere(p, s);
+            else others[p.decay].append(p);
         }
+        for (const auto &[decay, group] : others) stepElsewhere(group, decay, options);
     });
 }
 
@@ -129,6 +183,20 @@ ct_status ct_squared_norm(const ct_tensor *const *tensors, int32_t count, double
     return ct::guarded([&] {
         at::NoGradGuard unrecorded;
         at::Tensor total;
+        if (count > 0 && !tensors[0]->value.is_cpu()) {
+            // A few launches for all tensors of a type, and one number to wait for.
+            std::map<at::ScalarType, std::vector<at::Tensor>> types;
+            for (int32_t index = 0; index < count; ++index) {
+                types[tensors[index]->value.scalar_type()].push_back(tensors[index]->value);
+            }
+            std::vector<at::Tensor> norms;
+            for (const auto &[type, alike] : types) {
+                for (auto &norm : at::_foreach_norm(alike, 2, at::kFloat)) norms.push_back(std::move(norm));
+            }
+            total = at::stack(norms).to(at::kDouble).square().sum();
+            *out = total.item<double>();
+            return;
+        }
         for (int32_t index = 0; index < count; ++index) {
             auto norm = at::linalg_vector_norm(tensors[index]->value, 2, std::nullopt, false, at::kFloat).to(at::kDouble).square();
             total = total.defined() ? total.add(norm) : norm;
