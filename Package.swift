@@ -192,7 +192,8 @@ if libtorch != "none" {
         .executableTarget(
             name: "ModelBenchmark",
             dependencies: [
-                "ToolOptions", "Train", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "EngineOptions", "ToolOptions", "Train",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/ModelBenchmark"
         ),

@@ -3,6 +3,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <c10/util/Exception.h>
 #include <cpuinfo.h>
@@ -127,6 +128,17 @@ ct_status ct_synchronize(ct_device device) {
     return ct::guarded([&] {
         if (device == CT_CUDA) c10::impl::getDeviceGuardImpl(at::kCUDA)->synchronizeDevice(0);
     });
+}
+
+int64_t ct_highest_memory(ct_device device) {
+    int64_t bytes = 0;
+    if (device == CT_CUDA) {
+        (void)ct::guarded([&] {
+            auto all = size_t(c10::CachingAllocator::StatType::AGGREGATE);
+            bytes = c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(0).allocated_bytes[all].peak;
+        });
+    }
+    return bytes;
 }
 
 bool ct_has_bfloat16(ct_device device) {

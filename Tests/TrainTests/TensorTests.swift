@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Train
 
@@ -7,6 +8,16 @@ import Train
         #expect(tensor.shape == [2, 3] && tensor.type == .float32 && tensor.device == .cpu)
         #expect(try tensor.permuted([1, 0]).floats() == [1, 4, 2, 5, 3, 6])
         #expect(try tensor.to(.bfloat16).bytes().count == 12)
+    }
+
+    @Test func countsNoMemoryOfTheProcessor() throws {
+        let tensor = try Tensor.zeros([1 << 20])
+        #expect(withExtendedLifetime(tensor) { Device.cpu.highestMemory } == 0)
+    }
+
+    @Test(.requires(.cuda)) func countsMemoryOnCUDA() throws {
+        let tensor = try Tensor.zeros([1 << 20], device: .cuda)
+        #expect(withExtendedLifetime(tensor) { Device.cuda.highestMemory } >= 4 << 20)
     }
 
     @Test func errorsSayWhatDoesNotFit() throws {

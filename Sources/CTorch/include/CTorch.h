@@ -38,6 +38,8 @@ int32_t ct_threads(void);
 ct_status ct_open_device(ct_device device);
 // Waits for what the device still does.
 ct_status ct_synchronize(ct_device device);
+// The most memory of the device that tensors held at once, in bytes; 0 on the CPU, where libtorch does not count.
+int64_t ct_highest_memory(ct_device device);
 // Whether this processor multiplies bfloat16 without emulation.
 bool ct_has_bfloat16(ct_device device);
 

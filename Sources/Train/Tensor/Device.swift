@@ -22,6 +22,9 @@ public enum Device: String, Sendable, CaseIterable {
     /// Waits until the device has done what it was given.
     public func synchronize() throws(TrainError) { try check(ct_synchronize(code), "waiting for \(rawValue)") }
 
+    /// The most of its memory that tensors held at once, in bytes; 0 for the CPU, whose memory is the process's.
+    public var highestMemory: Int { Int(ct_highest_memory(code)) }
+
     /// Whether it multiplies bfloat16 without emulating it.
     public var hasBFloat16: Bool { ct_has_bfloat16(code) }
 
