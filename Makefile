@@ -21,7 +21,7 @@ TEST := swift test -c release --disable-testable-imports
 DEMO ?= demo
 export DEMO VIDEOS CAPTIONS
 
-.PHONY: deps build build-data test skipped same demo example bench experiments lint format fuzz soak sanitize fresh clean
+.PHONY: deps build build-data bundle docs test skipped same demo example bench experiments lint format fuzz soak sanitize fresh clean
 
 deps:  ## install what apt and pip have; nothing to do when all is there
 	@missing=; for package in $(PACKAGES); do \
@@ -41,6 +41,10 @@ deps:  ## install what apt and pip have; nothing to do when all is there
 
 build: deps  ## build everything, optimised
 	swift build -c $(CONFIG)
+
+bundle: build  ## pack the programs with all libraries but libtorch and the C library into pframe.tar.xz
+	@command -v patchelf > /dev/null || $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends patchelf
+	@Scripts/bundle.sh pframe.tar.xz .build/$(CONFIG)
 
 build-data: deps  ## build the pframe command alone
 	swift build -c $(CONFIG) --product pframe
