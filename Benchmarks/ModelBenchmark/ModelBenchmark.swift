@@ -1,8 +1,8 @@
-public import ArgumentParser
+import ArgumentParser
 import EngineOptions
 import Glibc
 import ToolOptions
-public import Train
+import Train
 
 /// Starts the benchmark.
 @main enum Main {

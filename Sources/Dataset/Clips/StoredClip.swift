@@ -116,7 +116,8 @@ package struct RebuiltClip: Sendable {
     ///   - rate: frames per second of an encoded clip; nil for what is recorded.
     ///   - crf: libx264's constant rate factor of an encoded clip.
     /// - Throws: `CodecError`, a full disk included.
-    package func write(to path: FilePath, as kind: Kind, framesPerSecond rate: Double?, crf: Double) throws(CodecError) {
+    package func write(to path: FilePath, as kind: Kind, framesPerSecond rate: Double?, crf: Double) throws(CodecError)
+    {
         switch kind {
         case .encoded: try ClipFile.write(frames, to: path, framesPerSecond: rate ?? framesPerSecond, crf: crf)
         case .array:
