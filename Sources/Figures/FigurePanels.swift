@@ -335,8 +335,8 @@ extension MotionVector {
 
     /// Where the block's content moves as time runs, in pixels: +x right, +y down.
     ///
-    /// Content comes from a past reference to the block and goes on from the block to a future one, so list 0 and
-    /// list 1 differ in sign.
+    /// Content moves from a past reference to the block, and from the block to a future reference, so list 0 and list 1
+    /// differ in sign.
     var contentMotion: (x: Float, y: Float) {
         let scale = Float(max(1, motionScale)) * (source < 0 ? -1 : 1)
         return (Float(motionX) / scale, Float(motionY) / scale)

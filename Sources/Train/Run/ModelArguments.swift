@@ -22,7 +22,7 @@ public protocol ModelArguments: ParsableArguments {
     /// - Parameter path: makes a path of an argument.
     func files(_ path: (PathArgument) -> FilePath) -> Files
 
-    /// Refuses arguments that a new run cannot begin with, although a run that goes on may do without them.
+    /// Refuses arguments that a new run cannot begin with, although a resumed run may do without them.
     ///
     /// - Throws: `ValidationError`.
     func validateNew() throws

@@ -25,7 +25,7 @@ public protocol ModelFamily: Sendable {
 
     /// Prepares training: the model and what it needs of the data set and of other runs.
     ///
-    /// The run may be new or go on (`setup.goesOn`); weights of a resumed run are restored afterwards.
+    /// The run may be new or resumed (`setup.goesOn`); weights of a resumed run are restored afterwards.
     ///
     /// - Parameter files: the files that the command line names beside the options.
     /// - Throws: `TrainError` if the data set is not what the model reads.

@@ -56,7 +56,7 @@ public struct TrainingOptions: Sendable, Equatable {
         ])
     }
 
-    /// Members of `json` that change nothing of what is learned: a run may go on with others, and those of earlier
+    /// Members of `json` that change nothing of what is learned: a run may resume with others, and those of earlier
     /// versions have none.
     static let changeable = ["checkpoint_every", "picture_every", "skip_damaged"]
 

@@ -22,7 +22,7 @@ where Options == DiffusionOptions<Self>, Arguments.Files == DiffusionFiles {
     /// The weight of each channel in the loss, whose mean is 1; nil if all count alike.
     static func channelWeights(_ options: Options) -> [Double]?
 
-    /// The codec of a run that begins or goes on, and what it adds to the run.
+    /// The codec of a new or resumed run, and what it adds to the run.
     static func codec(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
     ) throws(TrainError) -> PreparedCodec
