@@ -23,7 +23,7 @@ export DEMO VIDEOS CAPTIONS
 
 .PHONY: deps build build-data bundle docs test skipped same demo example bench experiments lint format fuzz soak sanitize fresh clean
 
-deps:  ## install what apt and pip have; nothing to do when all is there
+deps:  ## install packages with apt and pip; nothing to do if all are installed
 	@missing=; for package in $(PACKAGES); do \
 	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
 	done; \
@@ -39,27 +39,23 @@ deps:  ## install what apt and pip have; nothing to do when all is there
 	  "name the folder that python3 -c 'import torch; print(torch.__path__[0])' prints" >&2; exit 2; } ;; \
 	esac
 
-build: deps  ## build everything, optimised
+build: deps  ## build everything with optimisation
 	swift build -c $(CONFIG)
 
-bundle: build  ## pack the programs with all libraries but libtorch and the C library into pframe.tar.xz
-	@command -v patchelf > /dev/null || $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends patchelf
-	@Scripts/bundle.sh pframe.tar.xz .build/$(CONFIG)
-
-build-data: deps  ## build the pframe command alone
+build-data: deps  ## build only the pframe command
 	swift build -c $(CONFIG) --product pframe
 
-test: deps  ## run every test, optimised: the kernels are 26 times slower in debug; FILTER=expression for some
+test: deps  ## run every test with optimisation (26 times faster kernels); FILTER=expression selects tests
 	@mkdir -p .build; $(TEST) $(if $(FILTER),--filter '$(FILTER)') 2>&1 | tee .build/test.log; status=$$?; $(SKIPPED); \
 	exit $$status
 
-skipped:  ## how many tests the last `make test` skipped, by reason
+skipped:  ## list how many tests the last `make test` skipped, by reason
 	@$(SKIPPED)
 
 same: build  ## compare what this build makes with what the programs in OLD=folder make, byte by byte
 	python3 Scripts/same_bytes.py '$(OLD)' .build/$(CONFIG) $(SAME)
 
-demo: build  ## the whole path, to demo/index.html: QUICK=1 for a small one, VIDEOS=dir CAPTIONS=file for your own
+demo: build  ## run everything to demo/index.html: QUICK=1 is small, VIDEOS=dir CAPTIONS=file are your own
 	@python3 Demo/demo.py --pframe $(PFRAME) --output "$$DEMO" $(if $(QUICK),--quick) \
 	  $${VIDEOS:+--videos "$$VIDEOS"} $${CAPTIONS:+--captions "$$CAPTIONS"}
 
@@ -70,10 +66,10 @@ example: deps  ## build packages that use the libraries, and run them; one that 
 	ldd Examples/ReadShards/.build/debug/ReadShards >.build/example/links
 	! grep -E 'libav|libsw|libjpeg|libsqlite3|libopenblas|libtorch' .build/example/links
 
-bench: build  ## measure beside ffmpeg and the Python tools for the same, 45 minutes: docs/benchmarks.md
+bench: build  ## measure beside ffmpeg and Python tools in 45 minutes: docs/benchmarks.md
 	python3 Benchmarks/bench.py --pframe $(PFRAME) $(BENCH)
 
-experiments: build  ## train, sample and judge what the pages on models report: takes long
+experiments: build  ## train, sample and judge what the pages on models report: slow
 	python3 Benchmarks/experiments.py --pframe $(PFRAME) $(EXPERIMENTS)
 
 docs: deps  ## the libraries' reference by DocC, to .build/docs/html; fails at a warning
@@ -90,17 +86,17 @@ lint:  ## check the formatting and that public symbols are documented, and say w
 format:  ## format in place
 	swift format --in-place --recursive $(SWIFT)
 
-fuzz: deps  ## thousands of mutated and truncated files under AddressSanitizer
+fuzz: deps  ## test thousands of mutated and truncated files under AddressSanitizer
 	ASAN_OPTIONS=detect_leaks=0 PFRAME_FUZZ_FILES=$(FUZZ_FILES) \
 	  swift test -c release --sanitize=address --scratch-path .build/fuzz --filter FuzzTests
 
-soak: deps  ## what takes long: kills at many moments
+soak: deps  ## run slow tests: kills at many moments
 	PFRAME_SOAK=1 $(TEST) --filter "SoakTests|resumesAfterKills"
 
-sanitize: deps  ## every test in a debug build under AddressSanitizer
+sanitize: deps  ## run every test in a debug build under AddressSanitizer
 	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/sanitize
 
-fresh:  ## try the two commands of the README in a Debian 12 with Swift, git and make alone: half an hour
+fresh:  ## run the two commands of the README in a Debian 12 with only Swift, git and make: half an hour
 	@Scripts/fresh.sh $(if $(FRESH),'$(FRESH)')
 
 clean:
