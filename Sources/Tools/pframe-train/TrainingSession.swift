@@ -15,7 +15,7 @@ struct TrainingSession<Family: ModelFamily> {
 
     /// Finds out what is trained.
     ///
-    /// - Throws: `TrainError` if the folder holds a run that was begun with other options.
+    /// - Throws: `TrainError` if the folder holds a run that was started with other options.
     init(command: FamilyCommand<Family>, output: FilePath) throws(TrainError) {
         (self.command, self.output) = (command, output)
         before = try ResumedRun(output, command)

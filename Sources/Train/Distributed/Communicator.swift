@@ -43,13 +43,13 @@ public final class Communicator {
         letters = RankLetters(rank: rank, ranks: ranks, patience: patience / 2)
     }
 
-    /// Joins the processes that a launcher (`mpirun`, `srun`) started; nil, and no call of MPI, where there are none.
+    /// Joins the processes that a launcher (`mpirun`, `srun`) started; nil, and no call of MPI, if there are none.
     ///
     /// Call once per process: `MPI_Init_thread` for calls from one thread at a time. A separate thread answers the
     /// other ranks, and libtorch computes the gradients of a device other than the CPU on another thread.
     ///
     /// - Parameter patience: how long a rank may give no answer before the others give up.
-    /// - Throws: `TrainError` if MPI does not find the processes that the launcher's variables tell of.
+    /// - Throws: `TrainError` if MPI does not find the processes that the launcher's variables name.
     public static func open(patience: Duration = .seconds(60)) throws(TrainError) -> Communicator? {
         guard let launched = BuildPart.ofLauncher else { return nil }
         var (served, rank, ranks) = (false, Int32(0), Int32(0))

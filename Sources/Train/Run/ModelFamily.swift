@@ -66,7 +66,7 @@ extension ModelFamily {
         of run: RunFolder, _ checkpoint: Checkpoint, precision: Precision, device: Device
     ) throws(TrainError) -> (any Generator)? { nil }
 
-    /// The options that a run was begun with.
+    /// The options that a run was started with.
     ///
     /// - Throws: `TrainError` if the run is of another family or its configuration is damaged.
     public static func options(of run: RunFolder) throws(TrainError) -> Options {

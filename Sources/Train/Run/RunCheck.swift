@@ -1,7 +1,7 @@
 import Dataset
 public import SystemPackage
 
-/// Finds what is damaged or missing in the folder of a run: whether it can resume and be sampled.
+/// Finds damaged and missing files in the folder of a run, and whether the run can resume and be sampled.
 public struct RunCheck: Sendable {
     /// The name of the model's family; nil if the configuration cannot be read.
     public private(set) var model: String?

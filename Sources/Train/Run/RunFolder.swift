@@ -145,7 +145,7 @@ public struct RunFolder: Sendable {
     }
 }
 
-/// What a run was begun with, as its `config.json` records it.
+/// What a run was started with, as its `config.json` records it.
 ///
 /// All of it throws `TrainError` where the configuration is damaged.
 extension RunFolder {

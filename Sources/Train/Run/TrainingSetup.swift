@@ -14,8 +14,8 @@ public struct TrainingSetup {
     public var tool = ""
     /// Told what takes a while before the first step.
     public var note: (String) -> Void = { _ in }
-    /// The run of the same family whose moving average a new run begins with; nil for fresh weights. Where it has them,
-    /// words, labels and statistics are those of that run, which its weights are made for.
+    /// The run of the same family whose moving average a new run starts with; nil for fresh weights. The new run also
+    /// takes words, labels and statistics of that run, because the weights depend on them.
     public var origin: RunFolder?
 
     /// The data set.
@@ -57,8 +57,8 @@ public struct TrainingSetup {
         _ body: () throws(TrainError) -> Result
     ) throws(TrainError) -> Result { try communicator.usingStorage(body) }
 
-    /// The run that words, labels and statistics are taken from in place of the data set: the one that a new run begins
-    /// from, and of a resumed run and was begun from another one, the run itself.
+    /// The run that words, labels and statistics are taken from in place of the data set: the origin of a new run, or
+    /// the run itself if it is resumed and has an origin.
     public func inherited() throws(TrainError) -> RunFolder? {
         guard goesOn else { return origin }
         let run = try RunFolder(folder)

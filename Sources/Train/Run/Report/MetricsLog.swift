@@ -100,7 +100,7 @@ public final class MetricsLog {
     /// - Parameters:
     ///   - run: the run's folder.
     ///   - step: of the checkpoint that the run resumes from: lines of later steps, and half a line at the end, go. nil
-    ///     for a run that begins: every line goes.
+    ///     for a new run: every line goes.
     /// - Throws: `TrainError` if the file cannot be written, or a line in its midst is damaged.
     public init(run: FilePath, resumingAt step: Int? = nil) throws(TrainError) {
         path = run.appending(Self.fileName)
@@ -125,7 +125,7 @@ public final class MetricsLog {
 
     /// Appends a line.
     ///
-    /// - Parameter values: names and values in the order in which they are to stand; NaN and infinities become `null`.
+    /// - Parameter values: names and values in the order of the line; NaN and infinities become `null`.
     /// - Throws: `TrainError`, a full disk included.
     public func append(step: Int, _ values: [(name: String, value: Double)]) throws(TrainError) {
         var line = "{\"step\":\(step)"

@@ -14,11 +14,11 @@ public final class TensorBoardEvents {
     /// The file.
     public let path: FilePath
 
-    /// Begins a new file in `folder`, behind those that earlier runs left there.
+    /// Begins a new file in `folder`, after the files of earlier runs.
     ///
     /// - Parameters:
     ///   - step: of the checkpoint that the run resumes from; TensorBoard then forgets later steps of earlier files.
-    ///     nil for a run that begins.
+    ///     nil for a new run.
     ///   - time: seconds since 1970.
     ///   - host: names the machine in the file's name.
     /// - Throws: `TrainError` if the file cannot be created.

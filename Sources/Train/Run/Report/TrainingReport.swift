@@ -3,13 +3,13 @@ import Figures
 import Storage
 public import SystemPackage
 
-/// A page that shows a training run, `RUN/report.html`: what was trained on what, how fast, its curves, and samples to look
-/// at. One HTML file that needs nothing beside it.
+/// A page that shows a training run, `RUN/report.html`: model, data set, speed, curves and samples. The page is one
+/// self-contained HTML file.
 ///
-/// It shows what is there: `config.json` (any object; its members `tool`, `model`, `preset`, `dataset`, `steps`,
-/// `parameters` and `gflop_per_clip` are spoken of at the head), the columns of `metrics.jsonl`, and
-/// `samples/STEP….png`. Columns that begin with `loss`, `psnr` or `ssim` (`loss_validation`) share a chart;
-/// `samples_per_second` and `share_of_peak` (0 … 1) are at the head.
+/// It shows the files that exist: `config.json` (any object; its members `tool`, `model`, `preset`, `dataset`, `steps`,
+/// `parameters` and `gflop_per_clip` are shown at the head), the columns of `metrics.jsonl`, and `samples/STEP….png`.
+/// Columns that begin with `loss`, `psnr` or `ssim` (`loss_validation`) share a chart; `samples_per_second` and
+/// `share_of_peak` (0 … 1) are at the head.
 public enum TrainingReport: Sendable {
     /// The file's name in the run's folder.
     public static let fileName = "report.html"
