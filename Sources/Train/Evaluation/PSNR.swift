@@ -4,7 +4,7 @@ internal import Glibc
 /// Peak signal-to-noise ratio of a clip against its reference, in dB.
 ///
 /// `PSNR = 10 · log₁₀(255² / MSE)`, `MSE = Σ (a − b)² / n` over all samples of the frames that count. Frame 0 is given
-/// to the model and never counts. There is not a cap: equal frames have an infinite PSNR.
+/// to the model and never counts. There is no cap: equal frames have an infinite PSNR.
 public struct PSNR: Sendable, Equatable {
     /// `Σ (a − b)²` of each of frames 1…T−1, exact.
     public let squaredErrors: [UInt64]
