@@ -11,7 +11,7 @@ struct TrainCommand: ParsableCommand {
         abstract: "Train the residual autoencoder or a video diffusion model.",
         usage: """
             pframe train <model> <dataset> --output <output> [<options>]
-                   pframe train --output <output> [<options>]
+            pframe train --output <output> [<options>]
             """,
         discussion: """
             `pframe train --output RUN` resumes a run that was stopped or killed. The run supplies the model, the data \
@@ -23,8 +23,13 @@ struct TrainCommand: ParsableCommand {
               pframe train --output run --steps 8000    3,000 more
               mpirun -n 4 pframe-train train --output run --steps 8000
             """,
-        subcommands: ModelRegistry.families.map { command(of: $0) } + [UnnamedCommand.self],
-        defaultSubcommand: UnnamedCommand.self)
+        subcommands: ModelRegistry.families.map { command(of: $0) })
+
+    /// What is to be said where no model can be found: ``TrainWords`` puts it there.
+    @Option(help: .private) var missing: String?
+
+    /// The folder of a run that does not say its model.
+    @Option(help: .private) var unreadable: FilePath?
 
     /// Command lines of the families.
     static var examples: String {
@@ -42,40 +47,14 @@ struct TrainCommand: ParsableCommand {
         let names = ModelRegistry.families.map { shown($0.name) }
         return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
     }
-}
-
-/// `pframe train` without a model, in a folder whose run does not say it either: tells what is missing.
-struct UnnamedCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "resume", usage: TrainCommand.configuration.usage, shouldDisplay: false)
-
-    @Option(name: .shortAndLong, help: "The folder of the run.", completion: .directory)
-    var output: FilePath?
-
-    @Flag(help: "Print what training needs, and stop.")
-    var plan = false
-
-    @Argument(parsing: .allUnrecognized, help: .private)
-    var words: [String] = []
 
     func validate() throws {
-        if let word = words.first, !word.hasPrefix("-") {
-            throw ValidationError(
-                "The value '\(word)' is invalid for '<model>'. Please provide one of "
-                    + TrainCommand.names { "'\($0)'" } + ".")
-        }
-        let names = TrainCommand.names()
-        if plan { throw ValidationError("--plan needs a model: \(names)") }
-        guard let output else { throw ValidationError("give a folder for the run with --output RUN") }
-        guard RunFolder.hasCheckpoint(output) else {
-            throw ValidationError(
-                "which model: \(names)? Only a run with a checkpoint knows it, and \(output) holds none")
-        }
+        if let missing { throw ValidationError(missing) }
     }
 
     func run() throws {
-        guard let output else { return }
-        do throws(TrainError) { _ = try RunFolder(output).family(of: ModelRegistry.families) } catch {
+        guard let unreadable else { throw CleanExit.helpRequest(self) }
+        do throws(TrainError) { _ = try RunFolder(unreadable).family(of: ModelRegistry.families) } catch {
             throw DataProblem(message: "error: \(error)")
         }
     }

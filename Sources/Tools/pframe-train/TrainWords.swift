@@ -5,43 +5,60 @@ import Train
 
 /// The words behind `pframe train`, in which the model need not stand first, and may be left out where a run says it.
 enum TrainWords {
-    /// The arguments of the process with the model as the first word after `train`, where it is known; and instead of
-    /// an option that the model does not read, what is to be said about it.
+    /// The arguments of the process with the model as the first word after `train`; instead of what cannot be, what is to
+    /// be said about it.
     static func completed(_ arguments: [String]) -> [String] {
-        guard arguments.first == "train", var words = Optional(arguments.dropFirst()), !words.isEmpty,
-            !words.contains("-h"), !words.contains("--help")
-        else { return arguments }
-        if ModelRegistry.family(named: words[1]) == nil {
+        guard arguments.first == "train", !arguments.contains("-h"), !arguments.contains("--help") else {
+            return arguments
+        }
+        var words = Array(arguments.dropFirst())
+        if words.first.flatMap({ ModelRegistry.family(named: $0) }) == nil {
             if let place = words.indices.first(where: { isModel(words, $0) }) {
-                words.insert(words.remove(at: place), at: 1)
-            } else if !words.contains("--plan"), let model = runModel(words) {
-                words.insert(model, at: 1)
+                words.insert(words.remove(at: place), at: 0)
+            } else if !words.contains("--plan"), let output = output(of: words),
+                case let folder = RawArguments.path(output), RunFolder.hasCheckpoint(folder)
+            {
+                // What is wrong with the run is said where the command opens it.
+                guard let model = (try? RunFolder(folder))?.model, ModelRegistry.family(named: model) != nil else {
+                    return ["train", "--unreadable=\(output)"]
+                }
+                words.insert(model, at: 0)
+            } else {
+                return ["train", "--missing=\(missing(words))"]
             }
         }
-        guard let family = ModelRegistry.family(named: words[1]) else { return arguments }
-        if let message = refusal(words.dropFirst(), family) { return ["train", family.name, "--not-read", message] }
-        return ["train"] + words
+        guard let family = ModelRegistry.family(named: words[0]) else { return arguments }
+        guard let message = refusal(words.dropFirst(), family) else { return ["train"] + words }
+        return ["train", family.name, "--not-read=\(message)"]
+    }
+
+    /// What is to be said of words that name no model.
+    private static func missing(_ words: [String]) -> String {
+        if let word = words.first, !word.hasPrefix("-") {
+            let names = TrainCommand.names { "'\($0)'" }
+            return "The value '\(word)' is invalid for '<model>'. Please provide one of \(names)."
+        }
+        let names = TrainCommand.names()
+        if words.contains("--plan") { return "--plan needs a model: \(names)" }
+        guard let output = output(of: words) else { return "give a folder for the run with --output RUN" }
+        return "which model: \(names)? Only a run with a checkpoint knows it, and \(output) holds none"
     }
 
     /// Whether the word at a place is the name of a model, and not the value of an option.
-    private static func isModel(_ words: ArraySlice<String>, _ place: Int) -> Bool {
+    private static func isModel(_ words: [String], _ place: Int) -> Bool {
         guard let family = ModelRegistry.family(named: words[place]) else { return false }
         guard place > words.startIndex, case let before = words[place - 1], before.hasPrefix("-") else { return true }
         return before.contains("=") || flags(of: family).contains(before)
     }
 
-    /// The model of the run in the folder that `--output` names.
-    private static func runModel(_ words: ArraySlice<String>) -> String? {
+    /// The folder that `--output` names.
+    private static func output(of words: [String]) -> String? {
         var output: String?
-        for (index, word) in zip(words.indices, words) {
+        for (index, word) in words.enumerated() {
             if ["--output", "-o"].contains(word), words.indices.contains(index + 1) { output = words[index + 1] }
             if word.hasPrefix("--output=") { output = String(word.dropFirst("--output=".count)) }
         }
-        guard let output, !output.isEmpty, case let folder = RawArguments.path(output),
-            RunFolder.hasCheckpoint(folder)
-        else { return nil }
-        // What is wrong with the run is said where it is opened.
-        return (try? RunFolder(folder))?.model
+        return output.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// What is to be said of the first option that other models read and this one does not; nil if there is none.
