@@ -42,6 +42,10 @@ deps:  ## install packages with apt and pip; nothing to do if all are installed
 build: deps  ## build everything with optimisation
 	swift build -c $(CONFIG)
 
+bundle: build  ## pack the programs with all libraries but libtorch and the C library into pframe.tar.xz
+	@command -v patchelf > /dev/null || $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends patchelf
+	@Scripts/bundle.sh pframe.tar.xz .build/$(CONFIG)
+
 build-data: deps  ## build only the pframe command
 	swift build -c $(CONFIG) --product pframe
 
