@@ -12,6 +12,7 @@ public enum ClipFile: Sendable {
     ///   - path: `.mp4` or `.mkv`.
     ///   - framesPerSecond: within `rates`; thousandths count.
     ///   - crf: libx264's constant rate factor: 0 (lossless, as 4:2:0 goes) to 51.
+    ///   - frames: the frames.
     /// - Throws: `CodecError`, for frames of odd size too.
     public static func write(
         _ frames: [RGBImage], to path: FilePath, framesPerSecond: Double, crf: Double

@@ -5,17 +5,17 @@ import Storage
 ///
 /// The FFmpeg program honours the tags, and so does OpenCV with FFmpeg 7.1 or later; with older ones it took everything
 /// for BT.601 in the range of the pixel format.
-public struct ColourConversion: Sendable, Hashable {
+package struct ColourConversion: Sendable, Hashable {
     /// Cr to red, in 2⁻¹⁶ for chroma of limited range (`sws_getCoefficients`).
-    public let redCr: Int
+    package let redCr: Int
     /// Cb to blue.
-    public let blueCb: Int
+    package let blueCb: Int
     /// Cb to green, to be subtracted.
-    public let greenCb: Int
+    package let greenCb: Int
     /// Cr to green, to be subtracted.
-    public let greenCr: Int
+    package let greenCr: Int
     /// Whether luma fills 0…255 rather than 16…235.
-    public let isFullRange: Bool
+    package let isFullRange: Bool
 
     init(_ space: AVColorSpace, isFullRange: Bool) {
         // The number of RGB would be taken for another matrix.
@@ -33,7 +33,7 @@ public struct ColourConversion: Sendable, Hashable {
 
 extension Picture {
     /// How its YCbCr becomes RGB.
-    public var colourConversion: ColourConversion {
+    package var colourConversion: ColourConversion {
         // The old formats of JPEG mean full range by their name.
         let isFullRange = frame.pointee.color_range == AVCOL_RANGE_JPEG || formatName.hasPrefix("yuvj")
         return ColourConversion(frame.pointee.colorspace, isFullRange: isFullRange)

@@ -1,9 +1,9 @@
 import CFFmpeg
-public import Storage
+import Storage
 
 /// Encodes pictures with libx264 and decodes them again at once, one in, one out: the decoded pictures carry the
 /// encoder's motion vectors.
-public final class H264Transcoder {
+package final class H264Transcoder {
     private let encoder: VideoEncoder
     private let decoder: VideoDecoder
     private let packet: Packet
@@ -14,7 +14,7 @@ public final class H264Transcoder {
     ///
     /// - Parameter parameters: x264's, without B-frames and lookahead (otherwise no picture comes out at once).
     /// - Throws: `CodecError` if libx264 is missing or refuses the parameters.
-    public init(size: Size, parameters: String) throws(CodecError) {
+    package init(size: Size, parameters: String) throws(CodecError) {
         codedSize = Size(width: (size.width + 1) & ~1, height: (size.height + 1) & ~1)
         encoder = try VideoEncoder(
             .h264(preset: "medium", parameters: parameters), size: codedSize, format: .yuv420p,
@@ -28,7 +28,7 @@ public final class H264Transcoder {
     /// The decoded picture of `picture`, with vectors, at coded size.
     ///
     /// - Throws: `CodecError` if the encoder holds the picture back or fails.
-    public func transcode(_ picture: Picture) throws(CodecError) -> Picture {
+    package func transcode(_ picture: Picture) throws(CodecError) -> Picture {
         // libx264 takes no 4:2:0 pictures of odd size.
         let even = picture.size == codedSize ? picture : try picture.padded(to: codedSize)
         even.timestamp = count

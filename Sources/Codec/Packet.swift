@@ -21,19 +21,19 @@ struct Packet: ~Copyable {
 }
 
 /// What is kept of a packet once it went into the decoder.
-public struct PacketRecord: Sendable {
+package struct PacketRecord: Sendable {
     /// Presentation time in the stream's time base, nil if the container has none.
-    public var pts: Int?
+    package var pts: Int?
     /// Decoding time in the stream's time base, nil if the container has none.
-    public var dts: Int?
+    package var dts: Int?
     /// Bytes of the packet.
-    public var size: Int
+    package var size: Int
     /// Whether later pictures may predict from this one (H.264: `nal_ref_idc` > 0; others: not B).
-    public var isReference: Bool
+    package var isReference: Bool
     /// H.264 IDR: nothing after it predicts from anything before it.
-    public var isIDR: Bool
+    package var isIDR: Bool
     /// The sequence allows MBAFF.
-    public var isMBAFF: Bool
+    package var isMBAFF: Bool
     /// The container or the decoder found the packet damaged, or the decoder the picture that it gave.
-    public var isDamaged: Bool
+    package var isDamaged: Bool
 }

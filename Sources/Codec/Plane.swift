@@ -18,7 +18,12 @@ public struct Plane: ~Copyable {
 
     /// A plane over memory that the caller owns.
     ///
-    /// - Parameter rowBytes: nil for a byte per pixel.
+    /// - Parameters:
+    ///   - rowBytes: nil for a byte per pixel.
+    ///   - width: pixels per row.
+    ///   - base: the first byte.
+    ///   - stride: bytes from a row to the next.
+    ///   - height: rows.
     public init(base: UnsafeMutablePointer<UInt8>, stride: Int, width: Int, height: Int, rowBytes: Int? = nil) {
         self.base = base
         self.stride = stride

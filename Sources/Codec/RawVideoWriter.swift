@@ -1,8 +1,8 @@
-public import Storage
-public import SystemPackage
+package import Storage
+package import SystemPackage
 
 /// Writes 8-bit 4:2:0 pictures uncompressed: bare planes (`.yuv`) or YUV4MPEG2 (`.y4m`).
-public struct RawVideoWriter: ~Copyable {
+package struct RawVideoWriter: ~Copyable {
     private var file: OutputFile
     private let isY4M: Bool
 
@@ -14,7 +14,7 @@ public struct RawVideoWriter: ~Copyable {
     ///   - format: `.yuv420p` or `.yuv420pFullRange`.
     ///   - tags: a Y4M header holds only the sample aspect ratio, the range, and the position of chroma samples.
     /// - Throws: `CodecError` if the file cannot be created.
-    public init(
+    package init(
         path: FilePath, size: Size, frameRate: Rational, format: PixelFormat, tags: DisplayTags = DisplayTags()
     ) throws(CodecError) {
         var file = try OutputFile(path: path)
@@ -35,7 +35,7 @@ public struct RawVideoWriter: ~Copyable {
     /// Appends the part of a picture that remains after `crop`.
     ///
     /// - Throws: `CodecError`, a full disk included.
-    public mutating func write(_ picture: Picture, crop: Crop) throws(CodecError) {
+    package mutating func write(_ picture: Picture, crop: Crop) throws(CodecError) {
         if isY4M { try file.write("FRAME\n") }
         let shown = crop.applied(to: picture.size)
         for index in 0..<3 {
@@ -53,7 +53,7 @@ public struct RawVideoWriter: ~Copyable {
     /// Completes the file.
     ///
     /// - Throws: `CodecError`.
-    public mutating func close() throws(CodecError) { try file.close() }
+    package mutating func close() throws(CodecError) { try file.close() }
 }
 
 @available(*, unavailable)

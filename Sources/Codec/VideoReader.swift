@@ -14,7 +14,7 @@ public final class VideoReader {
     private var state = State.reading
     private var times = BestEffortTimestamp()
     /// Every packet so far, in decode order.
-    public private(set) var packets: [PacketRecord] = []
+    package private(set) var packets: [PacketRecord] = []
     /// Pictures delivered so far.
     public private(set) var delivered = 0
     /// Damage so far: pictures with errors, and damaged packets that gave no picture. Every count of damage is this one.

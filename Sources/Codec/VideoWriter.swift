@@ -44,7 +44,9 @@ public final class VideoWriter {
 
     /// Encodes one picture.
     ///
-    /// - Parameter timestamp: in the writer's time base, higher than any before.
+    /// - Parameters:
+    ///   - timestamp: in the writer's time base, higher than any before.
+    ///   - picture: the picture.
     /// - Throws: `CodecError`, a full disk included.
     public func write(_ picture: Picture, at timestamp: Int) throws(CodecError) {
         picture.timestamp = Int64(timestamp)

@@ -11,6 +11,7 @@ extension MotionFigure.Frame {
     /// - Parameters:
     ///   - orientation: of the video (`Extraction.orientation`).
     ///   - sampleAspectRatio: width of a sample over its height, nil for square samples.
+    ///   - frame: the extracted frame.
     /// - Throws: `CodecError` for pictures that libswscale cannot convert, or when memory is short.
     public init(
         _ frame: ExtractedFrame, orientation: Orientation = .upright, sampleAspectRatio: Rational? = nil

@@ -29,6 +29,7 @@ public struct VideoFigure {
     /// - Parameters:
     ///   - options: which stream, and whose vectors.
     ///   - figure: title, arrangement, and the ranges that are fixed; ranges left open are fitted.
+    ///   - path: the video.
     public init(path: FilePath, options: ExtractionOptions, figure: MotionFigure) {
         var options = options
         options.residual = true
@@ -40,7 +41,7 @@ public struct VideoFigure {
         }
     }
 
-    /// Plans figures of a folder that ``ExtractionWriter`` wrote. The figures show the folder's own files if the folder
+    /// Plans figures of a folder that `ExtractionWriter` wrote. The figures show the folder's own files if the folder
     /// holds residuals, else its source video.
     ///
     /// - Throws: `CodecError` if it is not a complete extraction, or holds no residual and the video is not there as it
@@ -89,7 +90,9 @@ public struct VideoFigure {
 
     /// Writes the figures of all frames as a film with the video's own timing; returns how many there are.
     ///
-    /// - Parameter progress: called after every frame with the frames so far and the share of the file read, 0…1.
+    /// - Parameters:
+    ///   - progress: called after every frame with the frames so far and the share of the file read, 0…1.
+    ///   - output: the file to write.
     /// - Throws: `CodecError`.
     public func film(
         to output: FilePath, progress: (Int, Double) throws(CodecError) -> Void
@@ -198,6 +201,7 @@ public struct ClipFigure: Sendable {
     ///   - path: where it is from, for messages.
     ///   - framesPerSecond: of the clip, and of a film of it.
     ///   - figure: title, arrangement, and the ranges that are fixed; ranges left open are fitted.
+    ///   - clip: the clip.
     public init(_ clip: MotionClip, from path: FilePath, framesPerSecond: Double, figure: MotionFigure) {
         let rows = clip.motion.enumerated().map { number, field in
             field.motionRows(frame: Int32(number + 1), reference: Int32(number))

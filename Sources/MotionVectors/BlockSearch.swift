@@ -26,7 +26,10 @@ public struct BlockSearch: Sendable {
 
     /// Estimates the motion field of a picture against another of equal size, by their luma.
     ///
-    /// - Parameter previous: the field of the frame before, whose vectors are good guesses; nil if there is none.
+    /// - Parameters:
+    ///   - previous: the field of the frame before, whose vectors are good guesses; nil if there is none.
+    ///   - reference: the picture to predict from.
+    ///   - frame: the picture to predict.
     /// - Returns: a field whose mask is 1 everywhere.
     public func field(of frame: Picture, against reference: Picture, previous: MotionField? = nil) -> MotionField {
         frame.withPlane(0) { luma in
@@ -36,7 +39,10 @@ public struct BlockSearch: Sendable {
 
     /// Estimates the motion field of `frame` against `reference`, planes of equal size.
     ///
-    /// - Parameter previous: the field of the frame before, whose vectors are good guesses; nil if there is none.
+    /// - Parameters:
+    ///   - previous: the field of the frame before, whose vectors are good guesses; nil if there is none.
+    ///   - frame: the picture to predict.
+    ///   - reference: the picture to predict from.
     /// - Returns: a field whose mask is 1 everywhere.
     public func field(
         of frame: borrowing Plane, against reference: borrowing Plane, previous: MotionField? = nil

@@ -23,7 +23,10 @@ public struct ColourSearch: Sendable {
 
     /// Estimates the motion field of `frame` against `reference`, pictures of equal size.
     ///
-    /// - Parameter previous: the field of the frame before; nil if there is none.
+    /// - Parameters:
+    ///   - previous: the field of the frame before; nil if there is none.
+    ///   - reference: the picture to predict from.
+    ///   - frame: the picture to predict.
     /// - Returns: a field whose mask is 1 everywhere. Ties go to the shortest vector, then the smaller y, then the smaller x.
     public func field(of frame: RGBImage, against reference: RGBImage, previous: MotionField? = nil) -> MotionField {
         precondition(frame.width == reference.width && frame.height == reference.height, "pictures of different size")

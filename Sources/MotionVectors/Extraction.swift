@@ -179,7 +179,7 @@ public final class Extraction {
 extension Extraction: Sendable {}
 
 /// The remedy for a video that PFrame refuses; PFrame accepts the result of the remedy.
-public enum Remedy: Sendable {
+package enum Remedy: Sendable {
     /// What PFrame predicts from: 8-bit 4:2:0.
     private static let predicted = ["yuv420p", "yuvj420p"]
 
@@ -188,7 +188,7 @@ public enum Remedy: Sendable {
     /// - Parameters:
     ///   - pixelFormat: libavutil's name of it; nil if it is unknown.
     ///   - size: of the pictures, for display.
-    public static func noVectors(pixelFormat: String?, size: Size) -> String {
+    package static func noVectors(pixelFormat: String?, size: Size) -> String {
         guard let pixelFormat, !predicted.contains(pixelFormat) else {
             return "use --motion-source search (block search between decoded frames, any codec)"
         }

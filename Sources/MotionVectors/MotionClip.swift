@@ -15,7 +15,10 @@ public struct MotionClip: Sendable {
 
     /// Rebuilds the frames.
     ///
-    /// - Parameter residuals: one for each field.
+    /// - Parameters:
+    ///   - residuals: one for each field.
+    ///   - motion: the fields of frames 1….
+    ///   - first: the first frame.
     public init(first: RGBImage, motion: [MotionField], residuals: [[Int16]]) {
         precondition(motion.count == residuals.count, "a residual for each field")
         var frames = [first]

@@ -1,21 +1,21 @@
 import CKernels
-public import Codec
-public import Storage
+package import Codec
+import Storage
 
 /// Forms the prediction of a picture from vectors and reference pictures: `p(x) = ref(x + mv / 4)`, coordinates clamped
 /// to the edge of the coded picture (H.264, 8.4.2.2), two lists averaged as `(a + b + 1) >> 1`.
 ///
 /// Pixels of blocks without a vector, or whose references are gone, are predicted as 0.
-public final class MotionCompensator {
+package final class MotionCompensator {
     private let rule: PredictionRule
     private let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * 256)
     /// The prediction formed last, of the coded size.
-    public let prediction: Picture
+    package let prediction: Picture
 
     /// Prepares predictions of a size.
     ///
     /// - Throws: `CodecError` when memory is short.
-    public init(size: Size, rule: PredictionRule) throws(CodecError) {
+    package init(size: Size, rule: PredictionRule) throws(CodecError) {
         self.rule = rule
         prediction = try Picture(size: size, format: .yuv420p)
         scratch.initialize(repeating: 0, count: 2 * 256)
@@ -28,7 +28,7 @@ public final class MotionCompensator {
     /// - Parameters:
     ///   - rows: the picture's rows of `motion.npy`; those whose reference is negative take no part.
     ///   - references: the pictures that the rows may name.
-    public func predict(_ rows: UnsafeMutableBufferPointer<MotionRow>, from references: [ReferencePicture]) {
+    package func predict(_ rows: UnsafeMutableBufferPointer<MotionRow>, from references: [ReferencePicture]) {
         prediction.withPlanes { luma, u, v in
             clear(luma)
             clear(u)
@@ -54,7 +54,7 @@ public final class MotionCompensator {
     }
 
     /// Predicts a picture as a copy of another: zero vectors everywhere.
-    public func predictUnmoved(from reference: Picture) {
+    package func predictUnmoved(from reference: Picture) {
         for index in 0..<3 {
             reference.withPlane(index) { source in
                 prediction.withPlane(index) { target in

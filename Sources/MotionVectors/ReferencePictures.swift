@@ -1,16 +1,16 @@
 import CKernels
-public import Codec
+package import Codec
 import Storage
 
 /// A picture that others predict from, and its place in display order.
-public struct ReferencePicture {
+package struct ReferencePicture {
     /// Display index.
-    public let display: Int32
+    package let display: Int32
     /// Its pixels, at coded size.
-    public let picture: Picture
+    package let picture: Picture
 
     /// Names a picture.
-    public init(display: Int32, picture: Picture) {
+    package init(display: Int32, picture: Picture) {
         self.display = display
         self.picture = picture
     }

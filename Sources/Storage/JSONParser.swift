@@ -180,6 +180,7 @@ extension JSONValue {
     /// - Parameters:
     ///   - path: the file it comes from, for messages.
     ///   - offset: where in the file it begins.
+    ///   - text: the JSON text.
     /// - Throws: `PFrameError` with the place of the first mistake.
     public init(_ text: some Sequence<UInt8>, path: FilePath?, offset: Int = 0) throws(PFrameError) {
         let bytes = Array(text)

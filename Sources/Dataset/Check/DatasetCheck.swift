@@ -28,6 +28,7 @@ public struct DatasetCheck: Sendable {
     /// - Parameters:
     ///   - begin: called with the bytes of all shards before the first is read.
     ///   - progress: called with the bytes read since its last call, from any thread; what it throws ends the check.
+    ///   - jobs: threads that work at once.
     /// - Throws: `DatasetError` that `progress` threw; damage is a finding, not an error.
     public func run(
         jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },

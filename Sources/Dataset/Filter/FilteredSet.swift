@@ -26,6 +26,8 @@ public struct FilteredSet: Sendable {
     ///   - begin: called with the bytes of all source shards before the first is read.
     ///   - progress: called with the source bytes done since its last call, from any thread; what it throws ends the
     ///     work.
+    ///   - index: the index of the source.
+    ///   - jobs: threads that work at once.
     /// - Throws: `DatasetError` if `output` holds something else, a sample of the source is damaged, or the disk is
     ///   full; then there is no `dataset.json`.
     public func write(

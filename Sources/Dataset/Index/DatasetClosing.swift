@@ -118,6 +118,7 @@ extension DatasetFolder {
     ///   - tool: what to call the program in `dataset.json` of shards of other programs.
     ///   - begin: called with the number of bytes to read, if shards must be read.
     ///   - progress: called with the bytes read since its last call, from any thread; what it throws ends the work.
+    ///   - jobs: threads that work at once.
     /// - Throws: `DatasetError` if shards are missing, there are none, or the disk fails. Damaged shards of other
     ///   programs are in the report.
     public func index(

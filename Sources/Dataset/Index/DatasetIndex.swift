@@ -83,6 +83,7 @@ public final class DatasetIndex: Sendable {
     ///   - columns: the columns of the result: names, unquoted.
     ///   - condition: SQL on the columns of `clips`.
     ///   - order: SQL that orders the clips; without it the order of the data set.
+    ///   - limit: the most rows.
     /// - Returns: one array per clip, in the order of `columns`.
     /// - Throws: `DatasetError` with SQLite's message if the SQL is wrong.
     public func rows(

@@ -30,6 +30,7 @@ public struct ForeignIndexing: Sendable {
     /// - Parameters:
     ///   - begin: called with the bytes of all shards before the first is read.
     ///   - progress: called with the bytes read since its last call, from any thread; what it throws ends the work.
+    ///   - jobs: threads that work at once.
     /// - Throws: `DatasetError` if there is no shard, nothing in any of them, or a file that is not ours would be
     ///   overwritten, or the disk fails. Damaged shards are in the report.
     public func run(

@@ -10,7 +10,10 @@ extension DatasetIndex {
     /// The same files give the same bytes. It is written under a hidden name and renamed. Memory: the rows of `jobs`
     /// shards, and some 30 bytes per clip.
     ///
-    /// - Parameter description: the description that `dataset.json` will hold, if it is not written yet.
+    /// - Parameters:
+    ///   - description: the description that `dataset.json` will hold, if it is not written yet.
+    ///   - folder: the data set.
+    ///   - jobs: threads that work at once.
     /// - Throws: `DatasetError` if a file is missing or damaged, a key occurs twice, or the disk is full.
     public static func write(
         _ folder: DatasetFolder, description: DatasetDescription? = nil, jobs: Int = Parallel.processors

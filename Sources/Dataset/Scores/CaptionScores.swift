@@ -37,6 +37,7 @@ public struct CaptionScores: Sendable {
     ///   - text: `.npy`, `(N, D)`.
     ///   - images: `.npy`, `(N, D)`, or `(N, F, D)` for several frames per clip.
     ///   - keys: one key per line, N lines; any order.
+    ///   - folder: the data set whose clips are scored.
     /// - Throws: `DatasetError` if a file holds another type of array, or the shapes do not fit.
     public init(
         folder: DatasetFolder, text: FilePath, images: FilePath, keys: FilePath
@@ -166,6 +167,7 @@ extension DatasetFolder {
     /// - Parameters:
     ///   - column: the score's name.
     ///   - score: of a clip by its row and its place in the set; NaN if there is none.
+    ///   - jobs: threads that work at once.
     /// - Throws: `DatasetError` if rows cannot be read, or a file cannot be written.
     public func write(
         column: String, jobs: Int = Parallel.processors, score: @Sendable (ShardRow, Int) -> Double

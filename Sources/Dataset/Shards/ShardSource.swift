@@ -5,8 +5,7 @@ public import SystemPackage
 public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
     /// A folder.
     case folder(FilePath)
-    /// The address of a folder on an HTTP(S) server that gives ranges of bytes, or `s3://BUCKET/FOLDER`
-    /// (``RemoteAddress``).
+    /// The address of a folder on an HTTP(S) server that gives ranges of bytes, or `s3://BUCKET/FOLDER`.
     case server(String)
     /// A shell command in which `{}` stands for the name of a file, and which prints that file.
     case command(String)

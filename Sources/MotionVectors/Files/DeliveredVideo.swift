@@ -1,18 +1,18 @@
 import Codec
 import Storage
-public import SystemPackage
+package import SystemPackage
 
 /// Writes rebuilt pictures, cropped for display, as raw or encoded video.
-public final class DeliveredVideo {
+package final class DeliveredVideo {
     /// What a path's extension asks for.
-    public enum Kind: Sendable {
+    package enum Kind: Sendable {
         /// `.yuv`, `.y4m`: the pictures as they are.
         case raw
         /// `.mp4`, `.mkv`: encoded with libx264.
         case encoded
 
         /// Nil for any other extension.
-        public init?(_ path: FilePath) {
+        package init?(_ path: FilePath) {
             switch path.extension?.lowercased() {
             case "yuv", "y4m": self = .raw
             case "mp4", "mkv": self = .encoded

@@ -1,7 +1,7 @@
 import Codec
 import Glibc
 package import Storage
-public import SystemPackage
+package import SystemPackage
 
 /// The open files of one extraction.
 final class FolderFiles {
@@ -111,13 +111,13 @@ extension StreamDescription.Source {
 }
 
 /// The folders for the results of several videos, relative to a common folder.
-public enum ResultFolders: Sendable {
+package enum ResultFolders: Sendable {
     /// Names the folder of each video after its file without extension; where two would share a name, both keep their
     /// extensions.
     ///
     /// - Parameter names: the videos as paths below the folder that was searched for them: `a/b.mp4` gives `a/b`.
     /// - Returns: the folders, and the first two videos, by their places, that would still share one.
-    public static func names(_ names: [FilePath]) -> (folders: [FilePath], clash: (Int, Int)?) {
+    package static func names(_ names: [FilePath]) -> (folders: [FilePath], clash: (Int, Int)?) {
         var uses: [FilePath: Int] = [:]
         for name in names { uses[withoutExtension(name), default: 0] += 1 }
         let folders = names.map { uses[withoutExtension($0)] == 1 ? withoutExtension($0) : $0 }

@@ -138,7 +138,7 @@ extension Reconstruction {
     /// Writes all pictures as a video, before any was taken by ``next()``; `.yuv` and `.y4m` store them as they are, `.mp4` and `.mkv` encode them.
     ///
     /// - Parameters:
-    ///   - path: one of the files that ``DeliveredVideo/Kind`` knows.
+    ///   - path: a `.y4m`, `.yuv`, `.mkv` or `.mp4` file.
     ///   - crf: libx264's constant rate factor for encoded output.
     ///   - progress: called with the frames so far; what it throws ends the work, and nothing is written.
     /// - Returns: the number of frames and their size.

@@ -75,7 +75,9 @@ public final class Loader: Sendable {
 
     /// Goes to an epoch, however much of the previous epoch was read.
     ///
-    /// - Parameter samples: how many of its records are finished.
+    /// - Parameters:
+    ///   - samples: how many of its records are finished.
+    ///   - epoch: the epoch, from 0.
     /// - Throws: `PFrameError` if the epoch has no such position.
     public func startEpoch(_ epoch: Int, samples: Int = 0) throws(PFrameError) {
         var options = options
