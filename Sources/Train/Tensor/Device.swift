@@ -11,11 +11,11 @@ public enum Device: String, Sendable, CaseIterable {
 
     /// Makes the device ready for use.
     ///
-    /// - Throws: `TrainError` where libtorch or the machine has none such.
+    /// - Throws: `TrainError` if libtorch or the machine has no such device.
     public func open() throws(TrainError) {
         try check(ct_open_device(code), "cannot use the device \(rawValue)")
         // Until the number of threads is set, MKL takes as many as it likes for each product: sums come out in another
-        // order from run to run, and OpenMP makes its threads anew at every change.
+        // order from run to run, and OpenMP makes new threads at every change.
         Self.threads = Self.threads
     }
 
