@@ -73,7 +73,8 @@ let package = Package(
         .target(
             name: "ToolOptions",
             dependencies: [
-                "Codec", "Dataset", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Codec", "Dataset", "Shards", "Storage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Sources/Tools/ToolOptions"
@@ -81,7 +82,7 @@ let package = Package(
         .executableTarget(
             name: "pframe",
             dependencies: [
-                "Codec", "MotionVectors", "Figures", "Dataset", "ToolOptions",
+                "Codec", "Dataset", "Figures", "MotionVectors", "Shards", "Storage", "ToolOptions",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -89,7 +90,9 @@ let package = Package(
         ),
         .executableTarget(
             name: "KernelBenchmark",
-            dependencies: ["CKernels", "Codec", "Dataset", "MotionVectors"],
+            dependencies: [
+                "CKernels", "Codec", "Dataset", "MotionVectors", "Storage",
+            ],
             path: "Benchmarks/KernelBenchmark"
         ),
         .target(
@@ -125,7 +128,7 @@ let package = Package(
         .testTarget(
             name: "ToolsTests",
             dependencies: [
-                "pframe", "MotionVectors", "Storage", "TestSupport",
+                "MotionVectors", "pframe", "Shards", "Storage", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -166,7 +169,8 @@ if libtorch != "none" {
         .target(
             name: "EngineOptions",
             dependencies: [
-                "Dataset", "ToolOptions", "Train", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Dataset", "Shards", "Storage", "ToolOptions", "Train",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Sources/Tools/EngineOptions"
@@ -174,7 +178,8 @@ if libtorch != "none" {
         .executableTarget(
             name: "pframe-train",
             dependencies: [
-                "Train", "Dataset", "MotionVectors", "Codec", "ToolOptions", "EngineOptions",
+                "Codec", "Dataset", "EngineOptions", "Figures", "MotionVectors", "Shards", "Storage", "ToolOptions",
+                "Train",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -183,7 +188,8 @@ if libtorch != "none" {
         .executableTarget(
             name: "pframe-sample",
             dependencies: [
-                "Train", "Dataset", "MotionVectors", "Codec", "ToolOptions", "EngineOptions",
+                "Codec", "Dataset", "EngineOptions", "Figures", "MotionVectors", "Shards", "Storage", "ToolOptions",
+                "Train",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -192,7 +198,7 @@ if libtorch != "none" {
         .executableTarget(
             name: "ModelBenchmark",
             dependencies: [
-                "EngineOptions", "ToolOptions", "Train",
+                "EngineOptions", "Storage", "ToolOptions", "Train",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/ModelBenchmark"
@@ -200,7 +206,7 @@ if libtorch != "none" {
         .executableTarget(
             name: "ExchangeProgram",
             dependencies: [
-                "CMPI", "Codec", "Dataset", "Train",
+                "CMPI", "Codec", "Dataset", "Shards", "Storage", "Train",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -210,7 +216,8 @@ if libtorch != "none" {
         .testTarget(
             name: "TrainTests",
             dependencies: [
-                "ExchangeProgram", "Train", "TorchWatch", "Dataset", "MotionVectors", "Codec", "Storage", "TestSupport",
+                "Codec", "Dataset", "ExchangeProgram", "MotionVectors", "Shards", "Storage", "TestSupport",
+                "TorchWatch", "Train",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EngineOptions
 import Glibc
+import Storage
 import ToolOptions
 import Train
 
@@ -43,8 +44,8 @@ struct ModelBenchmark: ParsableCommand {
     /// A model on random clips: what trains it, and what is timed.
     private struct Subject {
         let store: ParameterStore
-        let loss: () throws(TrainError) -> Tensor
-        let evaluate: () throws(TrainError) -> Void
+        let loss: () throws(PFrameError) -> Tensor
+        let evaluate: () throws(PFrameError) -> Void
     }
 
     func run() throws {
@@ -59,7 +60,7 @@ struct ModelBenchmark: ParsableCommand {
             if let optimiser {
                 try subject.loss().backward()
                 let norm = try optimiser.step(optimiser.gradients(), rate: 1e-4)
-                guard norm.isFinite else { throw TrainError("the norm of the gradients is \(norm): no step was taken") }
+                guard norm.isFinite else { throw PFrameError("the norm of the gradients is \(norm): no step was taken") }
                 gflop = (FlopCount.now.training - before.training) / 1e9
             } else {
                 try withoutGradients(subject.evaluate)
@@ -95,9 +96,9 @@ struct ModelBenchmark: ParsableCommand {
         let clips = try Tensor.normal([batch * shape[0]] + shape.dropFirst(), seed: 1).to(device)
         let first = try Tensor.zeros([batch, options.height, options.width, 3], type: .uint8, device: device)
         let seeds = (0..<batch).map { RandomSeed(UInt64($0)) }
-        return Subject(store: network.store) { () throws(TrainError) in
+        return Subject(store: network.store) { () throws(PFrameError) in
             try network.loss(clean: clips, first: first, captions: nil, seeds: seeds)
-        } evaluate: { () throws(TrainError) in
+        } evaluate: { () throws(PFrameError) in
             let condition = Condition(firstFrame: try network.features(first: first))
             _ = try network.predict(clips, steps: [Int](repeating: 500, count: batch), condition: condition)
         }
@@ -114,9 +115,9 @@ struct ModelBenchmark: ParsableCommand {
             [batch * (frames - 1), options.height / 16, options.width / 16, options.latentChannels], seed: 2
         ).to(device)
         let seeds = (0..<count).map { RandomSeed(UInt64($0)) }
-        return Subject(store: network.store) { () throws(TrainError) in
+        return Subject(store: network.store) { () throws(PFrameError) in
             try network.loss(residuals, seeds: seeds).loss
-        } evaluate: { () throws(TrainError) in
+        } evaluate: { () throws(PFrameError) in
             _ = try network.decode(latents)
         }
     }

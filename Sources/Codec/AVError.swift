@@ -4,21 +4,21 @@ import SystemPackage
 
 /// The one funnel for libav* return codes: returns `code` where it is not negative.
 ///
-/// - Throws: `CodecError` with the text of `av_strerror`.
+/// - Throws: `PFrameError` with the text of `av_strerror`.
 @discardableResult
-func check(_ code: Int32, _ path: FilePath?, _ doing: String) throws(CodecError) -> Int32 {
+func check(_ code: Int32, _ path: FilePath?, _ doing: String) throws(PFrameError) -> Int32 {
     guard code < 0 else { return code }
-    throw CodecError(errorCode(code), path: path, "\(doing): \(reason(code))")
+    throw PFrameError(errorCode(code), path: path, "\(doing): \(reason(code))")
 }
 
 /// The allocation functions of libav* return nil only when memory is short.
-func allocated<T>(_ pointer: T?, _ path: FilePath? = nil) throws(CodecError) -> T {
-    guard let pointer else { throw CodecError(.full, path: path, "out of memory") }
+func allocated<T>(_ pointer: T?, _ path: FilePath? = nil) throws(PFrameError) -> T {
+    guard let pointer else { throw PFrameError(.full, path: path, "out of memory") }
     return pointer
 }
 
 /// The kind of error that a negative return code of libav* stands for.
-func errorCode(_ code: Int32) -> CodecError.Code {
+func errorCode(_ code: Int32) -> PFrameError.Code {
     switch pframe_kind_of_error(code) {
     case PFRAME_ERROR_DAMAGED: .damaged
     case PFRAME_ERROR_UNSUPPORTED: .unsupported
@@ -27,7 +27,7 @@ func errorCode(_ code: Int32) -> CodecError.Code {
     case PFRAME_ERROR_USAGE: .usage
     case PFRAME_ERROR_INTERRUPTED: .interrupted
     // The rest are the system's numbers, negated, and failures of libav* and of servers, which no number of the system is.
-    default: CodecError.Code(Errno(rawValue: -code))
+    default: PFrameError.Code(Errno(rawValue: -code))
     }
 }
 

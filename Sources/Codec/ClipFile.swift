@@ -13,18 +13,18 @@ public enum ClipFile: Sendable {
     ///   - framesPerSecond: within `rates`; thousandths count.
     ///   - crf: libx264's constant rate factor: 0 (lossless, as 4:2:0 goes) to 51.
     ///   - frames: the frames.
-    /// - Throws: `CodecError`, for frames of odd size too.
+    /// - Throws: `PFrameError`, for frames of odd size too.
     public static func write(
         _ frames: [RGBImage], to path: FilePath, framesPerSecond: Double, crf: Double
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         precondition(rates.contains(framesPerSecond), "\(framesPerSecond) frames per second")
-        guard let first = frames.first else { throw CodecError(.usage, path: path, "a clip without frames") }
+        guard let first = frames.first else { throw PFrameError(.usage, path: path, "a clip without frames") }
         let size = Size(width: first.width, height: first.height)
         guard size.width % 2 == 0, size.height % 2 == 0 else {
-            throw CodecError(.unsupported, path: path, "libx264 takes no pictures of odd size \(size)")
+            throw PFrameError(.unsupported, path: path, "libx264 takes no pictures of odd size \(size)")
         }
         let rate = Self.rate(framesPerSecond)
-        try StagedFile.write(path) { hidden throws(CodecError) in
+        try StagedFile.write(path) { hidden throws(PFrameError) in
             // Threads of libx264 change the bytes.
             let writer = try VideoWriter(
                 path: hidden, settings: .h264(crf: crf), size: size,

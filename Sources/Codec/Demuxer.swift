@@ -22,13 +22,13 @@ struct Demuxer: ~Copyable {
     /// - Parameters:
     ///   - path: a local file; protocols of libavformat (`http:`, `pipe:`) are not looked for in its name.
     ///   - streamIndex: container index of the stream to read; nil for the first that is not a cover picture.
-    /// - Throws: `CodecError` for a file that cannot be opened, holds no video, or has no such stream.
-    init(path: FilePath, streamIndex: Int? = nil) throws(CodecError) {
+    /// - Throws: `PFrameError` for a file that cannot be opened, holds no video, or has no such stream.
+    init(path: FilePath, streamIndex: Int? = nil) throws(PFrameError) {
         pframe_silence_log()
         let owner = try FormatContext(reading: path)
         let info = avformat_find_stream_info(owner.raw, nil)
         guard info >= 0 else {
-            throw CodecError(errorCode(info), path: path, "cannot read the streams: \(reason(info))")
+            throw PFrameError(errorCode(info), path: path, "cannot read the streams: \(reason(info))")
         }
         let streams = (0..<Int(owner.raw.pointee.nb_streams)).compactMap { owner.raw.pointee.streams[$0] }
         let videos = streams.filter { $0.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO }
@@ -46,14 +46,14 @@ struct Demuxer: ~Copyable {
 
     private static func choose(
         _ index: Int?, among videos: [VideoStream], _ path: FilePath
-    ) throws(CodecError) -> VideoStream {
+    ) throws(PFrameError) -> VideoStream {
         guard let index else {
             if let first = videos.first(where: { !$0.isAttachedPicture }) { return first }
-            throw CodecError(.missing, path: path, "holds no video stream")
+            throw PFrameError(.missing, path: path, "holds no video stream")
         }
         if let stream = videos.first(where: { $0.index == index }) { return stream }
         let list = videos.map { "\($0.index) (\($0.codecName) \($0.size))" }.joined(separator: ", ")
-        throw CodecError(
+        throw PFrameError(
             .missing, path: path, "no video stream \(index); video streams here: \(list.isEmpty ? "none" : list)")
     }
 
@@ -75,8 +75,8 @@ struct Demuxer: ~Copyable {
     /// A read error ends the stream, as its end does, and is kept in `readError`. The packets before the error are
     /// good.
     ///
-    /// - Throws: `CodecError` for an encrypted packet.
-    mutating func read(into packet: borrowing Packet) throws(CodecError) -> Bool {
+    /// - Throws: `PFrameError` for an encrypted packet.
+    mutating func read(into packet: borrowing Packet) throws(PFrameError) -> Bool {
         while true {
             av_packet_unref(packet.raw)
             let code = av_read_frame(context, packet.raw)
@@ -87,7 +87,7 @@ struct Demuxer: ~Copyable {
             }
             guard packet.raw.pointee.stream_index == Int32(stream.index) else { continue }
             guard pframe_is_encrypted(packet.raw, context.pointee.streams[stream.index]) == 0 else {
-                throw CodecError(
+                throw PFrameError(
                     .refused, path: path,
                     "is encrypted. Decrypt it first, with its key: ffmpeg -decryption_key KEY -i IN -c copy OUT.mp4")
             }
@@ -100,15 +100,15 @@ struct Demuxer: ~Copyable {
 private struct FormatContext: ~Copyable {
     let raw: UnsafeMutablePointer<AVFormatContext>
 
-    init(reading path: FilePath) throws(CodecError) {
+    init(reading path: FilePath) throws(PFrameError) {
         var opened: UnsafeMutablePointer<AVFormatContext>?
         let code = path.withFileURL { avformat_open_input(&opened, $0, nil, nil) }
         if code == pframe_averror_invalid_data() {
-            throw CodecError(
+            throw PFrameError(
                 .damaged, path: path, "is not a video that libavformat reads: wrong kind of file, empty, or cut off")
         }
         if code == -Errno.noSuchFileOrDirectory.rawValue, let text = path.nameOfNoFile {
-            throw CodecError(.usage, path: path, text)
+            throw PFrameError(.usage, path: path, text)
         }
         try check(code, path, "cannot open")
         raw = try allocated(opened, path)

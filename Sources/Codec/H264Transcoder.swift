@@ -1,5 +1,5 @@
 import CFFmpeg
-import Storage
+package import Storage
 
 /// Encodes pictures with libx264 and decodes them again at once, one in, one out: the decoded pictures carry the
 /// encoder's motion vectors.
@@ -13,8 +13,8 @@ package final class H264Transcoder {
     /// Opens both sides.
     ///
     /// - Parameter parameters: x264's, without B-frames and lookahead (otherwise no picture comes out at once).
-    /// - Throws: `CodecError` if libx264 is missing or refuses the parameters.
-    package init(size: Size, parameters: String) throws(CodecError) {
+    /// - Throws: `PFrameError` if libx264 is missing or refuses the parameters.
+    package init(size: Size, parameters: String) throws(PFrameError) {
         codedSize = Size(width: (size.width + 1) & ~1, height: (size.height + 1) & ~1)
         encoder = try VideoEncoder(
             .h264(preset: "medium", parameters: parameters), size: codedSize, format: .yuv420p,
@@ -27,8 +27,8 @@ package final class H264Transcoder {
 
     /// The decoded picture of `picture`, with vectors, at coded size.
     ///
-    /// - Throws: `CodecError` if the encoder holds the picture back or fails.
-    package func transcode(_ picture: Picture) throws(CodecError) -> Picture {
+    /// - Throws: `PFrameError` if the encoder holds the picture back or fails.
+    package func transcode(_ picture: Picture) throws(PFrameError) -> Picture {
         // libx264 takes no 4:2:0 pictures of odd size.
         let even = picture.size == codedSize ? picture : try picture.padded(to: codedSize)
         even.timestamp = count
@@ -38,10 +38,10 @@ package final class H264Transcoder {
         defer { even.frame.pointee.pict_type = type }
         try encoder.send(even)
         guard try encoder.receive(into: packet) else {
-            throw CodecError(.failed, "libx264 held a picture back: it needs settings without delay")
+            throw PFrameError(.failed, "libx264 held a picture back: it needs settings without delay")
         }
         guard case .accepted = decoder.send(packet), case .picture(let decoded) = try decoder.receive() else {
-            throw CodecError(.failed, "the decoder held a picture of libx264 back")
+            throw PFrameError(.failed, "the decoder held a picture of libx264 back")
         }
         return decoded
     }

@@ -6,23 +6,23 @@ public import SystemPackage
 extension RGBImage {
     /// The picture as a PNG file's bytes.
     ///
-    /// - Throws: `CodecError` when memory is short.
-    public func png() throws(CodecError) -> [UInt8] {
+    /// - Throws: `PFrameError` when memory is short.
+    public func png() throws(PFrameError) -> [UInt8] {
         let encoder = try VideoEncoder(
             .png, size: Size(width: width, height: height), format: .rgb24, timeBase: Rational(1, 1),
             globalHeader: false, threads: 1)
         let packet = try Packet()
         try encoder.send(try rgbPicture())
         try encoder.send(nil)
-        guard try encoder.receive(into: packet) else { throw CodecError(.failed, "the PNG encoder gave nothing") }
+        guard try encoder.receive(into: packet) else { throw PFrameError(.failed, "the PNG encoder gave nothing") }
         return packet.withBytes { Array($0) }
     }
 
     /// The picture as a baseline JPEG file's bytes (libjpeg).
     ///
     /// - Parameter quality: 1…100.
-    /// - Throws: `CodecError` with libjpeg's message.
-    public func jpeg(quality: Int = 92) throws(CodecError) -> [UInt8] {
+    /// - Throws: `PFrameError` with libjpeg's message.
+    public func jpeg(quality: Int = 92) throws(PFrameError) -> [UInt8] {
         var bytes: UnsafeMutablePointer<UInt8>?
         var size = 0
         var message = [CChar](repeating: 0, count: Int(PFRAME_JPEG_MESSAGE_SIZE))
@@ -32,15 +32,15 @@ extension RGBImage {
         }
         defer { free(bytes) }
         guard code == 0, let bytes else {
-            throw CodecError(.failed, "cannot encode a JPEG of \(width)x\(height): \(text(message))")
+            throw PFrameError(.failed, "cannot encode a JPEG of \(width)x\(height): \(text(message))")
         }
         return Array(UnsafeBufferPointer(start: bytes, count: size))
     }
 
     /// Decodes a JPEG file's bytes (libjpeg). A truncated file is an error, not grey pixels.
     ///
-    /// - Throws: `CodecError` with libjpeg's message.
-    public init(jpeg data: [UInt8]) throws(CodecError) {
+    /// - Throws: `PFrameError` with libjpeg's message.
+    public init(jpeg data: [UInt8]) throws(PFrameError) {
         var bytes: UnsafeMutablePointer<UInt8>?
         var (width, height): (Int32, Int32) = (0, 0)
         var message = [CChar](repeating: 0, count: Int(PFRAME_JPEG_MESSAGE_SIZE))
@@ -49,7 +49,7 @@ extension RGBImage {
             return pframe_jpeg_decode(base, data.count, &bytes, &width, &height, &message)
         }
         defer { free(bytes) }
-        guard code == 0, let bytes else { throw CodecError(.damaged, "cannot decode the JPEG: \(text(message))") }
+        guard code == 0, let bytes else { throw PFrameError(.damaged, "cannot decode the JPEG: \(text(message))") }
         let count = Int(width) * Int(height) * 3
         self.init(
             width: Int(width), height: Int(height), pixels: Array(UnsafeBufferPointer(start: bytes, count: count)))
@@ -57,15 +57,15 @@ extension RGBImage {
 
     /// Writes a `.png` or `.jpg` file, by the path's extension; it appears when it is complete.
     ///
-    /// - Throws: `CodecError`.
-    public func write(to path: FilePath) throws(CodecError) {
+    /// - Throws: `PFrameError`.
+    public func write(to path: FilePath) throws(PFrameError) {
         let bytes: [UInt8]
         switch path.extension?.lowercased() {
         case "png": bytes = try png()
         case "jpg", "jpeg": bytes = try jpeg()
-        default: throw CodecError(.unsupported, path: path, "no picture format for this extension; use .png or .jpg")
+        default: throw PFrameError(.unsupported, path: path, "no picture format for this extension; use .png or .jpg")
         }
-        try StagedFile.write(path) { hidden throws(CodecError) in
+        try StagedFile.write(path) { hidden throws(PFrameError) in
             var file = try OutputFile(path: hidden)
             try file.write(bytes)
             try file.close()
@@ -81,13 +81,13 @@ extension RGBImage {
     /// Reads a picture of any format that libavcodec decodes, RGB formats exactly, turned as viewers show it; of a video
     /// its first picture.
     ///
-    /// - Throws: `CodecError` if the file cannot be opened, or its first picture is damaged or cut off.
-    public init(contentsOf path: FilePath) throws(CodecError) {
+    /// - Throws: `PFrameError` if the file cannot be opened, or its first picture is damaged or cut off.
+    public init(contentsOf path: FilePath) throws(PFrameError) {
         var options = DecoderOptions()
         options.cropping = true
         let reader = try VideoReader(path: path, options: options)
         guard let picture = try reader.next(), reader.damaged == 0 else {
-            throw CodecError(.damaged, path: path, "holds no complete picture")
+            throw PFrameError(.damaged, path: path, "holds no complete picture")
         }
         self = try RGBImage(picture).turned(by: reader.orientation)
     }

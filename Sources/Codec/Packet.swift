@@ -5,7 +5,7 @@ import Storage
 struct Packet: ~Copyable {
     let raw: UnsafeMutablePointer<AVPacket>
 
-    init() throws(CodecError) {
+    init() throws(PFrameError) {
         raw = try allocated(av_packet_alloc())
     }
 

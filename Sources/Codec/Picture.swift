@@ -72,14 +72,14 @@ public final class Picture {
     public internal(set) var time: Int?
 
     /// Takes over an empty frame that the decoder fills.
-    init() throws(CodecError) {
+    init() throws(PFrameError) {
         frame = try allocated(av_frame_alloc())
     }
 
     /// A picture with its own, uninitialised memory (`av_frame_get_buffer`).
     ///
-    /// - Throws: `CodecError` when memory is short.
-    public init(size: Size, format: PixelFormat) throws(CodecError) {
+    /// - Throws: `PFrameError` when memory is short.
+    public init(size: Size, format: PixelFormat) throws(PFrameError) {
         frame = try allocated(av_frame_alloc())
         frame.pointee.width = Int32(size.width)
         frame.pointee.height = Int32(size.height)
@@ -142,10 +142,10 @@ public final class Picture {
 
     /// A copy of the part of an 8-bit 4:2:0 picture that remains after `crop`.
     ///
-    /// - Throws: `CodecError` when memory is short, or for another pixel format.
-    public func cropped(_ crop: Crop) throws(CodecError) -> Picture {
+    /// - Throws: `PFrameError` when memory is short, or for another pixel format.
+    public func cropped(_ crop: Crop) throws(PFrameError) -> Picture {
         guard let format, format == .yuv420p || format == .yuv420pFullRange else {
-            throw CodecError(.unsupported, "cannot crop a \(formatName) picture")
+            throw PFrameError(.unsupported, "cannot crop a \(formatName) picture")
         }
         let result = try Picture(size: crop.applied(to: size), format: format)
         for index in 0..<3 {
@@ -166,8 +166,8 @@ public final class Picture {
     /// What remains after `crop`, of any pixel format, sharing this picture's memory (`av_frame_apply_cropping`).
     ///
     /// - Parameter crop: left and top are multiples of the chroma subsampling.
-    /// - Throws: `CodecError` when memory is short.
-    public func cropping(_ crop: Crop) throws(CodecError) -> Picture {
+    /// - Throws: `PFrameError` when memory is short.
+    public func cropping(_ crop: Crop) throws(PFrameError) -> Picture {
         let result = try Picture()
         try check(av_frame_ref(result.frame, frame), nil, "cannot share a picture")
         result.frame.pointee.crop_left = crop.left
@@ -181,8 +181,8 @@ public final class Picture {
 
     /// A copy of an 8-bit 4:2:0 picture, enlarged to the right and bottom by repeating the edge pixels, for encoders that
     /// take no odd sizes.
-    func padded(to size: Size) throws(CodecError) -> Picture {
-        guard let format else { throw CodecError(.unsupported, "cannot pad a \(formatName) picture") }
+    func padded(to size: Size) throws(PFrameError) -> Picture {
+        guard let format else { throw PFrameError(.unsupported, "cannot pad a \(formatName) picture") }
         let result = try Picture(size: size, format: format)
         for index in 0..<3 {
             withPlane(index) { source in

@@ -1,4 +1,4 @@
-import Storage
+public import Storage
 
 /// An 8-bit RGB picture, `(H, W, 3)` row-major.
 public struct RGBImage: Sendable, Equatable {
@@ -35,8 +35,8 @@ extension RGBImage {
     /// Converts the part of a picture that remains after `crop` to RGB of the same size, by the picture's own colour
     /// matrix and range. RGB formats are converted exactly.
     ///
-    /// - Throws: `CodecError` if libswscale cannot convert the format, or memory is short.
-    public init(_ picture: Picture, crop: Crop = Crop()) throws(CodecError) {
+    /// - Throws: `PFrameError` if libswscale cannot convert the format, or memory is short.
+    public init(_ picture: Picture, crop: Crop = Crop()) throws(PFrameError) {
         let rgb = try Picture(size: picture.size, format: .rgb24)
         try Scaler(from: picture, to: picture.size, .rgb24).scale(picture, into: rgb)
         self.init(rgb: rgb, crop: crop)
@@ -57,8 +57,8 @@ extension RGBImage {
 
     /// Converts to a 4:2:0 picture, 8-bit limited range, BT.601 as libswscale assumes.
     ///
-    /// - Throws: `CodecError` when memory is short.
-    public func yuv420p() throws(CodecError) -> Picture {
+    /// - Throws: `PFrameError` when memory is short.
+    public func yuv420p() throws(PFrameError) -> Picture {
         let size = Size(width: width, height: height)
         let result = try Picture(size: size, format: .yuv420p)
         try Scaler(from: size, .rgb24, to: size, .yuv420p).scale(try rgbPicture(), into: result)
@@ -67,8 +67,8 @@ extension RGBImage {
 
     /// Converts by a scaler that was made for pictures of this size, so that many share it.
     ///
-    /// - Throws: `CodecError` when memory is short.
-    public func converted(by scaler: Scaler, to format: PixelFormat) throws(CodecError) -> Picture {
+    /// - Throws: `PFrameError` when memory is short.
+    public func converted(by scaler: Scaler, to format: PixelFormat) throws(PFrameError) -> Picture {
         let result = try Picture(size: Size(width: width, height: height), format: format)
         scaler.scale(try rgbPicture(), into: result)
         return result
@@ -76,15 +76,15 @@ extension RGBImage {
 
     /// The picture in another size, bicubic.
     ///
-    /// - Throws: `CodecError` when memory is short.
-    public func scaled(to size: Size) throws(CodecError) -> RGBImage {
+    /// - Throws: `PFrameError` when memory is short.
+    public func scaled(to size: Size) throws(PFrameError) -> RGBImage {
         let result = try Picture(size: size, format: .rgb24)
         try Scaler(from: Size(width: width, height: height), .rgb24, to: size, .rgb24)
             .scale(try rgbPicture(), into: result)
         return RGBImage(rgb: result)
     }
 
-    func rgbPicture() throws(CodecError) -> Picture {
+    func rgbPicture() throws(PFrameError) -> Picture {
         let rgb = try Picture(size: Size(width: width, height: height), format: .rgb24)
         pixels.withUnsafeBufferPointer { values in
             guard let base = values.baseAddress else { return }

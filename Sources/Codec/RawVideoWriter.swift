@@ -13,10 +13,10 @@ package struct RawVideoWriter: ~Copyable {
     ///   - frameRate: for the Y4M header, which knows constant rates only.
     ///   - format: `.yuv420p` or `.yuv420pFullRange`.
     ///   - tags: a Y4M header holds only the sample aspect ratio, the range, and the position of chroma samples.
-    /// - Throws: `CodecError` if the file cannot be created.
+    /// - Throws: `PFrameError` if the file cannot be created.
     package init(
         path: FilePath, size: Size, frameRate: Rational, format: PixelFormat, tags: DisplayTags = DisplayTags()
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         var file = try OutputFile(path: path)
         let hasHeaders = path.extension?.lowercased() == "y4m"
         if hasHeaders {
@@ -34,14 +34,14 @@ package struct RawVideoWriter: ~Copyable {
 
     /// Appends the part of a picture that remains after `crop`.
     ///
-    /// - Throws: `CodecError`, a full disk included.
-    package mutating func write(_ picture: Picture, crop: Crop) throws(CodecError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    package mutating func write(_ picture: Picture, crop: Crop) throws(PFrameError) {
         if isY4M { try file.write("FRAME\n") }
         let shown = crop.applied(to: picture.size)
         for index in 0..<3 {
             let extent = index == 0 ? shown : shown.chroma
             let (left, top) = index == 0 ? (crop.left, crop.top) : (crop.left / 2, crop.top / 2)
-            try picture.withPlane(index) { plane throws(CodecError) in
+            try picture.withPlane(index) { plane throws(PFrameError) in
                 for row in 0..<extent.height {
                     let start = plane.base + (top + row) * plane.stride + left
                     try file.write(UnsafeRawBufferPointer(start: start, count: extent.width))
@@ -52,8 +52,8 @@ package struct RawVideoWriter: ~Copyable {
 
     /// Completes the file.
     ///
-    /// - Throws: `CodecError`.
-    package mutating func close() throws(CodecError) { try file.close() }
+    /// - Throws: `PFrameError`.
+    package mutating func close() throws(PFrameError) { try file.close() }
 }
 
 @available(*, unavailable)

@@ -44,11 +44,11 @@ public final class Scaler {
 
     /// Prepares a conversion of pictures that count as BT.601 in the range of their format.
     ///
-    /// - Throws: `CodecError` if libswscale cannot do it.
+    /// - Throws: `PFrameError` if libswscale cannot do it.
     public convenience init(
         from size: Size, _ format: PixelFormat, to targetSize: Size, _ targetFormat: PixelFormat,
         quality: Quality = .exact
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         try self.init(Source(size, format.raw), targetSize, targetFormat, quality)
     }
 
@@ -57,16 +57,16 @@ public final class Scaler {
     ///
     /// A target in YCbCr keeps the matrix.
     ///
-    /// - Throws: `CodecError` if libswscale cannot do it.
+    /// - Throws: `PFrameError` if libswscale cannot do it.
     public convenience init(
         from picture: Picture, to targetSize: Size, _ targetFormat: PixelFormat, quality: Quality = .exact
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         try self.init(Source(picture), targetSize, targetFormat, quality)
     }
 
     private init(
         _ source: Source, _ targetSize: Size, _ targetFormat: PixelFormat, _ quality: Quality
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         self.source = source
         target = (targetSize, targetFormat)
         context = try allocated(sws_alloc_context())

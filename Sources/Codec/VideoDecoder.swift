@@ -40,16 +40,16 @@ struct VideoDecoder: ~Copyable {
 
     /// Opens the decoder for the given parameters.
     ///
-    /// - Throws: `CodecError` if this libavcodec has no such decoder.
+    /// - Throws: `PFrameError` if this libavcodec has no such decoder.
     init(
         parameters: UnsafePointer<AVCodecParameters>, path: FilePath?, options: DecoderOptions
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         let name = String(cString: avcodec_get_name(parameters.pointee.codec_id))
         guard parameters.pointee.codec_id != AV_CODEC_ID_NONE else {
-            throw CodecError(.unsupported, path: path, Self.unknownCodec(parameters.pointee.codec_tag))
+            throw PFrameError(.unsupported, path: path, Self.unknownCodec(parameters.pointee.codec_tag))
         }
         guard let codec = avcodec_find_decoder(parameters.pointee.codec_id) else {
-            throw CodecError(.unsupported, path: path, "this libavcodec has no decoder for \(name)")
+            throw PFrameError(.unsupported, path: path, "this libavcodec has no decoder for \(name)")
         }
         let context = try CodecContext(codec)
         try check(avcodec_parameters_to_context(context.raw, parameters), path, "cannot set up the \(name) decoder")
@@ -71,7 +71,7 @@ struct VideoDecoder: ~Copyable {
     }
 
     /// A decoder with nothing known of the stream but its codec: parameter sets come in the packets.
-    init(codec id: AVCodecID, options: DecoderOptions) throws(CodecError) {
+    init(codec id: AVCodecID, options: DecoderOptions) throws(PFrameError) {
         let codec = avcodec_find_decoder(id)
         let context = try CodecContext(codec)
         Self.configure(context.raw, options)
@@ -127,8 +127,8 @@ struct VideoDecoder: ~Copyable {
 
     /// `avcodec_receive_frame`.
     ///
-    /// - Throws: `CodecError` when memory is short.
-    func receive() throws(CodecError) -> Received {
+    /// - Throws: `PFrameError` when memory is short.
+    func receive() throws(PFrameError) -> Received {
         let picture = try Picture()
         let code = avcodec_receive_frame(context, picture.frame)
         if code == pframe_averror_again() { return .needsInput }
@@ -141,7 +141,7 @@ struct VideoDecoder: ~Copyable {
 struct CodecContext: ~Copyable {
     let raw: UnsafeMutablePointer<AVCodecContext>
 
-    init(_ codec: UnsafePointer<AVCodec>?) throws(CodecError) {
+    init(_ codec: UnsafePointer<AVCodec>?) throws(PFrameError) {
         pframe_silence_log()
         raw = try allocated(avcodec_alloc_context3(codec))
     }

@@ -37,15 +37,15 @@ struct VideoEncoder: ~Copyable {
     ///   - tags: sample aspect ratio and colour, for the stream to carry.
     ///   - globalHeader: parameter sets go into the container's header and not into the stream.
     ///   - threads: of the encoder; the bytes depend on it for H.264, not for FFV1.
-    /// - Throws: `CodecError` if this libavcodec lacks the encoder or refuses the settings.
+    /// - Throws: `PFrameError` if this libavcodec lacks the encoder or refuses the settings.
     init(
         _ settings: EncoderSettings, size: Size, format: PixelFormat, timeBase: Rational,
         tags: DisplayTags = DisplayTags(),
         globalHeader: Bool, threads: Int
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         let name = settings.encoderName
         guard let codec = avcodec_find_encoder_by_name(name) else {
-            throw CodecError(.unsupported, "this libavcodec has no encoder \(name)")
+            throw PFrameError(.unsupported, "this libavcodec has no encoder \(name)")
         }
         let context = try CodecContext(codec)
         let raw = context.raw
@@ -65,7 +65,7 @@ struct VideoEncoder: ~Copyable {
             raw.pointee.level = 3
             raw.pointee.gop_size = 1
             guard size.width > 1, size.height > 1 else {
-                throw CodecError(.unsupported, "libavcodec's FFV1 changes \(size) pictures; store .npy instead")
+                throw PFrameError(.unsupported, "libavcodec's FFV1 changes \(size) pictures; store .npy instead")
             }
             raw.pointee.slices = slices(of: size)
             options = [("slicecrc", "1")]
@@ -80,12 +80,12 @@ struct VideoEncoder: ~Copyable {
     }
 
     /// `avcodec_send_frame`; nil drains.
-    func send(_ picture: Picture?) throws(CodecError) {
+    func send(_ picture: Picture?) throws(PFrameError) {
         try check(avcodec_send_frame(context, picture?.frame), nil, "cannot encode a picture")
     }
 
     /// `avcodec_receive_packet`: false when it needs more pictures, or is drained.
-    func receive(into packet: borrowing Packet) throws(CodecError) -> Bool {
+    func receive(into packet: borrowing Packet) throws(PFrameError) -> Bool {
         let code = avcodec_receive_packet(context, packet.raw)
         if code == pframe_averror_again() || code == pframe_averror_eof() { return false }
         try check(code, nil, "cannot encode a picture")

@@ -32,8 +32,8 @@ public final class VideoReader {
     ///   - path: a local file.
     ///   - streamIndex: container index of the stream; nil for the first video stream.
     ///   - options: how to decode.
-    /// - Throws: `CodecError` if the file cannot be opened or decoded.
-    public init(path: FilePath, streamIndex: Int? = nil, options: DecoderOptions = DecoderOptions()) throws(CodecError)
+    /// - Throws: `PFrameError` if the file cannot be opened or decoded.
+    public init(path: FilePath, streamIndex: Int? = nil, options: DecoderOptions = DecoderOptions()) throws(PFrameError)
     {
         demuxer = try Demuxer(path: path, streamIndex: streamIndex)
         decoder = try VideoDecoder(parameters: demuxer.parameters, path: path, options: options)
@@ -68,8 +68,8 @@ public final class VideoReader {
 
     /// The next picture in output order, nil at the end.
     ///
-    /// - Throws: `CodecError` when memory is short, and for encrypted packets. Damage is no error: see `packets` and `Picture.isDamaged`.
-    public func next() throws(CodecError) -> Picture? {
+    /// - Throws: `PFrameError` when memory is short, and for encrypted packets. Damage is no error: see `packets` and `Picture.isDamaged`.
+    public func next() throws(PFrameError) -> Picture? {
         while state != .ended {
             if state == .reading || state == .packetPending { try advance() }
             switch try decoder.receive() {
@@ -89,7 +89,7 @@ public final class VideoReader {
     }
 
     /// Sends one packet, or starts draining.
-    private func advance() throws(CodecError) {
+    private func advance() throws(PFrameError) {
         if state == .reading {
             guard try demuxer.read(into: packet) else {
                 decoder.finish()

@@ -25,12 +25,12 @@ public final class VideoWriter {
     ///   - orientation: how players turn the pictures, for the container to carry (`.mp4`).
     ///   - tags: sample aspect ratio and colour, for the stream and the container to carry.
     ///   - threads: of the encoder.
-    /// - Throws: `CodecError`.
+    /// - Throws: `PFrameError`.
     public init(
         path: FilePath, settings: EncoderSettings, size: Size, format: PixelFormat = .yuv420p, timeBase: Rational,
         frameRate: Rational? = nil, orientation: Orientation = .upright, tags: DisplayTags = DisplayTags(),
         threads: Int = 1
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         self.path = path
         self.timeBase = timeBase
         packet = try Packet()
@@ -47,8 +47,8 @@ public final class VideoWriter {
     /// - Parameters:
     ///   - timestamp: in the writer's time base, higher than any before.
     ///   - picture: the picture.
-    /// - Throws: `CodecError`, a full disk included.
-    public func write(_ picture: Picture, at timestamp: Int) throws(CodecError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    public func write(_ picture: Picture, at timestamp: Int) throws(PFrameError) {
         picture.timestamp = Int64(timestamp)
         let type = picture.frame.pointee.pict_type
         // A decoded picture's own type would force the encoder's.
@@ -60,8 +60,8 @@ public final class VideoWriter {
 
     /// Drains the encoder, completes the container and flushes the file.
     ///
-    /// - Throws: `CodecError`, a full disk included.
-    public func finish() throws(CodecError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    public func finish() throws(PFrameError) {
         guard !isFinished else { return }
         isFinished = true
         try encoder.send(nil)
@@ -69,7 +69,7 @@ public final class VideoWriter {
         try muxer.finish()
     }
 
-    private func writePackets() throws(CodecError) {
+    private func writePackets() throws(PFrameError) {
         while try encoder.receive(into: packet) {
             try muxer.write(packet, timeBase: timeBase)
         }
@@ -86,13 +86,13 @@ private struct Muxer: ~Copyable {
     private var lastTime: Int64?
     private var lastStep: Int64 = 1
 
-    init(path: FilePath) throws(CodecError) {
+    init(path: FilePath) throws(PFrameError) {
         pframe_silence_log()
         self.path = path
         var created: UnsafeMutablePointer<AVFormatContext>?
         let code = path.withFileURL { avformat_alloc_output_context2(&created, nil, nil, $0) }
         guard code >= 0 else {
-            throw CodecError(.unsupported, path: path, "no container for this extension; use .mp4 or .mkv")
+            throw PFrameError(.unsupported, path: path, "no container for this extension; use .mp4 or .mkv")
         }
         context = try allocated(created, path)
     }
@@ -107,7 +107,7 @@ private struct Muxer: ~Copyable {
     func start(
         _ encoder: UnsafeMutablePointer<AVCodecContext>, timeBase: Rational, frameRate: Rational?,
         orientation: Orientation
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         let stream = try allocated(avformat_new_stream(context, nil), path)
         stream.pointee.time_base = timeBase.raw
         if let frameRate { stream.pointee.avg_frame_rate = frameRate.raw }
@@ -123,7 +123,7 @@ private struct Muxer: ~Copyable {
         try check(avformat_write_header(context, nil), path, "cannot write the header")
     }
 
-    mutating func write(_ packet: borrowing Packet, timeBase: Rational) throws(CodecError) {
+    mutating func write(_ packet: borrowing Packet, timeBase: Rational) throws(PFrameError) {
         guard let stream = context.pointee.streams[0] else { preconditionFailure("the muxer was not started") }
         packet.raw.pointee.stream_index = 0
         av_packet_rescale_ts(packet.raw, timeBase.raw, stream.pointee.time_base)
@@ -136,7 +136,7 @@ private struct Muxer: ~Copyable {
         try checkIO()
     }
 
-    func finish() throws(CodecError) {
+    func finish() throws(PFrameError) {
         try check(av_write_trailer(context), path, "cannot complete the file")
         avio_flush(context.pointee.pb)
         try checkIO()
@@ -144,7 +144,7 @@ private struct Muxer: ~Copyable {
     }
 
     /// libavformat buffers: a full disk shows in the I/O context, not in the call that filled it.
-    private func checkIO() throws(CodecError) {
+    private func checkIO() throws(PFrameError) {
         try check(context.pointee.pb.pointee.error, path, "cannot write")
     }
 }

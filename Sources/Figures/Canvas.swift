@@ -1,6 +1,6 @@
 import CPango
 package import Codec
-import Storage
+package import Storage
 
 /// An opaque sRGB colour, 8 bits per channel.
 package struct RGBColor: Sendable, Hashable {
@@ -69,9 +69,9 @@ private struct Raster: ~Copyable {
 }
 
 /// The one funnel for cairo's statuses.
-private func check(_ status: cairo_status_t, _ doing: String) throws(CodecError) {
+private func check(_ status: cairo_status_t, _ doing: String) throws(PFrameError) {
     guard status != CAIRO_STATUS_SUCCESS else { return }
-    throw CodecError(.failed, "\(doing): \(String(cString: cairo_status_to_string(status)))")
+    throw PFrameError(.failed, "\(doing): \(String(cString: cairo_status_to_string(status)))")
 }
 
 /// A raster to draw on: arrows, discs, rectangles, pictures and text, all anti-aliased by cairo.
@@ -122,13 +122,13 @@ package struct Canvas: ~Copyable {
 
     /// What was drawn.
     ///
-    /// - Throws: `CodecError` if cairo could not draw: the canvas is too large or memory is short; or if there is no
+    /// - Throws: `PFrameError` if cairo could not draw: the canvas is too large or memory is short; or if there is no
     ///   font.
-    package func image() throws(CodecError) -> RGBImage {
+    package func image() throws(PFrameError) -> RGBImage {
         let (width, height) = (raster.width, raster.height)
         try check(cairo_status(context), "a figure of \(width)×\(height) pixels")
         guard typesetter != nil else {
-            throw CodecError(
+            throw PFrameError(
                 .missing, "there is no font to write with: install one, such as Debian's fonts-dejavu-core")
         }
         let bytes = [UInt8](unsafeUninitializedCapacity: width * height * 3) { bytes, count in

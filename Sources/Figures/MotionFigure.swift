@@ -1,6 +1,6 @@
 public import Codec
 public import MotionVectors
-import Storage
+public import Storage
 
 /// A figure of one coded frame: its motion vectors over the picture, its residual, and its motion's magnitude.
 ///
@@ -114,8 +114,8 @@ public struct MotionFigure: Sendable {
 
     /// Draws the figure of a frame.
     ///
-    /// - Throws: `CodecError` if there is no font, the figure is too large to be drawn, or memory is short.
-    public func render(_ frame: Frame) throws(CodecError) -> RGBImage {
+    /// - Throws: `PFrameError` if there is no font, the figure is too large to be drawn, or memory is short.
+    public func render(_ frame: Frame) throws(PFrameError) -> RGBImage {
         let picture = frame.picture
         let layout = layout(width: picture.width, height: picture.height)
         var ranges = ranges

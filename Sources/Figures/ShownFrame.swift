@@ -1,6 +1,6 @@
 public import Codec
 public import MotionVectors
-import Storage
+public import Storage
 
 extension MotionFigure.Frame {
     /// The figure's view of an extracted frame: cropped, turned and stretched as players show it, with the vectors that
@@ -12,10 +12,10 @@ extension MotionFigure.Frame {
     ///   - orientation: of the video (`Extraction.orientation`).
     ///   - sampleAspectRatio: width of a sample over its height, nil for square samples.
     ///   - frame: the extracted frame.
-    /// - Throws: `CodecError` for pictures that libswscale cannot convert, or when memory is short.
+    /// - Throws: `PFrameError` for pictures that libswscale cannot convert, or when memory is short.
     public init(
         _ frame: ExtractedFrame, orientation: Orientation = .upright, sampleAspectRatio: Rational? = nil
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         let crop = frame.picture.crop
         let stored = crop.applied(to: frame.picture.size)
         var vectors = frame.rows.compactMap { row -> MotionVector? in
@@ -109,7 +109,7 @@ private struct Stretch {
         Size(width: Int((Double(picture.width) * x).rounded()), height: Int((Double(picture.height) * y).rounded()))
     }
 
-    func apply(_ picture: RGBImage) throws(CodecError) -> RGBImage { try picture.scaled(to: size(of: picture)) }
+    func apply(_ picture: RGBImage) throws(PFrameError) -> RGBImage { try picture.scaled(to: size(of: picture)) }
 
     func apply(_ values: [Int16], of picture: RGBImage) -> [Int16] {
         let size = size(of: picture)

@@ -1,13 +1,13 @@
 public import Codec
 public import MotionVectors
-import Storage
+public import Storage
 public import SystemPackage
 
 /// Frames in display order, each with its vectors and its residual.
 private protocol FrameSource {
-    func nextFrame() throws(CodecError) -> ExtractedFrame?
+    func nextFrame() throws(PFrameError) -> ExtractedFrame?
     /// A frame as the figure shows it.
-    func shown(_ frame: ExtractedFrame) throws(CodecError) -> MotionFigure.Frame
+    func shown(_ frame: ExtractedFrame) throws(PFrameError) -> MotionFigure.Frame
     /// As the container of the video states it; 0/0 if it does not.
     var averageFrameRate: Rational { get }
     /// The share that was read, after so many frames, 0…1.
@@ -18,7 +18,7 @@ private protocol FrameSource {
 public struct VideoFigure {
     private let path: FilePath
     /// Begins with the first frame, given the most frames that are wanted.
-    private let open: (Int?) throws(CodecError) -> any FrameSource
+    private let open: (Int?) throws(PFrameError) -> any FrameSource
     private var figure: MotionFigure
 
     /// Frames looked at to choose a frame or ranges.
@@ -34,7 +34,7 @@ public struct VideoFigure {
         var options = options
         options.residual = true
         let (planned, limit) = (options, options.frameLimit)
-        self.init(path, figure) { most throws(CodecError) in
+        self.init(path, figure) { most throws(PFrameError) in
             var options = planned
             options.frameLimit = most.map { min($0, limit ?? $0) } ?? limit
             return try Extraction(path: path, options: options)
@@ -44,19 +44,19 @@ public struct VideoFigure {
     /// Plans figures of a folder that `ExtractionWriter` wrote. The figures show the folder's own files if the folder
     /// holds residuals, else its source video.
     ///
-    /// - Throws: `CodecError` if it is not a complete extraction, or holds no residual and the video is not there as it
+    /// - Throws: `PFrameError` if it is not a complete extraction, or holds no residual and the video is not there as it
     ///   was.
-    public init(extraction folder: FilePath, figure: MotionFigure) throws(CodecError) {
+    public init(extraction folder: FilePath, figure: MotionFigure) throws(PFrameError) {
         let description = try StreamDescription(folder: folder)
         guard description.options.residual == nil else {
-            self.init(folder, figure) { _ throws(CodecError) in try Reconstruction(folder: folder) }
+            self.init(folder, figure) { _ throws(PFrameError) in try Reconstruction(folder: folder) }
             return
         }
         let video = FilePath(description.source.path)
         let found: StreamDescription.Source?
-        do throws(CodecError) { found = try StreamDescription.Source(video) } catch { found = nil }
+        do throws(PFrameError) { found = try StreamDescription.Source(video) } catch { found = nil }
         guard found == description.source else {
-            throw CodecError(
+            throw PFrameError(
                 .missing, path: folder,
                 "holds no residual, and \(video), of which it was made, is not there as it was: draw the video from where "
                     + "it is now, `pframe view VIDEO`, or extract it again with --residual")
@@ -68,15 +68,15 @@ public struct VideoFigure {
     }
 
     private init(
-        _ path: FilePath, _ figure: MotionFigure, open: @escaping (Int?) throws(CodecError) -> any FrameSource
+        _ path: FilePath, _ figure: MotionFigure, open: @escaping (Int?) throws(PFrameError) -> any FrameSource
     ) {
         (self.path, self.figure, self.open) = (path, figure, open)
     }
 
     /// The figure of a frame by display index; nil for the frame that moves most among the first sixty.
     ///
-    /// - Throws: `CodecError` if the video cannot be read or has no such frame.
-    public func still(frame index: Int?) throws(CodecError) -> RGBImage {
+    /// - Throws: `PFrameError` if the video cannot be read or has no such frame.
+    public func still(frame index: Int?) throws(PFrameError) -> RGBImage {
         let chosen: Int
         if let index { chosen = index } else { chosen = try liveliest() }
         let source = try open(nil)
@@ -85,7 +85,7 @@ public struct VideoFigure {
             if frame.record.display == chosen { return try figure.render(source.shown(frame)) }
             count += 1
         }
-        throw CodecError(.missing, path: path, "has no frame \(chosen): it has \(count) frames, numbered from 0")
+        throw PFrameError(.missing, path: path, "has no frame \(chosen): it has \(count) frames, numbered from 0")
     }
 
     /// Writes the figures of all frames as a film with the video's own timing; returns how many there are.
@@ -93,17 +93,17 @@ public struct VideoFigure {
     /// - Parameters:
     ///   - progress: called after every frame with the frames so far and the share of the file read, 0…1.
     ///   - output: the file to write.
-    /// - Throws: `CodecError`.
+    /// - Throws: `PFrameError`.
     public func film(
-        to output: FilePath, progress: (Int, Double) throws(CodecError) -> Void
-    ) throws(CodecError) -> Int {
+        to output: FilePath, progress: (Int, Double) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> Int {
         var figure = figure
         figure.ranges = try fittedRanges()
         let source = try open(nil)
         let rate = source.averageFrameRate.value > 0 ? source.averageFrameRate : Rational(25, 1)
         var count = 0
         let origin = self.path
-        try StagedFile.write(output) { path throws(CodecError) in
+        try StagedFile.write(output) { path throws(PFrameError) in
             var last = -1
             var writer: VideoWriter?
             while let frame = try source.nextFrame() {
@@ -121,13 +121,13 @@ public struct VideoFigure {
                 count += 1
                 try progress(count, source.share(count))
             }
-            guard let writer else { throw CodecError(.damaged, path: origin, "no picture could be decoded") }
+            guard let writer else { throw PFrameError(.damaged, path: origin, "no picture could be decoded") }
             try writer.finish()
         }
         return count
     }
 
-    private func probed(_ body: (ExtractedFrame, any FrameSource) throws(CodecError) -> Void) throws(CodecError) {
+    private func probed(_ body: (ExtractedFrame, any FrameSource) throws(PFrameError) -> Void) throws(PFrameError) {
         let source = try open(Self.probe)
         for _ in 0..<Self.probe {
             guard let frame = try source.nextFrame() else { return }
@@ -135,9 +135,9 @@ public struct VideoFigure {
         }
     }
 
-    private func liveliest() throws(CodecError) -> Int {
+    private func liveliest() throws(PFrameError) -> Int {
         var best = (index: 0, length: -1.0)
-        try probed { frame, _ throws(CodecError) in
+        try probed { frame, _ throws(PFrameError) in
             // Mostly intra frames show little; so do a handful of long vectors.
             let motion = MotionStatistics(frame.rows, size: frame.picture.size)
             let length = motion.covered > 0.9 ? motion.meanLength : motion.meanLength * motion.covered * 0.5
@@ -146,9 +146,9 @@ public struct VideoFigure {
         return best.index
     }
 
-    private func fittedRanges() throws(CodecError) -> MotionFigure.Ranges {
+    private func fittedRanges() throws(PFrameError) -> MotionFigure.Ranges {
         var fitted: [MotionFigure.Ranges] = []
-        try probed { frame, source throws(CodecError) in
+        try probed { frame, source throws(PFrameError) in
             guard !frame.rows.isEmpty, frame.record.display % 4 == 1 else { return }
             let view = try source.shown(frame)
             fitted.append(.fitting(residual: view.residual, vectors: view.vectors))
@@ -158,10 +158,10 @@ public struct VideoFigure {
 }
 
 extension Extraction: FrameSource {
-    fileprivate func nextFrame() throws(CodecError) -> ExtractedFrame? { try next() }
+    fileprivate func nextFrame() throws(PFrameError) -> ExtractedFrame? { try next() }
     fileprivate var averageFrameRate: Rational { stream.averageFrameRate }
 
-    fileprivate func shown(_ frame: ExtractedFrame) throws(CodecError) -> MotionFigure.Frame {
+    fileprivate func shown(_ frame: ExtractedFrame) throws(PFrameError) -> MotionFigure.Frame {
         try MotionFigure.Frame(
             frame, orientation: orientation,
             sampleAspectRatio: DisplayTags(of: frame.picture, in: stream).sampleAspectRatio)
@@ -175,7 +175,7 @@ extension Extraction: FrameSource {
 extension Reconstruction: FrameSource {
     fileprivate var averageFrameRate: Rational { description.averageFrameRate }
 
-    fileprivate func shown(_ frame: ExtractedFrame) throws(CodecError) -> MotionFigure.Frame {
+    fileprivate func shown(_ frame: ExtractedFrame) throws(PFrameError) -> MotionFigure.Frame {
         try MotionFigure.Frame(
             frame, orientation: description.orientation, sampleAspectRatio: description.display?.sampleAspectRatio)
     }
@@ -224,11 +224,11 @@ public struct ClipFigure: Sendable {
 
     /// The figure of a frame, where the given frame is 0; nil for the frame that moves most.
     ///
-    /// - Throws: `CodecError` if there is no such frame.
-    public func still(frame index: Int?) throws(CodecError) -> RGBImage {
+    /// - Throws: `PFrameError` if there is no such frame.
+    public func still(frame index: Int?) throws(PFrameError) -> RGBImage {
         let index = index ?? liveliest
         guard frames.indices.contains(index) else {
-            throw CodecError(
+            throw PFrameError(
                 .missing, path: path, "has no frame \(index): it has \(frames.count) frames, numbered from 0")
         }
         return try figure.render(frames[index])
@@ -236,13 +236,13 @@ public struct ClipFigure: Sendable {
 
     /// Writes the figures of all frames as a film; returns how many there are.
     ///
-    /// - Throws: `CodecError`.
-    public func film(to output: FilePath) throws(CodecError) -> Int {
+    /// - Throws: `PFrameError`.
+    public func film(to output: FilePath) throws(PFrameError) -> Int {
         var figure = figure
         figure.ranges = figure.ranges.completed(
             by: frames.dropFirst().map { .fitting(residual: $0.residual, vectors: $0.vectors) })
         try ClipFile.write(
-            frames.map { frame throws(CodecError) in try figure.render(frame) }, to: output,
+            frames.map { frame throws(PFrameError) in try figure.render(frame) }, to: output,
             framesPerSecond: framesPerSecond, crf: SampleFiles.crf)
         return frames.count
     }

@@ -12,7 +12,7 @@ final class EstimatingPredictor: FramePredictor {
     private var previousField: MotionField?
     private var trace: (motion: AccumulatedMotion, origin: Picture)?
 
-    init(size: Size, options: ExtractionOptions) throws(CodecError) {
+    init(size: Size, options: ExtractionOptions) throws(PFrameError) {
         self.options = options
         compensator = try MotionCompensator(size: size, rule: .h264)
         residuals = ResidualPool(size: size)
@@ -24,7 +24,7 @@ final class EstimatingPredictor: FramePredictor {
 
     func accept(
         _ decoded: DecodedFrame, packets: [PacketRecord], emit: (ExtractedFrame) -> Void
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         var frame = decoded
         let field = try estimate(frame.picture)
         previousField = field
@@ -74,7 +74,7 @@ final class EstimatingPredictor: FramePredictor {
 
     func finish(packets: [PacketRecord], emit: (ExtractedFrame) -> Void) {}
 
-    private func estimate(_ picture: Picture) throws(CodecError) -> MotionField? {
+    private func estimate(_ picture: Picture) throws(PFrameError) -> MotionField? {
         if let reencoded { return try reencoded.next(picture) }
         return previous.map { search.field(of: picture, against: $0.picture, previous: previousField) }
     }

@@ -68,15 +68,15 @@ public final class Extraction {
 
     /// Opens a video.
     ///
-    /// - Throws: `CodecError` for a file that cannot be read, or a codec that has no exported vectors.
-    public init(path: FilePath, options: ExtractionOptions = ExtractionOptions()) throws(CodecError) {
+    /// - Throws: `PFrameError` for a file that cannot be read, or a codec that has no exported vectors.
+    public init(path: FilePath, options: ExtractionOptions = ExtractionOptions()) throws(PFrameError) {
         self.options = options
         var decoding = DecoderOptions()
         decoding.exportsMotionVectors = options.source == .stream
         decoding.loopFilter = options.needsPixels || options.loopFilter
         reader = try VideoReader(path: path, streamIndex: options.streamIndex, options: decoding)
         guard options.source != .stream || reader.stream.predictionRule != nil else {
-            throw CodecError(
+            throw PFrameError(
                 .unsupported, path: path,
                 "libavcodec exports no motion vectors of \(reader.stream.codecName); "
                     + Remedy.noVectors(pixelFormat: reader.stream.pixelFormatName, size: reader.stream.size))
@@ -115,8 +115,8 @@ public final class Extraction {
 
     /// The next picture in display order, nil at the end.
     ///
-    /// - Throws: `CodecError` for pictures that PFrame does not read (by name), or short memory.
-    public func next() throws(CodecError) -> ExtractedFrame? {
+    /// - Throws: `PFrameError` for pictures that PFrame does not read (by name), or short memory.
+    public func next() throws(PFrameError) -> ExtractedFrame? {
         while true {
             if let frame = finished.pop() { return frame }
             if reachedEnd { return nil }
@@ -130,7 +130,7 @@ public final class Extraction {
         }
     }
 
-    private func accept(_ picture: Picture) throws(CodecError) {
+    private func accept(_ picture: Picture) throws(PFrameError) {
         let display = reader.delivered - 1
         try checkSupported(picture, display)
         picture.readMotionVectors(into: &vectors)
@@ -150,15 +150,15 @@ public final class Extraction {
         try predictor?.accept(frame, packets: reader.packets) { finished.insert($0, at: $0.record.display) }
     }
 
-    private func makePredictor(_ size: Size) throws(CodecError) -> any FramePredictor {
+    private func makePredictor(_ size: Size) throws(PFrameError) -> any FramePredictor {
         guard options.source == .stream else { return try EstimatingPredictor(size: size, options: options) }
         return try StreamPredictor(
             size: size, rule: stream.predictionRule ?? .h264, referenceFrames: referenceFrames, options: options)
     }
 
-    private func checkSupported(_ picture: Picture, _ display: Int) throws(CodecError) {
+    private func checkSupported(_ picture: Picture, _ display: Int) throws(PFrameError) {
         if let firstSize, firstSize != picture.size {
-            throw CodecError(
+            throw PFrameError(
                 .unsupported, path: reader.path,
                 "frame \(display): the picture size changes from \(firstSize) to \(picture.size), which is not "
                     + "supported; convert the video to one size first: \(Remedy.conversion(stream.size, scales: true))")
@@ -166,7 +166,7 @@ public final class Extraction {
         firstSize = picture.size
         guard options.needsPixels else { return }
         guard picture.format == .yuv420p || picture.format == .yuv420pFullRange else {
-            throw CodecError(
+            throw PFrameError(
                 .unsupported, path: reader.path,
                 "pixel format \(picture.formatName) is not supported with residuals, references or block search (8-bit "
                     + "4:2:0 is); " + (stream.predictionRule == nil ? "" : "extract the stream's vectors alone, or ")

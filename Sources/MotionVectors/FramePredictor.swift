@@ -6,7 +6,7 @@ protocol FramePredictor: AnyObject {
     /// Takes the next picture in display order; finished frames go to `emit` as soon as they are, in any order.
     func accept(
         _ frame: DecodedFrame, packets: [PacketRecord], emit: (ExtractedFrame) -> Void
-    ) throws(CodecError)
+    ) throws(PFrameError)
     /// No picture follows.
     func finish(packets: [PacketRecord], emit: (ExtractedFrame) -> Void)
 }

@@ -1,6 +1,6 @@
 import CKernels
 package import Codec
-import Storage
+package import Storage
 
 /// Forms the prediction of a picture from vectors and reference pictures: `p(x) = ref(x + mv / 4)`, coordinates clamped
 /// to the edge of the coded picture (H.264, 8.4.2.2), two lists averaged as `(a + b + 1) >> 1`.
@@ -14,8 +14,8 @@ package final class MotionCompensator {
 
     /// Prepares predictions of a size.
     ///
-    /// - Throws: `CodecError` when memory is short.
-    package init(size: Size, rule: PredictionRule) throws(CodecError) {
+    /// - Throws: `PFrameError` when memory is short.
+    package init(size: Size, rule: PredictionRule) throws(PFrameError) {
         self.rule = rule
         prediction = try Picture(size: size, format: .yuv420p)
         scratch.initialize(repeating: 0, count: 2 * 256)

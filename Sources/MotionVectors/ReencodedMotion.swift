@@ -29,8 +29,8 @@ public final class ReencodedMotion {
     /// - Parameters:
     ///   - size: of every frame.
     ///   - radius: largest offset kept, in pixels.
-    /// - Throws: `CodecError` if libx264 is missing.
-    public init(size: Size, radius: Int = 15) throws(CodecError) {
+    /// - Throws: `PFrameError` if libx264 is missing.
+    public init(size: Size, radius: Int = 15) throws(PFrameError) {
         transcoder = try H264Transcoder(size: size, parameters: Self.parameters)
         search = {
             var search = BlockSearch()
@@ -42,8 +42,8 @@ public final class ReencodedMotion {
     /// The motion of the next frame against the one before; nil for the first.
     ///
     /// - Parameter frame: 8-bit 4:2:0, of the size given at the start.
-    /// - Throws: `CodecError`.
-    public func next(_ frame: Picture) throws(CodecError) -> MotionField? {
+    /// - Throws: `PFrameError`.
+    public func next(_ frame: Picture) throws(PFrameError) -> MotionField? {
         let decoded = try transcoder.transcode(frame)
         defer { previous = frame }
         guard let previous else { return nil }

@@ -21,7 +21,7 @@ final class StreamPredictor: FramePredictor {
 
     init(
         size: Size, rule: PredictionRule, referenceFrames: Int, options: ExtractionOptions
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         self.options = options
         inference = ReferenceInference(rule: rule)
         compensator = try MotionCompensator(size: size, rule: rule)

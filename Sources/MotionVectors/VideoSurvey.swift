@@ -92,8 +92,8 @@ public struct VideoSurvey: Sendable, Codable {
 
     /// Reads the header and decodes up to `frameLimit` frames.
     ///
-    /// - Throws: `CodecError` if the file cannot be read or gives no picture.
-    public init(path: FilePath, streamIndex: Int? = nil, frameLimit: Int = 300) throws(CodecError) {
+    /// - Throws: `PFrameError` if the file cannot be read or gives no picture.
+    public init(path: FilePath, streamIndex: Int? = nil, frameLimit: Int = 300) throws(PFrameError) {
         let reader = try VideoReader(path: path, streamIndex: streamIndex)
         let described = reader.stream
         video = path.string
@@ -146,7 +146,7 @@ public struct VideoSurvey: Sendable, Codable {
             }
             framesDecoded += 1
         }
-        guard framesDecoded > 0 else { throw CodecError(.damaged, path: path, "no picture could be decoded") }
+        guard framesDecoded > 0 else { throw PFrameError(.damaged, path: path, "no picture could be decoded") }
         (damagedFrames, truncation) = (reader.damaged, reader.truncation)
         let predicted = prediction.finish(reader)
         (meanResidual, intraShare) = (predicted.meanResidual, predicted.intraShare)
@@ -174,7 +174,7 @@ private struct SurveyedPrediction {
     init(_ rule: PredictionRule?) { self.rule = rule }
 
     /// Takes the next picture in display order; all are of one size. Pictures that give no residuals are left out.
-    mutating func add(_ picture: Picture, _ rows: [MotionRow], _ reader: VideoReader) throws(CodecError) {
+    mutating func add(_ picture: Picture, _ rows: [MotionRow], _ reader: VideoReader) throws(PFrameError) {
         guard let rule, picture.format == .yuv420p || picture.format == .yuv420pFullRange else { return }
         let predictor: StreamPredictor
         if let ready = self.predictor {

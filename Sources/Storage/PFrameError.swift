@@ -87,8 +87,3 @@ extension PFrameError.Code {
             }
     }
 }
-
-/// The error of every library, by the name that `Codec` and `MotionVectors` use.
-public typealias CodecError = PFrameError
-/// The error of every library, by the name that `Dataset` uses.
-public typealias DatasetError = PFrameError

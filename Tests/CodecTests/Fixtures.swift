@@ -10,11 +10,11 @@ func names(in folder: FilePath) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
 }
 
-/// What `body` throws, as a `CodecError`; any other outcome is a failed expectation.
+/// What `body` throws, as a `PFrameError`; any other outcome is a failed expectation.
 func codecError(
     _ sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void
-) throws -> CodecError {
-    try #require(#expect(throws: CodecError.self, sourceLocation: sourceLocation, performing: body))
+) throws -> PFrameError {
+    try #require(#expect(throws: PFrameError.self, sourceLocation: sourceLocation, performing: body))
 }
 
 extension Picture {

@@ -46,12 +46,12 @@ import Testing
         #expect(error.message.hasPrefix("cannot decode the JPEG: ") && error.code == .damaged)
         #expect(error.message.count > "cannot decode the JPEG: ".count)
         // The last two bytes, the end marker, are what the end of the data is known by.
-        #expect(throws: CodecError.self) { try RGBImage(jpeg: bytes.dropLast(2)) }
+        #expect(throws: PFrameError.self) { try RGBImage(jpeg: bytes.dropLast(2)) }
     }
 
     @Test("bytes that are no JPEG are an error")
     func notJPEG() throws {
-        #expect(throws: CodecError.self) { try RGBImage(jpeg: Array("GIF89a and so on and on".utf8)) }
+        #expect(throws: PFrameError.self) { try RGBImage(jpeg: Array("GIF89a and so on and on".utf8)) }
     }
 
     @Test("the extension chooses the format", arguments: ["a.jpg", "a.JPEG", "a.PNG", "a.gif", "a"])

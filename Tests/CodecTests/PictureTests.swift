@@ -34,6 +34,6 @@ import Testing
 
     @Test("an impossible size is an error", arguments: [Size(width: 0, height: 0), Size(width: -16, height: 16)])
     func impossible(size: Size) throws {
-        #expect(throws: CodecError.self) { try Picture(size: size, format: .yuv420p) }
+        #expect(throws: PFrameError.self) { try Picture(size: size, format: .yuv420p) }
     }
 }

@@ -21,7 +21,7 @@ import Testing
         // libavcodec's FFV1 gives back other samples than it got where a picture has one row or column.
         do {
             #expect(try roundTrip(Size(width: width, height: height)))
-        } catch let error as CodecError {
+        } catch let error as PFrameError {
             #expect(!error.message.isEmpty)
         }
     }
@@ -205,7 +205,7 @@ import Testing
                 let writer = try VideoWriter(path: path, settings: .h264(), size: size, timeBase: Rational(1, 25))
                 try writer.write(try .waves(size), at: 0)
             }
-            #expect(throws: CodecError.self) { try VideoReader(path: path) }
+            #expect(throws: PFrameError.self) { try VideoReader(path: path) }
         }
     }
 }

@@ -85,7 +85,7 @@ import Testing
                 change(&changed)
                 try write(changed, folder, 3)
                 defer { try? write(before, folder, 3) }
-                let error = try #require(throws: DatasetError.self) { try DatasetClosing.close(folder: folder) }
+                let error = try #require(throws: PFrameError.self) { try DatasetClosing.close(folder: folder) }
                 #expect(error.code == code)
                 return error.description
             }
@@ -100,7 +100,7 @@ import Testing
             _ = try DatasetClosing.close(folder: folder)
 
             try put(Array("{}".utf8), at: ShardReceipt.path(in: folder, number: 1))
-            let damaged = try #require(throws: DatasetError.self) { try DatasetClosing.close(folder: folder) }
+            let damaged = try #require(throws: PFrameError.self) { try DatasetClosing.close(folder: folder) }
             #expect(damaged.message.contains("a receipt without a valid \"options\"") && damaged.code == .damaged)
         }
     }
@@ -109,13 +109,13 @@ import Testing
     func listsMissing() throws {
         try withTemporaryFolder { folder in
             try createFolder(folder.appending(ShardReceipt.folderName))
-            let empty = try #require(throws: DatasetError.self) { try DatasetClosing.close(folder: folder) }
+            let empty = try #require(throws: PFrameError.self) { try DatasetClosing.close(folder: folder) }
             #expect(empty.message.contains("holds no receipts"))
             for number in [0, 1, 2, 4, 5, 6, 10] { try write(receipt(nil, number: number, of: 12), folder, number) }
-            let error = try #require(throws: DatasetError.self) { try DatasetClosing.close(folder: folder) }
+            let error = try #require(throws: PFrameError.self) { try DatasetClosing.close(folder: folder) }
             #expect(error.message == "shards 3, 7–9, 11 of 12 are missing: run their parts" && error.code == .missing)
             for number in [3, 7, 8, 9] { try write(receipt(nil, number: number, of: 12), folder, number) }
-            let one = try #require(throws: DatasetError.self) { try DatasetClosing.close(folder: folder) }
+            let one = try #require(throws: PFrameError.self) { try DatasetClosing.close(folder: folder) }
             #expect(one.message == "shard 11 of 12 is missing: run its part")
         }
     }

@@ -79,12 +79,12 @@ import Testing
     func wrongQuestions() throws {
         try withIndex(3) { index, _ in
             for question in ["nothing > 1", "label >", "label; SELECT 1"] {
-                let error = try #require(throws: DatasetError.self) { try index.check(condition: question) }
+                let error = try #require(throws: PFrameError.self) { try index.check(condition: question) }
                 #expect(error.message.contains("The columns are key, shard, number") && error.code == .usage)
-                #expect(throws: DatasetError.self) { try index.count(where: question) }
+                #expect(throws: PFrameError.self) { try index.count(where: question) }
             }
             try index.check(condition: "label = 1 AND \"end\" IS NULL")
-            let error = try #require(throws: DatasetError.self) { try index.rows(["nothing"]) }
+            let error = try #require(throws: PFrameError.self) { try index.rows(["nothing"]) }
             #expect(error.message.contains("there is no column nothing"))
         }
     }
@@ -92,13 +92,13 @@ import Testing
     @Test("a damaged index is an error with the remedy")
     func damaged() throws {
         try withTemporaryFolder { folder in
-            let empty = try #require(throws: DatasetError.self) { try DatasetIndex(DatasetFolder(folder)) }
+            let empty = try #require(throws: PFrameError.self) { try DatasetIndex(DatasetFolder(folder)) }
             #expect(empty.message.contains("holds no shards") && empty.code == .missing)
             try put([], at: folder.appending("clips-000000.tar"))
-            let missing = try #require(throws: DatasetError.self) { try DatasetIndex(DatasetFolder(folder)) }
+            let missing = try #require(throws: PFrameError.self) { try DatasetIndex(DatasetFolder(folder)) }
             #expect(missing.message.contains("run `pframe index`"))
             try put(Array("no database, however long it is".utf8), at: folder.appending("index.sqlite"))
-            let error = try #require(throws: DatasetError.self) { try DatasetIndex(DatasetFolder(folder)) }
+            let error = try #require(throws: PFrameError.self) { try DatasetIndex(DatasetFolder(folder)) }
             #expect(error.message.contains("is damaged") && error.message.contains("run `pframe index`"))
             #expect(error.code == .damaged)
         }

@@ -135,7 +135,7 @@ import Testing
                 for _ in 0..<stop { try make(try #require(try set.next())) }
                 let shard = try #require(try set.next())
                 if afterSamples { try shard.append(try shard.sample(0), keeping: Self.kept) }
-                let error = try #require(throws: DatasetError.self) { try set.close() }
+                let error = try #require(throws: PFrameError.self) { try set.close() }
                 #expect(error.message.contains(stop == 0 ? "no receipts" : "missing: run"))
             }
             // What a kill leaves: unfinished files, and a shard whose receipt does not vouch for it.
@@ -190,7 +190,7 @@ import Testing
             #expect(try parts[0].close() != nil)
             #expect(try files(output) == files(whole))
             let alone = try withExtendedLifetime(parts) {
-                try #require(throws: DatasetError.self) { try open(source.folder, output) }
+                try #require(throws: PFrameError.self) { try open(source.folder, output) }
             }
             #expect(alone.message.contains("another process is writing this folder") && alone.code == .busy)
         }
@@ -200,7 +200,7 @@ import Testing
     func refuses() throws {
         try withSource { source, folder in
             func message(_ body: () throws -> DerivedDataset) throws -> String {
-                try #require(throws: DatasetError.self) { _ = try body() }.description
+                try #require(throws: PFrameError.self) { _ = try body() }.description
             }
             let output = folder.appending("latents")
             do {
@@ -279,11 +279,11 @@ import Testing
             let set = try open(source.folder, folder.appending("latents"))
             try make(try #require(try set.next()))
             let shard = try #require(try set.next())
-            let error = try #require(throws: DatasetError.self) { try shard.sample(0) }
+            let error = try #require(throws: PFrameError.self) { try shard.sample(0) }
             #expect(error.path == source.tar(1) && error.offset == extent.offset)
             #expect(error.message.contains("record \(source.samples[1][0].key) is damaged") && error.code == .damaged)
             let sound = try #require(try set.next())
-            let lacking = try #require(throws: DatasetError.self) { try sound.sample(0).bytes(of: "y.npy") }
+            let lacking = try #require(throws: PFrameError.self) { try sound.sample(0).bytes(of: "y.npy") }
             #expect(lacking.message.contains("has no y.npy, only jpg, json, mv.npy, txt, x.npy"))
             #expect(lacking.code == .missing)
         }

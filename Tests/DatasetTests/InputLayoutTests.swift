@@ -114,9 +114,9 @@ import Testing
                 "label": "", "subject": "", "split": "", "videoid": "21179416", "duration": "PT00H00M11S",
                 "contentUrl": "https://x/21179416.mp4", "page_dir": "006001_006050",
             ])
-        let error = try #require(throws: DatasetError.self) { try read(files, .webvid) }
+        let error = try #require(throws: PFrameError.self) { try read(files, .webvid) }
         #expect(error.message.contains("--captions") && error.code == .usage)
-        let wrong = try #require(throws: DatasetError.self) {
+        let wrong = try #require(throws: PFrameError.self) {
             try read(["v/1.mp4": "", "c.csv": "video,caption\n1.mp4,c\n"], .webvid, captions: "c.csv")
         }
         #expect(wrong.message.contains("\"videoid\"") && wrong.message.contains("video, caption"))

@@ -93,7 +93,7 @@ import Testing
     func noCaptions() throws {
         try withInputs(["1.mp4": "", "list.csv": "video\n1.mp4\n"]) { folder in
             for input in [folder, folder.appending("list.csv"), folder.appending("1.mp4")] {
-                let error = try #require(throws: DatasetError.self) { try InputList(.of([input])) }
+                let error = try #require(throws: PFrameError.self) { try InputList(.of([input])) }
                 #expect(error.message.contains("--captions FILE") && error.message.contains("--no-captions"))
             }
         }
@@ -171,10 +171,10 @@ import Testing
             func read(_ video: String, _ captions: String) throws -> InputList {
                 try InputList(.of([folder.appending(video)]) { $0.captions = folder.appending(captions) })
             }
-            let one = try #require(throws: DatasetError.self) { try read("v", "one.csv") }
+            let one = try #require(throws: PFrameError.self) { try read("v", "one.csv") }
             #expect(one.message.contains("a/x.mp4") && one.message.contains("b/x.mp4"), "\(one)")
             #expect(one.message.contains("line 2") && one.path?.lastComponent?.string == "one.csv")
-            let two = try #require(throws: DatasetError.self) { try read("w", "two.csv") }
+            let two = try #require(throws: PFrameError.self) { try read("w", "two.csv") }
             #expect(two.message.contains("a/x.mp4") && two.message.contains("c/x.mp4"), "\(two)")
             #expect(try read("v", "both.csv").videos.map(\.caption) == ["1", "2"])
             let other = try read("v", "two.csv")
@@ -249,7 +249,7 @@ import Testing
             #expect(list.rejects.allSatisfy { $0.kind == .missing })
             #expect(list.rejects.map { $0.reason.contains("No such file") } == [true, false, true, false, true])
             #expect(list.rejects[3].reason.contains("Not a directory"))
-            #expect(throws: DatasetError.self) { try InputList(.of([folder.appending("gone.csv")])) }
+            #expect(throws: PFrameError.self) { try InputList(.of([folder.appending("gone.csv")])) }
         }
     }
 

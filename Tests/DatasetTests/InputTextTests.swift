@@ -79,7 +79,7 @@ import Testing
     func mistakes(name: String, text: String, expected: [String]) throws {
         try withInputs([name: text, "x.mp4": "", "y.mp4": ""]) { folder in
             let file = folder.appending(name)
-            let error = try #require(throws: DatasetError.self) { try InputList(.of([file])) }
+            let error = try #require(throws: PFrameError.self) { try InputList(.of([file])) }
             #expect(error.path == file)
             for part in expected { #expect(error.message.contains(part), "\(error.message)") }
         }
@@ -90,7 +90,7 @@ import Testing
         try withInputs(["x.mp4": "", "y.mp4": ""]) { folder in
             let latin = Array("video,caption\nx.mp4,good\n\"y.mp4\",\"caf".utf8) + [0xE9] + Array("\"\n".utf8)
             try put(latin, at: folder.appending("a.csv"))
-            let error = try #require(throws: DatasetError.self) { try InputList(.of([folder.appending("a.csv")])) }
+            let error = try #require(throws: PFrameError.self) { try InputList(.of([folder.appending("a.csv")])) }
             #expect(error.message.contains("line 3") && error.message.contains("UTF-8"), "\(error.message)")
             #expect(error.code == .damaged)
         }

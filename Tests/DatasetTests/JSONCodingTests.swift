@@ -39,9 +39,9 @@ import Testing
 
     @Test func wholeNumbersAreNumbersToo() throws {
         #expect(try JSONValue.integer(3).decoded(as: Double.self) == 3)
-        #expect(throws: DatasetError.self) { try JSONValue.number(3).decoded(as: Int.self) }
-        #expect(throws: DatasetError.self) { try JSONValue.integer(300).decoded(as: UInt8.self) }
-        #expect(throws: DatasetError.self) { try JSONValue(encoding: UInt64.max) }
+        #expect(throws: PFrameError.self) { try JSONValue.number(3).decoded(as: Int.self) }
+        #expect(throws: PFrameError.self) { try JSONValue.integer(300).decoded(as: UInt8.self) }
+        #expect(throws: PFrameError.self) { try JSONValue(encoding: UInt64.max) }
     }
 
     @Test(arguments: [
@@ -52,7 +52,7 @@ import Testing
     func namesWhatIsWrong(_ member: String, _ value: JSONValue?, _ name: String) throws {
         var members = try #require(try JSONValue(encoding: Options()).members)
         members[member] = value
-        let error = #expect(throws: DatasetError.self) { try JSONValue.object(members).decoded(as: Options.self) }
+        let error = #expect(throws: PFrameError.self) { try JSONValue.object(members).decoded(as: Options.self) }
         #expect(error?.message.contains("has no valid \"\(name)\"") == true, "\(error?.message ?? "")")
     }
 

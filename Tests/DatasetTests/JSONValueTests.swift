@@ -34,7 +34,7 @@ import Testing
         "\"\\x\"", "\"\\u12\"", "[1] 2", "--1", "\u{FEFF}1",
     ])
     func refusesWhatIsNoJSON(_ text: String) {
-        #expect(throws: DatasetError.self) { try parse(text) }
+        #expect(throws: PFrameError.self) { try parse(text) }
     }
 
     @Test func readsEscapesAndSurrogates() throws {
@@ -43,11 +43,11 @@ import Testing
     }
 
     @Test func refusesDepthThatWouldOverflowTheStack() {
-        #expect(throws: DatasetError.self) { try parse(String(repeating: "[", count: 100_000)) }
+        #expect(throws: PFrameError.self) { try parse(String(repeating: "[", count: 100_000)) }
     }
 
     @Test func namesThePlace() throws {
-        let error = try #require(throws: DatasetError.self) {
+        let error = try #require(throws: PFrameError.self) {
             try JSONValue("[1, x]".utf8, path: "rows.jsonl", offset: 100)
         }
         #expect(error.offset == 104 && error.description.contains("rows.jsonl"))

@@ -37,7 +37,7 @@ import Testing
                 damaged[place] ^= UInt8(1 << (random.next() % 8))
                 try put(damaged, at: shards.tar(shard))
                 let hit = sample(shards, shard, place)
-                let error = try #require(throws: DatasetError.self) {
+                let error = try #require(throws: PFrameError.self) {
                     try rest(try Loader(shards.source, options: options(.fail)))
                 }
                 #expect(error.path == shards.tar(shard) && error.offset == hit?.offset ?? place, "\(error)")
@@ -67,7 +67,7 @@ import Testing
                 try put(Array(archive[..<size]), at: shards.tar(shard))
                 let lost = zip(shards.samples[shard], shards.extents[shard]).filter { $1.offset + $1.size > size }
                     .map(\.0.key)
-                let error = try #require(throws: DatasetError.self) {
+                let error = try #require(throws: PFrameError.self) {
                     try rest(try Loader(shards.source, options: options(.fail)))
                 }
                 #expect(error.path == shards.tar(shard) && error.message.contains("dataset.json says"), "\(error)")
@@ -77,7 +77,7 @@ import Testing
                 #expect(loader.damaged.map(\.key) == (lost.isEmpty ? [""] : lost), "\(loader.damaged)")
             }
             try put(archive + [0], at: shards.tar(shard))
-            #expect(throws: DatasetError.self) { try rest(try Loader(shards.source, options: options(.fail))) }
+            #expect(throws: PFrameError.self) { try rest(try Loader(shards.source, options: options(.fail))) }
             let loader = try Loader(shards.source, options: options(.skip))
             #expect(try rest(loader) == all)
             #expect(loader.damaged.count == 1)
@@ -103,7 +103,7 @@ import Testing
                 let changed = text.replacing(change.0, with: change.1, maxReplacements: 1)
                 #expect(changed != text, "\(what)")
                 try put(Array(changed.utf8), at: shards.rows(0))
-                #expect(throws: DatasetError.self, "\(what)") {
+                #expect(throws: PFrameError.self, "\(what)") {
                     try rest(try Loader(shards.source, options: options(.fail)))
                 }
                 let loader = try Loader(shards.source, options: options(.skip))
@@ -112,9 +112,9 @@ import Testing
             }
             for changed in [String(text.dropLast()), text + "\n", String(text.dropLast(40)), ""] {
                 try put(Array(changed.utf8), at: shards.rows(0))
-                #expect(throws: DatasetError.self) { try rest(try Loader(shards.source, options: options(.fail))) }
+                #expect(throws: PFrameError.self) { try rest(try Loader(shards.source, options: options(.fail))) }
                 let loader = try Loader(shards.source, options: options(.skip))
-                #expect(throws: DatasetError.self) { try rest(loader) }
+                #expect(throws: PFrameError.self) { try rest(loader) }
             }
         }
     }
@@ -130,7 +130,7 @@ import Testing
             let description = folder.appending("dataset.json")
             let text = String(decoding: try contents(of: description), as: UTF8.self)
             try put(Array(text.replacing("\"samples\": 5", with: "\"samples\": 4").utf8), at: description)
-            let error = try #require(throws: DatasetError.self) {
+            let error = try #require(throws: PFrameError.self) {
                 try rest(try Loader(shards.source, options: options(.fail)))
             }
             #expect(error.message.contains("record 000000_0003 is damaged: it does not begin where record 000000_0001"))
@@ -147,7 +147,7 @@ import Testing
                     try FileManager.default.moveItem(atPath: from.string, toPath: to.string)
                 }
                 try move(path, hidden)
-                let error = try #require(throws: DatasetError.self) {
+                let error = try #require(throws: PFrameError.self) {
                     try rest(try Loader(shards.source, options: options(.fail)))
                 }
                 #expect(error.path == path && error.message.contains("tried 2 times"), "\(error)")
@@ -185,7 +185,7 @@ import Testing
             try put([UInt8](repeating: 7, count: archive.count), at: shards.tar(0))
             try put([], at: shards.tar(1))
             let none = try Loader(shards.source, options: options)
-            let error = try #require(throws: DatasetError.self) { try none.next() }
+            let error = try #require(throws: PFrameError.self) { try none.next() }
             #expect(error.message.contains("no record of it is undamaged"))
         }
     }

@@ -57,7 +57,7 @@ func delivered(_ batch: Batch) -> [DeliveredSample] {
 }
 
 /// The rest of a loader's epoch.
-func rest(_ loader: Loader) throws(DatasetError) -> [DeliveredSample] {
+func rest(_ loader: Loader) throws(PFrameError) -> [DeliveredSample] {
     var samples: [DeliveredSample] = []
     while let batch = try loader.next() { samples += delivered(batch) }
     return samples
@@ -123,7 +123,7 @@ func rest(_ loader: Loader) throws(DatasetError) -> [DeliveredSample] {
             for damage in DamagePolicy.allCases {
                 options.damage = damage
                 let loader = try Loader(shards.source, options: options)
-                let error = try #require(throws: DatasetError.self) { try loader.next() }
+                let error = try #require(throws: PFrameError.self) { try loader.next() }
                 #expect(error.message.contains("no member flow.npy, only jpg, json, mv.npy, txt, x.npy"))
                 #expect(error.code == .conflict)
             }
@@ -221,7 +221,7 @@ func rest(_ loader: Loader) throws(DatasetError) -> [DeliveredSample] {
                 var options = LoaderOptions()
                 (options.shuffle, options.damage) = (false, .skip)
                 let loader = try Loader(shards.source, options: options)
-                return try #require(throws: DatasetError.self) { try rest(loader) }.description
+                return try #require(throws: PFrameError.self) { try rest(loader) }.description
             }
         }
         let zeros = [UInt8](repeating: 0, count: 96)
@@ -275,11 +275,11 @@ func rest(_ loader: Loader) throws(DatasetError) -> [DeliveredSample] {
             ] {
                 var options = LoaderOptions()
                 change(&options)
-                let error = try #require(throws: DatasetError.self) { try Loader(shards.source, options: options) }
+                let error = try #require(throws: PFrameError.self) { try Loader(shards.source, options: options) }
                 #expect(error.code == .usage)
             }
-            #expect(throws: DatasetError.self) { try loader.startEpoch(0, samples: 1) }
-            let error = try #require(throws: DatasetError.self) { try Loader(.folder(folder.appending("none"))) }
+            #expect(throws: PFrameError.self) { try loader.startEpoch(0, samples: 1) }
+            let error = try #require(throws: PFrameError.self) { try Loader(.folder(folder.appending("none"))) }
             #expect(error.code == .missing)
         }
     }

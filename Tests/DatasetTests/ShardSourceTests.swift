@@ -25,7 +25,7 @@ import Testing
         #expect(try ShardSource("s3://bucket/set") == .server("s3://bucket/set"))
         #expect(try ShardSource("pipe:cat x/{}") == .command("cat x/{}"))
         #expect(try ShardSource("pipe:cat x/{}").description == "pipe:cat x/{}")
-        let error = #expect(throws: DatasetError.self) { try ShardSource("pipe:cat x") }
+        let error = #expect(throws: PFrameError.self) { try ShardSource("pipe:cat x") }
         #expect(error?.message.contains("has no {}") == true)
     }
 
@@ -76,18 +76,18 @@ import Testing
             let loader = try Loader(ShardSource(server.address), options: options())
             _ = try loader.next()
             server.stop()
-            let error = try #require(throws: DatasetError.self) { try rest(loader) }
+            let error = try #require(throws: PFrameError.self) { try rest(loader) }
             #expect(error.message.contains(server.address) && error.message.contains("tried 3 times"), "\(error)")
-            let late = try #require(throws: DatasetError.self) { try Loader(ShardSource(server.address)) }
+            let late = try #require(throws: PFrameError.self) { try Loader(ShardSource(server.address)) }
             #expect(late.message.contains("/dataset.json: cannot open: Connection refused"), "\(late)")
             #expect(late.code == .failed)
             let incapable = try FileServer(shards.folder, ["--no-ranges"])
             let whole = try Loader(ShardSource(incapable.address), options: options())
-            let refusal = try #require(throws: DatasetError.self) { try rest(whole) }
+            let refusal = try #require(throws: PFrameError.self) { try rest(whole) }
             #expect(refusal.message.contains("does not give ranges") && refusal.code == .unsupported, "\(refusal)")
             let hanging = try FileServer(shards.folder, ["--hang"])
             let patient = try Loader(ShardSource(hanging.address), options: options(tries: 1))
-            let silence = try #require(throws: DatasetError.self) { try patient.next() }
+            let silence = try #require(throws: PFrameError.self) { try patient.next() }
             #expect(silence.message.contains(".tar"), "\(silence)")
             // One that still waits for an answer goes away before it comes.
             var calm = options()
@@ -129,7 +129,7 @@ import Testing
             let loader = try Loader(ShardSource(other.address), options: options())
             #expect(try rest(loader) == shards.expected(loader.options, epoch: 0))
             let endless = try FileServer(shards.folder, ["--redirect", "ftp://127.0.0.1"])
-            let error = try #require(throws: DatasetError.self) { try Loader(ShardSource(endless.address)) }
+            let error = try #require(throws: PFrameError.self) { try Loader(ShardSource(endless.address)) }
             #expect(error.message.contains("cannot open") && error.message.contains("ftp"), "\(error)")
         }
     }
@@ -149,7 +149,7 @@ import Testing
             let lazy = try FileServer(
                 shards.folder, ["--refuse", "99", "--status", "\(status)", "--retry-after", "999"])
             let impatient = try Loader(ShardSource(lazy.address), options: self.options())
-            let error = try #require(throws: DatasetError.self) { try rest(impatient) }
+            let error = try #require(throws: PFrameError.self) { try rest(impatient) }
             #expect(error.message.contains("HTTP \(status) (SlowDown)"), "\(error)")
             #expect(error.message.contains("tried 3 times"), "\(error)")
         }
@@ -162,7 +162,7 @@ import Testing
             var options = options()
             options.threads = 1
             let loader = try Loader(ShardSource(server.address), options: options)
-            let error = try #require(throws: DatasetError.self) { try rest(loader) }
+            let error = try #require(throws: PFrameError.self) { try rest(loader) }
             #expect(error.message.hasPrefix(server.address) && error.message.contains(words), "\(error)")
             #expect(error.message.contains("HTTP \(status)") && error.message.contains("(bytes 0-0)"), "\(error)")
             #expect(!error.message.contains("tried"), "\(error)")
@@ -176,11 +176,11 @@ import Testing
             var options = options(shuffle: false)
             options.threads = 1
             let loader = try Loader(ShardSource(growing.address), options: options)
-            let change = try #require(throws: DatasetError.self) { try rest(loader) }
+            let change = try #require(throws: PFrameError.self) { try rest(loader) }
             #expect(change.message.contains("the file changed from"), "\(change)")
             let shifting = try FileServer(shards.folder, ["--shift", "1"])
             let other = try Loader(ShardSource(shifting.address), options: options)
-            let shift = try #require(throws: DatasetError.self) { try rest(other) }
+            let shift = try #require(throws: PFrameError.self) { try rest(other) }
             #expect(shift.message.contains("does not give ranges"), "\(shift)")
         }
     }
@@ -190,7 +190,7 @@ import Testing
         try withShards { shards in
             let server = try FileServer(shards.folder, ["--stall"])
             let loader = try Loader(ShardSource(server.address), options: options(tries: 1))
-            let error = try #require(throws: DatasetError.self) { try rest(loader) }
+            let error = try #require(throws: PFrameError.self) { try rest(loader) }
             #expect(error.message.contains("no byte came for 1.0 s"), "\(error)")
             var calm = options()
             calm.patience.timeout = 600
@@ -225,7 +225,7 @@ import Testing
             #expect(try rest(loader) == shards.expected(loader.options, epoch: 0))
             func message(_ command: String) throws -> String {
                 let source = try ShardSource("pipe:" + command)
-                return try #require(throws: DatasetError.self) { try rest(try Loader(source, options: options())) }
+                return try #require(throws: PFrameError.self) { try rest(try Loader(source, options: options())) }
                     .description
             }
             let failing = try message(

@@ -1,5 +1,7 @@
 import Codec
 import Dataset
+import Shards
+import Storage
 import SystemPackage
 import Train
 
@@ -9,7 +11,7 @@ extension ExchangeProgram {
         var options = TrainingOptions()
         (options.steps, options.batchSize, options.warmUp) = (steps, 1, 1)
         (options.pictureEvery, options.checkpointEvery) = (2, 2)
-        let task = try FourNumbers { () throws(TrainError) in try happen(communicator) }
+        let task = try FourNumbers { () throws(PFrameError) in try happen(communicator) }
         let run = try communicator?.rank ?? 0 == 0 ? makeRun() : nil
         try communicator?.barrier()
         let loop = try TrainingLoop(
@@ -28,19 +30,19 @@ extension ExchangeProgram {
 private final class FourNumbers: TrainingTask {
     let store = ParameterStore(precision: .float32, seed: 1)
     private let numbers: Tensor
-    private let beforePicture: () throws(TrainError) -> Void
+    private let beforePicture: () throws(PFrameError) -> Void
     private var pictures = 0
 
-    init(beforePicture: @escaping () throws(TrainError) -> Void) throws(TrainError) {
+    init(beforePicture: @escaping () throws(PFrameError) -> Void) throws(PFrameError) {
         numbers = try store.root.parameter("numbers", [4], .constant(1))
         self.beforePicture = beforePicture
     }
 
-    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(TrainError) -> BatchLoss {
+    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss {
         BatchLoss(try numbers.squared().mean())
     }
 
-    func picture(_ batch: Batch, seed: RandomSeed) throws(TrainError) -> RGBImage {
+    func picture(_ batch: Batch, seed: RandomSeed) throws(PFrameError) -> RGBImage {
         if pictures == 0 { try beforePicture() }
         pictures += 1
         return RGBImage(width: 1, height: 1, pixels: [0, 0, 0])

@@ -2,6 +2,7 @@ import ArgumentParser
 import CMPI
 import Dataset
 import Glibc
+import Storage
 import Train
 
 /// What happens to one rank in one step.
@@ -94,18 +95,18 @@ struct ExchangeProgram: ParsableCommand {
         return (total, gradients)
     }
 
-    func happen(_ communicator: Communicator?) throws(TrainError) {
+    func happen(_ communicator: Communicator?) throws(PFrameError) {
         switch event {
         case .kill: kill(getpid(), SIGKILL)
         case .hang: while true { sleep(1000) }
         case .suspend: raise(SIGSTOP)
-        case .error: throw TrainError("the disk is full")
+        case .error: throw PFrameError("the disk is full")
         case .compute:
             let start = ContinuousClock.now
             while ContinuousClock.now - start < .seconds(seconds) {
                 _ = try Tensor.normal([64, 64], seed: 1).matmul(Tensor.normal([64, 64], seed: 2))
             }
-        case .disk: _ = try communicator?.usingStorage { () throws(TrainError) in usleep(UInt32(seconds * 1e6)) }
+        case .disk: _ = try communicator?.usingStorage { () throws(PFrameError) in usleep(UInt32(seconds * 1e6)) }
         case .stop, nil: break
         }
     }

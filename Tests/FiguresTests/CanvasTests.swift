@@ -248,6 +248,6 @@ import Testing
 
     @Test("a figure too large for cairo is an error")
     func tooLarge() {
-        #expect(throws: CodecError.self) { try Canvas(width: 10, height: 40_000).image() }
+        #expect(throws: PFrameError.self) { try Canvas(width: 10, height: 40_000).image() }
     }
 }

@@ -6,11 +6,11 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What `body` throws, as a `CodecError`; any other outcome is a failed expectation.
+/// What `body` throws, as a `PFrameError`; any other outcome is a failed expectation.
 func codecError(
     _ sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void
-) throws -> CodecError {
-    try #require(#expect(throws: CodecError.self, sourceLocation: sourceLocation, performing: body))
+) throws -> PFrameError {
+    try #require(#expect(throws: PFrameError.self, sourceLocation: sourceLocation, performing: body))
 }
 
 /// A plane of pixels with a value type's safety.

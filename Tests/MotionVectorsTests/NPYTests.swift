@@ -61,7 +61,7 @@ import Testing
             }
             #expect(back == values)
             var more: [Element] = [0]
-            #expect(throws: CodecError.self) { try more.withUnsafeMutableBufferPointer { try reader.read(into: $0) } }
+            #expect(throws: PFrameError.self) { try more.withUnsafeMutableBufferPointer { try reader.read(into: $0) } }
         }
     }
 
@@ -151,7 +151,7 @@ import Testing
         try withTemporaryFolder { folder in
             let writer = try NPYWriter(path: folder.appending("array.npy"), type: .int32, itemShape: [3])
             try writer.append([1, 2] as [Int32])
-            #expect(throws: CodecError.self) { try writer.close() }
+            #expect(throws: PFrameError.self) { try writer.close() }
         }
         let error = try codecError {
             let writer = try NPYWriter(path: "/dev/full", type: .uint8, itemShape: [])

@@ -140,7 +140,7 @@ import Train
             for part in parts {
                 var update = Update(rate: 0.01, step: 1)
                 update.parts = [part]
-                #expect(throws: TrainError.self) { try update.apply() }
+                #expect(throws: PFrameError.self) { try update.apply() }
             }
         }
     }

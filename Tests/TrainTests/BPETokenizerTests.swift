@@ -99,7 +99,7 @@ import Train
         try withTemporaryFolder { folder in
             let path = folder.appending("merges.txt")
             try put(text.hasPrefix("\u{1F}") ? [0x1F, 0x8B, 8, 0, 0xFF] : Array(text.utf8), at: path)
-            let error = try #require(throws: TrainError.self) { try BPETokenizer(merges: path) }
+            let error = try #require(throws: PFrameError.self) { try BPETokenizer(merges: path) }
             #expect(error.path == path && error.message.contains(message), "\(error)")
         }
     }
@@ -111,7 +111,7 @@ import Train
         try withTemporaryFolder { folder in
             let path = folder.appending("vocab.json")
             try put(Array(text.utf8), at: path)
-            let error = try #require(throws: TrainError.self) {
+            let error = try #require(throws: PFrameError.self) {
                 try BPETokenizer(merges: Self.merges, vocabulary: path)
             }
             #expect(error.path == path && error.message.contains(message), "\(error)")

@@ -19,7 +19,7 @@ import Train
             ([1, 2], [0, 0], "features of the text have no direction"), ([1, .nan], [1, 2], "frame 0"),
         ] as [([Float], [Float], String)]) func refuses(_ frames: [Float], _ text: [Float], _ message: String) throws
     {
-        let error = try #require(throws: TrainError.self) { try CLIPScore(frames: frames.span, text: text.span) }
+        let error = try #require(throws: PFrameError.self) { try CLIPScore(frames: frames.span, text: text.span) }
         #expect(error.message.contains(message), "\(error)")
     }
 }

@@ -98,10 +98,10 @@ import Train
             try configure(tower(8, "gelu"), tower(4, "gelu"))
             try Self.check(CLIPWeights(path), "gelu")
             try configure(tower(8, "gelu"), tower(4, "relu"))
-            var error = try #require(throws: TrainError.self) { try CLIPWeights(path) }
+            var error = try #require(throws: PFrameError.self) { try CLIPWeights(path) }
             #expect(error.message.contains("asks for 'relu' (hidden_act); known are gelu, quick_gelu"), "\(error)")
             try configure(tower(7, "gelu"), tower(4, "gelu"))
-            error = try #require(throws: TrainError.self) { try CLIPWeights(path) }
+            error = try #require(throws: PFrameError.self) { try CLIPWeights(path) }
             #expect(error.message.contains("text tower of 128 channels: how many heads?"), "\(error)")
         }
     }
@@ -141,7 +141,7 @@ import Train
             #expect(Self.difference(Array(features[index * 24..<(index + 1) * 24]), alone) < 1e-4)
         }
         clip.removeLast()
-        let error = #expect(throws: TrainError.self) { try encoder.features(of: clip.span, size: size) }
+        let error = #expect(throws: PFrameError.self) { try encoder.features(of: clip.span, size: size) }
         #expect(error?.message.contains("not whole RGB frames of 32x32") == true)
     }
 
@@ -167,7 +167,7 @@ import Train
             ([[-1] + row.dropFirst()], "text 0 has token -1 of"),
         ]
         for (texts, message) in wrong {
-            let error = try #require(throws: TrainError.self) { try encoder(texts) }
+            let error = try #require(throws: PFrameError.self) { try encoder(texts) }
             #expect(error.message.contains(message), "\(error)")
         }
     }
@@ -201,7 +201,7 @@ import Train
             let place = try #require(bytes.firstRange(of: Array(old.utf8)))
             bytes.replaceSubrange(place, with: Array(new.utf8))
             try put(bytes, at: path)
-            let error = try #require(throws: TrainError.self) { try CLIPWeights(path) }
+            let error = try #require(throws: PFrameError.self) { try CLIPWeights(path) }
             #expect(error.path == path && error.message.contains(message), "\(error)")
         }
     }
@@ -216,7 +216,7 @@ import Train
         ]
         for (name, message) in others {
             let path = Self.fixtures.appending(name)
-            let error = try #require(throws: TrainError.self) { try CLIPWeights(path) }
+            let error = try #require(throws: PFrameError.self) { try CLIPWeights(path) }
             #expect(error.path == path && error.message.contains(message), "\(error)")
         }
     }

@@ -25,9 +25,9 @@ import Train
             let again = try CaptionReader(.clip, reader.json, path: path)
             #expect(try features(again, captions).values == values)
             try FileManager.default.removeItem(atPath: files.weights.string)
-            let error = try #require(throws: TrainError.self) { try CaptionReader(.clip, reader.json, path: path) }
+            let error = try #require(throws: PFrameError.self) { try CaptionReader(.clip, reader.json, path: path) }
             #expect("\(error)".contains("model.safetensors") && "\(error)".contains("is missing"), "\(error)")
-            #expect(throws: TrainError.self) { try CaptionReader(.clip, .object([:]), path: path) }
+            #expect(throws: PFrameError.self) { try CaptionReader(.clip, .object([:]), path: path) }
         }
     }
 

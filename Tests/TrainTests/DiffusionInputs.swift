@@ -53,7 +53,7 @@ struct DiffusionInputs: Decodable {
         let inputs: DiffusionInputs = try decodedFixture("diffusion.json")
         // Of an empty list of arguments a test passes.
         guard !inputs.schedules.isEmpty, !inputs.spacings.isEmpty, !inputs.samplers.isEmpty else {
-            throw TrainError("diffusion.json holds too little")
+            throw PFrameError("diffusion.json holds too little")
         }
         return inputs
     }
@@ -62,7 +62,7 @@ struct DiffusionInputs: Decodable {
     func clipOfNoise() throws -> Tensor { try Tensor(noise, shape: shape) }
 
     static func schedule(_ name: String, _ zero: Bool = false) throws -> NoiseSchedule {
-        guard let shape = ScheduleShape(rawValue: name) else { throw TrainError("no schedule is called \(name)") }
+        guard let shape = ScheduleShape(rawValue: name) else { throw PFrameError("no schedule is called \(name)") }
         return NoiseSchedule(shape, zeroTerminalSNR: zero)
     }
 

@@ -19,7 +19,7 @@ import Train
         _ wanted: DiffusionInputs.Schedule, _ target: PredictionTarget
     ) throws {
         if wanted.zero, target == .noise {
-            #expect(throws: TrainError.self) { try DiffusionProcess(wanted.made(), target: target, minSNR: 5) }
+            #expect(throws: PFrameError.self) { try DiffusionProcess(wanted.made(), target: target, minSNR: 5) }
             return
         }
         let places = try DiffusionInputs.expected().places.dropLast()
@@ -89,10 +89,10 @@ import Train
 
     @Test func refusesWhatHasNoMeaning() throws {
         let zero = NoiseSchedule(.cosine, zeroTerminalSNR: true)
-        let error = #expect(throws: TrainError.self) { try DiffusionProcess(zero, target: .noise) }
+        let error = #expect(throws: PFrameError.self) { try DiffusionProcess(zero, target: .noise) }
         #expect(error?.description == "zero terminal SNR wants the target v or x0")
         for minSNR in [0, -1, Double.nan, .infinity] {
-            #expect(throws: TrainError.self) { try DiffusionProcess(zero, target: .velocity, minSNR: minSNR) }
+            #expect(throws: PFrameError.self) { try DiffusionProcess(zero, target: .velocity, minSNR: minSNR) }
         }
     }
 
@@ -101,10 +101,10 @@ import Train
     ) throws {
         let process = try DiffusionProcess()
         let (x0, noise) = (try Tensor.zeros(clips), try Tensor.zeros(noise))
-        #expect(throws: TrainError.self) {
+        #expect(throws: PFrameError.self) {
             try process.noised(x0, noise: noise, steps: [1, 2, 3], frames: frames)
         }
-        #expect(throws: TrainError.self) {
+        #expect(throws: PFrameError.self) {
             try DiffusionLoss(x0, target: noise, weights: [1, 1, 1], frames: frames)
         }
     }

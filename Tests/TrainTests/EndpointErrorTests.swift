@@ -21,9 +21,9 @@ import Train
 
     @Test func refusesOtherShapes() {
         let (one, other): ([Int16], [Int16]) = ([1, 2, 3, 4], [1, 2])
-        #expect(throws: TrainError.self) { try EndpointError(one.span, reference: other.span, fields: 1) }
-        #expect(throws: TrainError.self) { try EndpointError(one.span, reference: one.span, fields: 3) }
-        #expect(throws: TrainError.self) {
+        #expect(throws: PFrameError.self) { try EndpointError(one.span, reference: other.span, fields: 1) }
+        #expect(throws: PFrameError.self) { try EndpointError(one.span, reference: one.span, fields: 3) }
+        #expect(throws: PFrameError.self) {
             try MotionStatisticsFeatures(one.span, fields: 1, rows: 1, columns: 1, cellSize: 16)
         }
     }

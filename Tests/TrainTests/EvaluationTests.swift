@@ -149,18 +149,18 @@ import Train
             let sampler = try VideoSampler(model, options: SamplerOptions(steps: 1))
             options.subjectColumn = "who"
             let none = EvaluationNetworks()
-            let columns = #expect(throws: TrainError.self) {
+            let columns = #expect(throws: PFrameError.self) {
                 try GenerationEvaluation(sampler, .folder(set.folder), options: options, networks: none).run()
             }
             #expect(columns?.message == "the data set has no column \"who\"; it has label")
             let large = try EvaluationSet.untrained(folder.appending("large"), side: 32)
-            let size = #expect(throws: TrainError.self) {
+            let size = #expect(throws: PFrameError.self) {
                 try GenerationEvaluation(VideoSampler(large), .folder(set.folder), options: options, networks: none)
             }
             #expect(size?.message.contains("build the set with --size 32x32 --frames 3") == true)
             let bare = EvaluationSet.moving(folder.appending("bare"))
             try bare.write(["first.npy", "mv.npy"])
-            let frames = #expect(throws: TrainError.self) { try RealClips(.folder(bare.folder), batch: 1) }
+            let frames = #expect(throws: PFrameError.self) { try RealClips(.folder(bare.folder), batch: 1) }
             #expect(frames?.message.contains("hold first.npy, mv.npy, which give no frames") == true)
         }
     }
@@ -213,7 +213,7 @@ import Train
             #expect(try PrincipalComponents(run: folder) == basis)
             let path = folder.appending("components.safetensors")
             try put(Array(contents(of: path).dropLast()), at: path)
-            #expect(throws: TrainError.self) { try PrincipalComponents(run: folder) }
+            #expect(throws: PFrameError.self) { try PrincipalComponents(run: folder) }
         }
     }
 

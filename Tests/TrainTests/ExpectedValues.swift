@@ -85,7 +85,7 @@ func fill(_ store: ParameterStore, for trial: String) throws {
             } else {
                 try made(name, shape, (3 / Double(shape.dropFirst().reduce(1, *))).squareRoot())
             }
-        try withoutGradients { () throws(TrainError) in try parameter.master.set(values) }
+        try withoutGradients { () throws(PFrameError) in try parameter.master.set(values) }
     }
     try store.mastersChanged()
 }

@@ -15,7 +15,7 @@ import Train
         #expect(ScriptModuleTests.isNear(features, try ScriptModuleTests.expected("i3d"), 1e-5))
         let first = try network.features(ofClip: clips.span.extracting(..<(3 * 20 * 12 * 3)), size: Self.size)
         #expect(ScriptModuleTests.isNear(first, Array(features[..<2]), 1e-5))
-        let error = #expect(throws: TrainError.self) {
+        let error = #expect(throws: PFrameError.self) {
             try network.features(ofClips: clips.span, frames: 4, size: Self.size)
         }
         #expect(error?.message == "6 frames are not whole clips of 4")
@@ -39,7 +39,7 @@ import Train
         // Features of about 10,000 leave some thousandths of a difference.
         #expect(ScriptModuleTests.isNear(distances, try ScriptModuleTests.expected("lpips"), 1e-3))
         #expect(try network.distances(clip.span, reference: clip.span, size: Self.size).allSatisfy { $0 == 0 })
-        let error = #expect(throws: TrainError.self) {
+        let error = #expect(throws: PFrameError.self) {
             try network.distances(clip.span, reference: clip.span.extracting(..<area), size: Self.size)
         }
         #expect(error?.message.contains("both must be as long") == true)

@@ -68,11 +68,11 @@ import Train
 
     @Test func refusesTooFewRowsAndOtherDimensions() throws {
         let (one, two) = (try MetricInputs.statistics(1, 3, seed: 1), try MetricInputs.statistics(2, 3, seed: 2))
-        let error = #expect(throws: TrainError.self) { try FrechetDistance(two, one) }
+        let error = #expect(throws: PFrameError.self) { try FrechetDistance(two, one) }
         #expect(error?.message.contains("1 generated clips") == true)
-        #expect(throws: TrainError.self) { try FrechetDistance(FeatureStatistics(dimension: 3), two) }
+        #expect(throws: PFrameError.self) { try FrechetDistance(FeatureStatistics(dimension: 3), two) }
         let wide = try MetricInputs.statistics(4, 5, seed: 3)
-        #expect(throws: TrainError.self) { try FrechetDistance(two, wide) }
+        #expect(throws: PFrameError.self) { try FrechetDistance(two, wide) }
     }
 
     @Test(arguments: [Float.nan, .infinity, -.infinity]) func refusesWhatIsNotFiniteAndKeepsTheRest(
@@ -82,10 +82,10 @@ import Train
         let before = (statistics.mean, statistics.covariance)
         var rows = MetricInputs.features(3, 4, seed: 5)
         rows[9] = value
-        let error = #expect(throws: TrainError.self) { try statistics.add(rows.span) }
+        let error = #expect(throws: PFrameError.self) { try statistics.add(rows.span) }
         #expect(error?.message.contains("feature 1 of row 8 is \(value)") == true)
         #expect(statistics.count == 6 && statistics.mean == before.0 && statistics.covariance == before.1)
-        #expect(throws: TrainError.self) { try statistics.add(([1, 2, 3] as [Float]).span) }
+        #expect(throws: PFrameError.self) { try statistics.add(([1, 2, 3] as [Float]).span) }
     }
 
     @Test func groupsAreAveragedAndSmallOnesNamed() throws {
@@ -104,9 +104,9 @@ import Train
         }
         #expect(isClose(found.value, wanted.mean, 1e-9))
         #expect(found.leftOut == ["star", "wave"])
-        #expect(throws: TrainError.self) { try GroupedFrechetDistance(real.filter { $0.key == "star" }, generated) }
+        #expect(throws: PFrameError.self) { try GroupedFrechetDistance(real.filter { $0.key == "star" }, generated) }
         generated["square"] = try MetricInputs.statistics(4, 3, seed: 1)
-        let error = #expect(throws: TrainError.self) { try GroupedFrechetDistance(real, generated) }
+        let error = #expect(throws: PFrameError.self) { try GroupedFrechetDistance(real, generated) }
         #expect(error?.message.contains("square") == true)
     }
 

@@ -33,13 +33,13 @@ import Train
     @Test(arguments: [[0.5, 0.6], [1.5, -0.5], [.nan, 0.5], [0.5]] as [[Float]]) func refusesNoProbabilities(
         _ row: [Float]
     ) {
-        #expect(throws: TrainError.self) { try InceptionScore(probabilities: row.span, classes: 2, splits: 1) }
+        #expect(throws: PFrameError.self) { try InceptionScore(probabilities: row.span, classes: 2, splits: 1) }
     }
 
     @Test func refusesLogitsThatAreNotFiniteAndTooFewSamples() {
         let logits: [Float] = [1, 2, 3, .infinity]
-        let error = #expect(throws: TrainError.self) { try InceptionScore(logits: logits.span, classes: 2, splits: 1) }
+        let error = #expect(throws: PFrameError.self) { try InceptionScore(logits: logits.span, classes: 2, splits: 1) }
         #expect(error?.message.contains("sample 1") == true)
-        #expect(throws: TrainError.self) { try InceptionScore(logits: logits.span, classes: 2, splits: 3) }
+        #expect(throws: PFrameError.self) { try InceptionScore(logits: logits.span, classes: 2, splits: 3) }
     }
 }

@@ -115,21 +115,21 @@ import Train
 
     @Test func refusesWhatDoesNotFit() throws {
         let (x, right, wrong) = (try Tensor.zeros([2, 3, 8]), try Tensor.zeros([8]), try Tensor.zeros([7]))
-        #expect(throws: TrainError.self) { try x.groupNorm(8, wrong, right, silu: true) }
-        #expect(throws: TrainError.self) { try x.groupNorm(8, right, wrong, silu: true) }
-        #expect(throws: TrainError.self) { try x.groupNorm(3, right, right, silu: true) }
-        #expect(throws: TrainError.self) {
+        #expect(throws: PFrameError.self) { try x.groupNorm(8, wrong, right, silu: true) }
+        #expect(throws: PFrameError.self) { try x.groupNorm(8, right, wrong, silu: true) }
+        #expect(throws: PFrameError.self) { try x.groupNorm(3, right, right, silu: true) }
+        #expect(throws: PFrameError.self) {
             try x.groupNorm(8, right, right, modulation: Tensor.zeros([1, 16]), silu: true)
         }
-        #expect(throws: TrainError.self) {
+        #expect(throws: PFrameError.self) {
             try x.groupNorm(8, right, right, modulation: Tensor.zeros([16]), silu: true)
         }
         let qkv = try Tensor.zeros([1, 4, 2, 48])
         for shape in [[4, 4], [2, 3, 4], [1, 4, 4], [2, 5, 5]] {
-            #expect(throws: TrainError.self) { try qkv.sequenceAttention(heads: 2, bias: Tensor.zeros(shape)) }
+            #expect(throws: PFrameError.self) { try qkv.sequenceAttention(heads: 2, bias: Tensor.zeros(shape)) }
         }
-        #expect(throws: TrainError.self) { try qkv.sequenceAttention(heads: 5, bias: nil) }
-        #expect(throws: TrainError.self) { try Tensor.zeros([1, 4, 48]).linearAttention(heads: 5) }
+        #expect(throws: PFrameError.self) { try qkv.sequenceAttention(heads: 5, bias: nil) }
+        #expect(throws: PFrameError.self) { try Tensor.zeros([1, 4, 48]).linearAttention(heads: 5) }
     }
 
     private static let kernels: [Kernel] = Kernels.all

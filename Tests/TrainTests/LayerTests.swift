@@ -141,7 +141,7 @@ import Train
         let whole = try Tensor.normal([9, 96, 128, 8], seed: 5)
         try whole.requireGradient()
         let one = try (space(whole).detached().floats(), time(whole, frames: 3).detached().floats())
-        let other = try withoutGradients { () throws(TrainError) in
+        let other = try withoutGradients { () throws(PFrameError) in
             (try space(values).floats(), try time(values, frames: 3).floats())
         }
         for (found, expected) in [(other.0, one.0), (other.1, one.1)] {

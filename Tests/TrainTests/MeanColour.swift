@@ -18,15 +18,15 @@ enum MeanColour: ModelFamily {
         var frames: Int
         var columns = 1
 
-        func validate() throws(TrainError) {
-            guard columns > 0 else { throw TrainError("a colour has 1 column or more, not \(columns)") }
+        func validate() throws(PFrameError) {
+            guard columns > 0 else { throw PFrameError("a colour has 1 column or more, not \(columns)") }
         }
     }
 
     struct Arguments: ModelArguments {
         @Option var columns = 1
 
-        func options(size: Size?, frames: Int?) throws(TrainError) -> Options {
+        func options(size: Size?, frames: Int?) throws(PFrameError) -> Options {
             Options(height: size?.height ?? 16, width: size?.width ?? 16, frames: frames ?? 3, columns: columns)
         }
 
@@ -35,20 +35,20 @@ enum MeanColour: ModelFamily {
 
     static func prepare(
         _ options: Options, _ files: NoFiles, _ setup: TrainingSetup
-    ) throws(TrainError) -> PreparedModel { PreparedModel(try Model(options), recorded: ["pixels": .text("all")]) }
+    ) throws(PFrameError) -> PreparedModel { PreparedModel(try Model(options), recorded: ["pixels": .text("all")]) }
 
-    static func plan(_ options: Options, precision: Precision) throws(TrainError) -> ModelPlan {
+    static func plan(_ options: Options, precision: Precision) throws(PFrameError) -> ModelPlan {
         let model = try Model(options, device: .meta)
-        return try ModelPlan(model.store) { () throws(TrainError) in _ = try model.colour() }
+        return try ModelPlan(model.store) { () throws(PFrameError) in _ = try model.colour() }
     }
 
-    static func parameters(of run: RunFolder) throws(TrainError) -> ParameterStore {
+    static func parameters(of run: RunFolder) throws(PFrameError) -> ParameterStore {
         try Model(options(of: run), device: .meta).store
     }
 
     static func generator(
         of run: RunFolder, _ checkpoint: Checkpoint, precision: Precision, device: Device
-    ) throws(TrainError) -> (any Generator)? {
+    ) throws(PFrameError) -> (any Generator)? {
         let model = try Model(options(of: run))
         try checkpoint.restoreAverage(model.store)
         return model
@@ -61,7 +61,7 @@ enum MeanColour: ModelFamily {
         let captions: CaptionReader? = nil
         private let weight: Tensor
 
-        init(_ options: Options, device: Device = .cpu) throws(TrainError) {
+        init(_ options: Options, device: Device = .cpu) throws(PFrameError) {
             self.options = options
             store = ParameterStore(device: device)
             weight = try store.root.parameter("colour", [3, options.columns], .constant(0.5))
@@ -71,12 +71,12 @@ enum MeanColour: ModelFamily {
         var frames: Int { options.frames }
 
         /// `(1, 3)`, 0…1.
-        func colour() throws(TrainError) -> Tensor {
+        func colour() throws(PFrameError) -> Tensor {
             try Tensor.full([1, options.columns], 1, device: store.device).linear(weight, nil)
         }
 
-        func loss(_ batch: Batch, seeds: [RandomSeed]) throws(TrainError) -> BatchLoss {
-            let frames = try batch.withArray("frames.npy") { (bytes, _, shape) throws(TrainError) in
+        func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss {
+            let frames = try batch.withArray("frames.npy") { (bytes, _, shape) throws(PFrameError) in
                 try Tensor(bytes: bytes, type: .uint8, shape: shape)
             }
             let colour = try colour()
@@ -84,20 +84,20 @@ enum MeanColour: ModelFamily {
             return BatchLoss(try error.squared().mean(), metrics: [try colour.sliced(0..<1, along: 1).sum()])
         }
 
-        func picture(_ batch: Batch, seed: RandomSeed) throws(TrainError) -> RGBImage { try image() }
+        func picture(_ batch: Batch, seed: RandomSeed) throws(PFrameError) -> RGBImage { try image() }
 
-        private func image() throws(TrainError) -> RGBImage {
+        private func image() throws(PFrameError) -> RGBImage {
             let colour = try colour().floats().map { UInt8(clamping: Int(($0 * 255).rounded())) }
             let pixels = (0..<(options.width * options.height)).flatMap { _ in colour }
             return RGBImage(width: options.width, height: options.height, pixels: pixels)
         }
 
-        func check(_ options: SamplerOptions) throws(TrainError) {}
+        func check(_ options: SamplerOptions) throws(PFrameError) {}
 
         func generate(
             _ requests: [SampleRequest], options: SamplerOptions, guidance: Double,
-            progress: (Int) throws(TrainError) -> Void
-        ) throws(TrainError) -> [MadeClip] {
+            progress: (Int) throws(PFrameError) -> Void
+        ) throws(PFrameError) -> [MadeClip] {
             let image = try image()
             return requests.map { request in
                 MadeClip(frames: [request.first] + Array(repeating: image, count: self.options.frames - 1))

@@ -67,7 +67,7 @@ struct MetricInputs: Decodable {
     static func expected() throws -> MetricInputs {
         let inputs: MetricInputs = try decodedFixture("metrics.json")
         // Of an empty list of arguments a test passes.
-        guard !inputs.clips.isEmpty, !inputs.frechet.isEmpty else { throw TrainError("metrics.json holds too little") }
+        guard !inputs.clips.isEmpty, !inputs.frechet.isEmpty else { throw PFrameError("metrics.json holds too little") }
         return inputs
     }
 

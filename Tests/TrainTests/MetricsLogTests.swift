@@ -54,14 +54,14 @@ import Train
     func damage() throws {
         try withTemporaryFolder { folder in
             try write(lines[0] + "{\"step\":" + "\0\0\n" + lines[2], folder)
-            let error = try #require(throws: TrainError.self) { try MetricsLog(run: folder, resumingAt: 30) }
+            let error = try #require(throws: PFrameError.self) { try MetricsLog(run: folder, resumingAt: 30) }
             #expect(error.path == folder.appending("metrics.jsonl"))
             #expect(error.message.hasPrefix("line 2 cannot be read") && error.message.hasSuffix("remove the line"))
             try write(lines[0] + lines[1] + "damaged\n", folder)
             _ = try MetricsLog(run: folder, resumingAt: 10)
             #expect(try text(folder) == lines[0])
             try write("[1]\n", folder)
-            #expect(throws: TrainError.self) { try MetricsTable(run: folder) }
+            #expect(throws: PFrameError.self) { try MetricsTable(run: folder) }
         }
     }
 

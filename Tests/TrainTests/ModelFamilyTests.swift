@@ -96,7 +96,7 @@ import Train
             #expect(try Self.metrics(killed, "loss") == losses)
             let name = "checkpoint.safetensors"
             #expect(try contents(of: killed.appending(name)) == contents(of: whole.appending(name)))
-            let error = #expect(throws: TrainError.self) { try Self.train(source, killed, steps: 12, columns: 2) }
+            let error = #expect(throws: PFrameError.self) { try Self.train(source, killed, steps: 12, columns: 2) }
             #expect(error?.message.contains("options.columns (1, now 2)") == true, "\(error?.message ?? "")")
         }
     }
@@ -125,7 +125,7 @@ import Train
             #expect(check.findings.isEmpty && check.step == 8 && check.model == "mean-colour", "\(check.findings)")
             let others = RunCheck(run: run, families: ModelRegistry.families)
             #expect(others.findings.map(\.message) == ["names no model that this PFrame knows"])
-            #expect(throws: TrainError.self) { try TrainedModel(run: run) }
+            #expect(throws: PFrameError.self) { try TrainedModel(run: run) }
         }
     }
 
@@ -150,7 +150,7 @@ import Train
             #expect(abs(found - loss) < 1e-6, "\(found), expected \(loss)")
             let recorded = try #require(try RunFolder(second).configuration["from"])
             #expect(recorded["run"]?.string == first.string && recorded["step"]?.int == 8)
-            let other = #expect(throws: TrainError.self) {
+            let other = #expect(throws: PFrameError.self) {
                 try Self.train(source, folder.appending("third"), steps: 4, columns: 2, from: first)
             }
             let words = "average.colour is F32 [3, 1], but the new run wants F32 [3, 2]"

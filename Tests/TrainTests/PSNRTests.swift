@@ -32,7 +32,7 @@ import Train
 
     @Test(arguments: [(18, 18), (36, 18), (40, 40), (0, 0)]) func refusesWhatIsNoClip(_ clip: Int, _ reference: Int) {
         let (clip, reference) = ([UInt8](repeating: 0, count: clip), [UInt8](repeating: 0, count: reference))
-        #expect(throws: TrainError.self) {
+        #expect(throws: PFrameError.self) {
             try PSNR(clip.span, reference: reference.span, size: Size(width: 3, height: 2))
         }
     }

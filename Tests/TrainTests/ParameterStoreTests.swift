@@ -60,13 +60,13 @@ import Train
                 folder.appending("a"), [("stem.weight", .float32, [3, 2]), ("stem.extra", .float32, [1])])
             let store = try Self.store()
             let before = try Self.values(store, "stem.weight")
-            let error = try #require(throws: TrainError.self) { try store.load([file]) }
+            let error = try #require(throws: PFrameError.self) { try store.load([file]) }
             #expect(
                 error.message.hasSuffix(
                     "missing: head.weight, stem.bias; unexpected: stem.extra; of another shape: stem.weight [3, 2], "
                         + "not [2, 3]"), "\(error)")
             #expect(try Self.values(store, "stem.weight") == before)
-            let part = try #require(throws: TrainError.self) { try store.load([file], into: "head.*") { _ in nil } }
+            let part = try #require(throws: PFrameError.self) { try store.load([file], into: "head.*") { _ in nil } }
             #expect(part.message.hasSuffix("missing: head.weight"), "\(part)")
         }
     }

@@ -41,7 +41,7 @@ import Train
 
     @Test(arguments: [(10, 20), (20, 10)]) func refusesPicturesSmallerThanItsWindow(_ width: Int, _ height: Int) {
         let clip = [UInt8](repeating: 0, count: 2 * width * height * 3)
-        let error = #expect(throws: TrainError.self) {
+        let error = #expect(throws: PFrameError.self) {
             try SSIM(clip.span, reference: clip.span, size: Size(width: width, height: height))
         }
         #expect(error?.message.contains("\(width)x\(height)") == true)

@@ -21,10 +21,10 @@ import Train
     }
 
     /// What opening `bytes` as a file throws.
-    private static func error(_ bytes: [UInt8], in folder: FilePath) throws -> TrainError {
+    private static func error(_ bytes: [UInt8], in folder: FilePath) throws -> PFrameError {
         let path = folder.appending("damaged.safetensors")
         try put(bytes, at: path)
-        let error = try #require(throws: TrainError.self) { try SafetensorsFile(path) }
+        let error = try #require(throws: PFrameError.self) { try SafetensorsFile(path) }
         #expect(error.path == path && !error.message.contains("\n"))
         return error
     }
@@ -56,7 +56,7 @@ import Train
     @Test func saysThatATensorIsNotThere() throws {
         let file = try SafetensorsFile(Self.path)
         #expect(file["layer"] == nil)
-        let error = try #require(throws: TrainError.self) { try Self.bytes(file, "layer") }
+        let error = try #require(throws: PFrameError.self) { try Self.bytes(file, "layer") }
         #expect(error.message.contains("no tensor 'layer'; it holds layer.i64"), "\(error)")
     }
 
@@ -94,7 +94,7 @@ import Train
                         let entry = try #require(file[name])
                         #expect(try Self.bytes(file, name).count == entry.shape.reduce(entry.type.size, *))
                     }
-                } catch let error as TrainError {
+                } catch let error as PFrameError {
                     #expect(change[2] == .bool(false), "\(change): \(error)")
                 }
             }
@@ -116,7 +116,7 @@ import Train
                 do {
                     let file = try SafetensorsFile(path)
                     for name in file.names { _ = try Self.bytes(file, name) }
-                } catch is TrainError { refused += 1 }
+                } catch is PFrameError { refused += 1 }
             }
             #expect(refused > 1000)
         }
@@ -164,8 +164,8 @@ import Train
 
     @Test func refusesWhatIsNoFile() throws {
         try withTemporaryFolder { folder in
-            #expect(throws: TrainError.self) { try SafetensorsFile(folder) }
-            #expect(throws: TrainError.self) { try SafetensorsFile(folder.appending("missing.safetensors")) }
+            #expect(throws: PFrameError.self) { try SafetensorsFile(folder) }
+            #expect(throws: PFrameError.self) { try SafetensorsFile(folder.appending("missing.safetensors")) }
             let archive = try Self.error(Array("PK\u{3}\u{4}".utf8) + [UInt8](repeating: 0, count: 60), in: folder)
             #expect(archive.message.contains("is not a safetensors file"))
         }
@@ -183,7 +183,7 @@ import Train
             try put([1, 2, 3], at: path)
             var writer = try SafetensorsWriter(path: path, entries: entries, metadata: source.metadata)
             for name in source.names {
-                try source.withBytes(of: name) { bytes throws(TrainError) in try writer.append(bytes) }
+                try source.withBytes(of: name) { bytes throws(PFrameError) in try writer.append(bytes) }
                 #expect(try contents(of: path) == [1, 2, 3], "an unfinished file has its name")
             }
             try writer.finish()
@@ -230,12 +230,12 @@ import Train
         try withTemporaryFolder { folder in
             let path = folder.appending("full.safetensors")
             try FileManager.default.createSymbolicLink(atPath: path.string + ".tmp", withDestinationPath: "/dev/full")
-            let error = try #require(throws: TrainError.self) {
+            let error = try #require(throws: PFrameError.self) {
                 _ = try SafetensorsWriter(path: path, entries: [("a", .uint8, [3])])
             }
             #expect(error.path == path && error.message.contains("No space left on device; make room"), "\(error)")
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.string).isEmpty)
-            let missing = try #require(throws: TrainError.self) {
+            let missing = try #require(throws: PFrameError.self) {
                 _ = try SafetensorsWriter(path: folder.appending("no/such.safetensors"), entries: [])
             }
             #expect(missing.message.contains("cannot create the file"), "\(missing)")

@@ -15,7 +15,7 @@ import Train
         var (path, times, done): ([Tensor], [Int], [Int]) = ([], [], [])
         let result = try Sampler(process, options).sample(
             noise: inputs.clip(), seeds: [RandomSeed(inputs.seed)], progress: { done.append($0) }
-        ) { x, step throws(TrainError) in
+        ) { x, step throws(PFrameError) in
             path.append(x)
             times.append(step)
             return try x.affine(0.8, 0.1 - 0.6 * Double(step) / 1000).tanh()
@@ -98,11 +98,11 @@ import Train
         let sampler = try Sampler(DiffusionProcess(), SamplerOptions(kind: kind, steps: 5, eta: eta))
         let noise = try Tensor.normal([6, 4, 4, 3], seed: 15)
         let seeds = [7, 8, 9].map { RandomSeed($0) }
-        let together = try sampler.sample(noise: noise, seeds: seeds) { x, _ throws(TrainError) in try x * 0.5 }
+        let together = try sampler.sample(noise: noise, seeds: seeds) { x, _ throws(PFrameError) in try x * 0.5 }
         for clip in seeds.indices {
             let frames = 2 * clip..<2 * clip + 2
             let alone = try sampler.sample(noise: noise.sliced(frames, along: 0), seeds: [seeds[clip]]) {
-                x, _ throws(TrainError) in try x * 0.5
+                x, _ throws(PFrameError) in try x * 0.5
             }
             #expect(try alone.floats() == together.sliced(frames, along: 0).contiguous().floats())
         }
@@ -114,7 +114,7 @@ import Train
         let velocity = try Tensor.normal([2, 2, 2, 3], seed: 14).to(.bfloat16)
         let result = try Sampler(process, SamplerOptions(kind: kind, steps: 1)).sample(
             noise: noise, seeds: [RandomSeed(0)]
-        ) { _, step throws(TrainError) in
+        ) { _, step throws(PFrameError) in
             #expect(step == 999)
             return velocity
         }
@@ -127,22 +127,22 @@ import Train
         SamplerOptions(clipping: .nan),
     ]) func refusesOptions(_ options: SamplerOptions) throws {
         let process = try DiffusionProcess()
-        #expect(throws: TrainError.self) { try Sampler(process, options) }
+        #expect(throws: PFrameError.self) { try Sampler(process, options) }
     }
 
     @Test func saysAtWhichStepTheModelFails() throws {
         let sampler = try Sampler(DiffusionProcess(), SamplerOptions(steps: 10))
         for bad in [Double.nan, .infinity] {
-            let error = #expect(throws: TrainError.self) {
+            let error = #expect(throws: PFrameError.self) {
                 try sampler.sample(noise: Tensor.zeros([2, 1, 1, 1]), seeds: [RandomSeed(0)]) {
-                    x, step throws(TrainError) in
+                    x, step throws(PFrameError) in
                     try Tensor.full(x.shape, step == 699 ? bad : 0)
                 }
             }
             #expect(error?.description.contains("NaN at step 699: weights are damaged") == true)
         }
-        #expect(throws: TrainError.self) {
-            try sampler.sample(noise: Tensor.zeros([2, 1, 1, 1]), seeds: [RandomSeed(0)]) { _, _ throws(TrainError) in
+        #expect(throws: PFrameError.self) {
+            try sampler.sample(noise: Tensor.zeros([2, 1, 1, 1]), seeds: [RandomSeed(0)]) { _, _ throws(PFrameError) in
                 try Tensor.zeros([1, 1, 1, 1])
             }
         }
@@ -156,7 +156,7 @@ import Train
         }
         #expect(try results[0].floats() == [0.5, 4, 0.3] && results[1].floats() == [1, 2, 0.3])
         #expect(try DiffusionInputs.distance(results[2], [2, -2, 0.3]) < 1e-6)
-        #expect(throws: TrainError.self) {
+        #expect(throws: PFrameError.self) {
             try guided(conditional: conditional, unconditional: Tensor.zeros([1]), scale: 2)
         }
     }
@@ -173,7 +173,7 @@ private struct Gaussian {
         let process = process
         let (mean, variance) = (mean, deviation * deviation)
         return try Sampler(process, options).sample(noise: noise, seeds: [RandomSeed(seed)]) {
-            x, step throws(TrainError) in
+            x, step throws(PFrameError) in
             let (alpha, sigma) = (process.schedule.alphas[step], process.schedule.sigmas[step])
             let gain = alpha * variance / (alpha * alpha * variance + sigma * sigma)
             let clean = try x.affine(gain, mean - gain * alpha * mean)

@@ -77,7 +77,7 @@ import Train
             ([try Self.images()], ["colour": true], "colour"), ([], [:], "x"),
             ([try Tensor([1, 2] as [Float])], [:], "running it on [2]"),
         ] {
-            let error = try #require(throws: TrainError.self) { try module(inputs, flags: flags) }
+            let error = try #require(throws: PFrameError.self) { try module(inputs, flags: flags) }
             #expect(error.path == path && error.message.contains(message), "\(error)")
         }
     }
@@ -89,7 +89,7 @@ import Train
             ("expected.json", "is not a TorchScript archive"), ("", "is not a file"),
         ] {
             let path = name.isEmpty ? Self.folder : Self.folder.appending(name)
-            let error = try #require(throws: TrainError.self) { try ScriptModule(path) }
+            let error = try #require(throws: PFrameError.self) { try ScriptModule(path) }
             #expect(error.path == path && error.message.contains(message), "\(error)")
         }
     }
@@ -99,7 +99,7 @@ import Train
             let path = folder.appending("network.pt")
             let bytes = try contents(of: Self.folder.appending("network.pt"))
             try put(Array(length < 0 ? bytes.dropLast(-length) : bytes.prefix(length)), at: path)
-            let error = try #require(throws: TrainError.self) { try ScriptModule(path) }
+            let error = try #require(throws: PFrameError.self) { try ScriptModule(path) }
             let message = (0..<4).contains(length) ? "is not a TorchScript archive" : "is cut short or damaged"
             #expect(error.path == path && error.message.contains(message), "\(error)")
         }

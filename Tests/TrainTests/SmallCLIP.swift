@@ -27,7 +27,7 @@ struct SmallCLIP {
                 try #require(source[name]?.type == .float16)
                 bytes = table.withUnsafeBytes { Array($0) }
             }
-            try bytes.span.bytes.withUnsafeBytes { (bytes) throws(TrainError) in try writer.append(bytes) }
+            try bytes.span.bytes.withUnsafeBytes { (bytes) throws(PFrameError) in try writer.append(bytes) }
         }
         try writer.finish()
     }

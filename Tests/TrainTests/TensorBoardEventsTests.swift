@@ -41,7 +41,7 @@ import Train
     }
 
     @Test func namesAFolderThatIsNotThere() throws {
-        let error = try #require(throws: TrainError.self) { try TensorBoardEvents(folder: "/nowhere/at/all") }
+        let error = try #require(throws: PFrameError.self) { try TensorBoardEvents(folder: "/nowhere/at/all") }
         #expect(error.path == "/nowhere/at/all")
     }
 }

@@ -117,7 +117,7 @@ import Train
     func damage() throws {
         try withTemporaryFolder { run in
             try put("{\"model\":", run, "config.json")
-            let error = try #require(throws: TrainError.self) { try TrainingReport.write(run: run) }
+            let error = try #require(throws: PFrameError.self) { try TrainingReport.write(run: run) }
             #expect(error.path == run.appending("config.json"))
         }
     }

@@ -37,7 +37,7 @@ import Train
         var options = UNetOptions()
         (options.width, options.multiples, options.frames) = (8, [1], 4)
         let model = try UNet3D(store.root, options)
-        #expect(throws: TrainError.self) { try model(Tensor.zeros([6, 2, 2, 3]), steps: [0], text: nil) }
+        #expect(throws: PFrameError.self) { try model(Tensor.zeros([6, 2, 2, 3]), steps: [0], text: nil) }
     }
 
     /// The presets of the paper: parameters, and operations as PyTorch's flop counter counts them.

@@ -71,7 +71,7 @@ import Train
         ("{\"words\": [\"a\", 2]}", "words[1] is 2"), ("{\"words\": [\"a\", \"b\", \"a\"]}", "words[2] is 'a'"),
     ]) func saysWhatIsWrongWithJSON(_ text: String, _ message: String) throws {
         let json = try JSONValue(text.utf8, path: nil)
-        let error = try #require(throws: TrainError.self) { try Vocabulary(json, path: "run/words.json") }
+        let error = try #require(throws: PFrameError.self) { try Vocabulary(json, path: "run/words.json") }
         #expect(error.path == "run/words.json" && error.message.contains(message), "\(error)")
     }
 }

@@ -1,5 +1,6 @@
 import Codec
 import MotionVectors
+public import Shards
 public import Storage
 import Synchronization
 public import SystemPackage
@@ -26,7 +27,7 @@ public final class DatasetBuild: Sendable {
     private let options: BuildOptions
     private let folder: FilePath
     private let observer: Observer
-    private let failure = Mutex<DatasetError?>(nil)
+    private let failure = Mutex<PFrameError?>(nil)
     private let budget: SpoolBudget
 
     /// Bytes of samples that may wait in memory for each job, before they wait on disk.
@@ -34,12 +35,12 @@ public final class DatasetBuild: Sendable {
 
     /// Plans a build.
     ///
-    /// - Throws: `DatasetError` for options that make no sense, or a list without a video.
+    /// - Throws: `PFrameError` for options that make no sense, or a list without a video.
     public init(
         list: InputList, options: BuildOptions, folder: FilePath, observer: Observer = Observer()
-    ) throws(DatasetError) {
+    ) throws(PFrameError) {
         try options.validate()
-        guard !list.videos.isEmpty else { throw DatasetError(.usage, "there is no video to build from") }
+        guard !list.videos.isEmpty else { throw PFrameError(.usage, "there is no video to build from") }
         (self.list, self.options, self.folder, self.observer) = (list, options, folder, observer)
         budget = SpoolBudget(bytes: Self.waitingBytes * max(1, options.jobs))
     }
@@ -63,14 +64,14 @@ public final class DatasetBuild: Sendable {
 
     /// Builds the missing shards of the part; a build of the whole data set also closes it.
     ///
-    /// - Throws: `DatasetError` if the folder belongs to another data set or another process builds into it, if nothing
+    /// - Throws: `PFrameError` if the folder belongs to another data set or another process builds into it, if nothing
     ///   can be written, or when cancelled. Finished shards stay.
-    public func run() throws(DatasetError) -> Summary {
+    public func run() throws(PFrameError) -> Summary {
         let hidden = folder.appending(ShardReceipt.folderName)
         try createFolder(hidden)
         let isWhole = options.part.count == 1
         guard let lock = try KernelLock(hidden.appending("lock"), shared: !isWhole) else {
-            throw DatasetError(
+            throw PFrameError(
                 .busy, path: folder, "another process builds into this folder: wait for it, or choose another")
         }
         try checkIdentity()
@@ -91,7 +92,7 @@ public final class DatasetBuild: Sendable {
     }
 
     /// Refuses a folder whose shards were made with other options or of other videos.
-    private func checkIdentity() throws(DatasetError) {
+    private func checkIdentity() throws(PFrameError) {
         for number in 0..<shards {
             let path = ShardReceipt.path(in: folder, number: number)
             guard fileSize(path) != nil else { continue }
@@ -99,16 +100,16 @@ public final class DatasetBuild: Sendable {
             let remedy = "choose another --output, or remove this folder"
             if receipt.options != options.json {
                 let changed = Self.differences(receipt.options, options.json)
-                throw DatasetError(.conflict, path: folder, "was built with other options (\(changed)): \(remedy)")
+                throw PFrameError(.conflict, path: folder, "was built with other options (\(changed)): \(remedy)")
             }
             guard receipt.sourceHash == list.sourceHash else {
-                throw DatasetError(
+                throw PFrameError(
                     .conflict, path: folder, "was built from another list of videos or captions: \(remedy)")
             }
             return
         }
         guard fileSize(folder.appending(DatasetDescription.fileName)) == nil else {
-            throw DatasetError(
+            throw PFrameError(
                 .conflict, path: folder, "holds a data set that this build did not make: choose another --output")
         }
     }
@@ -122,7 +123,7 @@ public final class DatasetBuild: Sendable {
     }
 
     /// Those of the shards that are not there as their receipts say.
-    private func unfinished(_ numbers: [Int]) throws(DatasetError) -> [Int] {
+    private func unfinished(_ numbers: [Int]) throws(PFrameError) -> [Int] {
         let isFinished = Mutex([Bool](repeating: false, count: numbers.count))
         Parallel.forEach(numbers.count, jobs: options.jobs) { index in
             guard !observer.isCancelled() else { return }
@@ -135,7 +136,7 @@ public final class DatasetBuild: Sendable {
 
     /// Whether a shard is complete; one that is damaged, or cannot be read, is built again.
     private func isIntact(_ number: Int) -> Bool {
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             let path = ShardReceipt.path(in: folder, number: number)
             guard fileSize(path) != nil else { return false }
             let receipt = try ShardReceipt(reading: path)
@@ -149,13 +150,13 @@ public final class DatasetBuild: Sendable {
     }
 
     /// Builds shards, videos in the order of the list, as many at a time as there are jobs.
-    private func build(_ numbers: [Int]) throws(DatasetError) {
+    private func build(_ numbers: [Int]) throws(PFrameError) {
         let assemblies = Mutex<[Int: ShardAssembly]>([:])
         let work = numbers.flatMap { number in videos(of: number).map { (shard: number, video: $0) } }
         Parallel.forEach(work.count, jobs: options.jobs) { index in
             let (shard, video) = work[index]
             guard failure.withLock({ $0 == nil }) else { return }
-            do throws(DatasetError) {
+            do throws(PFrameError) {
                 try checkCancelled()
                 let target = try open(shard, among: assemblies)
                 if try build(video, slot: video - videos(of: shard).lowerBound, into: target) {
@@ -169,14 +170,14 @@ public final class DatasetBuild: Sendable {
         try checkCancelled()
     }
 
-    private func build(_ index: Int, slot: Int, into assembly: ShardAssembly) throws(DatasetError) -> Bool {
+    private func build(_ index: Int, slot: Int, into assembly: ShardAssembly) throws(PFrameError) -> Bool {
         let video = VideoBuild(video: list.videos[index], options: options)
-        let outcome = try video.run { clips, share throws(DatasetError) in
+        let outcome = try video.run { clips, share throws(PFrameError) in
             observer.progress(index, clips, share)
             try checkCancelled()
             // Another job has failed, as on a full disk: what this one makes would be lost.
             if let error = failure.withLock({ $0 }) { throw error }
-        } deliver: { sample throws(DatasetError) in
+        } deliver: { sample throws(PFrameError) in
             try assembly.add(sample, slot: slot)
         }
         let isComplete = try assembly.finish(slot: slot, reject: outcome.reject, totals: outcome.totals)
@@ -187,8 +188,8 @@ public final class DatasetBuild: Sendable {
     /// The assembly of a shard, made for its first video.
     private func open(
         _ shard: Int, among assemblies: borrowing Mutex<[Int: ShardAssembly]>
-    ) throws(DatasetError) -> ShardAssembly {
-        try assemblies.withLock { open throws(DatasetError) in
+    ) throws(PFrameError) -> ShardAssembly {
+        try assemblies.withLock { open throws(PFrameError) in
             if let there = open[shard] { return there }
             let made = try assembly(of: shard)
             open[shard] = made
@@ -201,10 +202,10 @@ public final class DatasetBuild: Sendable {
         return first..<min(first + options.videosPerShard, list.videos.count)
     }
 
-    private func assembly(of shard: Int) throws(DatasetError) -> ShardAssembly {
+    private func assembly(of shard: Int) throws(PFrameError) -> ShardAssembly {
         let path = ShardReceipt.path(in: folder, number: shard)
         guard let lock = try KernelLock(path.removingLastComponent().appending("\(path.stem ?? "").lock")) else {
-            throw DatasetError(
+            throw PFrameError(
                 .busy, path: path, "another process builds this shard: give each process a part of its own")
         }
         // The shard is about to change: what stood here counts no more.
@@ -218,9 +219,9 @@ public final class DatasetBuild: Sendable {
         )
     }
 
-    private func checkCancelled() throws(DatasetError) {
+    private func checkCancelled() throws(PFrameError) {
         if observer.isCancelled() {
-            throw DatasetError(.interrupted, path: folder, "interrupted: run the same command again to resume")
+            throw PFrameError(.interrupted, path: folder, "interrupted: run the same command again to resume")
         }
     }
 }
@@ -253,10 +254,10 @@ public struct BuildOptions: Sendable, Equatable {
 
     /// Checks the options.
     ///
-    /// - Throws: `DatasetError` that says what is wrong.
-    public func validate() throws(DatasetError) {
-        func require(_ condition: Bool, _ message: String) throws(DatasetError) {
-            if !condition { throw DatasetError(.usage, message) }
+    /// - Throws: `PFrameError` that says what is wrong.
+    public func validate() throws(PFrameError) {
+        func require(_ condition: Bool, _ message: String) throws(PFrameError) {
+            if !condition { throw PFrameError(.usage, message) }
         }
         try require((2...4096).contains(clips.frames), "a clip has 2 to 4096 frames, not \(clips.frames)")
         try require(

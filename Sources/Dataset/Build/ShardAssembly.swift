@@ -1,5 +1,6 @@
 import Codec
 import Glibc
+import Shards
 import Storage
 import Synchronization
 import SystemPackage
@@ -45,9 +46,9 @@ final class ShardAssembly: Sendable {
 
     /// Takes the next sample of the video in place `slot`.
     ///
-    /// - Throws: `DatasetError`, a full disk included.
-    func add(_ sample: sending Sample, slot: Int) throws(DatasetError) {
-        try state.withLock { state throws(DatasetError) in
+    /// - Throws: `PFrameError`, a full disk included.
+    func add(_ sample: sending Sample, slot: Int) throws(PFrameError) {
+        try state.withLock { state throws(PFrameError) in
             guard slot == state.head else { return try state.slots[slot].spool.append(sample) }
             try flush(slot, &state)
             try writer(&state).append(sample)
@@ -57,9 +58,9 @@ final class ShardAssembly: Sendable {
     /// Notes that the video in place `slot` gave all its samples; the last one completes the shard.
     ///
     /// - Returns: whether the shard is now complete.
-    /// - Throws: `DatasetError`, a full disk included.
-    func finish(slot: Int, reject: Reject?, totals: [String: Int]) throws(DatasetError) -> Bool {
-        try state.withLock { state throws(DatasetError) in
+    /// - Throws: `PFrameError`, a full disk included.
+    func finish(slot: Int, reject: Reject?, totals: [String: Int]) throws(PFrameError) -> Bool {
+        try state.withLock { state throws(PFrameError) in
             state.slots[slot].isFinished = true
             if let reject { state.receipt.rejects.append(reject) }
             state.receipt.totals.merge(totals) { $0 + $1 }
@@ -73,20 +74,20 @@ final class ShardAssembly: Sendable {
         }
     }
 
-    private func flush(_ slot: Int, _ state: inout State) throws(DatasetError) {
-        let writer = { (state: inout State) throws(DatasetError) in try self.writer(&state) }
+    private func flush(_ slot: Int, _ state: inout State) throws(PFrameError) {
+        let writer = { (state: inout State) throws(PFrameError) in try self.writer(&state) }
         let spool = state.slots[slot].spool
-        try spool.drain { sample throws(DatasetError) in try writer(&state).append(sample) }
+        try spool.drain { sample throws(PFrameError) in try writer(&state).append(sample) }
     }
 
-    private func writer(_ state: inout State) throws(DatasetError) -> ShardWriter {
+    private func writer(_ state: inout State) throws(PFrameError) -> ShardWriter {
         if let writer = state.writer { return writer }
         let writer = try ShardWriter(folder: folder, name: ShardWriter.name(of: number), number: number)
         state.writer = writer
         return writer
     }
 
-    private func complete(_ state: inout State) throws(DatasetError) {
+    private func complete(_ state: inout State) throws(PFrameError) {
         state.receipt.shard = try state.writer?.finish()
         // In the order of the input list, whichever came first.
         state.receipt.rejects.sort { $0.video.utf8.lexicographicallyPrecedes($1.video.utf8) }
@@ -140,8 +141,8 @@ final class SampleSpool {
 
     /// Keeps a sample.
     ///
-    /// - Throws: `DatasetError`, a full disk included.
-    func append(_ sample: Sample) throws(DatasetError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    func append(_ sample: Sample) throws(PFrameError) {
         if budget.take(sample.size) {
             taken += sample.size
             waiting.append(.inMemory(sample))
@@ -156,15 +157,15 @@ final class SampleSpool {
                 fileSize += bytes.count
             }
         } catch {
-            throw DatasetError(error, path: folder, "cannot keep records that wait for their turn")
+            throw PFrameError(error, path: folder, "cannot keep records that wait for their turn")
         }
         waiting.append(.inFile(columns: sample.columns, members: members))
     }
 
     /// Hands over every sample in order, and forgets them.
     ///
-    /// - Throws: what `body` throws, and `DatasetError` if a sample cannot be read back.
-    func drain(_ body: (Sample) throws(DatasetError) -> Void) throws(DatasetError) {
+    /// - Throws: what `body` throws, and `PFrameError` if a sample cannot be read back.
+    func drain(_ body: (Sample) throws(PFrameError) -> Void) throws(PFrameError) {
         for entry in waiting {
             switch entry {
             case .inMemory(let sample):
@@ -180,14 +181,14 @@ final class SampleSpool {
         taken = 0
     }
 
-    private func bytes(_ offset: Int, _ length: Int) throws(DatasetError) -> [UInt8] {
+    private func bytes(_ offset: Int, _ length: Int) throws(PFrameError) -> [UInt8] {
         do {
             return try [UInt8](unsafeUninitializedCapacity: length) { buffer, filled in
                 filled = try file?.fill(UnsafeMutableRawBufferPointer(buffer), at: offset) ?? 0
                 guard filled == length else { throw Errno.ioError }
             }
         } catch {
-            throw DatasetError(error, path: folder, "cannot read records that waited for their turn")
+            throw PFrameError(error, path: folder, "cannot read records that waited for their turn")
         }
     }
 

@@ -1,4 +1,6 @@
 import Codec
+import Shards
+import Storage
 
 /// Turns one video into records, and reports the outcome.
 struct VideoBuild {
@@ -19,11 +21,11 @@ struct VideoBuild {
     /// - Returns: the outcome. A video that cannot be read is an outcome, not an error.
     /// - Throws: what `progress` and `deliver` throw.
     func run(
-        progress: (Int, Double) throws(DatasetError) -> Void,
-        deliver: (sending Sample) throws(DatasetError) -> Void
-    ) throws(DatasetError) -> Outcome {
+        progress: (Int, Double) throws(PFrameError) -> Void,
+        deliver: (sending Sample) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> Outcome {
         let reader: ClipReader
-        do throws(CodecError) { reader = try ClipReader(path: video.path, options: options.clips) } catch {
+        do throws(PFrameError) { reader = try ClipReader(path: video.path, options: options.clips) } catch {
             return Outcome(reject: reject(.unreadable, error.message), totals: ["videos": 1, "rejected_videos": 1])
         }
         let maker = SampleMaker(clips: options.clips, options: options.samples)
@@ -31,10 +33,10 @@ struct VideoBuild {
         columns.caption = video.caption ?? ""
         columns.source = video.name
         columns.metadata = video.metadata
-        var failure: CodecError?
+        var failure: PFrameError?
         while failure == nil {
             let sample: Sample
-            do throws(CodecError) {
+            do throws(PFrameError) {
                 guard let clip = try reader.next() else { break }
                 sample = try maker.sample(clip, columns: columns)
             } catch {
@@ -58,7 +60,7 @@ struct VideoBuild {
     }
 
     /// Why a video that was opened gave no clip, or not all.
-    private func reject(_ reader: ClipReader, _ failure: CodecError?) -> Reject? {
+    private func reject(_ reader: ClipReader, _ failure: PFrameError?) -> Reject? {
         let counts = reader.counts
         if let failure { return reject(.unreadable, failure.message, clips: counts.clips) }
         if counts.frames == 0 { return reject(.unreadable, "no picture could be decoded") }

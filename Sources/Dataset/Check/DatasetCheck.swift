@@ -1,4 +1,5 @@
 import Codec
+public import Shards
 public import Storage
 import SystemPackage
 
@@ -29,14 +30,14 @@ public struct DatasetCheck: Sendable {
     ///   - begin: called with the bytes of all shards before the first is read.
     ///   - progress: called with the bytes read since its last call, from any thread; what it throws ends the check.
     ///   - jobs: threads that work at once.
-    /// - Throws: `DatasetError` that `progress` threw; damage is a finding, not an error.
+    /// - Throws: `PFrameError` that `progress` threw; damage is a finding, not an error.
     public func run(
         jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },
-        progress: @Sendable (Int) throws(DatasetError) -> Void = { _ in }
-    ) throws(DatasetError) -> Report {
+        progress: @Sendable (Int) throws(PFrameError) -> Void = { _ in }
+    ) throws(PFrameError) -> Report {
         var report = Report(findings: [], shards: 0, samples: 0, bytes: 0)
         let description: DatasetDescription
-        do throws(DatasetError) { description = try folder.description() } catch {
+        do throws(PFrameError) { description = try folder.description() } catch {
             report.findings.append(
                 Finding(
                     file: DatasetDescription.fileName, offset: error.offset, expected: "a finished data set",
@@ -47,18 +48,18 @@ public struct DatasetCheck: Sendable {
             description.shards.count, description.samples, description.bytes
         )
         begin(description.bytes)
-        let results = try Parallel.map(description.shards.count, jobs: jobs) { index throws(DatasetError) in
+        let results = try Parallel.map(description.shards.count, jobs: jobs) { index throws(PFrameError) in
             try ShardCheck(folder: folder, description: description, shard: description.shards[index]).run(progress)
         }
         report.findings += results.flatMap(\.findings)
         report.findings += repeatedKeys(description, results)
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             report.findings += try otherFiles(description)
         } catch {
             report.findings.append(
                 finding(error, expected: "a folder that can be listed", remedy: "see its permissions"))
         }
-        do throws(DatasetError) { _ = try folder.rejects() } catch {
+        do throws(PFrameError) { _ = try folder.rejects() } catch {
             report.findings.append(finding(error, expected: "a reject a line", remedy: description.rowsRemedy))
         }
         if let finding = indexFinding(description) { report.findings.append(finding) }
@@ -85,7 +86,7 @@ public struct DatasetCheck: Sendable {
     }
 
     /// Files that are too many, left by a killed run, or beside a shard and wrong.
-    private func otherFiles(_ description: DatasetDescription) throws(DatasetError) -> [Finding] {
+    private func otherFiles(_ description: DatasetDescription) throws(PFrameError) -> [Finding] {
         let names = try fileNames(in: folder.path)
         let known = Set(description.shards.flatMap { [$0.tarName, $0.rowsName] })
         let sideFiles = ScoreFile.names(among: names, of: description.shards.map(\.name))
@@ -105,7 +106,7 @@ public struct DatasetCheck: Sendable {
         }
         for shard in description.shards {
             guard let files = sideFiles[shard.name] else { continue }
-            do throws(DatasetError) { _ = try folder.scoredRows(shard, files) } catch {
+            do throws(PFrameError) { _ = try folder.scoredRows(shard, files) } catch {
                 // A damaged row file was reported as such.
                 guard error.path != folder.path.appending(shard.rowsName) else { continue }
                 findings.append(finding(error, expected: "scores for \(shard.tarName)", remedy: "score again"))
@@ -115,7 +116,7 @@ public struct DatasetCheck: Sendable {
     }
 
     private func indexFinding(_ description: DatasetDescription) -> Finding? {
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             let index = try DatasetIndex(folder)
             let count = try index.count()
             guard count != description.samples else { return nil }
@@ -128,7 +129,7 @@ public struct DatasetCheck: Sendable {
         }
     }
 
-    private func finding(_ error: DatasetError, expected: String, remedy: String) -> Finding {
+    private func finding(_ error: PFrameError, expected: String, remedy: String) -> Finding {
         Finding(
             file: error.path?.lastComponent?.string ?? "", offset: error.offset, expected: expected,
             found: error.message, remedy: remedy)

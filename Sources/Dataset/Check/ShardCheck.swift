@@ -1,3 +1,4 @@
+import Shards
 import Storage
 import SystemPackage
 
@@ -20,10 +21,10 @@ struct ShardCheck {
     /// Checks everything.
     ///
     /// - Parameter progress: called with the bytes read since the last call; what it throws ends the check.
-    func run(_ progress: (Int) throws(DatasetError) -> Void) throws(DatasetError) -> Result {
+    func run(_ progress: (Int) throws(PFrameError) -> Void) throws(PFrameError) -> Result {
         var rows = RowsCheck(folder, shard, remedy: description.rowsRemedy)
         var tar = Findings(file: shard.tarName, remedy: description.shardRemedy)
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             let reader = try TarReader(folder.tar(shard))
             if reader.size != shard.bytes {
                 tar.add(min(reader.size, shard.bytes), nil, "\(shard.bytes) bytes", "\(reader.size)")
@@ -99,7 +100,7 @@ struct ShardCheck {
     /// Reads the sample of a row: its headers must name what the row names, its bytes have the row's checksum.
     private func readSample(
         _ line: RowsCheck.Line, _ reader: TarReader, _ rows: inout RowsCheck
-    ) throws(DatasetError) -> Mismatch? {
+    ) throws(PFrameError) -> Mismatch? {
         let row = line.row
         let end = row.offset + row.size
         reader.crc = CRC32C()
@@ -141,7 +142,7 @@ struct ShardCheck {
     }
 
     /// Reads what lies between samples, where no file may be, and after the last one.
-    private func readGap(to end: Int, _ reader: TarReader, _ tar: inout Findings) throws(DatasetError) {
+    private func readGap(to end: Int, _ reader: TarReader, _ tar: inout Findings) throws(PFrameError) {
         let limit = min(end, reader.size)
         let start = reader.position
         var stray: (name: String, offset: Int, count: Int)?
@@ -176,7 +177,7 @@ struct ShardCheck {
     /// Reads the zeros that end an archive.
     private func readEnd(
         from start: Int, to limit: Int, isLast: Bool, _ reader: TarReader, _ tar: inout Findings
-    ) throws(DatasetError) {
+    ) throws(PFrameError) {
         guard isLast else {
             tar.add(start, nil, "a sample", "the end of the archive")
             return try reader.read(to: limit)
@@ -220,7 +221,7 @@ struct RowsCheck {
         (self.shard, self.remedy) = (shard, remedy)
         let path = folder.path.appending(shard.rowsName)
         let text: [UInt8]
-        do throws(DatasetError) { text = try readFile(path) } catch {
+        do throws(PFrameError) { text = try readFile(path) } catch {
             add(nil, nil, "a row file", error.message)
             return
         }
@@ -244,7 +245,7 @@ struct RowsCheck {
     private var digestFinding: String?
 
     private mutating func read(_ line: ArraySlice<UInt8>, _ path: FilePath, _ offset: Int) {
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             let row = try ShardRow(try JSONValue(line, path: path, offset: offset), path: path, offset: offset)
             if !isIntact, !row.json.utf8.elementsEqual(line) {
                 add(offset, row.key, "a row as PFrame writes it", "other text")

@@ -36,7 +36,7 @@ final class ClipFitter {
     }
 
     /// The picture as a frame of a clip.
-    func fit(_ picture: Picture) throws(CodecError) -> RGBImage {
+    func fit(_ picture: Picture) throws(PFrameError) -> RGBImage {
         if plan == nil || plan?.source != picture.size { plan = try makePlan(picture) }
         guard var plan else { preconditionFailure("a plan was just made") }
         let cut = plan.crop == Crop() ? picture : try picture.cropping(plan.crop)
@@ -55,7 +55,7 @@ final class ClipFitter {
         orientation.shown(Size(width: options.width, height: options.height))
     }
 
-    private func makePlan(_ picture: Picture) throws(CodecError) -> Plan {
+    private func makePlan(_ picture: Picture) throws(PFrameError) -> Plan {
         let target = frame
         let shape = Double(picture.size.width) * aspect / Double(picture.size.height)
         let wanted = Double(target.width) / Double(target.height)
@@ -126,13 +126,13 @@ extension ClipFitter: Sendable {}
 extension RGBImage {
     /// The first picture of a video, or a picture, brought to a size as `pframe build` brings the frames of clips.
     ///
-    /// - Throws: `CodecError` if the file cannot be opened, or its first picture is damaged or cut off.
-    public init(firstOf path: FilePath, size: Size, fit: ClipOptions.Fit) throws(CodecError) {
+    /// - Throws: `PFrameError` if the file cannot be opened, or its first picture is damaged or cut off.
+    public init(firstOf path: FilePath, size: Size, fit: ClipOptions.Fit) throws(PFrameError) {
         var decoding = DecoderOptions()
         (decoding.exportsMotionVectors, decoding.cropping) = (false, true)
         let reader = try VideoReader(path: path, options: decoding)
         guard let picture = try reader.next(), reader.damaged == 0 else {
-            throw CodecError(.damaged, path: path, "holds no complete picture")
+            throw PFrameError(.damaged, path: path, "holds no complete picture")
         }
         var options = ClipOptions()
         (options.width, options.height, options.fit) = (size.width, size.height, fit)

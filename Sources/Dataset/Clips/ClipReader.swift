@@ -63,8 +63,8 @@ public final class ClipReader {
 
     /// Opens a video.
     ///
-    /// - Throws: `CodecError` if it cannot be opened or holds no video.
-    public init(path: FilePath, options: ClipOptions) throws(CodecError) {
+    /// - Throws: `PFrameError` if it cannot be opened or holds no video.
+    public init(path: FilePath, options: ClipOptions) throws(PFrameError) {
         var decoding = DecoderOptions()
         decoding.exportsMotionVectors = false
         decoding.cropping = true
@@ -83,8 +83,8 @@ public final class ClipReader {
 
     /// The next clip; nil at the end of the video or after the last clip of the options.
     ///
-    /// - Throws: `CodecError` if a picture cannot be converted, or memory is short.
-    public func next() throws(CodecError) -> Clip? {
+    /// - Throws: `PFrameError` if a picture cannot be converted, or memory is short.
+    public func next() throws(PFrameError) -> Clip? {
         while ready.isEmpty, !hasEnded {
             guard let picture = try reader.next() else {
                 hasEnded = true
@@ -98,7 +98,7 @@ public final class ClipReader {
         return ready.removeFirst()
     }
 
-    private func take(_ picture: Picture) throws(CodecError) {
+    private func take(_ picture: Picture) throws(PFrameError) {
         let frame = counts.frames
         counts.frames += 1
         let content = try meter.next(picture).value
@@ -137,7 +137,7 @@ public final class ClipReader {
         sampler.reset()
     }
 
-    private func endShot() throws(CodecError) {
+    private func endShot() throws(PFrameError) {
         guard newest != nil else { return }
         if let choice = sampler.end() { try keep(choice) }
         if clipsOfShot == 0 { counts.shortShots += 1 } else if sampledSinceClip > 0 { counts.tails += 1 }
@@ -145,7 +145,7 @@ public final class ClipReader {
         (newest, previous) = (nil, nil)
     }
 
-    private func keep(_ choice: ClipSampler.Choice) throws(CodecError) {
+    private func keep(_ choice: ClipSampler.Choice) throws(PFrameError) {
         guard let chosen = try choice.isPrevious ? scaled(&previous) : scaled(&newest) else { return }
         sampled.append(chosen)
         sampledSinceClip += 1
@@ -158,7 +158,7 @@ public final class ClipReader {
     }
 
     /// The candidate as a sampled picture; scaled once, however often it is chosen.
-    private func scaled(_ candidate: inout Candidate?) throws(CodecError) -> Sampled? {
+    private func scaled(_ candidate: inout Candidate?) throws(PFrameError) -> Sampled? {
         guard let chosen = candidate else { return nil }
         let image: RGBImage
         if let ready = chosen.image { image = ready } else { image = try fit(chosen.picture) }
@@ -166,7 +166,7 @@ public final class ClipReader {
         return Sampled(image: image, seconds: chosen.seconds, frame: chosen.frame)
     }
 
-    private func fit(_ picture: Picture) throws(CodecError) -> RGBImage {
+    private func fit(_ picture: Picture) throws(PFrameError) -> RGBImage {
         let fitter =
             fitter
             ?? ClipFitter(

@@ -1,6 +1,7 @@
 import CKernels
 import Codec
 public import MotionVectors
+import Shards
 public import Storage
 
 /// Makes samples of clips: arrays as `.npy` files, the first frame, and the scores that need the pixels.
@@ -17,7 +18,7 @@ struct SampleMaker {
     /// The sample of a clip.
     ///
     /// - Parameter columns: what is known of the video: caption, source, metadata.
-    func sample(_ clip: Clip, columns: SampleColumns) throws(CodecError) -> Sample {
+    func sample(_ clip: Clip, columns: SampleColumns) throws(PFrameError) -> Sample {
         let first = clip.frames[0]
         let (width, height, count) = (first.width, first.height, clip.frames.count)
         var columns = columns
@@ -104,7 +105,7 @@ struct SampleMaker {
         return (bytes, Double(sum) / Double(values * (clip.frames.count - 1)))
     }
 
-    private func motion(_ clip: Clip) throws(CodecError) -> [MotionField] {
+    private func motion(_ clip: Clip) throws(PFrameError) -> [MotionField] {
         let size = Size(width: clip.frames[0].width, height: clip.frames[0].height)
         let reencoded = options.motionSource == .h264 ? try ReencodedMotion(size: size, radius: options.radius) : nil
         var search = BlockSearch()

@@ -1,5 +1,6 @@
 package import Codec
 public import MotionVectors
+public import Shards
 public import Storage
 public import SystemPackage
 
@@ -24,8 +25,8 @@ package enum StoredClip: Sendable {
 
     /// Reads it and rebuilds its frames.
     ///
-    /// - Throws: `DatasetError` if it is not there, is damaged, or holds no motion and residual.
-    package func clip() throws(DatasetError) -> MotionClip {
+    /// - Throws: `PFrameError` if it is not there, is damaged, or holds no motion and residual.
+    package func clip() throws(PFrameError) -> MotionClip {
         switch self {
         case .sample(let files): return try MotionClip(files)
         case .dataset(let folder, let key):
@@ -35,8 +36,8 @@ package enum StoredClip: Sendable {
 
     /// Frames per second, as `samples.jsonl` or `dataset.json` says; 8 where neither does.
     ///
-    /// - Throws: `DatasetError` if the one that is there is damaged.
-    package func framesPerSecond() throws(DatasetError) -> Double {
+    /// - Throws: `PFrameError` if the one that is there is damaged.
+    package func framesPerSecond() throws(PFrameError) -> Double {
         let rate: Double?
         switch self {
         case .sample(let files): rate = try Self.recordedRate(files)
@@ -46,11 +47,11 @@ package enum StoredClip: Sendable {
     }
 
     /// Reads the sample that the index says is of this key.
-    private static func sample(of folder: DatasetFolder, _ key: String) throws(DatasetError) -> Record {
+    private static func sample(of folder: DatasetFolder, _ key: String) throws(PFrameError) -> Record {
         let (description, index) = (try folder.description(), try DatasetIndex(folder))
         guard var place = try index.places(of: [Substring(key)]).places.first else {
             let first = try index.rows(["key"], limit: 1).first?.first?.string
-            throw DatasetError(
+            throw PFrameError(
                 .damaged, path: folder.path,
                 "has no record \(key), keys are such as \(first ?? "none: the set is empty")")
         }
@@ -62,12 +63,12 @@ package enum StoredClip: Sendable {
             }
             place -= shard.samples
         }
-        throw DatasetError(
+        throw PFrameError(
             .damaged, path: index.path, "does not fit the shards beside it: run `pframe index \(folder.path)`")
     }
 
     /// The rate in `samples.jsonl`; nil if there is no such file or no row for this sample.
-    private static func recordedRate(_ files: SampleFiles) throws(DatasetError) -> Double? {
+    private static func recordedRate(_ files: SampleFiles) throws(PFrameError) -> Double? {
         let table = files.folder.appending("samples.jsonl")
         guard fileSize(table) != nil else { return nil }
         for line in try readFile(table).split(separator: UInt8(ascii: "\n")) {
@@ -104,8 +105,8 @@ package struct RebuiltClip: Sendable {
 
     /// Rebuilds a clip.
     ///
-    /// - Throws: `DatasetError` if it is not there, is damaged, or holds no motion and residual.
-    package init(_ stored: StoredClip) throws(DatasetError) {
+    /// - Throws: `PFrameError` if it is not there, is damaged, or holds no motion and residual.
+    package init(_ stored: StoredClip) throws(PFrameError) {
         frames = try stored.clip().frames
         framesPerSecond = try stored.framesPerSecond()
     }
@@ -115,13 +116,13 @@ package struct RebuiltClip: Sendable {
     /// - Parameters:
     ///   - rate: frames per second of an encoded clip; nil for what is recorded.
     ///   - crf: libx264's constant rate factor of an encoded clip.
-    /// - Throws: `CodecError`, a full disk included.
-    package func write(to path: FilePath, as kind: Kind, framesPerSecond rate: Double?, crf: Double) throws(CodecError)
+    /// - Throws: `PFrameError`, a full disk included.
+    package func write(to path: FilePath, as kind: Kind, framesPerSecond rate: Double?, crf: Double) throws(PFrameError)
     {
         switch kind {
         case .encoded: try ClipFile.write(frames, to: path, framesPerSecond: rate ?? framesPerSecond, crf: crf)
         case .array:
-            try StagedFile.write(path) { path throws(CodecError) in
+            try StagedFile.write(path) { path throws(PFrameError) in
                 let writer = try NPYWriter(
                     path: path, type: .uint8, itemShape: [frames[0].height, frames[0].width, 3])
                 for frame in frames { try writer.append(frame.pixels) }
@@ -134,9 +135,9 @@ package struct RebuiltClip: Sendable {
 extension MotionClip {
     /// The clip of a sample with `first.npy`, `mv.npy` and `residual.npy`.
     ///
-    /// - Throws: `DatasetError` that names the sample if an array is missing, does not fit the others, or holds what
+    /// - Throws: `PFrameError` that names the sample if an array is missing, does not fit the others, or holds what
     ///   cannot be.
-    public init(_ sample: Record, dataset: FilePath) throws(DatasetError) {
+    public init(_ sample: Record, dataset: FilePath) throws(PFrameError) {
         let first = try Self.array(sample, "first.npy", .uint8, dataset)
         let mv = try Self.array(sample, "mv.npy", .int16, dataset)
         let residual = try Self.array(sample, "residual.npy", .int16, dataset)
@@ -147,7 +148,7 @@ extension MotionClip {
             mv.shape == [count, field.rows, field.columns, 2],
             residual.shape == [count, size.height, size.width, 3]
         else {
-            throw DatasetError(
+            throw PFrameError(
                 .damaged, path: dataset,
                 "record \(sample.row.key): first.npy \(first.shape), mv.npy \(mv.shape) and residual.npy "
                     + "\(residual.shape) do not fit each other")
@@ -155,10 +156,10 @@ extension MotionClip {
         let motion = mv.bytes.withUnsafeBytes { Self.fields($0, count, size) }
         let residuals = residual.bytes.withUnsafeBytes { Self.residuals($0, count) }
         if let mistake = Self.mistake(in: motion) {
-            throw DatasetError(.damaged, path: dataset, "record \(sample.row.key): mv.npy: \(mistake)")
+            throw PFrameError(.damaged, path: dataset, "record \(sample.row.key): mv.npy: \(mistake)")
         }
         if let mistake = Self.mistake(in: residuals, width: size.width) {
-            throw DatasetError(.damaged, path: dataset, "record \(sample.row.key): residual.npy: \(mistake)")
+            throw PFrameError(.damaged, path: dataset, "record \(sample.row.key): residual.npy: \(mistake)")
         }
         self.init(
             first: RGBImage(width: size.width, height: size.height, pixels: Array(first.bytes)),
@@ -167,9 +168,9 @@ extension MotionClip {
 
     private static func array(
         _ sample: Record, _ member: String, _ type: NPYType, _ dataset: FilePath
-    ) throws(DatasetError) -> (shape: [Int], bytes: [UInt8]) {
+    ) throws(PFrameError) -> (shape: [Int], bytes: [UInt8]) {
         guard sample.row.member(member) != nil else {
-            throw DatasetError(
+            throw PFrameError(
                 .missing, path: dataset,
                 "record \(sample.row.key) has no \(member): build the set with --represent motion-residual")
         }
@@ -182,9 +183,9 @@ extension MotionClip {
                 return (header.shape, Array(bytes[header.size...]))
             }
         } catch {
-            throw DatasetError(.damaged, path: dataset, "record \(sample.row.key): \(member): \(error)")
+            throw PFrameError(.damaged, path: dataset, "record \(sample.row.key): \(member): \(error)")
         }
-        throw DatasetError(
+        throw PFrameError(
             .damaged, path: dataset, "record \(sample.row.key): \(member) is not an array of \(type.rawValue)")
     }
 }

@@ -1,5 +1,6 @@
 import Codec
 import Glibc
+public import Shards
 public import Storage
 import Synchronization
 public import SystemPackage
@@ -54,15 +55,15 @@ public final class DerivedDataset: Sendable {
     ///   - jobs: finished shards whose hashes are compared at a time.
     ///   - source: the data set to read.
     ///   - output: the file or folder to write.
-    /// - Throws: `DatasetError` if the source is not a finished data set, if `output` was made with other options, of
+    /// - Throws: `PFrameError` if the source is not a finished data set, if `output` was made with other options, of
     ///   another source or by something else, or another process is writing it.
     public init(
         source: DatasetFolder, output: FilePath, command: String, options: JSONValue, tool: String,
         part: BuildPart = .whole, jobs: Int = Parallel.processors
-    ) throws(DatasetError) {
+    ) throws(PFrameError) {
         description = try source.description()
         guard !description.shards.isEmpty else {
-            throw DatasetError(.missing, path: source.path, "has no records: build it from videos that give clips")
+            throw PFrameError(.missing, path: source.path, "has no records: build it from videos that give clips")
         }
         (self.source, self.output, self.command, self.part) = (source, output, command, part)
         sideFiles = try source.scoreFiles(of: description)
@@ -75,12 +76,12 @@ public final class DerivedDataset: Sendable {
         madeFolder = !isFolder(output)
         try createFolder(output)
         guard !isSameFile(output, source.path) else {
-            throw DatasetError(.usage, path: output, "is the source data set: name a new folder")
+            throw PFrameError(.usage, path: output, "is the source data set: name a new folder")
         }
         let hidden = output.appending(ShardReceipt.folderName)
         try createFolder(hidden)
         guard let lock = try KernelLock(hidden.appending("lock"), shared: part.count > 1) else {
-            throw DatasetError(
+            throw PFrameError(
                 .busy, path: output, "another process is writing this folder: wait for it, or choose another")
         }
         self.lock = lock
@@ -98,13 +99,13 @@ public final class DerivedDataset: Sendable {
 
     /// The next shard to make; nil after the last shard.
     ///
-    /// - Throws: `DatasetError` if the source cannot be read, or another process makes that shard.
-    public func next() throws(DatasetError) -> DerivedShard? {
+    /// - Throws: `PFrameError` if the source cannot be read, or another process makes that shard.
+    public func next() throws(PFrameError) -> DerivedShard? {
         guard let number = waiting.withLock({ $0.popLast() }) else { return nil }
         let shard = description.shards[number]
         let place = ShardReceipt.path(in: output, number: number)
         guard let lock = try KernelLock(place.removingLastComponent().appending("\(place.stem ?? "").lock")) else {
-            throw DatasetError(
+            throw PFrameError(
                 .busy, path: place, "another process makes this shard: give each process a part of its own")
         }
         let open = try ShardReader(shard, in: source, description, sideFiles: sideFiles[shard.name] ?? [])
@@ -120,8 +121,8 @@ public final class DerivedDataset: Sendable {
     /// Makes one data set of the shards: `rejects.jsonl`, `index.sqlite`, and at last `dataset.json`.
     ///
     /// - Returns: what `dataset.json` says now; nil where other parts are not done, the last of which closes the set.
-    /// - Throws: `DatasetError` if shards are missing or belong to something else, or the disk is full.
-    public func close(jobs: Int = Parallel.processors) throws(DatasetError) -> DatasetDescription? {
+    /// - Throws: `PFrameError` if shards are missing or belong to something else, or the disk is full.
+    public func close(jobs: Int = Parallel.processors) throws(PFrameError) -> DatasetDescription? {
         if part.count > 1 {
             let isComplete = description.shards.indices.allSatisfy {
                 fileSize(ShardReceipt.path(in: output, number: $0)) != nil
@@ -165,7 +166,7 @@ public final class DerivedDataset: Sendable {
     /// A hash of the source and of the scores beside it.
     private static func hash(
         _ source: DatasetFolder, _ description: DatasetDescription, _ sideFiles: [String: [String]]
-    ) throws(DatasetError) -> String {
+    ) throws(PFrameError) -> String {
         let hash = SHA256()
         hash.update(Array(description.json.utf8))
         for name in sideFiles.values.flatMap({ $0 }).sorted() {
@@ -178,33 +179,33 @@ public final class DerivedDataset: Sendable {
 
 extension ShardReceipt {
     /// Refuses a folder whose shards were made with other options or of other samples.
-    fileprivate func checkIdentity(in folder: FilePath, command: String) throws(DatasetError) {
+    fileprivate func checkIdentity(in folder: FilePath, command: String) throws(PFrameError) {
         let remedy = "choose another folder, or remove this one"
         for number in 0..<shards {
             let path = Self.path(in: folder, number: number)
             guard fileSize(path) != nil else { continue }
             let found = try ShardReceipt(reading: path)
             guard let old = found.options["derived"], let new = options["derived"] else {
-                throw DatasetError(.conflict, path: folder, "holds shards that `\(command)` did not make: \(remedy)")
+                throw PFrameError(.conflict, path: folder, "holds shards that `\(command)` did not make: \(remedy)")
             }
             guard old == new else {
                 let changed = DatasetBuild.differences(old, new)
-                throw DatasetError(.conflict, path: folder, "was made with other options (\(changed)): \(remedy)")
+                throw PFrameError(.conflict, path: folder, "was made with other options (\(changed)): \(remedy)")
             }
             guard found.sourceHash == sourceHash else {
-                throw DatasetError(
+                throw PFrameError(
                     .conflict, path: folder, "was made from another data set, or before it changed: \(remedy)")
             }
             return
         }
         guard fileSize(folder.appending(DatasetDescription.fileName)) == nil else {
-            throw DatasetError(.conflict, path: folder, "holds a data set that `\(command)` did not make: \(remedy)")
+            throw PFrameError(.conflict, path: folder, "holds a data set that `\(command)` did not make: \(remedy)")
         }
     }
 
     /// Whether a shard is complete; one that is damaged, or cannot be read, is made again.
     fileprivate func isFinished(_ number: Int, in folder: FilePath) -> Bool {
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             let path = Self.path(in: folder, number: number)
             guard fileSize(path) != nil else { return false }
             let found = try ShardReceipt(reading: path)

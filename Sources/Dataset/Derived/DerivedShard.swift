@@ -1,3 +1,4 @@
+public import Shards
 public import Storage
 import Synchronization
 import SystemPackage
@@ -41,8 +42,8 @@ public final class DerivedShard: Sendable {
     /// Reads a sample of the source; any thread may at any time.
     ///
     /// - Parameter index: its place among ``rows``.
-    /// - Throws: `DatasetError` that names shard, sample and place if it is damaged or cannot be read.
-    public func sample(_ index: Int) throws(DatasetError) -> Record { try source.record(index) }
+    /// - Throws: `PFrameError` that names shard, sample and place if it is damaged or cannot be read.
+    public func sample(_ index: Int) throws(PFrameError) -> Record { try source.record(index) }
 
     /// Appends a derived record, with the key and the columns of its source record.
     ///
@@ -54,17 +55,17 @@ public final class DerivedShard: Sendable {
     ///   - names: the members to copy if the record has them; `json` is always copied.
     ///   - members: additional members, which replace members of the same name: `latent.npy` and its bytes.
     ///   - scores: additional scores, which replace scores of the same name; NaN if a score could not be computed.
-    /// - Throws: `DatasetError`, a full disk included.
+    /// - Throws: `PFrameError`, a full disk included.
     public func append(
         _ sample: Record, keeping names: [String], adding members: [(name: String, bytes: [UInt8])] = [],
         scores: [String: Double] = [:]
-    ) throws(DatasetError) {
+    ) throws(PFrameError) {
         precondition(
             members.allSatisfy { SampleName("key." + $0.name)?.member == $0.name },
             "names of members are in small letters and lead to no folder")
         precondition(Set(members.map(\.name)).count == members.count, "each member is added once")
         let made = try sample.derived(keeping: names, adding: members, scores: scores)
-        try state.withLock { state throws(DatasetError) in
+        try state.withLock { state throws(PFrameError) in
             precondition(state.lock != nil, "the shard is finished")
             precondition(rows[sample.index].key == sample.row.key, "the sample is of another shard")
             precondition(sample.index >= state.next, "samples are appended in order")
@@ -79,9 +80,9 @@ public final class DerivedShard: Sendable {
     ///
     /// - Parameter totals: counts that `dataset.json` adds up over all shards, beside `clips`, the appended records,
     ///   and `left_out`, the skipped records.
-    /// - Throws: `DatasetError`, a full disk included.
-    public func finish(totals: [String: Int] = [:]) throws(DatasetError) {
-        try state.withLock { state throws(DatasetError) in
+    /// - Throws: `PFrameError`, a full disk included.
+    public func finish(totals: [String: Int] = [:]) throws(PFrameError) {
+        try state.withLock { state throws(PFrameError) in
             precondition(state.lock != nil, "the shard is finished")
             var receipt = receipt
             receipt.shard = try state.writer?.finish()

@@ -27,8 +27,8 @@ struct FilterFiles {
 
     /// Writes one line per dropped clip: key, rule, value, reason, caption, source and scores.
     ///
-    /// - Throws: `DatasetError`, a full disk included.
-    func writeDropped(to path: FilePath, _ index: DatasetIndex) throws(DatasetError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    func writeDropped(to path: FilePath, _ index: DatasetIndex) throws(PFrameError) {
         var staged = StagedFile(path: path)
         var columns = ["number", "key", "caption", "source"] + index.scores
         let scores = columns.indices.dropFirst(4)
@@ -55,7 +55,7 @@ struct FilterFiles {
     }
 
     /// The keys of clips that were kept instead of duplicates, by place.
-    private func survivorKeys(_ index: DatasetIndex) throws(DatasetError) -> [Int: String] {
+    private func survivorKeys(_ index: DatasetIndex) throws(PFrameError) -> [Int: String] {
         let survivors = Set((0..<plan.clips).compactMap { plan.survivor($0) })
         guard !survivors.isEmpty else { return [:] }
         var keys: [Int: String] = [:]
@@ -84,8 +84,8 @@ struct FilterFiles {
 extension FilterPlan {
     /// Lends the keys of all clips that are kept, in the order of the set.
     ///
-    /// - Throws: `DatasetError`, and what `body` throws.
-    public func forEachKey(of index: DatasetIndex, _ body: (String) throws -> Void) throws(DatasetError) {
+    /// - Throws: `PFrameError`, and what `body` throws.
+    public func forEachKey(of index: DatasetIndex, _ body: (String) throws -> Void) throws(PFrameError) {
         try index.forEachRow(["number", "key"]) { row in
             if let number = row[0].int, keeps(number), let key = row[1].string { try body(key) }
         }
@@ -93,8 +93,8 @@ extension FilterPlan {
 
     /// Writes the keys of all clips that are kept, one per line.
     ///
-    /// - Throws: `DatasetError`, a full disk included.
-    public func writeKeys(of index: DatasetIndex, to path: FilePath) throws(DatasetError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    public func writeKeys(of index: DatasetIndex, to path: FilePath) throws(PFrameError) {
         var staged = StagedFile(path: path)
         var file = try OutputFile(path: staged.path)
         try forEachKey(of: index) { try file.write($0 + "\n") }

@@ -30,8 +30,8 @@ public struct FilterPlan: Sendable {
 
     /// Applies rules in order: motion, scores, conditions, duplicates and top, each to the clips that are left.
     ///
-    /// - Throws: `DatasetError` if a column does not exist, or with SQLite's message if a condition is not SQL.
-    public init(_ rules: [FilterRule], on index: DatasetIndex) throws(DatasetError) {
+    /// - Throws: `PFrameError` if a column does not exist, or with SQLite's message if a condition is not SQL.
+    public init(_ rules: [FilterRule], on index: DatasetIndex) throws(PFrameError) {
         precondition(rules.count < 255, "a clip's fate is one byte")
         let sorted = rules.enumerated().sorted { ($0.element.order, $0.offset) < ($1.element.order, $1.offset) }
         var state = State(fates: Array(repeating: 0, count: try index.count()))
@@ -65,7 +65,7 @@ public struct FilterPlan: Sendable {
         /// Applies a rule to what is left.
         ///
         /// - Returns: how many it dropped because they have no value.
-        mutating func apply(_ rule: FilterRule, _ index: DatasetIndex) throws(DatasetError) -> Int {
+        mutating func apply(_ rule: FilterRule, _ index: DatasetIndex) throws(PFrameError) -> Int {
             switch rule {
             case .motion(let low, let high): return try keep("motion_content", low, high, index)
             case .score(let column, let low, let high): return try keep(column, low, high, index)
@@ -89,7 +89,7 @@ public struct FilterPlan: Sendable {
 
         private mutating func keep(
             _ column: String, _ low: Double?, _ high: Double?, _ index: DatasetIndex
-        ) throws(DatasetError) -> Int {
+        ) throws(PFrameError) -> Int {
             let range = (low ?? -.infinity)...(high ?? .infinity)
             var missing = 0
             var fates = fates
@@ -108,7 +108,7 @@ public struct FilterPlan: Sendable {
 
         private mutating func keepTop(
             _ count: Int, _ column: String, _ index: DatasetIndex
-        ) throws(DatasetError) -> Int {
+        ) throws(PFrameError) -> Int {
             let name = quoted(column)
             var stays = [Bool](repeating: false, count: fates.count)
             var chosen = 0
@@ -129,7 +129,7 @@ public struct FilterPlan: Sendable {
 
         /// Drops all of a group of duplicates but the first that earlier rules left. A group is what `duplicate_of` links,
         /// directly or through others.
-        private mutating func dropDuplicates(_ index: DatasetIndex) throws(DatasetError) {
+        private mutating func dropDuplicates(_ index: DatasetIndex) throws(PFrameError) {
             let links = try index.duplicates()
             var roots: [Int: Int] = [:]
             var first: [Int: Int] = [:]
@@ -156,17 +156,17 @@ extension DatasetIndex {
 
     /// Says whether a condition is SQL that table `clips` understands.
     ///
-    /// - Throws: `DatasetError` with SQLite's message and the names of the columns.
-    public func check(condition: String) throws(DatasetError) {
-        do throws(DatasetError) {
+    /// - Throws: `PFrameError` with SQLite's message and the names of the columns.
+    public func check(condition: String) throws(PFrameError) {
+        do throws(PFrameError) {
             try read { _ = try $0.makeStatement(sql: "SELECT 1 FROM clips" + Self.clause(condition)) }
         } catch {
-            throw DatasetError(.usage, "\(error.message), in: \(condition)\nThe columns are \(columnList).")
+            throw PFrameError(.usage, "\(error.message), in: \(condition)\nThe columns are \(columnList).")
         }
     }
 
     /// The places of all duplicates with those of the clips that they duplicate, in the order of the set.
-    func duplicates() throws(DatasetError) -> [(Int, Int)] {
+    func duplicates() throws(PFrameError) -> [(Int, Int)] {
         try read { database in
             let rows = try Row.fetchAll(
                 database,

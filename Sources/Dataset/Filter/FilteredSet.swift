@@ -1,4 +1,5 @@
 import Codec
+public import Shards
 public import Storage
 public import SystemPackage
 
@@ -28,15 +29,15 @@ public struct FilteredSet: Sendable {
     ///     work.
     ///   - index: the index of the source.
     ///   - jobs: threads that work at once.
-    /// - Throws: `DatasetError` if `output` holds something else, a sample of the source is damaged, or the disk is
+    /// - Throws: `PFrameError` if `output` holds something else, a sample of the source is damaged, or the disk is
     ///   full; then there is no `dataset.json`.
     public func write(
         index: DatasetIndex, jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },
-        progress: @Sendable (Int) throws(DatasetError) -> Void = { _ in }
-    ) throws(DatasetError) -> DatasetDescription {
+        progress: @Sendable (Int) throws(PFrameError) -> Void = { _ in }
+    ) throws(PFrameError) -> DatasetDescription {
         let description = try source.description()
         guard description.samples == plan.clips else {
-            throw DatasetError(
+            throw PFrameError(
                 .damaged, path: index.path,
                 "\(plan.clips) clips, but dataset.json says \(description.samples): run `pframe index`")
         }
@@ -56,7 +57,7 @@ public struct FilteredSet: Sendable {
         defer { withExtendedLifetime(lock) {} }
         try prepare(.object((files.summary.members ?? [:]).merging(["source_hash": .text(hash)]) { $1 }))
         try files.writeDropped(to: output.appending(FilterFiles.droppedName), index)
-        _ = try Parallel.map(description.shards.count, jobs: jobs) { number throws(DatasetError) in
+        _ = try Parallel.map(description.shards.count, jobs: jobs) { number throws(PFrameError) in
             try copies.copy(number, index, progress)
         }
         return try DatasetClosing.close(folder: output, jobs: jobs)
@@ -70,7 +71,7 @@ public struct FilteredSet: Sendable {
     }
 
     /// A hash of the source and of what is kept of it.
-    private func hash(_ description: DatasetDescription) throws(DatasetError) -> String {
+    private func hash(_ description: DatasetDescription) throws(PFrameError) -> String {
         let hash = SHA256()
         hash.update(Array(description.json.utf8))
         hash.update((0..<plan.clips).map { plan.keeps($0) ? 1 : 0 })
@@ -78,27 +79,27 @@ public struct FilteredSet: Sendable {
     }
 
     /// Makes the folder, or finds a filtered set in it, and locks it.
-    private func openFolder() throws(DatasetError) -> KernelLock {
+    private func openFolder() throws(PFrameError) -> KernelLock {
         try createFolder(output)
         guard !isSameFile(output, source.path) else {
-            throw DatasetError(.usage, path: output, "is the source data set: name a new folder")
+            throw PFrameError(.usage, path: output, "is the source data set: name a new folder")
         }
         let receipts = output.appending(ShardReceipt.folderName)
         let names = try fileNames(in: output).filter { !$0.hasPrefix(".partial-") && $0 != ShardReceipt.folderName }
         let isBuild = names.isEmpty && DatasetClosing.holdsReceipts(output)
         if isBuild || !(names.isEmpty || names.contains(FilterFiles.summaryName)) {
-            throw DatasetError(.conflict, path: output, "holds files, but no filtered data set: name a new folder")
+            throw PFrameError(.conflict, path: output, "holds files, but no filtered data set: name a new folder")
         }
         try createFolder(receipts)
         guard let lock = try KernelLock(receipts.appending("lock")) else {
-            throw DatasetError(
+            throw PFrameError(
                 .busy, path: output, "another process is writing this folder: wait for it, or choose another")
         }
         return lock
     }
 
     /// Takes away what other rules, or another source, left in the folder, and says what will be in it.
-    private func prepare(_ summary: JSONValue) throws(DatasetError) {
+    private func prepare(_ summary: JSONValue) throws(PFrameError) {
         let file = output.appending(FilterFiles.summaryName)
         let text = summary.json(lines: 2) + "\n"
         if fileSize(file) != nil, try readFile(file) != Array(text.utf8) {
@@ -133,10 +134,10 @@ struct ShardCopies: Sendable {
 
     /// Copies shard `number`, unless its receipt says that this is done.
     ///
-    /// - Throws: `DatasetError` that names a damaged sample, or a full disk.
+    /// - Throws: `PFrameError` that names a damaged sample, or a full disk.
     func copy(
-        _ number: Int, _ index: DatasetIndex, _ progress: (Int) throws(DatasetError) -> Void
-    ) throws(DatasetError) {
+        _ number: Int, _ index: DatasetIndex, _ progress: (Int) throws(PFrameError) -> Void
+    ) throws(PFrameError) {
         let shard = description.shards[number]
         let first = starts[number]
         let kept = (0..<shard.samples).filter { plan.keeps(first + $0) }
@@ -146,7 +147,7 @@ struct ShardCopies: Sendable {
             let reader = try ShardReader(shard, in: source, description)
             let keys = try index.rows(["key"], where: "number BETWEEN \(first) AND \(first + shard.samples - 1)")
             guard keys.map({ $0[0].string }) == reader.rows.map(\.key) else {
-                throw DatasetError(
+                throw PFrameError(
                     .damaged, path: index.path, "has other clips than \(shard.rowsName): run `pframe index`")
             }
             try removeFile(output.appending(shard.tarName))
@@ -162,11 +163,11 @@ struct ShardCopies: Sendable {
     }
 
     /// Whether an earlier run of the same filter wrote the shard.
-    private func isDone(_ number: Int) throws(DatasetError) -> Bool {
+    private func isDone(_ number: Int) throws(PFrameError) -> Bool {
         let path = ShardReceipt.path(in: output, number: number)
         guard fileSize(path) != nil else { return false }
         let receipt: ShardReceipt
-        do throws(DatasetError) { receipt = try ShardReceipt(reading: path) } catch {
+        do throws(PFrameError) { receipt = try ShardReceipt(reading: path) } catch {
             // A receipt that cannot be read vouches for nothing.
             return false
         }
@@ -180,15 +181,15 @@ struct ShardCopies: Sendable {
 
     private func copy(
         _ kept: [Int], of reader: ShardReader, as shard: DatasetDescription.Shard, _ number: Int,
-        _ progress: (Int) throws(DatasetError) -> Void
-    ) throws(DatasetError) -> DatasetDescription.Shard? {
+        _ progress: (Int) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> DatasetDescription.Shard? {
         let writer = try ShardWriter(folder: output, name: shard.name, number: number)
         var bytes: [UInt8] = []
         var told = 0
         for index in kept {
             let row = reader.rows[index]
             try reader.read(index, into: &bytes)
-            try bytes.withUnsafeBufferPointer { bytes throws(DatasetError) in
+            try bytes.withUnsafeBufferPointer { bytes throws(PFrameError) in
                 try writer.append(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<row.size]), of: row)
             }
             try progress(row.offset + row.size - told)
@@ -199,7 +200,7 @@ struct ShardCopies: Sendable {
     }
 
     /// Carries the scores of kept samples over.
-    private func copySideFiles(of shard: DatasetDescription.Shard, _ isEmpty: Bool) throws(DatasetError) {
+    private func copySideFiles(of shard: DatasetDescription.Shard, _ isEmpty: Bool) throws(PFrameError) {
         guard let names = sideFiles[shard.name], !isEmpty else { return }
         let folder = DatasetFolder(output)
         let rows = output.appending(shard.rowsName)

@@ -5,34 +5,34 @@ import SystemPackage
 
 /// Runs work on a database; the only place that turns SQLite's errors into ours.
 ///
-/// - Throws: `DatasetError` about `path`.
-func querying<Result>(_ path: FilePath, _ body: () throws -> Result) throws(DatasetError) -> Result {
-    do { return try body() } catch let error as DatasetError {
+/// - Throws: `PFrameError` about `path`.
+func querying<Result>(_ path: FilePath, _ body: () throws -> Result) throws(PFrameError) -> Result {
+    do { return try body() } catch let error as PFrameError {
         throw error
     } catch let error as DatabaseError {
         let message = error.message ?? "\(error.resultCode)"
         switch error.resultCode {
         case .SQLITE_NOTADB, .SQLITE_CORRUPT:
-            throw DatasetError(.damaged, path: path, "is damaged (\(message)): run `pframe index` to rewrite it")
-        case .SQLITE_CANTOPEN: throw DatasetError(unopenable(path), path: path, "cannot open: \(message)")
-        case .SQLITE_FULL: throw DatasetError(.full, path: path, "cannot write: the disk is full")
-        case .SQLITE_BUSY, .SQLITE_LOCKED: throw DatasetError(.busy, path: path, message)
-        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: throw DatasetError(.refused, path: path, message)
-        case .SQLITE_NOMEM: throw DatasetError(.full, path: path, message)
-        case .SQLITE_INTERRUPT: throw DatasetError(.interrupted, path: path, message)
-        default: throw DatasetError(path: path, message)
+            throw PFrameError(.damaged, path: path, "is damaged (\(message)): run `pframe index` to rewrite it")
+        case .SQLITE_CANTOPEN: throw PFrameError(unopenable(path), path: path, "cannot open: \(message)")
+        case .SQLITE_FULL: throw PFrameError(.full, path: path, "cannot write: the disk is full")
+        case .SQLITE_BUSY, .SQLITE_LOCKED: throw PFrameError(.busy, path: path, message)
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: throw PFrameError(.refused, path: path, message)
+        case .SQLITE_NOMEM: throw PFrameError(.full, path: path, message)
+        case .SQLITE_INTERRUPT: throw PFrameError(.interrupted, path: path, message)
+        default: throw PFrameError(path: path, message)
         }
     } catch {
-        throw DatasetError(PFrameError.Code(error), path: path, "\(error)")
+        throw PFrameError(PFrameError.Code(error), path: path, "\(error)")
     }
 }
 
 /// Why SQLite cannot open a file, which it does not say: what the system says of it.
-private func unopenable(_ path: FilePath) -> DatasetError.Code {
+private func unopenable(_ path: FilePath) -> PFrameError.Code {
     do {
         try FileDescriptor.open(path, .readOnly, options: .closeOnExec).close()
         return .refused
-    } catch { return DatasetError.Code(error) }
+    } catch { return PFrameError.Code(error) }
 }
 
 /// The name of a file as SQLite takes it, which is a String: a folder whose name is not UTF-8 is reached through its
@@ -41,7 +41,7 @@ struct DatabaseName: ~Copyable {
     let string: String
     private let folder: FileDescriptor?
 
-    init(_ path: FilePath) throws(DatasetError) {
+    init(_ path: FilePath) throws(PFrameError) {
         guard path.withPlatformString({ String(validatingCString: $0) }) == nil,
             let name = path.lastComponent?.string
         else {
@@ -53,7 +53,7 @@ struct DatabaseName: ~Copyable {
                 path.removingLastComponent(), .readOnly, options: [.directory, .closeOnExec])
             (string, folder) = ("/proc/self/fd/\(descriptor.rawValue)/\(name)", descriptor)
         } catch {
-            throw DatasetError(error, path: path, "cannot open the folder")
+            throw PFrameError(error, path: path, "cannot open the folder")
         }
     }
 

@@ -1,4 +1,5 @@
 import Codec
+public import Shards
 public import Storage
 public import SystemPackage
 
@@ -15,11 +16,11 @@ public enum DatasetClosing: Sendable {
     /// Closes the set in `folder`. Receipts stay where they are: a part that is built again may close it again.
     ///
     /// - Returns: what `dataset.json` says now.
-    /// - Throws: `DatasetError` if shards are missing, or belong to different builds, or the disk is full; then there
+    /// - Throws: `PFrameError` if shards are missing, or belong to different builds, or the disk is full; then there
     ///   is no `dataset.json` that says otherwise.
     public static func close(
         folder: FilePath, jobs: Int = Parallel.processors
-    ) throws(DatasetError) -> DatasetDescription {
+    ) throws(PFrameError) -> DatasetDescription {
         let file = folder.appending(DatasetDescription.fileName)
         try DatasetDescription.checkReplaceable(file)
         let receipts = try receipts(in: folder)
@@ -37,11 +38,11 @@ public enum DatasetClosing: Sendable {
     }
 
     /// The receipts of all shards, by number.
-    private static func receipts(in folder: FilePath) throws(DatasetError) -> [ShardReceipt] {
+    private static func receipts(in folder: FilePath) throws(PFrameError) -> [ShardReceipt] {
         let names = try fileNames(in: folder.appending(ShardReceipt.folderName))
         let numbers = names.compactMap { number(of: $0) }.sorted()
         guard let first = numbers.first else {
-            throw DatasetError(.missing, path: folder, "holds no receipts of shards: run `pframe build` first")
+            throw PFrameError(.missing, path: folder, "holds no receipts of shards: run `pframe build` first")
         }
         let model = try ShardReceipt(reading: ShardReceipt.path(in: folder, number: first))
         var receipts: [ShardReceipt] = []
@@ -53,12 +54,12 @@ public enum DatasetClosing: Sendable {
                 ? "another input list" : receipt.options != model.options ? "other options" : nil
             if let difference {
                 let other = ShardReceipt.path(in: folder, number: first).lastComponent?.string ?? ""
-                throw DatasetError(
+                throw PFrameError(
                     .conflict, path: path,
                     "built from \(difference) than \(other): build both with the same, or into another folder")
             }
             guard receipt.shards == model.shards, number < model.shards else {
-                throw DatasetError(
+                throw PFrameError(
                     .conflict, path: path, "shard \(number) of \(receipt.shards) in a set of \(model.shards): remove it"
                 )
             }
@@ -68,23 +69,23 @@ public enum DatasetClosing: Sendable {
         guard missing.isEmpty else {
             let (noun, verb) = missing.count == 1 ? ("shard", "is") : ("shards", "are")
             let parts = missing.count == 1 ? "run its part" : "run their parts"
-            throw DatasetError(
+            throw PFrameError(
                 .missing, path: folder, "\(noun) \(ranges(missing)) of \(model.shards) \(verb) missing: \(parts)")
         }
         return receipts
     }
 
-    private static func check(_ shard: DatasetDescription.Shard, in folder: FilePath) throws(DatasetError) {
+    private static func check(_ shard: DatasetDescription.Shard, in folder: FilePath) throws(PFrameError) {
         let tar = folder.appending(shard.tarName)
         guard let size = fileSize(tar) else {
-            throw DatasetError(.missing, path: tar, "is missing: run its part again")
+            throw PFrameError(.missing, path: tar, "is missing: run its part again")
         }
         guard size == shard.bytes else {
-            throw DatasetError(
+            throw PFrameError(
                 .damaged, path: tar, "\(size) bytes, but \(shard.bytes) were written: run its part again")
         }
         let rows = folder.appending(shard.rowsName)
-        guard fileSize(rows) != nil else { throw DatasetError(.missing, path: rows, "is missing: run its part again") }
+        guard fileSize(rows) != nil else { throw PFrameError(.missing, path: rows, "is missing: run its part again") }
     }
 
     /// The number of the shard that a file is the receipt of.
@@ -119,12 +120,12 @@ extension DatasetFolder {
     ///   - begin: called with the number of bytes to read, if shards must be read.
     ///   - progress: called with the bytes read since its last call, from any thread; what it throws ends the work.
     ///   - jobs: threads that work at once.
-    /// - Throws: `DatasetError` if shards are missing, there are none, or the disk fails. Damaged shards of other
+    /// - Throws: `PFrameError` if shards are missing, there are none, or the disk fails. Damaged shards of other
     ///   programs are in the report.
     public func index(
         tool: String, jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },
-        progress: @Sendable (Int) throws(DatasetError) -> Void = { _ in }
-    ) throws(DatasetError) -> ForeignIndexing.Report {
+        progress: @Sendable (Int) throws(PFrameError) -> Void = { _ in }
+    ) throws(PFrameError) -> ForeignIndexing.Report {
         if DatasetClosing.holdsReceipts(path) {
             return ForeignIndexing.Report(
                 description: try DatasetClosing.close(folder: path, jobs: jobs), problems: [])

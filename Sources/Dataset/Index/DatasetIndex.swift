@@ -1,4 +1,5 @@
 import GRDB
+public import Shards
 public import Storage
 public import SystemPackage
 
@@ -34,15 +35,15 @@ public final class DatasetIndex: Sendable {
 
     /// Opens the index of a data set for reading; the folder may be read-only.
     ///
-    /// - Throws: `DatasetError` if there is none, or it is damaged or of a newer version.
-    public init(_ folder: DatasetFolder) throws(DatasetError) {
+    /// - Throws: `PFrameError` if there is none, or it is damaged or of a newer version.
+    public init(_ folder: DatasetFolder) throws(PFrameError) {
         let path = folder.path.appending(Self.fileName)
         guard fileSize(path) != nil else {
-            guard isFolder(folder.path) else { throw DatasetError(.missing, path: folder.path, "no such folder") }
+            guard isFolder(folder.path) else { throw PFrameError(.missing, path: folder.path, "no such folder") }
             guard try fileNames(in: folder.path).contains(where: { $0.hasSuffix(".tar") }) else {
-                throw DatasetError(.missing, path: folder.path, "is not a data set: it holds no shards (.tar)")
+                throw PFrameError(.missing, path: folder.path, "is not a data set: it holds no shards (.tar)")
             }
-            throw DatasetError(.missing, path: folder.path, "holds no \(Self.fileName): run `pframe index`")
+            throw PFrameError(.missing, path: folder.path, "holds no \(Self.fileName): run `pframe index`")
         }
         self.path = path
         let name = try DatabaseName(path)
@@ -53,7 +54,7 @@ public final class DatasetIndex: Sendable {
             let columns = try queue.read { database in
                 let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
                 guard version == Self.schema else {
-                    throw DatasetError(
+                    throw PFrameError(
                         .unsupported, path: path, "index version \(version), not \(Self.schema): run `pframe index`")
                 }
                 return try Row.fetchAll(database, sql: "SELECT name, kind FROM columns ORDER BY rowid").map { row in
@@ -72,8 +73,8 @@ public final class DatasetIndex: Sendable {
 
     /// The number of clips that meet a condition; without a condition all clips.
     ///
-    /// - Throws: `DatasetError` with SQLite's message if the condition is not SQL.
-    public func count(where condition: String? = nil) throws(DatasetError) -> Int {
+    /// - Throws: `PFrameError` with SQLite's message if the condition is not SQL.
+    public func count(where condition: String? = nil) throws(PFrameError) -> Int {
         try read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM clips" + Self.clause(condition)) ?? 0 }
     }
 
@@ -85,10 +86,10 @@ public final class DatasetIndex: Sendable {
     ///   - order: SQL that orders the clips; without it the order of the data set.
     ///   - limit: the most rows.
     /// - Returns: one array per clip, in the order of `columns`.
-    /// - Throws: `DatasetError` with SQLite's message if the SQL is wrong.
+    /// - Throws: `PFrameError` with SQLite's message if the SQL is wrong.
     public func rows(
         _ columns: [String], where condition: String? = nil, order: String? = nil, limit: Int? = nil
-    ) throws(DatasetError) -> [[JSONValue]] {
+    ) throws(PFrameError) -> [[JSONValue]] {
         var rows: [[JSONValue]] = []
         try forEachRow(columns, where: condition, order: order, limit: limit) { rows.append($0) }
         return rows
@@ -96,11 +97,11 @@ public final class DatasetIndex: Sendable {
 
     /// Lends clips one by one: see `rows`; memory does not grow with their number.
     ///
-    /// - Throws: `DatasetError`, and what `body` throws.
+    /// - Throws: `PFrameError`, and what `body` throws.
     public func forEachRow(
         _ columns: [String], where condition: String? = nil, order: String? = nil, limit: Int? = nil,
         _ body: ([JSONValue]) throws -> Void
-    ) throws(DatasetError) {
+    ) throws(PFrameError) {
         try require(columns)
         let sql =
             "SELECT \(columns.map(quoted).joined(separator: ", ")) FROM clips" + Self.clause(condition)
@@ -113,13 +114,13 @@ public final class DatasetIndex: Sendable {
 
     /// All rejects, in the order of the input.
     ///
-    /// - Throws: `DatasetError`.
-    public func rejects() throws(DatasetError) -> [Reject] {
+    /// - Throws: `PFrameError`.
+    public func rejects() throws(PFrameError) -> [Reject] {
         try read { database in
             try Row.fetchAll(database, sql: "SELECT video, kind, reason, clips FROM rejects ORDER BY rowid").map {
                 row in
                 guard let kind = Reject.Kind(rawValue: row[1]) else {
-                    throw DatasetError(
+                    throw PFrameError(
                         .unsupported, path: path, "an unknown kind of reject, \(row[1] as String): update PFrame")
                 }
                 return Reject(video: row[0], kind: kind, reason: row[2], clips: row[3])
@@ -128,16 +129,16 @@ public final class DatasetIndex: Sendable {
     }
 
     /// SQLite takes a quoted name that it does not know for a text: unknown names must not reach it.
-    func require(_ names: [String]) throws(DatasetError) {
+    func require(_ names: [String]) throws(PFrameError) {
         let known = Set(columnNames)
         guard let unknown = names.first(where: { !known.contains($0) }) else { return }
-        throw DatasetError(.usage, path: path, "there is no column \(unknown), only \(columnList)")
+        throw PFrameError(.usage, path: path, "there is no column \(unknown), only \(columnList)")
     }
 
     /// ` WHERE …`, proof against a comment at the condition's end.
     static func clause(_ condition: String?) -> String { condition.map { " WHERE (\($0)\n)" } ?? "" }
 
-    func read<Result>(_ body: (Database) throws -> Result) throws(DatasetError) -> Result {
+    func read<Result>(_ body: (Database) throws -> Result) throws(PFrameError) -> Result {
         try querying(path) { try queue.read(body) }
     }
 }
@@ -146,8 +147,8 @@ extension DatasetIndex {
     /// The places in the set of clips by their keys.
     ///
     /// - Returns: a place a key, and the keys that the set does not have; then the places are of no use.
-    /// - Throws: `DatasetError`.
-    func places(of keys: [Substring]) throws(DatasetError) -> (places: [Int], unknown: [String]) {
+    /// - Throws: `PFrameError`.
+    func places(of keys: [Substring]) throws(PFrameError) -> (places: [Int], unknown: [String]) {
         try read { database in
             let statement = try database.makeStatement(sql: "SELECT number FROM clips WHERE key = ?")
             var places: [Int] = []

@@ -1,4 +1,5 @@
 import Codec
+public import Shards
 public import Storage
 import SystemPackage
 
@@ -9,7 +10,7 @@ public struct ForeignIndexing: Sendable {
         /// What `dataset.json` says now.
         public var description: DatasetDescription
         /// Damage that was skipped, with its place; empty if there is none.
-        public var problems: [DatasetError]
+        public var problems: [PFrameError]
     }
 
     /// The folder of shards.
@@ -31,17 +32,17 @@ public struct ForeignIndexing: Sendable {
     ///   - begin: called with the bytes of all shards before the first is read.
     ///   - progress: called with the bytes read since its last call, from any thread; what it throws ends the work.
     ///   - jobs: threads that work at once.
-    /// - Throws: `DatasetError` if there is no shard, nothing in any of them, or a file that is not ours would be
+    /// - Throws: `PFrameError` if there is no shard, nothing in any of them, or a file that is not ours would be
     ///   overwritten, or the disk fails. Damaged shards are in the report.
     public func run(
         jobs: Int = Parallel.processors, begin: (Int) -> Void = { _ in },
-        progress: @Sendable (Int) throws(DatasetError) -> Void = { _ in }
-    ) throws(DatasetError) -> Report {
+        progress: @Sendable (Int) throws(PFrameError) -> Void = { _ in }
+    ) throws(PFrameError) -> Report {
         try DatasetDescription.checkReplaceable(folder.path.appending(DatasetDescription.fileName))
         let names = try shardNames()
         begin(names.reduce(0) { $0 + (fileSize(folder.path.appending($1 + ".tar")) ?? 0) })
         try removeFile(folder.path.appending(DatasetDescription.fileName))
-        let scans = try Parallel.map(names.count, jobs: jobs) { index throws(DatasetError) in
+        let scans = try Parallel.map(names.count, jobs: jobs) { index throws(PFrameError) in
             try scan(names[index], progress)
         }
         var shards = scans.map(\.shard)
@@ -50,7 +51,7 @@ public struct ForeignIndexing: Sendable {
         shards.removeAll { $0.samples == 0 }
         guard !shards.isEmpty else {
             let first = problems.first.map { " (\($0))" } ?? ""
-            throw DatasetError(.missing, path: folder.path, "no shard holds a record that could be indexed\(first)")
+            throw PFrameError(.missing, path: folder.path, "no shard holds a record that could be indexed\(first)")
         }
         let description = DatasetDescription(
             tool: tool, options: .object(["webdataset": .bool(true)]), sourceHash: "", shards: shards,
@@ -60,34 +61,34 @@ public struct ForeignIndexing: Sendable {
         return Report(description: description, problems: problems)
     }
 
-    private func shardNames() throws(DatasetError) -> [String] {
+    private func shardNames() throws(PFrameError) -> [String] {
         let names = try fileNames(in: folder.path)
         let shards = names.filter { $0.hasSuffix(".tar") && $0.utf8.count > 4 && $0.first != "." }
         guard !shards.isEmpty else {
             let packed = names.first { $0.hasSuffix(".tar.gz") || $0.hasSuffix(".tgz") || $0.hasSuffix(".tar.zst") }
             let hint = packed.map { "; unpack \($0) and the like first, which cannot be read at random" } ?? ""
-            throw DatasetError(.missing, path: folder.path, "holds no .tar file\(hint)")
+            throw PFrameError(.missing, path: folder.path, "holds no .tar file\(hint)")
         }
         return shards.map { String($0.dropLast(4)) }
     }
 
     private struct Scan: Sendable {
         var shard: DatasetDescription.Shard
-        var problems: [DatasetError]
+        var problems: [PFrameError]
         var hashes: [Int]
     }
 
     /// Reads a shard and writes its rows.
     private func scan(
-        _ name: String, _ progress: (Int) throws(DatasetError) -> Void
-    ) throws(DatasetError) -> Scan {
+        _ name: String, _ progress: (Int) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> Scan {
         let rowsPath = folder.path.appending(name + ".jsonl")
         if fileSize(rowsPath) ?? 0 > 0 {
             let text = try readFile(rowsPath)
             let first = JSONLines(text).first { _ in true }
             // What is not JSON is not a row either.
             guard let first, (try? JSONValue(first.text, path: rowsPath))?["crc32c"] != nil else {
-                throw DatasetError(
+                throw PFrameError(
                     .conflict, path: rowsPath,
                     "has the name of the row file of \(name).tar, but holds no rows: move it away")
             }
@@ -100,7 +101,7 @@ public struct ForeignIndexing: Sendable {
 
     private func write(
         _ rows: [ShardRow], _ name: String, _ bytes: Int, _ sha256: String
-    ) throws(DatasetError) -> DatasetDescription.Shard {
+    ) throws(PFrameError) -> DatasetDescription.Shard {
         let path = folder.path.appending(name + ".jsonl")
         let text = rows.map { $0.json + "\n" }.joined()
         if rows.isEmpty { try removeFile(path) } else { try replaceFile(path, with: text) }
@@ -112,8 +113,8 @@ public struct ForeignIndexing: Sendable {
     /// Leaves out samples whose key an earlier shard has.
     private func removeRepeated(
         _ shards: inout [DatasetDescription.Shard], _ repeated: RepeatedKeys
-    ) throws(DatasetError) -> [DatasetError] {
-        var problems: [DatasetError] = []
+    ) throws(PFrameError) -> [PFrameError] {
+        var problems: [PFrameError] = []
         var owners: [String: String] = [:]
         for index in repeated.shards {
             let shard = shards[index]
@@ -122,7 +123,7 @@ public struct ForeignIndexing: Sendable {
                 if repeated.mayHold(row.key) {
                     if let owner = owners[row.key] {
                         problems.append(
-                            DatasetError(
+                            PFrameError(
                                 .conflict, path: folder.tar(shard), offset: row.offset,
                                 "a second record \(row.key), which \(owner) has: not indexed"))
                         continue

@@ -1,3 +1,4 @@
+import Shards
 import Storage
 import SystemPackage
 
@@ -9,7 +10,7 @@ struct ForeignShard {
     /// The samples in their order.
     private(set) var rows: [ShardRow?] = []
     /// What is wrong with it.
-    private(set) var problems: [DatasetError] = []
+    private(set) var problems: [PFrameError] = []
     /// Bytes of the file.
     let bytes: Int
     /// SHA-256 of the file, hexadecimal.
@@ -35,9 +36,9 @@ struct ForeignShard {
 
     /// Reads a shard.
     ///
-    /// - Throws: `DatasetError` if the disk fails, and what `progress` throws, called with the bytes read since its
+    /// - Throws: `PFrameError` if the disk fails, and what `progress` throws, called with the bytes read since its
     ///   last call.
-    init(_ path: FilePath, _ progress: (Int) throws(DatasetError) -> Void) throws(DatasetError) {
+    init(_ path: FilePath, _ progress: (Int) throws(PFrameError) -> Void) throws(PFrameError) {
         self.path = path
         let reader = try TarReader(path)
         bytes = reader.size
@@ -67,11 +68,11 @@ struct ForeignShard {
     }
 
     private mutating func add(_ offset: Int?, _ message: String) {
-        problems.append(DatasetError(.damaged, path: path, offset: offset, message))
+        problems.append(PFrameError(.damaged, path: path, offset: offset, message))
     }
 
     /// Reads a member; false if the file ends within it.
-    private mutating func read(_ entry: TarEntry, _ reader: TarReader) throws(DatasetError) -> Bool {
+    private mutating func read(_ entry: TarEntry, _ reader: TarReader) throws(PFrameError) -> Bool {
         let name = entry.isFile ? SampleName(entry.name) : nil
         guard entry.end <= reader.size else {
             let remedy = "copy the shard again"
@@ -144,7 +145,7 @@ struct ForeignShard {
         var json: JSONValue?
         if let bytes = group.json {
             let offset = group.members.first { $0.name == "json" }?.offset ?? group.start
-            do throws(DatasetError) { json = try JSONValue(bytes, path: path, offset: offset) } catch {
+            do throws(PFrameError) { json = try JSONValue(bytes, path: path, offset: offset) } catch {
                 add(
                     error.offset,
                     "the json member of \(group.key) is \(error.message); the record is indexed without it")

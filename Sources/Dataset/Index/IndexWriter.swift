@@ -1,5 +1,6 @@
 import Codec
 import GRDB
+public import Shards
 public import Storage
 import Synchronization
 import SystemPackage
@@ -14,10 +15,10 @@ extension DatasetIndex {
     ///   - description: the description that `dataset.json` will hold, if it is not written yet.
     ///   - folder: the data set.
     ///   - jobs: threads that work at once.
-    /// - Throws: `DatasetError` if a file is missing or damaged, a key occurs twice, or the disk is full.
+    /// - Throws: `PFrameError` if a file is missing or damaged, a key occurs twice, or the disk is full.
     public static func write(
         _ folder: DatasetFolder, description: DatasetDescription? = nil, jobs: Int = Parallel.processors
-    ) throws(DatasetError) {
+    ) throws(PFrameError) {
         let known: DatasetDescription
         if let description { known = description } else { known = try folder.description() }
         let writer = IndexWriter(
@@ -33,13 +34,13 @@ private struct IndexWriter {
     let sideFiles: [String: [String]]
     let jobs: Int
 
-    func write(rejects: [Reject]) throws(DatasetError) {
+    func write(rejects: [Reject]) throws(PFrameError) {
         var columns = IndexColumns()
         var hashes: [UInt64] = []
         // The videos by number: their names, ten million times over, would fill the memory.
         var videos: [String: Int32] = [:]
         var sources: [Int32] = []
-        try forEachShard { _, rows throws(DatasetError) in
+        try forEachShard { _, rows throws(PFrameError) in
             for row in rows {
                 columns.add(row.columns)
                 hashes.append(row.columns.hash)
@@ -107,7 +108,7 @@ private struct IndexWriter {
         let statement = try database.makeStatement(sql: "INSERT INTO clips VALUES (\(places))")
         let original = try database.makeStatement(sql: "SELECT key FROM clips WHERE number = ?")
         var number = 0
-        try forEachShard { shard, rows throws(DatasetError) in
+        try forEachShard { shard, rows throws(PFrameError) in
             let path = folder.path.appending(shard.rowsName)
             try querying(path) {
                 for row in rows {
@@ -118,7 +119,7 @@ private struct IndexWriter {
                     statement.setUncheckedArguments(
                         StatementArguments(values(row, shard, number, link) + values(row.columns, columns)))
                     do { try statement.execute() } catch DatabaseError.SQLITE_CONSTRAINT {
-                        throw DatasetError(
+                        throw PFrameError(
                             .conflict, path: path,
                             "the key \(row.key) occurs twice in the set: remake the shards or remove one"
                         )
@@ -158,13 +159,13 @@ private struct IndexWriter {
 
     /// Lends the scored rows of every shard in order, reading as many at a time as there are jobs.
     private func forEachShard(
-        _ body: (DatasetDescription.Shard, [ShardRow]) throws(DatasetError) -> Void
-    ) throws(DatasetError) {
+        _ body: (DatasetDescription.Shard, [ShardRow]) throws(PFrameError) -> Void
+    ) throws(PFrameError) {
         for start in stride(from: 0, to: shards.count, by: jobs) {
             let batch = Array(shards[start..<min(start + jobs, shards.count)])
-            let read = Mutex([Result<[ShardRow], DatasetError>?](repeating: nil, count: batch.count))
+            let read = Mutex([Result<[ShardRow], PFrameError>?](repeating: nil, count: batch.count))
             Parallel.forEach(batch.count, jobs: jobs) { index in
-                let rows = Result { () throws(DatasetError) in
+                let rows = Result { () throws(PFrameError) in
                     try folder.scoredRows(batch[index], sideFiles[batch[index].name] ?? [])
                 }
                 read.withLock { $0[index] = rows }

@@ -1,5 +1,6 @@
 import Codec
-import Storage
+package import Shards
+package import Storage
 import SystemPackage
 
 /// Writes the side files that other loaders need beside WebDataset shards.
@@ -14,8 +15,8 @@ package enum LoaderFiles: String, Sendable, CaseIterable {
     /// Writes the files of a data set.
     ///
     /// - Returns: their names within the folder.
-    /// - Throws: `DatasetError` if rows are missing or damaged, a name cannot stand in a file, or the disk is full.
-    package func write(_ folder: DatasetFolder) throws(DatasetError) -> [String] {
+    /// - Throws: `PFrameError` if rows are missing or damaged, a name cannot stand in a file, or the disk is full.
+    package func write(_ folder: DatasetFolder) throws(PFrameError) -> [String] {
         let description = try folder.description()
         return switch self {
         case .energon: try EnergonFiles(folder: folder, description: description).write()
@@ -31,14 +32,14 @@ private struct DALIFiles {
     let folder: DatasetFolder
     let description: DatasetDescription
 
-    func write() throws(DatasetError) -> [String] {
+    func write() throws(PFrameError) -> [String] {
         var names: [String] = []
         for shard in description.shards {
             var text = "v1.2 \(shard.samples)\n"
             for row in try folder.rows(shard) {
                 let members = row.members.map { "\($0.name) \($0.offset) \($0.length) \(row.key).\($0.name)" }
                 guard members.allSatisfy({ $0.split(whereSeparator: \.isWhitespace).count == 4 }) else {
-                    throw DatasetError(
+                    throw PFrameError(
                         .unsupported, path: folder.tar(shard), offset: row.offset,
                         "a name with a space in record \(row.key), which DALI's index cannot hold")
                 }
@@ -56,7 +57,7 @@ private struct WidsFile {
     let folder: DatasetFolder
     let description: DatasetDescription
 
-    func write() throws(DatasetError) -> [String] {
+    func write() throws(PFrameError) -> [String] {
         let shards = description.shards.map { shard in
             JSONValue.object([
                 "url": .text(shard.tarName), "nsamples": .integer(shard.samples), "filesize": .integer(shard.bytes),
@@ -79,8 +80,8 @@ struct EnergonFiles {
     /// Writes `X.tar.idx` of every shard, and `.nv-meta`.
     ///
     /// - Returns: the names of the files.
-    /// - Throws: `DatasetError`.
-    func write() throws(DatasetError) -> [String] {
+    /// - Throws: `PFrameError`.
+    func write() throws(PFrameError) -> [String] {
         var names: [String] = []
         for shard in description.shards {
             let rows = try folder.rows(shard)

@@ -14,8 +14,8 @@ struct CaptionMatch {
     ///
     /// Names that differ in their Unicode normal form only count as the same where no other fits better.
     ///
-    /// - Throws: `DatasetError` if a row fits two videos, or two rows fit one.
-    init(_ table: VideoTable, videos: [String]) throws(DatasetError) {
+    /// - Throws: `PFrameError` if a row fits two videos, or two rows fit one.
+    init(_ table: VideoTable, videos: [String]) throws(PFrameError) {
         let listed = try Listed(table)
         rows = Array(repeating: nil, count: videos.count)
         var owners = [Int32](repeating: -1, count: listed.count)
@@ -53,7 +53,7 @@ struct CaptionMatch {
         private let files: NameIndex
         var count: Int { table.table.count }
 
-        init(_ table: VideoTable) throws(DatasetError) {
+        init(_ table: VideoTable) throws(PFrameError) {
             self.table = table
             var (names, files) = ([Int](), [Int]())
             for row in 0..<table.table.count {
@@ -65,7 +65,7 @@ struct CaptionMatch {
         }
 
         /// The only free row that fits a video.
-        func row(of video: String, by way: Way, among free: [Bool]) throws(DatasetError) -> Int? {
+        func row(of video: String, by way: Way, among free: [Bool]) throws(PFrameError) -> Int? {
             let isFile = way == .file || way == .fileWithoutExtension
             var key = video
             if way == .nameWithoutExtension || way == .fileWithoutExtension {
@@ -99,7 +99,7 @@ struct CaptionMatch {
         }
 
         /// The first row that names the same video, where it comes before this one.
-        func sameName(before row: Int) throws(DatasetError) -> Int? {
+        func sameName(before row: Int) throws(PFrameError) -> Int? {
             let name = Listed.cleaned(try table.video(row))
             for other in whole.numbers(name.hashValue).prefix(while: { $0 < row })
             where Listed.cleaned(try table.video(other)).utf8.elementsEqual(name.utf8) {
@@ -108,8 +108,8 @@ struct CaptionMatch {
             return nil
         }
 
-        func ambiguity(_ message: String) -> DatasetError {
-            DatasetError(
+        func ambiguity(_ message: String) -> PFrameError {
+            PFrameError(
                 .conflict, path: table.table.path,
                 message + "; name videos by their paths relative to the folder that is given to build")
         }

@@ -1,3 +1,4 @@
+import Shards
 import Storage
 
 /// The metadata of a list's videos: the columns of every table and of the layout under one set of names.

@@ -1,3 +1,4 @@
+public import Shards
 public import Storage
 public import SystemPackage
 
@@ -33,11 +34,11 @@ public struct InputList: Sendable {
 
     /// Reads lists, searches folders and matches captions.
     ///
-    /// - Throws: `DatasetError` if a list or the captions cannot be read or contradict themselves, and if captions are
+    /// - Throws: `PFrameError` if a list or the captions cannot be read or contradict themselves, and if captions are
     ///   required and nothing gives any.
-    public init(_ options: InputOptions) throws(DatasetError) {
+    public init(_ options: InputOptions) throws(PFrameError) {
         if options.layout == .webvid, options.captions == nil, !options.inputs.contains(where: InputTable.isTable) {
-            throw DatasetError(
+            throw PFrameError(
                 .usage, "the layout webvid reads WebVid's CSV: name it as input, or with --captions FILE")
         }
         let search = try InputSearch(options)
@@ -45,7 +46,7 @@ public struct InputList: Sendable {
         if let file = options.captions {
             let table = try VideoTable(file, layout: options.layout)
             guard table.hasCaptions || !options.requiresCaptions else {
-                throw DatasetError(
+                throw PFrameError(
                     .missing, path: file,
                     "no column \"caption\"; it has \(table.columnList); add one, or build with --no-captions")
             }

@@ -1,3 +1,4 @@
+import Shards
 import Storage
 import SystemPackage
 
@@ -23,7 +24,7 @@ struct InputReading {
         case none(String)
     }
 
-    init(_ options: InputOptions, _ search: InputSearch, _ captions: VideoTable?) throws(DatasetError) {
+    init(_ options: InputOptions, _ search: InputSearch, _ captions: VideoTable?) throws(PFrameError) {
         (self.options, self.search, self.captions) = (options, search, captions)
         rejects = search.rejects
         var match: CaptionMatch?
@@ -42,12 +43,12 @@ struct InputReading {
 
     /// Reads every video.
     ///
-    /// - Throws: `DatasetError` if captions are required and nothing gives any.
-    mutating func readAll() throws(DatasetError) {
+    /// - Throws: `PFrameError` if captions are required and nothing gives any.
+    mutating func readAll() throws(PFrameError) {
         videos.reserveCapacity(search.candidates.count)
         for number in search.candidates.indices { try read(number) }
         if !isCaptioned, videos.isEmpty, rejects.contains(where: { $0.kind == .noCaption }) {
-            throw DatasetError(
+            throw PFrameError(
                 .usage, path: nil,
                 "no captions: give --captions FILE (CSV or JSONL with the columns video,caption), write a .txt beside "
                     + "each video, or build with --no-captions")
@@ -63,7 +64,7 @@ struct InputReading {
         }
     }
 
-    private mutating func read(_ number: Int) throws(DatasetError) {
+    private mutating func read(_ number: Int) throws(PFrameError) {
         let candidate = search.candidates[number]
         var facts = InputLayout.Facts()
         if let layout = options.layout {
@@ -122,7 +123,7 @@ struct InputReading {
         guard path != video, case .file = FileFacts(path) else { return nil }
         isCaptioned = true
         let bytes: [UInt8]
-        do throws(DatasetError) { bytes = try readFile(path) } catch { return Caption.none(".txt: \(error.message)") }
+        do throws(PFrameError) { bytes = try readFile(path) } catch { return Caption.none(".txt: \(error.message)") }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             return Caption.none("the .txt file beside it is not UTF-8")
         }
@@ -152,13 +153,13 @@ struct VideoTable: Sendable {
 
     /// Reads a table.
     ///
-    /// - Throws: `DatasetError` with the line of the first mistake, or if there is no column that names videos.
-    init(_ path: FilePath, layout: InputLayout?) throws(DatasetError) {
+    /// - Throws: `PFrameError` with the line of the first mistake, or if there is no column that names videos.
+    init(_ path: FilePath, layout: InputLayout?) throws(PFrameError) {
         let table = try InputTable(path)
-        func require(_ name: String, _ purpose: String) throws(DatasetError) -> Int {
+        func require(_ name: String, _ purpose: String) throws(PFrameError) -> Int {
             if let place = table.columns.firstIndex(of: name) { return place }
             let others = table.columns.isEmpty ? "it has none" : "it has " + table.columns.joined(separator: ", ")
-            throw DatasetError(.missing, path: path, "no column \"\(name)\", \(purpose); \(others)")
+            throw PFrameError(.missing, path: path, "no column \"\(name)\", \(purpose); \(others)")
         }
         self.table = table
         if layout == .webvid {
@@ -179,13 +180,13 @@ struct VideoTable: Sendable {
 
     /// How a row names its video.
     ///
-    /// - Throws: `DatasetError` with the line if it does not.
-    func video(_ row: Int) throws(DatasetError) -> String { try video(row, try table.values(row)) }
+    /// - Throws: `PFrameError` with the line if it does not.
+    func video(_ row: Int) throws(PFrameError) -> String { try video(row, try table.values(row)) }
 
     /// The caption of a row, nil if it is blank, and its values by their place.
     ///
-    /// - Throws: `DatasetError` with the line if the caption is not text.
-    func content(_ row: Int) throws(DatasetError) -> (caption: String?, values: [JSONValue]) {
+    /// - Throws: `PFrameError` with the line if the caption is not text.
+    func content(_ row: Int) throws(PFrameError) -> (caption: String?, values: [JSONValue]) {
         let values = try table.values(row)
         guard let caption else { return (nil, values) }
         switch values[caption] {
@@ -195,8 +196,8 @@ struct VideoTable: Sendable {
         }
     }
 
-    private func video(_ row: Int, _ values: [JSONValue]) throws(DatasetError) -> String {
-        func text(_ place: Int) throws(DatasetError) -> String {
+    private func video(_ row: Int, _ values: [JSONValue]) throws(PFrameError) -> String {
+        func text(_ place: Int) throws(PFrameError) -> String {
             switch values[place] {
             case .text(let text) where !text.isEmpty && !text.utf8.contains(0): return text
             case .integer(let number): return String(number)
@@ -213,7 +214,7 @@ struct VideoTable: Sendable {
         }
     }
 
-    private func problem(_ row: Int, _ message: String) -> DatasetError {
-        DatasetError(.damaged, path: table.path, "line \(table.line(row)): \(message)")
+    private func problem(_ row: Int, _ message: String) -> PFrameError {
+        PFrameError(.damaged, path: table.path, "line \(table.line(row)): \(message)")
     }
 }

@@ -1,5 +1,6 @@
 import Codec
 import Glibc
+import Shards
 import Storage
 import SystemPackage
 
@@ -30,8 +31,8 @@ struct InputSearch {
 
     /// Searches every input.
     ///
-    /// - Throws: `DatasetError` if a list cannot be read.
-    init(_ options: InputOptions) throws(DatasetError) {
+    /// - Throws: `PFrameError` if a list cannot be read.
+    init(_ options: InputOptions) throws(PFrameError) {
         self.options = options
         for (number, input) in options.inputs.enumerated() {
             switch FileFacts(input) {
@@ -79,7 +80,7 @@ struct InputSearch {
         self.pictures.add(pictures)
     }
 
-    private mutating func readList(_ path: FilePath, _ input: Int) throws(DatasetError) {
+    private mutating func readList(_ path: FilePath, _ input: Int) throws(PFrameError) {
         let list = try VideoTable(path, layout: options.layout)
         lists[input] = list
         let folder = path.removingLastComponent()

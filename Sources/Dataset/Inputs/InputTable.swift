@@ -33,14 +33,14 @@ struct InputTable: Sendable {
 
     /// Reads a table; what begins with `{` is JSONL, all else CSV.
     ///
-    /// - Throws: `DatasetError` with the line of the first mistake.
-    init(_ path: FilePath) throws(DatasetError) {
+    /// - Throws: `PFrameError` with the line of the first mistake.
+    init(_ path: FilePath) throws(PFrameError) {
         self.path = path
         text = try readFile(path)
         let start = text.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
         let first = text[start...].first { !Self.isSpace($0) }
         guard first != UInt8(ascii: "[") else {
-            throw DatasetError(
+            throw PFrameError(
                 .unsupported, path: path, "is a JSON list; write one object per line: `jq -c '.[]' < old > new.jsonl`")
         }
         isCSV = first != UInt8(ascii: "{")
@@ -59,7 +59,7 @@ struct InputTable: Sendable {
     func line(_ row: Int) -> Int { Int(rows.lines[row]) }
 
     /// The values of a row in the order of `columns`; null if it has none, and for CSV where the field is empty.
-    func values(_ row: Int) throws(DatasetError) -> [JSONValue] {
+    func values(_ row: Int) throws(PFrameError) -> [JSONValue] {
         let start = rows.starts[row]
         guard isCSV else {
             let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) ?? text.count
@@ -74,11 +74,11 @@ struct InputTable: Sendable {
         }
     }
 
-    private static func scanCSV(_ text: [UInt8], _ path: FilePath) throws(DatasetError) -> ([String], Rows) {
+    private static func scanCSV(_ text: [UInt8], _ path: FilePath) throws(PFrameError) -> ([String], Rows) {
         var reader = CSVReader(text)
         var fields: [CSVReader.Field] = []
         guard reader.seekRecord() else {
-            throw DatasetError(.damaged, path: path, "is empty; its first line names the columns: video,caption")
+            throw PFrameError(.damaged, path: path, "is empty; its first line names the columns: video,caption")
         }
         let first = reader.line
         try read(&reader, &fields, path)
@@ -88,7 +88,7 @@ struct InputTable: Sendable {
             // Such is the column of row numbers that pandas writes.
             columns.append(name.isEmpty ? "column_\(index + 1)" : name)
             if columns.dropLast().contains(columns[index]) {
-                throw DatasetError(
+                throw PFrameError(
                     .damaged, path: path, "line \(first): two columns are named \(columns[index]); rename one")
             }
         }
@@ -98,7 +98,7 @@ struct InputTable: Sendable {
             rows.append(start, line)
             try read(&reader, &fields, path)
             guard fields.count == columns.count else {
-                throw DatasetError(
+                throw PFrameError(
                     .damaged, path: path,
                     "line \(line): \(fields.count) fields, but line \(first) names \(columns.count) columns; "
                         + "put a field with a comma into quotes")
@@ -112,7 +112,7 @@ struct InputTable: Sendable {
 
     private static func scanJSON(
         _ text: [UInt8], from start: Int, _ path: FilePath
-    ) throws(DatasetError) -> ([String], [ColumnType], Rows) {
+    ) throws(PFrameError) -> ([String], [ColumnType], Rows) {
         var (columns, types, rows) = ([String](), [ColumnType](), Rows())
         var numbers: [String: Int] = [:]
         var (position, line) = (start, 1)
@@ -120,7 +120,7 @@ struct InputTable: Sendable {
             let end = text[position...].firstIndex(of: UInt8(ascii: "\n")) ?? text.count
             if !text[position..<end].allSatisfy(isSpace) {
                 guard let members = try parse(text[position..<end], line, path).members else {
-                    throw DatasetError(
+                    throw PFrameError(
                         .damaged, path: path, "line \(line): not a JSON object; every line of a JSONL file is one")
                 }
                 rows.append(position, line)
@@ -142,26 +142,26 @@ struct InputTable: Sendable {
 
     private static func read(
         _ reader: inout CSVReader, _ fields: inout [CSVReader.Field], _ path: FilePath
-    ) throws(DatasetError) {
+    ) throws(PFrameError) {
         do throws(CSVReader.Problem) { try reader.read(into: &fields) } catch {
-            throw DatasetError(.damaged, path: path, "line \(error.line): \(error.message)")
+            throw PFrameError(.damaged, path: path, "line \(error.line): \(error.message)")
         }
     }
 
     private static func decoded(
         _ field: CSVReader.Field, _ reader: CSVReader, _ line: Int, _ path: FilePath
-    ) throws(DatasetError) -> String {
+    ) throws(PFrameError) -> String {
         guard let text = reader.text(field) else {
-            throw DatasetError(.damaged, path: path, "line \(line): is not UTF-8; save the file as UTF-8")
+            throw PFrameError(.damaged, path: path, "line \(line): is not UTF-8; save the file as UTF-8")
         }
         return text
     }
 
     private static func parse(
         _ line: ArraySlice<UInt8>, _ number: Int, _ path: FilePath
-    ) throws(DatasetError) -> JSONValue {
-        do throws(DatasetError) { return try JSONValue(line, path: path) } catch {
-            throw DatasetError(
+    ) throws(PFrameError) -> JSONValue {
+        do throws(PFrameError) { return try JSONValue(line, path: path) } catch {
+            throw PFrameError(
                 .damaged, path: path, "line \(number), column \((error.offset ?? 0) + 1): \(error.message)")
         }
     }

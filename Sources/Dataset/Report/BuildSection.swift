@@ -1,4 +1,5 @@
 import Figures
+import Shards
 import Storage
 
 /// How a data set was made: its options in words, and what became of the videos.

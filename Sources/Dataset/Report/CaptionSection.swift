@@ -14,8 +14,8 @@ package struct CaptionSection: Sendable {
 
     /// Counts words and values.
     ///
-    /// - Throws: `DatasetError`.
-    init(_ index: DatasetIndex, facts: ReportFacts) throws(DatasetError) {
+    /// - Throws: `PFrameError`.
+    init(_ index: DatasetIndex, facts: ReportFacts) throws(PFrameError) {
         self.facts = facts
         columns = try ColumnChart.charts(index, clips: facts.clips)
         guard facts.captioned > 0 else {
@@ -28,7 +28,7 @@ package struct CaptionSection: Sendable {
             let captions = try String.fetchCursor(database, sql: "SELECT caption FROM clips WHERE caption <> ''")
             while let caption = try captions.next() { lengths.append(Double(Self.words(in: caption))) }
             guard lengths.count == facts.captioned else {
-                throw DatasetError(.conflict, path: path, "changed while it was read")
+                throw PFrameError(.conflict, path: path, "changed while it was read")
             }
             return SortedValues(lengths)
         }
@@ -114,8 +114,8 @@ struct ColumnChart: Sendable {
 
     /// The charts of all columns that sort clips into groups: texts with few values, and labels, subjects and splits.
     ///
-    /// - Throws: `DatasetError`.
-    static func charts(_ index: DatasetIndex, clips: Int) throws(DatasetError) -> [ColumnChart] {
+    /// - Throws: `PFrameError`.
+    static func charts(_ index: DatasetIndex, clips: Int) throws(PFrameError) -> [ColumnChart] {
         let metadata = index.columns.filter { !$0.isScore }.map(\.name)
         let texts = Set(
             try index.read { database in

@@ -1,5 +1,6 @@
 import Figures
 import FoundationEssentials
+import Shards
 import Storage
 import SystemPackage
 
@@ -17,10 +18,10 @@ struct ReportClip: Sendable, Equatable {
 
     /// Clips that meet a condition, in the given order.
     ///
-    /// - Throws: `DatasetError` with SQLite's message.
+    /// - Throws: `PFrameError` with SQLite's message.
     static func fetch(
         _ index: DatasetIndex, where condition: String? = nil, order: String? = nil, limit: Int? = nil
-    ) throws(DatasetError) -> [ReportClip] {
+    ) throws(PFrameError) -> [ReportClip] {
         let columns = ["number", "key", "shard", "caption", "source"]
         let scores = index.scores
         return try index.rows(columns + scores, where: condition, order: order, limit: limit).map { row in
@@ -42,7 +43,7 @@ struct ClipPictures: Sendable {
     /// The places of clips that could not be read.
     private(set) var damaged: Set<Int> = []
     /// What is wrong with shards, rows and samples.
-    private(set) var problems: [DatasetError] = []
+    private(set) var problems: [PFrameError] = []
 
     private let folder: DatasetFolder
 
@@ -51,8 +52,8 @@ struct ClipPictures: Sendable {
     /// - Parameter progress: called before each clip; what it throws ends the work.
     init(
         _ clips: [ReportClip], in folder: DatasetFolder, _ description: DatasetDescription,
-        progress: () throws(DatasetError) -> Void
-    ) throws(DatasetError) {
+        progress: () throws(PFrameError) -> Void
+    ) throws(PFrameError) {
         self.folder = folder
         var first = 0
         let byShard = Dictionary(grouping: clips, by: \.shard)
@@ -65,21 +66,21 @@ struct ClipPictures: Sendable {
 
     private mutating func read(
         _ clips: [ReportClip], of shard: DatasetDescription.Shard, _ description: DatasetDescription, first: Int,
-        _ progress: () throws(DatasetError) -> Void
-    ) throws(DatasetError) {
+        _ progress: () throws(PFrameError) -> Void
+    ) throws(PFrameError) {
         guard !clips.isEmpty else { return }
         let reader: ShardReader
-        do throws(DatasetError) { reader = try ShardReader(shard, in: folder, description) } catch {
+        do throws(PFrameError) { reader = try ShardReader(shard, in: folder, description) } catch {
             problems.append(error)
             damaged.formUnion(clips.map(\.number))
             return
         }
         for clip in clips {
             try progress()
-            do throws(DatasetError) {
+            do throws(PFrameError) {
                 let place = clip.number - first
                 guard reader.rows.indices.contains(place), reader.rows[place].key == clip.key else {
-                    throw DatasetError(
+                    throw PFrameError(
                         .damaged, path: folder.path.appending(DatasetIndex.fileName),
                         "has other clips than \(shard.rowsName): run `pframe index`")
                 }

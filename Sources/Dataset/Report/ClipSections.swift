@@ -10,8 +10,8 @@ package struct ContactSheet: Sendable {
 
     /// Chooses clips: the same of the same set, however often.
     ///
-    /// - Throws: `DatasetError`.
-    init(_ index: DatasetIndex, total: Int, count: Int) throws(DatasetError) {
+    /// - Throws: `PFrameError`.
+    init(_ index: DatasetIndex, total: Int, count: Int) throws(PFrameError) {
         self.total = total
         let numbers = Self.numbers(of: count, among: total)
         let list = numbers.map(String.init).joined(separator: ", ")
@@ -51,13 +51,13 @@ struct ExtremesSection: Sendable {
 
     /// Finds them.
     ///
-    /// - Throws: `DatasetError`.
-    init(_ index: DatasetIndex, progress: () throws(DatasetError) -> Void) throws(DatasetError) {
+    /// - Throws: `PFrameError`.
+    init(_ index: DatasetIndex, progress: () throws(PFrameError) -> Void) throws(PFrameError) {
         var groups: [(score: String, lowest: [ReportClip], highest: [ReportClip])] = []
         for score in index.scores {
             try progress()
             let column = quoted(score)
-            func end(_ order: String) throws(DatasetError) -> [ReportClip] {
+            func end(_ order: String) throws(PFrameError) -> [ReportClip] {
                 try ReportClip.fetch(
                     index, where: "\(column) IS NOT NULL", order: "\(column) \(order), number", limit: Self.most)
             }
@@ -103,8 +103,8 @@ struct DuplicatesSection: Sendable {
 
     /// Finds the pairs.
     ///
-    /// - Throws: `DatasetError`.
-    init(_ index: DatasetIndex, facts: ReportFacts) throws(DatasetError) {
+    /// - Throws: `PFrameError`.
+    init(_ index: DatasetIndex, facts: ReportFacts) throws(PFrameError) {
         (count, total) = (facts.duplicates, facts.clips)
         guard count > 0 else {
             pairs = []

@@ -1,5 +1,6 @@
 import Figures
-import Storage
+public import Shards
+public import Storage
 public import SystemPackage
 
 /// A page that shows a data set: its contents, how it was built and filtered, the distribution of its scores, and
@@ -31,7 +32,7 @@ public struct DatasetReport: Sendable {
         /// Bytes of the page.
         public let bytes: Int
         /// What is wrong with the set; the page names it.
-        public let problems: [DatasetError]
+        public let problems: [PFrameError]
     }
 
     /// The file's name beside the shards.
@@ -48,14 +49,14 @@ public struct DatasetReport: Sendable {
 
     /// Writes the page; a previous page is replaced when the new page is complete.
     ///
-    /// - Throws: `DatasetError` if there is no finished data set or no index, or the page cannot be written. Damaged
+    /// - Throws: `PFrameError` if there is no finished data set or no index, or the page cannot be written. Damaged
     ///   samples are no error: they are in the summary's `problems`, and on the page.
-    public func write(to path: FilePath) throws(DatasetError) -> Summary {
+    public func write(to path: FilePath) throws(PFrameError) -> Summary {
         let description = try folder.description()
         let index = try DatasetIndex(folder)
         let facts = try ReportFacts(index)
         guard facts.clips == description.samples else {
-            throw DatasetError(
+            throw PFrameError(
                 .damaged, path: index.path,
                 "\(facts.clips) clips, but dataset.json says \(description.samples): run `pframe index`")
         }
@@ -93,7 +94,7 @@ public struct DatasetReport: Sendable {
     }
 
     /// The filter that the set went through; a rule for the greatest values cuts at the least that is left.
-    private func filterRecord(_ index: DatasetIndex) throws(DatasetError) -> FilterRecord? {
+    private func filterRecord(_ index: DatasetIndex) throws(PFrameError) -> FilterRecord? {
         guard var filter = try FilterRecord(folder) else { return nil }
         for place in filter.rules.indices {
             let rule = filter.rules[place]
@@ -107,9 +108,9 @@ public struct DatasetReport: Sendable {
         return filter
     }
 
-    private func checkCancelled() throws(DatasetError) {
+    private func checkCancelled() throws(PFrameError) {
         if options.isCancelled() {
-            throw DatasetError(.interrupted, path: folder.path, "interrupted; no report was written")
+            throw PFrameError(.interrupted, path: folder.path, "interrupted; no report was written")
         }
     }
 }

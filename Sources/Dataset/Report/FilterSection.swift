@@ -1,5 +1,6 @@
 import Figures
 import GRDB
+import Shards
 import Storage
 import SystemPackage
 
@@ -83,14 +84,14 @@ struct FilterRecord: Sendable {
 
     /// Reads the file of a data set; nil if it was not filtered.
     ///
-    /// - Throws: `DatasetError` if it is damaged.
-    init?(_ folder: DatasetFolder) throws(DatasetError) {
+    /// - Throws: `PFrameError` if it is damaged.
+    init?(_ folder: DatasetFolder) throws(PFrameError) {
         let path = folder.path.appending(Self.fileName)
         guard fileSize(path) != nil else { return nil }
         let value = try JSONValue(try readFile(path), path: path)
         guard let list = value["rules"]?.array, let kept = value["kept"]?.int, let dropped = value["dropped"]?.int
         else {
-            throw DatasetError(
+            throw PFrameError(
                 .damaged, path: path, "no valid \"rules\", \"kept\" and \"dropped\": run `pframe filter` again")
         }
         source = value["source"]?.string ?? ""
@@ -163,10 +164,10 @@ struct DroppedClips {
     /// - Parameters:
     ///   - scores: the columns wanted.
     ///   - progress: called after each piece; what it throws ends the work.
-    /// - Throws: `DatasetError` with the place of a line that is not a clip.
+    /// - Throws: `PFrameError` with the place of a line that is not a clip.
     init?(
-        _ folder: DatasetFolder, scores: [String], progress: () throws(DatasetError) -> Void
-    ) throws(DatasetError) {
+        _ folder: DatasetFolder, scores: [String], progress: () throws(PFrameError) -> Void
+    ) throws(PFrameError) {
         let path = folder.path.appending(Self.fileName)
         guard fileSize(path) != nil, !scores.isEmpty else { return nil }
         self.path = path
@@ -180,7 +181,7 @@ struct DroppedClips {
                 try Self.forEachLine(of: path, progress) { line, offset in
                     let value = try JSONValue(line, path: path, offset: offset)
                     guard value["key"] != nil else {
-                        throw DatasetError(
+                        throw PFrameError(
                             .damaged, path: path, offset: offset, "a line without a \"key\": run `pframe filter` again")
                     }
                     let row = scores.map { (Self.score($0, of: value)?.double).flatMap { $0.isFinite ? $0 : nil } }
@@ -194,7 +195,7 @@ struct DroppedClips {
     }
 
     /// The values of a score.
-    func values(_ column: String) throws(DatasetError) -> SortedValues {
+    func values(_ column: String) throws(PFrameError) -> SortedValues {
         try querying(path) { try queue.read { try ScoreColumn.values(column, in: $0) } }
     }
 
@@ -205,11 +206,11 @@ struct DroppedClips {
 
     /// Lends the lines of a file one by one, reading it in pieces.
     private static func forEachLine(
-        of path: FilePath, _ progress: () throws(DatasetError) -> Void, _ body: ([UInt8], Int) throws -> Void
+        of path: FilePath, _ progress: () throws(PFrameError) -> Void, _ body: ([UInt8], Int) throws -> Void
     ) throws {
         let descriptor: FileDescriptor
         do { descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec) } catch {
-            throw DatasetError(error, path: path, "cannot read")
+            throw PFrameError(error, path: path, "cannot read")
         }
         try descriptor.closeAfter {
             var (rest, start) = ([UInt8](), 0)

@@ -1,5 +1,6 @@
 import Figures
 import GRDB
+import Shards
 import Storage
 import SystemPackage
 
@@ -9,7 +10,7 @@ struct ReportPage: Sendable {
     let description: DatasetDescription
     let facts: ReportFacts
     /// What is wrong with the set, in the order in which it was found.
-    let problems: [DatasetError]
+    let problems: [PFrameError]
     /// Headings by the `id` of their section.
     let contents: [(id: String, heading: String)]
     let body: HTML
@@ -50,7 +51,7 @@ struct ReportPage: Sendable {
     }
 }
 
-extension DatasetError {
+extension PFrameError {
     /// The description with no more of the path than the file's name: the page reads the same wherever the set lies.
     fileprivate var local: String {
         let name = path?.lastComponent?.string
@@ -80,8 +81,8 @@ struct ReportFacts: Sendable {
 
     /// Counts.
     ///
-    /// - Throws: `DatasetError`.
-    init(_ index: DatasetIndex) throws(DatasetError) {
+    /// - Throws: `PFrameError`.
+    init(_ index: DatasetIndex) throws(PFrameError) {
         let row = try index.read { database in
             try Row.fetchOne(
                 database,

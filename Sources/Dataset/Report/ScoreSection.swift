@@ -23,8 +23,8 @@ struct ScoreSection: Sendable {
     ///
     /// - Parameter progress: called before each score; what it throws ends the work.
     init(
-        _ index: DatasetIndex, filter: FilterRecord?, dropped: DroppedClips?, progress: () throws(DatasetError) -> Void
-    ) throws(DatasetError) {
+        _ index: DatasetIndex, filter: FilterRecord?, dropped: DroppedClips?, progress: () throws(PFrameError) -> Void
+    ) throws(PFrameError) {
         isFiltered = dropped != nil
         var cards: [Card] = []
         for name in index.scores {

@@ -1,6 +1,7 @@
 import COpenBLAS
 import Codec
 import MotionVectors
+public import Shards
 public import Storage
 public import SystemPackage
 
@@ -38,18 +39,18 @@ public struct CaptionScores: Sendable {
     ///   - images: `.npy`, `(N, D)`, or `(N, F, D)` for several frames per clip.
     ///   - keys: one key per line, N lines; any order.
     ///   - folder: the data set whose clips are scored.
-    /// - Throws: `DatasetError` if a file holds another type of array, or the shapes do not fit.
+    /// - Throws: `PFrameError` if a file holds another type of array, or the shapes do not fit.
     public init(
         folder: DatasetFolder, text: FilePath, images: FilePath, keys: FilePath
-    ) throws(DatasetError) {
+    ) throws(PFrameError) {
         (self.folder, self.keys) = (folder, keys)
         self.text = try EmbeddingFile(text)
         self.images = try EmbeddingFile(images)
         guard self.text.frames == 1 else {
-            throw DatasetError(.unsupported, path: text, "expected shape (N, D): a caption has one")
+            throw PFrameError(.unsupported, path: text, "expected shape (N, D): a caption has one")
         }
         guard self.text.dimensions == self.images.dimensions, self.text.rows == self.images.rows else {
-            throw DatasetError(
+            throw PFrameError(
                 .conflict, path: images,
                 "\(self.images.rows) rows of \(self.images.dimensions) numbers, where \(text) has \(self.text.rows) of "
                     + "\(self.text.dimensions): both must come from one model and one list")
@@ -63,10 +64,10 @@ public struct CaptionScores: Sendable {
     ///
     /// Memory: blocks of the arrays, some 40 bytes per clip, and the list of keys.
     ///
-    /// - Throws: `DatasetError` if keys are unknown or occur twice, or a file cannot be read or written.
+    /// - Throws: `PFrameError` if keys are unknown or occur twice, or a file cannot be read or written.
     public func run(
-        jobs: Int = Parallel.processors, progress: @Sendable (Int) throws(DatasetError) -> Void = { _ in }
-    ) throws(DatasetError) -> Report {
+        jobs: Int = Parallel.processors, progress: @Sendable (Int) throws(PFrameError) -> Void = { _ in }
+    ) throws(PFrameError) -> Report {
         let description = try folder.description()
         let index = try DatasetIndex(folder)
         let numbers = try places(index, description)
@@ -88,27 +89,27 @@ public struct CaptionScores: Sendable {
     /// The place in the set of the clip of every row.
     private func places(
         _ index: DatasetIndex, _ description: DatasetDescription
-    ) throws(DatasetError) -> [Int] {
+    ) throws(PFrameError) -> [Int] {
         var lines = String(decoding: try readFile(keys), as: UTF8.self).split(
             omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         while lines.last?.isEmpty == true { lines.removeLast() }
         guard lines.count == text.rows else {
-            throw DatasetError(.conflict, path: keys, "\(lines.count) keys for \(text.rows) rows of \(text.path)")
+            throw PFrameError(.conflict, path: keys, "\(lines.count) keys for \(text.rows) rows of \(text.path)")
         }
         let (numbers, unknown) = try index.places(of: lines)
         guard unknown.isEmpty else {
             let names = unknown.prefix(5).joined(separator: ", ") + (unknown.count > 5 ? ", …" : "")
-            throw DatasetError(
+            throw PFrameError(
                 .conflict, path: keys,
                 "\(unknown.count) of \(lines.count) keys are not in the data set: \(names); nothing was written")
         }
         var seen = [Bool](repeating: false, count: description.samples)
         for (line, number) in zip(lines, numbers) {
             guard number < seen.count else {
-                throw DatasetError(
+                throw PFrameError(
                     .damaged, path: index.path, "has more clips than dataset.json says: run `pframe index`")
             }
-            guard !seen[number] else { throw DatasetError(.conflict, path: keys, "the key \(line) occurs twice") }
+            guard !seen[number] else { throw PFrameError(.conflict, path: keys, "the key \(line) occurs twice") }
             seen[number] = true
         }
         return numbers
@@ -116,12 +117,12 @@ public struct CaptionScores: Sendable {
 
     /// The cosine of every row, by blocks of some megabytes.
     private func cosines(
-        _ jobs: Int, _ progress: @Sendable (Int) throws(DatasetError) -> Void
-    ) throws(DatasetError) -> [Double] {
+        _ jobs: Int, _ progress: @Sendable (Int) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> [Double] {
         // Blocks run side by side already.
         openblas_set_num_threads(1)
         let block = max(1, (1 << 19) / (images.frames * images.dimensions))
-        let blocks = try Parallel.map((text.rows + block - 1) / block, jobs: jobs) { number throws(DatasetError) in
+        let blocks = try Parallel.map((text.rows + block - 1) / block, jobs: jobs) { number throws(PFrameError) in
             let range = number * block..<min(text.rows, (number + 1) * block)
             let scores = cosines(try text.read(range), try images.read(range), count: range.count)
             try progress(range.count)
@@ -168,17 +169,17 @@ extension DatasetFolder {
     ///   - column: the score's name.
     ///   - score: of a clip by its row and its place in the set; NaN if there is none.
     ///   - jobs: threads that work at once.
-    /// - Throws: `DatasetError` if rows cannot be read, or a file cannot be written.
+    /// - Throws: `PFrameError` if rows cannot be read, or a file cannot be written.
     public func write(
         column: String, jobs: Int = Parallel.processors, score: @Sendable (ShardRow, Int) -> Double
-    ) throws(DatasetError) {
+    ) throws(PFrameError) {
         let description = try description()
         var start = 0
         let starts = description.shards.map { shard in
             defer { start += shard.samples }
             return start
         }
-        _ = try Parallel.map(description.shards.count, jobs: jobs) { index throws(DatasetError) in
+        _ = try Parallel.map(description.shards.count, jobs: jobs) { index throws(PFrameError) in
             let shard = description.shards[index]
             let lines = try rows(shard).enumerated().map { place, row in
                 ScoreFile.line(key: row.key, scores: [column: score(row, starts[index] + place)]) + "\n"
@@ -204,13 +205,13 @@ final class EmbeddingFile: Sendable {
 
     /// Opens a file and reads its header.
     ///
-    /// - Throws: `DatasetError` if it is missing, cut off, or holds something else.
-    init(_ path: FilePath) throws(DatasetError) {
+    /// - Throws: `PFrameError` if it is missing, cut off, or holds something else.
+    init(_ path: FilePath) throws(PFrameError) {
         self.path = path
-        guard let size = fileSize(path) else { throw DatasetError(.missing, path: path, "is missing") }
+        guard let size = fileSize(path) else { throw PFrameError(.missing, path: path, "is missing") }
         let descriptor: FileDescriptor
         do { descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec) } catch {
-            throw DatasetError(error, path: path, "cannot open")
+            throw PFrameError(error, path: path, "cannot open")
         }
         self.descriptor = descriptor
         var head = [UInt8](repeating: 0, count: min(size, 1 << 16))
@@ -219,18 +220,18 @@ final class EmbeddingFile: Sendable {
             let count = try head.withUnsafeMutableBytes { try descriptor.read(fromAbsoluteOffset: 0, into: $0) }
             header = try head[..<count].withUnsafeBytes { try NPYHeader($0) }
         } catch {
-            throw DatasetError(.damaged, path: path, "\(error)")
+            throw PFrameError(.damaged, path: path, "\(error)")
         }
         guard [.float16, .float32, .float64].contains(header.type), [2, 3].contains(header.shape.count),
             header.shape.dropFirst().allSatisfy({ $0 > 0 })
         else {
-            throw DatasetError(
+            throw PFrameError(
                 .unsupported, path: path,
                 "\(header.type) of shape \(header.shape): expected float16, float32 or float64 of shape (N, D) or (N, F, D)"
             )
         }
         guard size == header.size + header.payload else {
-            throw DatasetError(
+            throw PFrameError(
                 .damaged, path: path, "\(size) bytes, but its header says \(header.size + header.payload): cut off?")
         }
         (type, start, rows) = (header.type, header.size, header.shape[0])
@@ -245,17 +246,17 @@ final class EmbeddingFile: Sendable {
 
     /// The numbers of a range of rows, F × D a row.
     ///
-    /// - Throws: `DatasetError` if the disk fails.
-    func read(_ range: Range<Int>) throws(DatasetError) -> [Double] {
+    /// - Throws: `PFrameError` if the disk fails.
+    func read(_ range: Range<Int>) throws(PFrameError) -> [Double] {
         let width = frames * dimensions
         var bytes = [UInt8](repeating: 0, count: range.count * width * type.size)
         let place = start + range.lowerBound * width * type.size
         let count: Int
         do { count = try bytes.withUnsafeMutableBytes { try descriptor.fill($0, at: place) } } catch {
-            throw DatasetError(error, path: path, offset: place, "cannot read")
+            throw PFrameError(error, path: path, offset: place, "cannot read")
         }
         guard count == bytes.count else {
-            throw DatasetError(.damaged, path: path, offset: place + count, "ends too early")
+            throw PFrameError(.damaged, path: path, offset: place + count, "ends too early")
         }
         return bytes.withUnsafeBytes { bytes in
             switch type {

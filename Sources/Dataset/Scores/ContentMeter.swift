@@ -42,9 +42,9 @@ public final class ContentMeter {
     /// - Parameter picture: of any size and pixel format, cut to its display size (`DecoderOptions.cropping`).
     /// - Returns: zero for the first picture; `ContentScore.incomparable` where the size at which pictures are compared
     ///   changes. A change of size that shrinks to the same is compared like any other picture.
-    /// - Throws: `CodecError` if libswscale cannot convert the picture's format, or memory is short. The picture then
+    /// - Throws: `PFrameError` if libswscale cannot convert the picture's format, or memory is short. The picture then
     ///   counts as not given.
-    public func next(_ picture: Picture) throws(CodecError) -> ContentScore {
+    public func next(_ picture: Picture) throws(PFrameError) -> ContentScore {
         let shrinker = shrinker(for: picture.size)
         let current = spare.flatMap { $0.size == shrinker.size ? $0 : nil } ?? HSVPicture(shrinker.size)
         spare = current

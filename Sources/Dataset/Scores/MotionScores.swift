@@ -66,11 +66,11 @@ package struct VideoMotion: Sendable, Equatable {
     ///   - rule: to which size pictures shrink before they are compared.
     ///   - streamIndex: container index of the stream; nil for the first video stream.
     ///   - receive: gets each picture's scores and the share of the file read, 0…1; what it throws ends the work.
-    /// - Throws: `CodecError` for a file that cannot be read or gives no picture. Damage on the way is no error.
+    /// - Throws: `PFrameError` for a file that cannot be read or gives no picture. Damage on the way is no error.
     package init(
         path: FilePath, rule: ShrinkRule = .v06, streamIndex: Int? = nil,
-        receive: (FrameMotion, Double) throws(CodecError) -> Void = { _, _ in }
-    ) throws(CodecError) {
+        receive: (FrameMotion, Double) throws(PFrameError) -> Void = { _, _ in }
+    ) throws(PFrameError) {
         var decoding = DecoderOptions()
         decoding.cropping = true
         let reader = try VideoReader(path: path, streamIndex: streamIndex, options: decoding)
@@ -94,7 +94,7 @@ package struct VideoMotion: Sendable, Equatable {
             let share = reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0
             try receive(motion, share)
         }
-        guard frames > 0 else { throw CodecError(.damaged, path: path, "no picture could be decoded") }
+        guard frames > 0 else { throw PFrameError(.damaged, path: path, "no picture could be decoded") }
         meanContent = sums.content / Double(max(1, frames - 1))
         meanLength = hasVectors ? sums.length / Double(max(1, sums.moving)) : nil
         damaged = reader.damaged

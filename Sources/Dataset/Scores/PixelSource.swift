@@ -13,10 +13,10 @@ final class PixelSource {
 
     /// Lends the rows of a picture.
     ///
-    /// - Throws: `CodecError` if libswscale cannot convert the picture's format.
+    /// - Throws: `PFrameError` if libswscale cannot convert the picture's format.
     func withRows<Result>(
         of picture: Picture, _ body: (PixelRows) -> Result
-    ) throws(CodecError) -> Result {
+    ) throws(PFrameError) -> Result {
         if let matrix = PixelRows.matrix(of: picture) {
             return picture.withPlanes { y, u, v in
                 body(.yuv(.init(y), .init(u), .init(v), width: y.width, matrix))
@@ -25,7 +25,7 @@ final class PixelSource {
         return try bgr(picture).withPlane(0) { body(.bgr(.init($0), width: $0.width)) }
     }
 
-    private func bgr(_ picture: Picture) throws(CodecError) -> Picture {
+    private func bgr(_ picture: Picture) throws(PFrameError) -> Picture {
         if let scaler, let converted, scaler.accepts(picture) {
             scaler.scale(picture, into: converted)
             return converted

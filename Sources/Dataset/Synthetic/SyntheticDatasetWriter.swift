@@ -27,16 +27,16 @@ public struct SyntheticDatasetWriter: Sendable {
     ///   - shouldStop: called before each video, from any thread.
     ///   - finished: called with the number of each written video, from any thread.
     /// - Returns: whether everything was written; false if it was stopped.
-    /// - Throws: `CodecError`, a full disk included.
+    /// - Throws: `PFrameError`, a full disk included.
     public func write(
         jobs: Int = Parallel.processors, embeddings: Bool = false, truth: Bool = false,
         shouldStop: @Sendable () -> Bool = { false }, finished: @Sendable (Int) -> Void = { _ in }
-    ) throws(CodecError) -> Bool {
+    ) throws(PFrameError) -> Bool {
         let output = try OutputFolder(folder)
-        let failure = Mutex<CodecError?>(nil)
+        let failure = Mutex<PFrameError?>(nil)
         Parallel.forEach(dataset.options.videos, jobs: jobs) { index in
             guard !shouldStop(), failure.withLock({ $0 == nil }) else { return }
-            do throws(CodecError) {
+            do throws(PFrameError) {
                 try writeVideo(index)
                 finished(index)
             } catch {
@@ -53,11 +53,11 @@ public struct SyntheticDatasetWriter: Sendable {
 
     /// Writes one video. Videos may be written in any order and from any thread.
     ///
-    /// - Throws: `CodecError`, a full disk included.
-    private func writeVideo(_ index: Int) throws(CodecError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    private func writeVideo(_ index: Int) throws(PFrameError) {
         let video = dataset.video(index)
         let options = dataset.options
-        try StagedFile.write(folder.appending("\(video.name).mp4")) { path throws(CodecError) in
+        try StagedFile.write(folder.appending("\(video.name).mp4")) { path throws(PFrameError) in
             let writer = try VideoWriter(
                 path: path,
                 settings: .h264(crf: video.original == nil ? 18 : 23, preset: "medium", parameters: Self.parameters),
@@ -72,8 +72,8 @@ public struct SyntheticDatasetWriter: Sendable {
 
     /// Writes `truth.csv`: what is planted in each video.
     ///
-    /// - Throws: `CodecError`, a full disk included.
-    private func writeTruth() throws(CodecError) { try write(dataset.truth(), to: folder.appending("truth.csv")) }
+    /// - Throws: `PFrameError`, a full disk included.
+    private func writeTruth() throws(PFrameError) { try write(dataset.truth(), to: folder.appending("truth.csv")) }
 
     /// Writes `embeddings/`: `text.npy` and `image.npy`, float32 `(videos, 64)`, rows of length 1, and `videos.txt` with
     /// the name of the video of each row.
@@ -81,13 +81,13 @@ public struct SyntheticDatasetWriter: Sendable {
     /// As from CLIP, the cosine of a row of both tells whether caption and video agree: about 0.8 where they do, about
     /// 0 if the caption is wrong.
     ///
-    /// - Throws: `CodecError`, a full disk included.
-    public func writeEmbeddings() throws(CodecError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    public func writeEmbeddings() throws(PFrameError) {
         let folder = folder.appending("embeddings")
         try createFolder(folder)
         let shape = [SyntheticEmbedding.dimensions]
-        try StagedFile.write(folder.appending("text.npy")) { text throws(CodecError) in
-            try StagedFile.write(folder.appending("image.npy")) { image throws(CodecError) in
+        try StagedFile.write(folder.appending("text.npy")) { text throws(PFrameError) in
+            try StagedFile.write(folder.appending("image.npy")) { image throws(PFrameError) in
                 let texts = try NPYWriter(path: text, type: .float32, itemShape: shape)
                 let images = try NPYWriter(path: image, type: .float32, itemShape: shape)
                 for index in 0..<dataset.options.videos {
@@ -103,8 +103,8 @@ public struct SyntheticDatasetWriter: Sendable {
         try write(names.joined(), to: folder.appending("videos.txt"))
     }
 
-    private func write(_ text: String, to path: FilePath) throws(CodecError) {
-        try StagedFile.write(path) { path throws(CodecError) in
+    private func write(_ text: String, to path: FilePath) throws(PFrameError) {
+        try StagedFile.write(path) { path throws(PFrameError) in
             var file = try OutputFile(path: path)
             try file.write(text)
             try file.close()

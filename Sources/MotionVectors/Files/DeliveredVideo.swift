@@ -31,8 +31,8 @@ package final class DeliveredVideo {
     /// Creates the file.
     ///
     /// - Parameter crf: libx264's constant rate factor for encoded output.
-    /// - Throws: `CodecError` if the file cannot be created, or pictures of odd size are to be encoded.
-    init(path: FilePath, description: StreamDescription, crf: Double) throws(CodecError) {
+    /// - Throws: `PFrameError` if the file cannot be created, or pictures of odd size are to be encoded.
+    init(path: FilePath, description: StreamDescription, crf: Double) throws(PFrameError) {
         self.description = description
         size = description.crop.applied(to: description.codedSize)
         let format: PixelFormat = description.fullRange ? .yuv420pFullRange : .yuv420p
@@ -40,12 +40,12 @@ package final class DeliveredVideo {
         let tags = description.display ?? DisplayTags()
         if Kind(path) == .encoded {
             guard size.width % 2 == 0, size.height % 2 == 0 else {
-                throw CodecError(
+                throw PFrameError(
                     .unsupported, path: path,
                     "libx264 takes no pictures of odd size \(size); write .y4m or .yuv instead")
             }
             if let words = description.orientation.words, path.extension?.lowercased() != "mp4" {
-                throw CodecError(
+                throw PFrameError(
                     .unsupported, path: path, "Matroska keeps no orientation (\(words)); write .mp4 instead")
             }
             encoded = try VideoWriter(
@@ -59,8 +59,8 @@ package final class DeliveredVideo {
 
     /// Appends a picture of coded size, at the time of its row in `frames.csv`.
     ///
-    /// - Throws: `CodecError`, a full disk included.
-    func write(_ picture: Picture, _ record: FrameRecord) throws(CodecError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    func write(_ picture: Picture, _ record: FrameRecord) throws(PFrameError) {
         try raw?.write(picture, crop: description.crop)
         guard let encoded else { return }
         let rate = description.averageFrameRate.value > 0 ? description.averageFrameRate.value : 25
@@ -74,8 +74,8 @@ package final class DeliveredVideo {
 
     /// Completes the file.
     ///
-    /// - Throws: `CodecError`, a full disk included.
-    func finish() throws(CodecError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    func finish() throws(PFrameError) {
         try raw?.close()
         try encoded?.finish()
     }

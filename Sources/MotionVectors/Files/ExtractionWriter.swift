@@ -87,8 +87,8 @@ public struct ExtractionWriter {
     /// How many bytes the arrays will have, from the video's header: 0 if it announces no length. `residual.mkv` is not
     /// counted, since its size depends on the pictures.
     ///
-    /// - Throws: `CodecError` for a file that cannot be read.
-    public func estimatedSize() throws(CodecError) -> Int {
+    /// - Throws: `PFrameError` for a file that cannot be read.
+    public func estimatedSize() throws(PFrameError) -> Int {
         let stream = try VideoReader(path: path, streamIndex: options.streamIndex).stream
         let announced =
             stream.announcedFrames > 0
@@ -107,12 +107,12 @@ public struct ExtractionWriter {
     ///
     /// - Parameter progress: called after every frame with the frames so far and the share of the file read, 0…1; what
     ///   it throws ends the work, and nothing half-written stays.
-    /// - Throws: `CodecError` for input that cannot be read at all, and for every failing write. Damage on the way is no
+    /// - Throws: `PFrameError` for input that cannot be read at all, and for every failing write. Damage on the way is no
     ///   error: it is counted in the summary and flagged in `frames.csv`.
     public func run(
-        progress: (Int, Double) throws(CodecError) -> Void = { _, _ in }
-    ) throws(CodecError) -> ExtractionSummary {
-        do throws(CodecError) {
+        progress: (Int, Double) throws(PFrameError) -> Void = { _, _ in }
+    ) throws(PFrameError) -> ExtractionSummary {
+        do throws(PFrameError) {
             if let summary = try run(options, progress) { return summary }
             var filtered = options
             filtered.loopFilter = true
@@ -129,8 +129,8 @@ public struct ExtractionWriter {
     /// One pass; nil if it found damage without the loop filter: concealment guesses vectors from pixels, so only a
     /// pass with the filter has the exact ones.
     private func run(
-        _ options: ExtractionOptions, _ progress: (Int, Double) throws(CodecError) -> Void
-    ) throws(CodecError) -> ExtractionSummary? {
+        _ options: ExtractionOptions, _ progress: (Int, Double) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> ExtractionSummary? {
         let extraction = try Extraction(path: path, options: options)
         let files: FolderFiles?
         if let folder = output.folder {
@@ -159,7 +159,7 @@ public struct ExtractionWriter {
             try progress(records.count, share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0)
         }
         if isExactOnlyWhole, extraction.foundDamage { return nil }
-        guard let first else { throw CodecError(.damaged, path: path, "no picture could be decoded") }
+        guard let first else { throw PFrameError(.damaged, path: path, "no picture could be decoded") }
         let lost = extraction.lostPackets(delivered: records)
         summary.frames = records.count
         summary.damaged = extraction.damaged
@@ -178,7 +178,7 @@ public struct ExtractionWriter {
         return summary
     }
 
-    private func source() throws(CodecError) -> StreamDescription.Source { try StreamDescription.Source(path) }
+    private func source() throws(PFrameError) -> StreamDescription.Source { try StreamDescription.Source(path) }
 
     private var describedOptions: StreamDescription.Options {
         StreamDescription.Options(

@@ -18,7 +18,7 @@ final class FolderFiles {
 
     init(
         _ path: FilePath, _ extraction: Extraction, _ options: ExtractionOptions, _ output: ExtractionOutput
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         var folder = try StagedFolder(path: path)
         motion = try NPYWriter(path: folder.stage("motion.npy"), type: .int32, itemShape: [MotionRow.columns])
         self.folder = folder
@@ -27,7 +27,7 @@ final class FolderFiles {
         frameRate = extraction.stream.averageFrameRate
     }
 
-    func write(_ frame: ExtractedFrame) throws(CodecError) {
+    func write(_ frame: ExtractedFrame) throws(PFrameError) {
         try motion.append(frame.rows)
         let size = frame.picture.size
         if let values = frame.residual, let format = output.residual {
@@ -62,7 +62,7 @@ final class FolderFiles {
     }
 
     /// Completes every file; returns their size in bytes.
-    func finish(_ records: [FrameRecord], _ description: StreamDescription) throws(CodecError) -> Int {
+    func finish(_ records: [FrameRecord], _ description: StreamDescription) throws(PFrameError) -> Int {
         try motion.close()
         try residual?.close()
         try accumulatedResidual?.close()
@@ -83,7 +83,7 @@ final class FolderFiles {
 
     private func makeResidual(
         _ name: String, _ format: ResidualFormat, _ size: Size
-    ) throws(CodecError) -> ResidualWriter {
+    ) throws(PFrameError) -> ResidualWriter {
         var paths: [FilePath] = []
         for file in format.files(name) { paths.append(folder.stage(file)) }
         return try ResidualWriter(
@@ -99,10 +99,10 @@ private func fileSize(_ path: FilePath) -> Int {
 
 extension StreamDescription.Source {
     /// Describes a file as it is now.
-    package init(_ path: FilePath) throws(CodecError) {
+    package init(_ path: FilePath) throws(PFrameError) {
         var facts = stat()
         guard path.withPlatformString({ stat($0, &facts) }) == 0 else {
-            throw CodecError(Errno(rawValue: errno), path: path, "cannot examine")
+            throw PFrameError(Errno(rawValue: errno), path: path, "cannot examine")
         }
         self.path = path.string
         bytes = Int(facts.st_size)

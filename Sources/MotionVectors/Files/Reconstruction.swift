@@ -26,19 +26,19 @@ public final class Reconstruction {
 
     /// Opens an extraction folder.
     ///
-    /// - Throws: `CodecError` if a file is missing, incomplete, or does not fit the others.
-    public init(folder: FilePath) throws(CodecError) {
+    /// - Throws: `PFrameError` if a file is missing, incomplete, or does not fit the others.
+    public init(folder: FilePath) throws(PFrameError) {
         let description = try StreamDescription(folder: folder)
         self.description = description
         self.folder = folder
         guard let format = description.options.residual else {
-            throw CodecError(.missing, path: folder, "holds no residual; extract again with --residual")
+            throw PFrameError(.missing, path: folder, "holds no residual; extract again with --residual")
         }
         let all = try FrameTable.read(folder.appending("frames.csv"))
         let records = all.filter { $0.display >= 0 }
         self.records = records
         guard records.count == description.frames, records.indices.allSatisfy({ records[$0].display == $0 }) else {
-            throw CodecError(
+            throw PFrameError(
                 .damaged, path: folder.appending("frames.csv"),
                 "does not list the \(description.frames) frames in order")
         }
@@ -46,7 +46,7 @@ public final class Reconstruction {
         motion = try NPYReader(path: path, type: .int32)
         let rows = records.reduce(0) { $0 + $1.vectors }
         guard motion.shape == [rows, MotionRow.columns] else {
-            throw CodecError(
+            throw PFrameError(
                 .damaged, path: path, "has shape \(motion.shape), but frames.csv says [\(rows), 12]; extract again")
         }
         residuals = try ResidualReader(format, folder: folder, size: description.codedSize, frames: records.count)
@@ -60,13 +60,13 @@ public final class Reconstruction {
 
     /// The next picture in display order, at coded size, nil at the end.
     ///
-    /// - Throws: `CodecError` if the files end early or contradict each other.
-    public func next() throws(CodecError) -> Picture? { try nextFrame()?.picture }
+    /// - Throws: `PFrameError` if the files end early or contradict each other.
+    public func next() throws(PFrameError) -> Picture? { try nextFrame()?.picture }
 
     /// The next picture in display order with its vectors and its residual, nil at the end.
     ///
-    /// - Throws: `CodecError` if the files end early or contradict each other.
-    public func nextFrame() throws(CodecError) -> ExtractedFrame? {
+    /// - Throws: `PFrameError` if the files end early or contradict each other.
+    public func nextFrame() throws(PFrameError) -> ExtractedFrame? {
         while true {
             if let frame = finished.pop() { return frame }
             guard nextRead < records.count else { return nil }
@@ -76,14 +76,14 @@ public final class Reconstruction {
         }
     }
 
-    private func readNext() throws(CodecError) {
+    private func readNext() throws(PFrameError) {
         let record = records[nextRead]
         var rows = [MotionRow](
             repeating: MotionRow(frame: 0, vector: MotionVector(blockX: 0, y: 0, size: 16, dx: 0, dy: 0)),
             count: record.vectors)
-        try rows.withUnsafeMutableBufferPointer { buffer throws(CodecError) in try motion.read(into: buffer) }
+        try rows.withUnsafeMutableBufferPointer { buffer throws(PFrameError) in try motion.read(into: buffer) }
         guard rows.allSatisfy({ $0.isSane(in: record.display) }) else {
-            throw CodecError(
+            throw PFrameError(
                 .damaged, path: folder.appending("motion.npy"),
                 "rows of frame \(record.display) are not what PFrame writes")
         }
@@ -95,7 +95,7 @@ public final class Reconstruction {
         nextRead += 1
     }
 
-    private func rebuild(_ pending: Pending) throws(CodecError) {
+    private func rebuild(_ pending: Pending) throws(PFrameError) {
         let record = pending.record
         let isStream = description.motionSource == .stream
         let picture = try Picture(
@@ -142,12 +142,12 @@ extension Reconstruction {
     ///   - crf: libx264's constant rate factor for encoded output.
     ///   - progress: called with the frames so far; what it throws ends the work, and nothing is written.
     /// - Returns: the number of frames and their size.
-    /// - Throws: `CodecError`, a full disk included.
+    /// - Throws: `PFrameError`, a full disk included.
     public func write(
-        to path: FilePath, crf: Double, progress: (Int) throws(CodecError) -> Void = { _ in }
-    ) throws(CodecError) -> (frames: Int, size: Size) {
+        to path: FilePath, crf: Double, progress: (Int) throws(PFrameError) -> Void = { _ in }
+    ) throws(PFrameError) -> (frames: Int, size: Size) {
         var (count, size) = (0, description.codedSize)
-        try StagedFile.write(path) { hidden throws(CodecError) in
+        try StagedFile.write(path) { hidden throws(PFrameError) in
             let video = try DeliveredVideo(path: hidden, description: description, crf: crf)
             size = video.size
             while let picture = try next() {
@@ -164,19 +164,19 @@ extension Reconstruction {
 /// Reads `frames.csv`.
 enum FrameTable {
     /// The rows, in the file's order: delivered pictures by display index, then lost packets.
-    static func read(_ path: FilePath) throws(CodecError) -> [FrameRecord] {
+    static func read(_ path: FilePath) throws(PFrameError) -> [FrameRecord] {
         let text: String
         do { text = String(decoding: try readWholeFile(path), as: UTF8.self) } catch {
-            throw CodecError(error, path: path, "cannot read")
+            throw PFrameError(error, path: path, "cannot read")
         }
         let lines = text.split(separator: "\n")
         guard lines.first.map(String.init) == FrameRecord.header else {
-            throw CodecError(.damaged, path: path, "does not start with PFrame's columns: \(FrameRecord.header)")
+            throw PFrameError(.damaged, path: path, "does not start with PFrame's columns: \(FrameRecord.header)")
         }
         var records: [FrameRecord] = []
         for (index, line) in lines.enumerated().dropFirst() {
             guard let record = FrameRecord(csvLine: line) else {
-                throw CodecError(.damaged, path: path, "line \(index + 1) is unreadable")
+                throw PFrameError(.damaged, path: path, "line \(index + 1) is unreadable")
             }
             records.append(record)
         }

@@ -26,7 +26,7 @@ final class ResidualWriter {
 
     init(
         _ format: ResidualFormat, paths: [FilePath], size: Size, frameRate: Rational, threads: Int
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         switch format {
         case .mkv:
             let rate = frameRate.numerator > 0 && frameRate.denominator > 0 ? frameRate : Rational(25, 1)
@@ -41,9 +41,9 @@ final class ResidualWriter {
         }
     }
 
-    func write(_ residual: Residual) throws(CodecError) {
+    func write(_ residual: Residual) throws(PFrameError) {
         for (index, writer) in planes.enumerated() {
-            try residual.withPlane(index) { values throws(CodecError) in
+            try residual.withPlane(index) { values throws(PFrameError) in
                 try writer.append(UnsafeBufferPointer(values))
             }
         }
@@ -54,7 +54,7 @@ final class ResidualWriter {
         count += 1
     }
 
-    func close() throws(CodecError) {
+    func close() throws(PFrameError) {
         for writer in planes { try writer.close() }
         try video?.writer.finish()
     }
@@ -108,7 +108,7 @@ final class ResidualReader {
     private let video: VideoReader?
     private let planes: [NPYReader]
 
-    init(_ format: ResidualFormat, folder: FilePath, size: Size, frames: Int) throws(CodecError) {
+    init(_ format: ResidualFormat, folder: FilePath, size: Size, frames: Int) throws(PFrameError) {
         paths = format.files("residual").map { folder.appending($0) }
         switch format {
         case .mkv:
@@ -117,7 +117,7 @@ final class ResidualReader {
             options.checksSlices = true
             let reader = try VideoReader(path: paths[0], options: options)
             guard reader.stream.size == size else {
-                throw CodecError(
+                throw PFrameError(
                     .damaged, path: paths[0], "is \(reader.stream.size), but stream.json says \(size); extract again")
             }
             video = reader
@@ -129,7 +129,7 @@ final class ResidualReader {
                 let reader = try NPYReader(path: path, type: .int16)
                 let expected = [frames, extent.height, extent.width]
                 guard reader.shape == expected else {
-                    throw CodecError(
+                    throw PFrameError(
                         .damaged, path: path, "has shape \(reader.shape), but stream.json says \(expected)")
                 }
                 readers.append(reader)
@@ -139,18 +139,18 @@ final class ResidualReader {
     }
 
     /// Reads the next picture's residual.
-    func read(into residual: Residual) throws(CodecError) {
+    func read(into residual: Residual) throws(PFrameError) {
         for (index, reader) in planes.enumerated() {
-            try residual.withPlane(index) { values throws(CodecError) in try reader.read(into: values) }
+            try residual.withPlane(index) { values throws(PFrameError) in try reader.read(into: values) }
         }
         guard let video else { return }
         guard let picture = try video.next() else {
-            throw CodecError(.damaged, path: paths[0], "ends early at frame \(video.delivered); extract again")
+            throw PFrameError(.damaged, path: paths[0], "ends early at frame \(video.delivered); extract again")
         }
         guard picture.format == .yuv420p10, picture.size == residual.size, !picture.isDamaged,
             video.damagedPackets.isEmpty
         else {
-            throw CodecError(
+            throw PFrameError(
                 .damaged, path: paths[0], "frame \(video.delivered - 1) is damaged or no residual; extract again")
         }
         residual.load(from: picture)

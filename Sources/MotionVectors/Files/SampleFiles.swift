@@ -43,11 +43,11 @@ extension MotionClip {
     /// Reads `NAME.first.png`, `NAME.motion.npy` and `NAME.residual.npy` of a generated clip. The frames equal the
     /// frames of the model.
     ///
-    /// - Throws: `CodecError` if one is missing, damaged, does not fit the others, or holds what cannot be.
-    public init(_ files: SampleFiles) throws(CodecError) {
+    /// - Throws: `PFrameError` if one is missing, damaged, does not fit the others, or holds what cannot be.
+    public init(_ files: SampleFiles) throws(PFrameError) {
         let first = try RGBImage(contentsOf: files.first)
         guard Self.exists(files.motion) else {
-            throw CodecError(
+            throw PFrameError(
                 .missing, path: files.motion,
                 "is not there: only ed-vdm makes motion and residual; of other models \(files.video) is all there is")
         }
@@ -62,25 +62,25 @@ extension MotionClip {
         var (fields, residuals) = ([MotionField](), [[Int16]]())
         var values = [Int16](repeating: 0, count: size.width * size.height * 3)
         for _ in 0..<count {
-            try field.vectors.withUnsafeMutableBufferPointer { vectors throws(CodecError) in
+            try field.vectors.withUnsafeMutableBufferPointer { vectors throws(PFrameError) in
                 try motion.read(into: vectors)
             }
-            try values.withUnsafeMutableBufferPointer { values throws(CodecError) in try residual.read(into: values) }
+            try values.withUnsafeMutableBufferPointer { values throws(PFrameError) in try residual.read(into: values) }
             fields.append(field)
             residuals.append(values)
         }
-        if let mistake = Self.mistake(in: fields) { throw CodecError(.damaged, path: files.motion, mistake) }
+        if let mistake = Self.mistake(in: fields) { throw PFrameError(.damaged, path: files.motion, mistake) }
         if let mistake = Self.mistake(in: residuals, width: size.width) {
-            throw CodecError(.damaged, path: files.residual, mistake)
+            throw PFrameError(.damaged, path: files.residual, mistake)
         }
         self.init(first: first, motion: fields, residuals: residuals)
     }
 
     private static func check(
         _ shape: [Int], _ wanted: [Int], _ path: FilePath, _ first: FilePath, _ size: Size
-    ) throws(CodecError) {
+    ) throws(PFrameError) {
         guard shape == wanted, shape[0] > 0 else {
-            throw CodecError(
+            throw PFrameError(
                 .damaged, path: path,
                 "has shape \(shape) where \(first.lastComponent?.string ?? "the first frame") of \(size) wants "
                     + "\([max(1, wanted[0])] + wanted.dropFirst()): these files are not of one sample")

@@ -95,13 +95,13 @@ public struct StreamDescription: Sendable, Codable, Equatable {
 
     /// Reads a folder's description.
     ///
-    /// - Throws: `CodecError` if the folder is not a complete extraction.
-    public init(folder: FilePath) throws(CodecError) {
+    /// - Throws: `PFrameError` if the folder is not a complete extraction.
+    public init(folder: FilePath) throws(PFrameError) {
         let path = folder.appending(Self.fileName)
         let text: [UInt8]
         do { text = try readWholeFile(path) } catch {
-            throw CodecError(
-                CodecError.Code(error), path: folder,
+            throw PFrameError(
+                PFrameError.Code(error), path: folder,
                 "is not a complete extraction (cannot read \(Self.fileName): \(error))")
         }
         do {
@@ -109,17 +109,17 @@ public struct StreamDescription: Sendable, Codable, Equatable {
             decoder.keyDecodingStrategy = .convertFromSnakeCase
             self = try decoder.decode(Self.self, from: Data(text))
         } catch {
-            throw CodecError(.damaged, path: path, "is not what PFrame writes; extract the video again")
+            throw PFrameError(.damaged, path: path, "is not what PFrame writes; extract the video again")
         }
         guard formatVersion <= 1 else {
-            throw CodecError(
+            throw PFrameError(
                 .unsupported, path: path, "format version \(formatVersion) is newer than this PFrame knows: update it")
         }
         let limit = 1...65_536
         guard limit.contains(codedWidth), limit.contains(codedHeight), referenceFrames >= 0, frames >= 0,
             [crop.left, crop.top, crop.right, crop.bottom].allSatisfy({ (0..<65_536).contains($0) }),
             crop.left + crop.right < codedWidth, crop.top + crop.bottom < codedHeight, rotation.isMultiple(of: 90)
-        else { throw CodecError(.damaged, path: path, "its sizes make no picture") }
+        else { throw PFrameError(.damaged, path: path, "its sizes make no picture") }
     }
 
     init(
@@ -154,12 +154,12 @@ public struct StreamDescription: Sendable, Codable, Equatable {
     }
 
     /// The file's text.
-    func json(_ path: FilePath) throws(CodecError) -> String {
+    func json(_ path: FilePath) throws(PFrameError) -> String {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do { return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n" } catch {
-            throw CodecError(error, path: path, "cannot describe the stream")
+            throw PFrameError(error, path: path, "cannot describe the stream")
         }
     }
 }

@@ -1,5 +1,7 @@
 public import ArgumentParser
 import Dataset
+import Shards
+package import Storage
 package import SystemPackage
 import ToolOptions
 public import Train
@@ -52,7 +54,7 @@ package struct EngineOptions: ParsableArguments {
     /// Makes the device ready.
     ///
     /// - Parameter own: the precision of a resumed run; nil for the one that the options say.
-    package func open(precision own: Precision? = nil) throws(TrainError) {
+    package func open(precision own: Precision? = nil) throws(PFrameError) {
         try device.open()
         if let threads { Device.threads = threads }
         guard isFirst, device.emulates(own ?? precision) else { return }

@@ -1,7 +1,8 @@
 import ArgumentParser
-package import Dataset
+import Dataset
 import FoundationEssentials
 import Glibc
+package import Storage
 import Synchronization
 import SystemPackage
 

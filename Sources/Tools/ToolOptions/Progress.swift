@@ -1,4 +1,5 @@
 import Dataset
+import Storage
 import Synchronization
 
 /// Progress of several videos at once, on stderr: one redrawn line on a terminal, lines every ten seconds elsewhere.

@@ -1,6 +1,8 @@
 public import ArgumentParser
 public import Codec
 public import Dataset
+package import Shards
+package import Storage
 
 /// How every command reports.
 package struct ReportOptions: ParsableArguments {
@@ -41,7 +43,7 @@ extension ClipOptions.Fit: ExpressibleByArgument {}
 
 extension ShardSource {
     /// A data set that an argument names; the bytes of a path are as they were given.
-    package init(argument: String) throws(DatasetError) {
+    package init(argument: String) throws(PFrameError) {
         self = try ShardSource(argument)
         if case .folder = self { self = .folder(RawArguments.path(argument)) }
     }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Dataset
 import EngineOptions
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 import Train
@@ -81,14 +83,14 @@ struct EvaluateCommand: StoppableCommand {
             try engine.open()
             let networks = try networks.open(engine.device)
             show(try reconstruction ? rebuild(networks) : sample(networks))
-        } catch let error as TrainError {
+        } catch let error as PFrameError {
             throw DataProblem(message: "error: \(error)")
         }
     }
 
     private var source: ShardSource {
-        get throws(TrainError) {
-            try reading { () throws(DatasetError) in try ShardSource(argument: places[places.count - 1]) }
+        get throws(PFrameError) {
+            try ShardSource(argument: places[places.count - 1])
         }
     }
 
@@ -100,29 +102,29 @@ struct EvaluateCommand: StoppableCommand {
         (options.labelColumn, options.subjectColumn) = (labelColumn, subjectColumn)
         let evaluation = try GenerationEvaluation(
             sampling.sampler(model), source, options: options, networks: networks)
-        return try follow(evaluation.count) { progress throws(TrainError) in
+        return try follow(evaluation.count) { progress throws(PFrameError) in
             try evaluation.run(shouldStop: { Interruption.isRequested }, progress: progress)
         }
     }
 
-    private func rebuild(_ networks: EvaluationNetworks) throws(TrainError) -> EvaluationReport {
-        guard let run = coder.run?.path else { throw TrainError("--reconstruction wants a run") }
+    private func rebuild(_ networks: EvaluationNetworks) throws(PFrameError) -> EvaluationReport {
+        guard let run = coder.run?.path else { throw PFrameError("--reconstruction wants a run") }
         var options = ReconstructionEvaluation.Options()
         (options.clips, options.batch, options.seed) = (clips, sampling.batch, sampling.seed)
         let evaluation = try ReconstructionEvaluation(
             run: run, source, options: options, networks: networks, precision: engine.precision, device: engine.device)
-        return try follow(evaluation.count) { progress throws(TrainError) in
+        return try follow(evaluation.count) { progress throws(PFrameError) in
             try evaluation.run(shouldStop: { Interruption.isRequested }, progress: progress)
         }
     }
 
     /// Runs with a line of progress.
     private func follow(
-        _ count: Int, _ body: ((Double) -> Void) throws(TrainError) -> EvaluationReport?
-    ) throws(TrainError) -> EvaluationReport {
+        _ count: Int, _ body: ((Double) -> Void) throws(PFrameError) -> EvaluationReport?
+    ) throws(PFrameError) -> EvaluationReport {
         let progress = Progress(weights: Array(repeating: 1, count: count), unit: "clip", counted: "clips")
         let result = try body(progress.advance)
-        guard let result else { throw TrainError("interrupted; \(Self.remedy)") }
+        guard let result else { throw PFrameError("interrupted; \(Self.remedy)") }
         return result
     }
 

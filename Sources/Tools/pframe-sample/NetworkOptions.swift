@@ -1,5 +1,6 @@
 import ArgumentParser
 import EngineOptions
+import Storage
 import SystemPackage
 import Train
 
@@ -17,7 +18,7 @@ struct NetworkOptions: ParsableArguments {
     @OptionGroup var clipFiles: CLIPArguments
 
     /// Opens those that are given.
-    func open(_ device: Device) throws(TrainError) -> EvaluationNetworks {
+    func open(_ device: Device) throws(PFrameError) -> EvaluationNetworks {
         try EvaluationNetworks(
             i3d: i3d, lpips: lpips, inception: inception, clip: clipFiles.clip?.path,
             clipMerges: clipFiles.clipVocabulary?.path, device: device)

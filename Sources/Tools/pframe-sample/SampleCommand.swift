@@ -2,6 +2,8 @@ import ArgumentParser
 import Codec
 import Dataset
 import EngineOptions
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 import Train
@@ -84,14 +86,14 @@ struct SampleCommand: StoppableCommand {
                 folder: try SampleFolder(output, of: sampler, framesPerSecond: fps),
                 reportsJSON: report.json)
             try session.run(requests)
-        } catch let error as TrainError {
+        } catch let error as PFrameError {
             throw DataProblem(message: "error: \(error)")
         }
     }
 
     private func requests(_ trained: TrainedModel) throws -> [SampleRequest] {
         if let dataset {
-            let source = try reading { () throws(DatasetError) in try ShardSource(argument: dataset) }
+            let source = try ShardSource(argument: dataset)
             return try FirstFrames.requests(source, for: trained.generator, limit: first, seed: sampling.seed)
         }
         if trained.generator.captions == nil, prompt != nil {

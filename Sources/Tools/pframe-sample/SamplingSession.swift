@@ -1,5 +1,6 @@
 import Dataset
 import MotionVectors
+import Storage
 import SystemPackage
 import ToolOptions
 import Train
@@ -19,14 +20,14 @@ struct SamplingSession {
         let status: String
     }
 
-    mutating func run(_ requests: [SampleRequest]) throws(TrainError) {
-        do throws(TrainError) { try make(requests) } catch {
+    mutating func run(_ requests: [SampleRequest]) throws(PFrameError) {
+        do throws(PFrameError) { try make(requests) } catch {
             folder.removeIfEmpty()
             throw error
         }
     }
 
-    private mutating func make(_ requests: [SampleRequest]) throws(TrainError) {
+    private mutating func make(_ requests: [SampleRequest]) throws(PFrameError) {
         let pending = try folder.begin(requests, batchSize: sampler.batchSize)
         let before = Set(requests.map(\.name)).subtracting(pending.map(\.name))
         for request in requests where before.contains(request.name) { try show(request, "up-to-date") }
@@ -42,14 +43,14 @@ struct SamplingSession {
                     progress.update(index, count: Int(share * Double(frames)), share: share)
                 }
             },
-            made: { request, clip throws(TrainError) in
+            made: { request, clip throws(PFrameError) in
                 try folder.write(clip, of: request)
                 progress.finish(finished, message: nil)
                 finished += 1
                 try show(request, "done")
             })
         guard isWhole else {
-            throw TrainError(
+            throw PFrameError(
                 path: folder.path,
                 "interrupted: \(finished) of \(Format.quantity(pending.count, "clip")) made; the same command makes "
                     + "the rest")
@@ -61,12 +62,12 @@ struct SamplingSession {
                 + "\(Format.duration(progress.elapsed))\(there)")
     }
 
-    private func show(_ request: SampleRequest, _ status: String) throws(TrainError) {
+    private func show(_ request: SampleRequest, _ status: String) throws(PFrameError) {
         guard reportsJSON else { return }
         let files = folder.files(request.name)
         let result = Result(
             name: files.name, video: files.video.string, prompt: request.caption, seed: request.seed,
             frames: sampler.frames, status: status)
-        do { try Console.json(result) } catch { throw TrainError("cannot write the result: \(error)") }
+        do { try Console.json(result) } catch { throw PFrameError("cannot write the result: \(error)") }
     }
 }

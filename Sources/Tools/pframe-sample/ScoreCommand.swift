@@ -1,6 +1,8 @@
 import ArgumentParser
 import Dataset
 import EngineOptions
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 import Train
@@ -48,13 +50,13 @@ struct ScoreCommand: StoppableCommand {
     func run() throws {
         guard let clip = files.clip?.path, let vocabulary = files.clipVocabulary?.path else { return }
         let summary: CLIPCaptionScores.Summary
-        do throws(TrainError) {
+        do throws(PFrameError) {
             try engine.open()
             let model = try CLIPModel(clip, merges: vocabulary, device: engine.device)
             let scores = try CLIPCaptionScores(DatasetFolder(dataset), model: model, frames: frames)
             let progress = Progress(weights: Array(repeating: 1, count: scores.count), unit: "clip", counted: "clips")
             let result = try scores.run(shouldStop: { Interruption.isRequested }) { progress.advance(to: Double($0)) }
-            guard let result else { throw TrainError("interrupted; \(Self.remedy)") }
+            guard let result else { throw PFrameError("interrupted; \(Self.remedy)") }
             summary = result
         } catch {
             throw DataProblem(message: "error: \(error)")

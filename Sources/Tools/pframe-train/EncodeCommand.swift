@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Dataset
 import EngineOptions
+import Storage
 import SystemPackage
 import ToolOptions
 public import Train
@@ -55,7 +56,7 @@ struct EncodeCommand: StoppableCommand {
     }
 
     func run() throws {
-        do throws(TrainError) {
+        do throws(PFrameError) {
             try engine.open()
             let set = try LatentDataset(
                 source: dataset, output: output, coder: coder.run.absolutePath, loop: loop, tool: Program.name,
@@ -65,14 +66,14 @@ struct EncodeCommand: StoppableCommand {
             let summary = try set.run(shouldStop: { Interruption.isRequested }) { done in
                 progress.advance(to: Double(done))
             }
-            guard let summary else { throw TrainError("interrupted; \(Self.remedy)") }
+            guard let summary else { throw PFrameError("interrupted; \(Self.remedy)") }
             try show(summary, seconds: progress.elapsed)
         } catch {
             throw DataProblem(message: "error: \(error)")
         }
     }
 
-    private func show(_ summary: LatentDataset.Summary, seconds: Double) throws(TrainError) {
+    private func show(_ summary: LatentDataset.Summary, seconds: Double) throws(PFrameError) {
         guard report.json else {
             if summary.clips > 0 {
                 Console.output(
@@ -87,6 +88,6 @@ struct EncodeCommand: StoppableCommand {
         let result = Result(
             dataset: output.string, loop: loop.rawValue, clips: summary.clips, total: summary.total,
             psnr: summary.psnr, ssim: summary.ssim, seconds: seconds)
-        do { try Console.json(result) } catch { throw TrainError("cannot write the result: \(error)") }
+        do { try Console.json(result) } catch { throw PFrameError("cannot write the result: \(error)") }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dataset
 import EngineOptions
+import Storage
 import SystemPackage
 import ToolOptions
 import Train
@@ -45,7 +46,7 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
     }
 
     func run() throws {
-        do throws(TrainError) {
+        do throws(PFrameError) {
             if plan {
                 try engine.open()
                 return try showPlan()
@@ -57,7 +58,7 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
         }
     }
 
-    private func showPlan() throws(TrainError) {
+    private func showPlan() throws(PFrameError) {
         let training = training.options()
         let shape = try shape.options(size: nil, frames: nil)
         let plan = try Family.plan(shape, precision: engine.precision)
@@ -66,7 +67,7 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
             let plan = try Family.plan(shape, precision: precision)
             memory.append((precision, plan.memoryBytes(batch: training.batchSize), plan.stateBytes))
         }
-        let recorded = try reading { () throws(DatasetError) in try JSONValue(encoding: shape) }
+        let recorded = try JSONValue(encoding: shape)
         let clips = Double(training.batchSize * training.accumulation)
         let result = PlanResult(
             model: Family.name, preset: recorded["preset"]?.string, parameters: plan.parameters,
@@ -74,7 +75,7 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
             gflopPerEvaluation: plan.forwardGFLOP, memoryBytes: plan.memoryBytes(batch: training.batchSize),
             memoryBytesByPrecision: Dictionary(uniqueKeysWithValues: memory.map { ($0.precision.rawValue, $0.bytes) }))
         if report.json {
-            do { try Console.json(result) } catch { throw TrainError("cannot write the plan: \(error)") }
+            do { try Console.json(result) } catch { throw PFrameError("cannot write the plan: \(error)") }
             return
         }
         Console.output(

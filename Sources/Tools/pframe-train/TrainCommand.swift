@@ -1,5 +1,6 @@
 import ArgumentParser
 import EngineOptions
+import Storage
 import SystemPackage
 import ToolOptions
 import Train
@@ -54,7 +55,7 @@ struct TrainCommand: ParsableCommand {
 
     func run() throws {
         guard let unreadable else { throw CleanExit.helpRequest(self) }
-        do throws(TrainError) { _ = try RunFolder(unreadable).family(of: ModelRegistry.families) } catch {
+        do throws(PFrameError) { _ = try RunFolder(unreadable).family(of: ModelRegistry.families) } catch {
             throw DataProblem(message: "error: \(error)")
         }
     }

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Dataset
+import Shards
 public import Train
 
 extension LearningRate.Course: ExpressibleByArgument {}

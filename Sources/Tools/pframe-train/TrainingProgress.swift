@@ -1,5 +1,6 @@
 import Dataset
 import Glibc
+import Storage
 import SystemPackage
 import ToolOptions
 import Train
@@ -60,7 +61,7 @@ final class TrainingProgress {
         let shareOfPeak: Double?
     }
 
-    func finish(json: Bool) throws(TrainError) {
+    func finish(json: Bool) throws(PFrameError) {
         let seconds = clock.elapsed
         guard json else {
             guard last != nil else {
@@ -78,7 +79,7 @@ final class TrainingProgress {
             run: folder.string, steps: last?.step ?? start, loss: last?.loss, seconds: seconds,
             samplesPerSecond: last?.samplesPerSecond, gflopPerSecond: last.map { $0.flopsPerSecond / 1e9 },
             shareOfPeak: last?.shareOfPeak)
-        do { try Console.json(result) } catch { throw TrainError("cannot write the result: \(error)") }
+        do { try Console.json(result) } catch { throw PFrameError("cannot write the result: \(error)") }
     }
 
     /// Bytes of memory that the process holds.

@@ -1,5 +1,7 @@
 import Dataset
 import EngineOptions
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 import Train
@@ -15,18 +17,18 @@ struct TrainingSession<Family: ModelFamily> {
 
     /// Finds out what is trained.
     ///
-    /// - Throws: `TrainError` if the folder holds a run that was started with other options.
-    init(command: FamilyCommand<Family>, output: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` if the folder holds a run that was started with other options.
+    init(command: FamilyCommand<Family>, output: FilePath) throws(PFrameError) {
         (self.command, self.output) = (command, output)
         before = try ResumedRun(output, command)
         guard let dataset = command.dataset ?? before?.dataset else {
-            throw TrainError(path: output, "holds no run that names model and data set")
+            throw PFrameError(path: output, "holds no run that names model and data set")
         }
         self.dataset = dataset
         precision = before?.precision ?? command.engine.precision
     }
 
-    func run() throws(TrainError) {
+    func run() throws(PFrameError) {
         let engine = command.engine
         if engine.isFirst {
             Console.error("\(output): \(Family.name) on \(dataset), \(engine.device.rawValue), \(precision.rawValue)")
@@ -34,7 +36,7 @@ struct TrainingSession<Family: ModelFamily> {
         try engine.open(precision: precision)
         let communicator = try Communicator.open()
         let stopped: Int?
-        do throws(TrainError) {
+        do throws(PFrameError) {
             stopped = try train(communicator)
             try communicator?.close()
         } catch {
@@ -42,15 +44,15 @@ struct TrainingSession<Family: ModelFamily> {
             throw error
         }
         guard let stopped, engine.isFirst else { return }
-        throw TrainError(
+        throw PFrameError(
             path: output, "stopped at step \(Format.count(stopped)); the same command resumes there")
     }
 
     /// Trains.
     ///
     /// - Returns: the step at which the user stopped it; nil if all steps were taken.
-    private func train(_ communicator: Communicator?) throws(TrainError) -> Int? {
-        let source = try reading { () throws(DatasetError) in try ShardSource(argument: dataset) }
+    private func train(_ communicator: Communicator?) throws(PFrameError) -> Int? {
+        let source = try ShardSource(argument: dataset)
         var setup = try TrainingSetup(source, run: output, communicator: communicator)
         setup.options = command.training.options(else: before?.training ?? TrainingOptions())
         (setup.precision, setup.device, setup.tool) = (precision, command.engine.device, Program.name)
@@ -61,7 +63,7 @@ struct TrainingSession<Family: ModelFamily> {
                 try command.shape.options(size: setup.size, frames: setup.frames)
             }
         let (task, run) = try setup.begin(Family.self, shape, command.shape.files(\.absolutePath))
-        do throws(TrainError) {
+        do throws(PFrameError) {
             let loop = try TrainingLoop(
                 task, members: Family.members, source: source, run: run, options: setup.options,
                 communicator: communicator)
@@ -74,7 +76,7 @@ struct TrainingSession<Family: ModelFamily> {
         }
     }
 
-    private func follow(_ loop: TrainingLoop, _ run: RunFolder, _ setup: TrainingSetup) throws(TrainError) -> Int? {
+    private func follow(_ loop: TrainingLoop, _ run: RunFolder, _ setup: TrainingSetup) throws(PFrameError) -> Int? {
         let progress = TrainingProgress(
             steps: setup.options.steps, start: loop.start, isShown: setup.isFirst, folder: output)
         progress.begin(run, samples: setup.samples)
@@ -102,9 +104,9 @@ private struct ResumedRun<Family: ModelFamily> {
 
     /// The run in a folder; nil if there is none, or one without a checkpoint, which starts over.
     ///
-    /// - Throws: `TrainError` if the run is damaged, and if the command has options that are not the run's: it names
+    /// - Throws: `PFrameError` if the run is damaged, and if the command has options that are not the run's: it names
     ///   each with both values.
-    init?(_ path: FilePath, _ command: FamilyCommand<Family>) throws(TrainError) {
+    init?(_ path: FilePath, _ command: FamilyCommand<Family>) throws(PFrameError) {
         guard RunFolder.hasCheckpoint(path) else { return nil }
         let run = try RunFolder(path)
         let step = try Checkpoint(run: path, model: run.model).step
@@ -126,14 +128,14 @@ private struct ResumedRun<Family: ModelFamily> {
         options += command.shape.fixed(of: shape) + ofTraining
         guard options.allSatisfy({ $0.difference == nil }) else { throw Self.refusal(path, options) }
         if let steps = command.training.steps, steps < step {
-            throw TrainError(
+            throw PFrameError(
                 path: path, "has taken \(Format.quantity(step, "step")): --steps takes \(step) or more, not \(steps)")
         }
     }
 
-    private static func refusal(_ path: FilePath, _ options: [FixedOption]) -> TrainError {
+    private static func refusal(_ path: FilePath, _ options: [FixedOption]) -> PFrameError {
         let differences = options.compactMap(\.difference)
-        return TrainError(
+        return PFrameError(
             path: path,
             "holds a run with other options: \(differences.joined(separator: ", ")). To resume the run, omit "
                 + "\(differences.count == 1 ? "this option" : "these options"); for a new run, choose another --output")
@@ -142,11 +144,11 @@ private struct ResumedRun<Family: ModelFamily> {
     /// The data set as an option, where another one is given than the run's.
     private static func difference(
         _ given: String, _ dataset: String, _ run: FilePath
-    ) throws(TrainError) -> [FixedOption] {
-        let source = try reading { () throws(DatasetError) in try ShardSource(argument: given) }
-        let own = try reading { () throws(DatasetError) in try ShardSource(dataset) }
+    ) throws(PFrameError) -> [FixedOption] {
+        let source = try ShardSource(argument: given)
+        let own = try ShardSource(dataset)
         if case .folder(let path) = own, !isFolder(path) {
-            throw TrainError(
+            throw PFrameError(
                 path: run,
                 "was started on \(dataset), which is missing now: move the data set back, or link it there: "
                     + "ln -s \(given) \(dataset)")

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Dataset
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -54,7 +56,7 @@ struct BenchLoaderCommand: StoppableCommand {
 
     func run() throws {
         let damaged: [DamagedSample]
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             var options = loading.options
             options.start = LoaderPosition(epoch: epoch, samples: position)
             let clock = ProgressClock()
@@ -72,7 +74,7 @@ struct BenchLoaderCommand: StoppableCommand {
     /// Runs through epochs.
     private func read(
         _ loader: Loader, enough: () -> Bool, _ body: (Batch) -> Void
-    ) throws(DatasetError) {
+    ) throws(PFrameError) {
         var number = epoch
         while true {
             while let batch = try loader.next() {
@@ -85,7 +87,7 @@ struct BenchLoaderCommand: StoppableCommand {
         }
     }
 
-    private func list(_ loader: Loader) throws(DatasetError) {
+    private func list(_ loader: Loader) throws(PFrameError) {
         try read(loader, enough: { true }) { batch in
             for (position, row) in zip(batch.positions, batch.rows) {
                 let object = JSONValue.object(["position": .integer(position), "key": .text(row.key)])
@@ -94,7 +96,7 @@ struct BenchLoaderCommand: StoppableCommand {
         }
     }
 
-    private func measure(_ loader: Loader, since clock: ProgressClock) throws(DatasetError) {
+    private func measure(_ loader: Loader, since clock: ProgressClock) throws(PFrameError) {
         var first: Double?
         try read(loader, enough: { clock.elapsed >= 2 || loader.dataset.samples == 0 }) { batch in
             if first == nil, batch.count > 0 { first = clock.elapsed }
@@ -107,14 +109,14 @@ struct BenchLoaderCommand: StoppableCommand {
             firstSampleMs: (first ?? 0) * 1000, catBytesPerSecond: cat, ratio: cat.map { bytesPerSecond / $0 },
             samples: statistics.samples, damaged: statistics.damaged)
         if report.json {
-            do { try Console.json(result) } catch { throw DatasetError(PFrameError.Code(error), "\(error)") }
+            do { try Console.json(result) } catch { throw PFrameError(PFrameError.Code(error), "\(error)") }
         } else {
             show(result)
         }
     }
 
     /// Bytes a second of `cat` over the set's shards, the best of three times; nil if they are not in a folder.
-    private func catSpeed(_ dataset: DatasetDescription) throws(DatasetError) -> Double? {
+    private func catSpeed(_ dataset: DatasetDescription) throws(PFrameError) -> Double? {
         guard case .folder(let folder) = try loading.source, dataset.bytes > 0 else { return nil }
         var (paths, bytes): ([String], Int) = ([], 0)
         // Enough to measure, also of a set that is larger than the memory.
@@ -135,7 +137,7 @@ struct BenchLoaderCommand: StoppableCommand {
                 return best
             }
         } catch {
-            throw error as? DatasetError ?? DatasetError(PFrameError.Code(error), path: "/dev/null", "\(error)")
+            throw error as? PFrameError ?? PFrameError(PFrameError.Code(error), path: "/dev/null", "\(error)")
         }
     }
 

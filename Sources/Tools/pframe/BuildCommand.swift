@@ -2,6 +2,8 @@ public import ArgumentParser
 import Codec
 public import Dataset
 import MotionVectors
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -71,18 +73,18 @@ struct BuildCommand: StoppableCommand {
     @OptionGroup var report: ReportOptions
 
     func validate() throws {
-        do throws(DatasetError) { try options().validate() } catch { throw ValidationError(error.message) }
+        do throws(PFrameError) { try options().validate() } catch { throw ValidationError(error.message) }
         if noCaptions, captions != nil { throw ValidationError("--captions and --no-captions exclude each other") }
     }
 
-    private func options() throws(DatasetError) -> BuildOptions {
+    private func options() throws(PFrameError) -> BuildOptions {
         var options = BuildOptions()
         options.clips = clip.options
         options.samples.representations = []
         for name in represent.split(separator: ",").map({ $0.filter { $0 != " " } }) {
             guard let representation = Representation(rawValue: name) else {
                 let known = Representation.allCases.map(\.rawValue).joined(separator: ", ")
-                throw DatasetError(.usage, "--represent knows no \"\(name)\": \(known)")
+                throw PFrameError(.usage, "--represent knows no \"\(name)\": \(known)")
             }
             options.samples.representations.insert(representation)
         }
@@ -118,7 +120,7 @@ struct BuildCommand: StoppableCommand {
             observer.isCancelled = { Interruption.isRequested }
             let build = try DatasetBuild(list: list, options: options, folder: output, observer: observer)
             try conclude(build.run(), list, options.part, seconds: progress.elapsed)
-        } catch let error as DatasetError {
+        } catch let error as PFrameError {
             throw DataProblem(message: "error: \(error)")
         }
     }

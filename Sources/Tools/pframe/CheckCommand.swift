@@ -1,5 +1,7 @@
 import ArgumentParser
 import Dataset
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -54,11 +56,11 @@ struct CheckCommand: StoppableCommand {
         let progress = ByteProgress()
         let check = DatasetCheck(DatasetFolder(dataset))
         let result: DatasetCheck.Report
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             result = try check.run(jobs: running.count, begin: { progress.begin($0) }) {
-                bytes throws(DatasetError) in
+                bytes throws(PFrameError) in
                 progress.add(bytes)
-                if Interruption.isRequested { throw DatasetError(.interrupted, "interrupted; \(Self.remedy)") }
+                if Interruption.isRequested { throw PFrameError(.interrupted, "interrupted; \(Self.remedy)") }
             }
         } catch {
             throw DataProblem(message: "error: \(error)")

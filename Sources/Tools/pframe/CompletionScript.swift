@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dataset
 import Glibc
+import Storage
 import SystemPackage
 import ToolOptions
 

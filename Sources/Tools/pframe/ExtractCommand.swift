@@ -2,6 +2,7 @@ public import ArgumentParser
 import Codec
 import Dataset
 public import MotionVectors
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -140,14 +141,14 @@ struct ExtractCommand: StoppableCommand {
                 if !result.hasProblems { result.status = .upToDate }
                 return result
             }
-            do throws(CodecError) {
+            do throws(PFrameError) {
                 if output != nil, residual == .npy || options.accumulate || field == 4 {
                     let size = try writer.estimatedSize()
                     if size > 1_000_000_000 { Console.error("\(item.path): about \(Format.bytes(size)) to write") }
                 }
-                let summary = try writer.run { frames, share throws(CodecError) in
+                let summary = try writer.run { frames, share throws(PFrameError) in
                     progress(frames, share)
-                    if Interruption.isRequested { throw CodecError(.interrupted, path: item.path, "interrupted") }
+                    if Interruption.isRequested { throw PFrameError(.interrupted, path: item.path, "interrupted") }
                 }
                 result.fill(summary)
             } catch {

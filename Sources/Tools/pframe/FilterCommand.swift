@@ -1,5 +1,7 @@
 public import ArgumentParser
 public import Dataset
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -109,7 +111,7 @@ struct FilterCommand: StoppableCommand {
             let plan = try FilterPlan(rules, on: index)
             if !list { try show(plan) }
             guard plan.kept > 0 || list else {
-                throw DatasetError(.usage, path: dataset, "no clip meets the rules; nothing was written")
+                throw PFrameError(.usage, path: dataset, "no clip meets the rules; nothing was written")
             }
             if list {
                 try writeKeys(plan, index)
@@ -117,15 +119,15 @@ struct FilterCommand: StoppableCommand {
                 let set = FilteredSet(source: source, output: output, plan: plan, tool: Program.name)
                 let count = running.count
                 let written = try set.write(index: index, jobs: count, begin: { progress.begin($0) }) {
-                    bytes throws(DatasetError) in
+                    bytes throws(PFrameError) in
                     progress.add(bytes)
                     if Interruption.isRequested {
-                        throw DatasetError(.interrupted, "interrupted; \(Self.remedy)")
+                        throw PFrameError(.interrupted, "interrupted; \(Self.remedy)")
                     }
                 }
                 try finish(plan, written)
             }
-        } catch let error as DatasetError {
+        } catch let error as PFrameError {
             throw DataProblem(message: "error: \(error)")
         }
     }

@@ -1,5 +1,7 @@
 import ArgumentParser
 public import Dataset
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -50,20 +52,20 @@ struct IndexCommand: StoppableCommand {
 
     func run() throws {
         let folder = DatasetFolder(dataset)
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             let progress = ByteProgress()
             let result = try folder.index(
                 tool: Program.name, jobs: running.count, begin: { progress.begin($0) }
-            ) { bytes throws(DatasetError) in
+            ) { bytes throws(PFrameError) in
                 progress.add(bytes)
                 if Interruption.isRequested {
-                    throw DatasetError(.interrupted, "interrupted; \(Self.remedy)")
+                    throw PFrameError(.interrupted, "interrupted; \(Self.remedy)")
                 }
             }
             var exported: [String] = []
             for loader in export { exported += try loader.write(folder) }
             try show(result.description, result.problems.map(\.description), exported)
-            guard result.problems.isEmpty else { throw DatasetError(.damaged, "") }
+            guard result.problems.isEmpty else { throw PFrameError(.damaged, "") }
         } catch {
             throw DataProblem(message: error.message.isEmpty ? "" : "error: \(error)")
         }
@@ -71,7 +73,7 @@ struct IndexCommand: StoppableCommand {
 
     private func show(
         _ description: DatasetDescription, _ problems: [String], _ exported: [String]
-    ) throws(DatasetError) {
+    ) throws(PFrameError) {
         for problem in problems { Console.error("error: \(problem)") }
         guard report.json else {
             Console.output(
@@ -84,7 +86,7 @@ struct IndexCommand: StoppableCommand {
         let result = Result(
             dataset: dataset.string, shards: description.shards.count, samples: description.samples,
             bytes: description.bytes, problems: problems, exported: exported)
-        do { try Console.json(result) } catch { throw DatasetError(PFrameError.Code(error), path: dataset, "\(error)") }
+        do { try Console.json(result) } catch { throw PFrameError(PFrameError.Code(error), path: dataset, "\(error)") }
     }
 
     private var names: String { export.map(\.rawValue).joined(separator: ", ") }

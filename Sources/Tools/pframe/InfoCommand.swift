@@ -1,6 +1,7 @@
 import ArgumentParser
 import Codec
 import MotionVectors
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -39,11 +40,11 @@ struct InfoCommand: StoppableCommand {
         var failed = !found.problems.isEmpty
         for (index, item) in found.items.enumerated() {
             if Interruption.isRequested { throw DataProblem.interrupted(Self.remedy) }
-            do throws(CodecError) {
+            do throws(PFrameError) {
                 let survey = try VideoSurvey(path: item.path, streamIndex: streams.stream, frameLimit: frames)
                 do {
                     if report.json { try Console.json(survey) } else { show(survey, isFirst: index == 0) }
-                } catch { throw CodecError(PFrameError.Code(error), path: item.path, "\(error)") }
+                } catch { throw PFrameError(PFrameError.Code(error), path: item.path, "\(error)") }
                 if survey.damagedFrames > 0 || survey.truncation != nil { failed = true }
             } catch {
                 failed = true

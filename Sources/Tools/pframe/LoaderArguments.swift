@@ -1,5 +1,7 @@
 import ArgumentParser
 import Dataset
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -56,7 +58,7 @@ struct LoaderArguments: ParsableArguments {
 
     /// Where the data set is.
     var source: ShardSource {
-        get throws(DatasetError) {
+        get throws(PFrameError) {
             try ShardSource(argument: dataset)
         }
     }

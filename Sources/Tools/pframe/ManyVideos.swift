@@ -1,6 +1,7 @@
 import ArgumentParser
 import Codec
 import Dataset
+import Storage
 import Synchronization
 import SystemPackage
 import ToolOptions

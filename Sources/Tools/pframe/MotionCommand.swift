@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Codec
 public import Dataset
+import Storage
 import Synchronization
 import SystemPackage
 import ToolOptions
@@ -83,13 +84,13 @@ struct MotionCommand: StoppableCommand {
             _ path: FilePath, _ receive: (FrameMotion, Double) throws -> Void
         ) -> MotionResult? {
             var result = MotionResult(video: path.string, rule: rule)
-            do throws(CodecError) {
+            do throws(PFrameError) {
                 let motion = try VideoMotion(path: path, rule: rule, streamIndex: stream) {
-                    frame, share throws(CodecError) in
+                    frame, share throws(PFrameError) in
                     do { try receive(frame, share) } catch {
-                        throw CodecError(PFrameError.Code(error), path: path, "\(error)")
+                        throw PFrameError(PFrameError.Code(error), path: path, "\(error)")
                     }
-                    if Interruption.isRequested { throw CodecError(.interrupted, path: path, "interrupted") }
+                    if Interruption.isRequested { throw PFrameError(.interrupted, path: path, "interrupted") }
                 }
                 result.fill(motion)
             } catch {

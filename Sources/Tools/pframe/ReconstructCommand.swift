@@ -2,6 +2,7 @@ import ArgumentParser
 import Codec
 import Dataset
 import MotionVectors
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -97,10 +98,10 @@ struct ReconstructCommand: StoppableCommand {
             let reconstruction = try Reconstruction(folder: folder)
             let progress = Progress(weights: [1], unit: "video")
             let total = reconstruction.description.frames
-            let written = try reconstruction.write(to: output, crf: crf) { count throws(CodecError) in
+            let written = try reconstruction.write(to: output, crf: crf) { count throws(PFrameError) in
                 progress.update(0, count: count, share: Double(count) / Double(max(1, total)))
                 if Interruption.isRequested {
-                    throw CodecError(.interrupted, path: output, "interrupted; \(Self.remedy)")
+                    throw PFrameError(.interrupted, path: output, "interrupted; \(Self.remedy)")
                 }
             }
             if let words = reconstruction.description.orientation.words, DeliveredVideo.Kind(output) == .raw {

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Dataset
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -58,7 +60,7 @@ struct ReportCommand: StoppableCommand {
         options.isCancelled = { Interruption.isRequested }
         let path = output ?? dataset.appending(DatasetReport.fileName)
         let summary: DatasetReport.Summary
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             summary = try DatasetReport(DatasetFolder(dataset), options: options).write(to: path)
         } catch {
             throw DataProblem(message: "error: \(error)")

@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Codec
 public import MotionVectors
+import Storage
 
 /// How a command works on many things.
 struct RunOptions: ParsableArguments {

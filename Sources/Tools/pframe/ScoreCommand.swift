@@ -1,5 +1,7 @@
 import ArgumentParser
 import Dataset
+import Shards
+import Storage
 import Synchronization
 import SystemPackage
 import ToolOptions
@@ -62,16 +64,16 @@ struct ScoreCommand: StoppableCommand {
     func run() throws {
         guard let text, let image, let keys else { return }
         let result: CaptionScores.Report
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             let scores = try CaptionScores(folder: DatasetFolder(dataset), text: text, images: image, keys: keys)
             let progress = Progress(weights: [1], unit: "data set", counted: "rows")
             let done = Mutex(0)
-            result = try scores.run(jobs: running.count) { rows throws(DatasetError) in
+            result = try scores.run(jobs: running.count) { rows throws(PFrameError) in
                 done.withLock { done in
                     done += rows
                     progress.update(0, count: done, share: Double(done) / Double(max(1, scores.count)))
                 }
-                if Interruption.isRequested { throw DatasetError(.interrupted, "interrupted; \(Self.remedy)") }
+                if Interruption.isRequested { throw PFrameError(.interrupted, "interrupted; \(Self.remedy)") }
             }
         } catch {
             throw DataProblem(message: "error: \(error)")

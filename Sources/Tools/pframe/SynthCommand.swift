@@ -1,6 +1,7 @@
 import ArgumentParser
 import Codec
 import Dataset
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -94,7 +95,7 @@ struct SynthCommand: StoppableCommand {
         let writer = SyntheticDatasetWriter(dataset: dataset, folder: output)
         let progress = Progress(weights: Array(repeating: 1, count: videos), unit: "video")
         let isWhole: Bool
-        do throws(CodecError) {
+        do throws(PFrameError) {
             isWhole = try writer.write(
                 jobs: running.jobs(for: videos), embeddings: embeddings, truth: plantsTruth,
                 shouldStop: { Interruption.isRequested },

@@ -3,6 +3,8 @@ import Codec
 import Dataset
 public import Figures
 import MotionVectors
+import Shards
+import Storage
 import SystemPackage
 import ToolOptions
 
@@ -111,12 +113,12 @@ struct ViewCommand: StoppableCommand {
                     isExtraction
                     ? try VideoFigure(extraction: video, figure: figure)
                     : try VideoFigure(path: file(), options: options, figure: figure)
-                count = try draw(still: drawing.still) { output throws(CodecError) in
+                count = try draw(still: drawing.still) { output throws(PFrameError) in
                     let progress = Progress(weights: [1], unit: "film")
-                    return try drawing.film(to: output) { frames, share throws(CodecError) in
+                    return try drawing.film(to: output) { frames, share throws(PFrameError) in
                         progress.update(0, count: frames, share: share)
                         if Interruption.isRequested {
-                            throw CodecError(.interrupted, path: output, "interrupted; \(Self.remedy)")
+                            throw PFrameError(.interrupted, path: output, "interrupted; \(Self.remedy)")
                         }
                     }
                 }
@@ -133,10 +135,10 @@ struct ViewCommand: StoppableCommand {
     }
 
     /// The argument, where it is not a folder: else says which of the things in it can be drawn.
-    private func file() throws(CodecError) -> FilePath {
+    private func file() throws(PFrameError) -> FilePath {
         guard FileFacts(video) == .folder else { return video }
         if case .file = FileFacts(video.appending(DatasetDescription.fileName)) {
-            throw CodecError(
+            throw PFrameError(
                 .usage, path: video,
                 "is a data set: name a clip of it, DATASET/KEY (`pframe filter \(video) --list` prints the keys)")
         }
@@ -145,7 +147,7 @@ struct ViewCommand: StoppableCommand {
             guard extraction == nil, case .other(let path) = item else { return }
             if path.lastComponent?.string == StreamDescription.fileName { extraction = path.removingLastComponent() }
         }
-        throw CodecError(
+        throw PFrameError(
             .usage, path: video,
             extraction.map { "is a folder of extractions: name one, such as \(video.pushing($0))" }
                 ?? "is a folder: name a video, a folder that `pframe extract` wrote, DIR/NNN of a sample or DATASET/KEY"
@@ -154,8 +156,8 @@ struct ViewCommand: StoppableCommand {
 
     /// Writes the picture or the film; returns how many frames it has.
     private func draw(
-        still: (Int?) throws(CodecError) -> RGBImage, film: (FilePath) throws(CodecError) -> Int
-    ) throws(CodecError) -> Int {
+        still: (Int?) throws(PFrameError) -> RGBImage, film: (FilePath) throws(PFrameError) -> Int
+    ) throws(PFrameError) -> Int {
         guard isPicture else { return try film(output) }
         try still(frame).write(to: output)
         return 1

@@ -1,5 +1,6 @@
 public import Codec
 public import MotionVectors
+public import Storage
 
 /// A clip as motion and latents, and the video that those give.
 public struct CodedClip {
@@ -39,8 +40,8 @@ public struct ClipEncoder {
     /// Codes clips in the closed loop, all of them frame by frame together: `(T, H, W, 3)` each, of one length.
     ///
     /// `mvₙ` is searched against `x̂ₙ₋₁`; `zₙ = E(vₙ − P(x̂ₙ₋₁, mvₙ))`; `x̂ₙ = clamp(P(x̂ₙ₋₁, mvₙ) + round(D(zₙ)))`.
-    public func closed(_ clips: [[RGBImage]]) throws(TrainError) -> [CodedClip] {
-        try code(clips) { (source, rebuilt, before, _, _) throws(TrainError) in
+    public func closed(_ clips: [[RGBImage]]) throws(PFrameError) -> [CodedClip] {
+        try code(clips) { (source, rebuilt, before, _, _) throws(PFrameError) in
             let field = search.field(of: source, against: rebuilt, previous: before)
             return (
                 field,
@@ -51,8 +52,8 @@ public struct ClipEncoder {
     }
 
     /// Codes clips in the open loop: with the motion given, or searched between source frames.
-    public func open(_ clips: [[RGBImage]], motion: [[MotionField]]? = nil) throws(TrainError) -> [CodedClip] {
-        try code(clips) { (source, _, before, clip, frame) throws(TrainError) in
+    public func open(_ clips: [[RGBImage]], motion: [[MotionField]]? = nil) throws(PFrameError) -> [CodedClip] {
+        try code(clips) { (source, _, before, clip, frame) throws(PFrameError) in
             let previous = clips[clip][frame - 1]
             let field =
                 motion.map { $0[clip][frame - 1] } ?? search.field(of: source, against: previous, previous: before)
@@ -68,8 +69,8 @@ public struct ClipEncoder {
     /// clip, frame).
     private func code(
         _ clips: [[RGBImage]],
-        _ step: (RGBImage, RGBImage, MotionField?, Int, Int) throws(TrainError) -> (MotionField, [Int16])
-    ) throws(TrainError) -> [CodedClip] {
+        _ step: (RGBImage, RGBImage, MotionField?, Int, Int) throws(PFrameError) -> (MotionField, [Int16])
+    ) throws(PFrameError) -> [CodedClip] {
         guard let length = clips.first?.count else { return [] }
         precondition(clips.allSatisfy { $0.count == length }, "clips of different length")
         var rebuilt = clips.map { [$0[0]] }

@@ -1,5 +1,6 @@
 import COpenBLAS
 import Dataset
+public import Storage
 public import SystemPackage
 
 /// The principal components of 16×16 RGB blocks of residuals, and the deviation of a value.
@@ -71,8 +72,8 @@ public struct PrincipalComponents: Sendable, Equatable {
 
         /// The first `count` components; nil where every block was zero.
         ///
-        /// - Throws: `TrainError` if LAPACK finds none.
-        public mutating func components(_ count: Int = 16) throws(TrainError) -> PrincipalComponents? {
+        /// - Throws: `PFrameError` if LAPACK finds none.
+        public mutating func components(_ count: Int = 16) throws(PFrameError) -> PrincipalComponents? {
             flush()
             guard blocks > 0 else { return nil }
             let size = PrincipalComponents.values
@@ -96,7 +97,7 @@ public struct PrincipalComponents: Sendable, Equatable {
             work = [Double](repeating: 0, count: Int(workSize))
             whole = [Int32](repeating: 0, count: Int(wholeSize))
             solve()
-            guard status == 0 else { throw TrainError("no principal components were found (dsyevd \(status))") }
+            guard status == 0 else { throw PFrameError("no principal components were found (dsyevd \(status))") }
             var (vectors, variances): ([Float], [Double]) = ([], [])
             for k in 0..<count {
                 let index = size - 1 - k
@@ -118,8 +119,8 @@ extension PrincipalComponents {
 
     /// Reads the components of a run; nil if it has none.
     ///
-    /// - Throws: `TrainError` if the file is damaged.
-    public init?(run: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` if the file is damaged.
+    public init?(run: FilePath) throws(PFrameError) {
         let path = run.appending(Self.fileName)
         guard fileSize(path) != nil else { return nil }
         let file = try SafetensorsFile(path)
@@ -129,7 +130,8 @@ extension PrincipalComponents {
         ]
         for (name, type, shape) in wanted {
             guard count > 0, file[name] == SafetensorsFile.Entry(type: type, shape: shape) else {
-                throw TrainError(path: path, "has no tensor \(name) of principal components: remove it and train again")
+                throw PFrameError(
+                    path: path, "has no tensor \(name) of principal components: remove it and train again")
             }
         }
         let deviation: [Double] = try Self.elements(file, "deviation")
@@ -140,8 +142,8 @@ extension PrincipalComponents {
 
     private static func elements<Element: BitwiseCopyable>(
         _ file: SafetensorsFile, _ name: String
-    ) throws(TrainError) -> [Element] {
-        try file.withBytes(of: name) { bytes throws(TrainError) in
+    ) throws(PFrameError) -> [Element] {
+        try file.withBytes(of: name) { bytes throws(PFrameError) in
             let size = MemoryLayout<Element>.size
             return (0..<(bytes.count / size)).map { bytes.loadUnaligned(fromByteOffset: $0 * size, as: Element.self) }
         }
@@ -149,8 +151,8 @@ extension PrincipalComponents {
 
     /// Writes the components into a run.
     ///
-    /// - Throws: `TrainError`, a full disk included.
-    public func write(run: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    public func write(run: FilePath) throws(PFrameError) {
         var writer = try SafetensorsWriter(
             path: run.appending(Self.fileName),
             entries: [
@@ -158,9 +160,9 @@ extension PrincipalComponents {
                 ("vectors", .float32, [variances.count, Self.values]),
             ])
         for values in [[deviation], variances] {
-            try values.span.withUnsafeBytes { bytes throws(TrainError) in try writer.append(bytes) }
+            try values.span.withUnsafeBytes { bytes throws(PFrameError) in try writer.append(bytes) }
         }
-        try vectors.span.withUnsafeBytes { bytes throws(TrainError) in try writer.append(bytes) }
+        try vectors.span.withUnsafeBytes { bytes throws(PFrameError) in try writer.append(bytes) }
         try writer.finish()
     }
 }

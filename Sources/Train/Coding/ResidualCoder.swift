@@ -1,4 +1,5 @@
 import Glibc
+public import Storage
 
 /// What turns residuals into 16 numbers for each 16×16 block, and back.
 public protocol ResidualCoder {
@@ -8,10 +9,10 @@ public protocol ResidualCoder {
     var channels: Int { get }
 
     /// Latents of residuals in pixel values: `(N, H, W, 3)` float32 to `(N, H/16, W/16, channels)` float32, on the CPU.
-    func encode(_ residual: Tensor) throws(TrainError) -> Tensor
+    func encode(_ residual: Tensor) throws(PFrameError) -> Tensor
 
     /// Residuals of latents, the other way round.
-    func decode(_ latents: Tensor) throws(TrainError) -> Tensor
+    func decode(_ latents: Tensor) throws(PFrameError) -> Tensor
 }
 
 /// A coder of orthonormal vectors: coefficients are products with them, residuals their sum.
@@ -24,14 +25,14 @@ public struct LinearResidualCoder: ResidualCoder {
     private let vectors: Tensor
 
     /// Principal components, fitted on a training set.
-    public init(_ basis: PrincipalComponents) throws(TrainError) {
+    public init(_ basis: PrincipalComponents) throws(PFrameError) {
         (name, channels) = ("pca", basis.variances.count)
         vectors = try Tensor(basis.vectors, shape: [channels, PrincipalComponents.values])
     }
 
     /// The lowest coefficients of the discrete cosine transform (Ahmed et al. 1974) in luma and chroma: ten of luma (four
     /// diagonals) and three of each chroma, 16 in all.
-    public init(cosine: Void) throws(TrainError) {
+    public init(cosine: Void) throws(PFrameError) {
         // Orthonormal rows near Y, Cb and Cr: grey, blue against yellow, red against green.
         let colours: [[Double]] = [[1, 1, 1], [-1, -1, 2], [1, -1, 0]].map { row in
             row.map { $0 / row.reduce(0) { $0 + $1 * $1 }.squareRoot() }
@@ -60,7 +61,7 @@ public struct LinearResidualCoder: ResidualCoder {
     }
 
     /// Coefficients of each block.
-    public func encode(_ residual: Tensor) throws(TrainError) -> Tensor {
+    public func encode(_ residual: Tensor) throws(PFrameError) -> Tensor {
         let shape = residual.shape
         let (rows, columns) = (shape[1] / 16, shape[2] / 16)
         return try residual.to(.float32).reshaped([shape[0], rows, 16, columns, 16, 3]).permuted([0, 1, 3, 2, 4, 5])
@@ -68,7 +69,7 @@ public struct LinearResidualCoder: ResidualCoder {
     }
 
     /// Residuals of coefficients.
-    public func decode(_ latents: Tensor) throws(TrainError) -> Tensor {
+    public func decode(_ latents: Tensor) throws(PFrameError) -> Tensor {
         let shape = latents.shape
         let blocks = try latents.to(.float32).matmul(vectors)
         return try blocks.reshaped([shape[0], shape[1], shape[2], 16, 16, 3]).permuted([0, 1, 3, 2, 4, 5])

@@ -3,6 +3,7 @@
 import CUTF8Proc
 import Dataset
 import Glibc
+public import Storage
 public import SystemPackage
 
 /// CLIP's tokenizer: byte-pair encoding (Sennrich, Haddow and Birch, 2016) of lower-case words, over bytes.
@@ -44,8 +45,8 @@ public struct BPETokenizer: Sendable {
     /// - Parameters:
     ///   - merges: Hugging Face's `merges.txt` or OpenAI's `bpe_simple_vocab_16e6.txt`, unpacked.
     ///   - vocabulary: Hugging Face's `vocab.json`; nil to number as OpenAI does, which is the same for CLIP's own.
-    /// - Throws: `TrainError` if a file cannot be read, or is none of these.
-    public init(merges path: FilePath, vocabulary: FilePath? = nil) throws(TrainError) {
+    /// - Throws: `PFrameError` if a file cannot be read, or is none of these.
+    public init(merges path: FilePath, vocabulary: FilePath? = nil) throws(PFrameError) {
         let pairs = try Self.pairs(path)
         let symbols = Self.byteSymbols
         let alphabet = symbols + symbols.map { $0 + Self.ending }
@@ -57,12 +58,12 @@ public struct BPETokenizer: Sendable {
             // Two merges may make the same symbol: the later has the number.
             numbers = Dictionary(zip(all, 0...), uniquingKeysWith: { $1 })
         }
-        func number(_ symbol: String, line: Int? = nil) throws(TrainError) -> Int32 {
+        func number(_ symbol: String, line: Int? = nil) throws(PFrameError) -> Int32 {
             if let number = numbers[symbol] { return number }
             if vocabulary == nil, let line {
-                throw TrainError(path: path, "line \(line): no merge before it makes '\(symbol)'")
+                throw PFrameError(path: path, "line \(line): no merge before it makes '\(symbol)'")
             }
-            throw TrainError(path: vocabulary ?? path, "has no number for '\(symbol)', which \(path) needs")
+            throw PFrameError(path: vocabulary ?? path, "has no number for '\(symbol)', which \(path) needs")
         }
         startToken = try number(Self.start)
         endToken = try number(Self.end)
@@ -142,18 +143,18 @@ public struct BPETokenizer: Sendable {
     }
 
     /// The merges of a file, without its first line.
-    private static func pairs(_ path: FilePath) throws(TrainError) -> [(left: String, right: String)] {
+    private static func pairs(_ path: FilePath) throws(PFrameError) -> [(left: String, right: String)] {
         let file = try MappedFile(path)
-        return try file.withBytes { bytes throws(TrainError) in
+        return try file.withBytes { bytes throws(PFrameError) in
             if bytes.starts(with: [0x1F, 0x8B]) {
-                throw TrainError(path: path, "is packed: unpack it with gunzip, and name the unpacked file")
+                throw PFrameError(path: path, "is packed: unpack it with gunzip, and name the unpacked file")
             }
             guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw TrainError(path: path, "is not UTF-8 text: a list of merges is expected")
+                throw PFrameError(path: path, "is not UTF-8 text: a list of merges is expected")
             }
             let lines = text.unicodeScalars.split(omittingEmptySubsequences: false) { $0 == "\n" }
             guard lines[0].firstRange(of: "#version".unicodeScalars) != nil else {
-                throw TrainError(path: path, "is not a list of merges: its first line has no '#version'")
+                throw PFrameError(path: path, "is not a list of merges: its first line has no '#version'")
             }
             var pairs: [(left: String, right: String)] = []
             for (index, line) in lines.dropFirst().prefix(mergeLimit).enumerated() {
@@ -161,7 +162,7 @@ public struct BPETokenizer: Sendable {
                 // The file ends with a line feed, or with several.
                 if line.isEmpty, lines.dropFirst(index + 1).allSatisfy(\.isEmpty) { break }
                 guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-                    throw TrainError(path: path, "line \(index + 2): two symbols and a space between are expected")
+                    throw PFrameError(path: path, "line \(index + 2): two symbols and a space between are expected")
                 }
                 pairs.append((String(parts[0]), String(parts[1])))
             }
@@ -170,16 +171,16 @@ public struct BPETokenizer: Sendable {
     }
 
     /// The numbers that a `vocab.json` gives to symbols.
-    private static func numbers(_ path: FilePath) throws(TrainError) -> [String: Int32] {
+    private static func numbers(_ path: FilePath) throws(PFrameError) -> [String: Int32] {
         let file = try MappedFile(path)
-        return try file.withBytes { bytes throws(TrainError) in
+        return try file.withBytes { bytes throws(PFrameError) in
             let json: JSONValue
-            do throws(DatasetError) { json = try JSONValue(bytes, path: path) } catch {
-                throw TrainError(path: path, "at byte \(error.offset ?? 0): \(error.message)")
+            do throws(PFrameError) { json = try JSONValue(bytes, path: path) } catch {
+                throw PFrameError(path: path, "at byte \(error.offset ?? 0): \(error.message)")
             }
             let numbers = json.members?.compactMapValues { $0.int.flatMap { Int32(exactly: $0) } }
             guard let numbers, numbers.count == json.members?.count, numbers.values.allSatisfy({ $0 >= 0 }) else {
-                throw TrainError(path: path, "is not a vocabulary: an object of symbols and their numbers is expected")
+                throw PFrameError(path: path, "is not a vocabulary: an object of symbols and their numbers is expected")
             }
             return numbers
         }

@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 
 /// CLIP's image encoder (Radford et al. 2021), frozen, in float32: a vision transformer (Dosovitskiy et al. 2021).
 public struct CLIPImageEncoder {
@@ -23,9 +24,9 @@ public struct CLIPImageEncoder {
 
     /// The encoder of a model.
     ///
-    /// - Throws: `TrainError` if its weights cannot be read, or do not fit in memory.
-    public init(_ weights: CLIPWeights, device: Device = .cpu) throws(TrainError) {
-        func pair(_ name: String) throws(TrainError) -> (weight: Tensor, bias: Tensor) {
+    /// - Throws: `PFrameError` if its weights cannot be read, or do not fit in memory.
+    public init(_ weights: CLIPWeights, device: Device = .cpu) throws(PFrameError) {
+        func pair(_ name: String) throws(PFrameError) -> (weight: Tensor, bias: Tensor) {
             (try weights.tensor(name + ".weight").to(device), try weights.tensor(name + ".bias").to(device))
         }
         (imageSize, patchSize, projection) = (weights.imageSize, weights.patchSize, weights.projection)
@@ -44,8 +45,8 @@ public struct CLIPImageEncoder {
     ///
     /// - Parameter pixels: `(N, imageSize, imageSize, 3)` as `pixels(_:)` makes them.
     /// - Returns: `(N, P)`, not of unit length.
-    public func callAsFunction(_ pixels: Tensor) throws(TrainError) -> Tensor {
-        try withoutGradients { () throws(TrainError) in
+    public func callAsFunction(_ pixels: Tensor) throws(PFrameError) -> Tensor {
+        try withoutGradients { () throws(PFrameError) in
             let count = pixels.shape[0]
             let grid = try pixels.convolution(patches, nil, stride: patchSize, padding: 0)
             let width = grid.shape[3]
@@ -65,7 +66,7 @@ public struct CLIPImageEncoder {
     ///   - size: W and H in pixels.
     /// - Returns: float32 `(N, P)`, row by row, not of unit length.
     /// - Throws: if these are not whole frames.
-    public func features(of frames: Span<UInt8>, size: Size) throws(TrainError) -> [Float] {
+    public func features(of frames: Span<UInt8>, size: Size) throws(PFrameError) -> [Float] {
         let images = try Tensor.frames(frames, size: size)
         let count = images.shape[0]
         var result: [Float] = []
@@ -85,10 +86,10 @@ public struct CLIPImageEncoder {
     ///
     /// - Parameter images: uint8 RGB `(N, H, W, 3)`.
     /// - Returns: float32 `(N, imageSize, imageSize, 3)`.
-    public func pixels(_ images: Tensor) throws(TrainError) -> Tensor {
+    public func pixels(_ images: Tensor) throws(PFrameError) -> Tensor {
         let shape = images.shape
         precondition(shape.count == 4 && shape[3] == 3, "images of shape \(shape)")
-        return try withoutGradients { () throws(TrainError) in
+        return try withoutGradients { () throws(PFrameError) in
             let (height, width) = (shape[1], shape[2])
             let shorter = min(height, width)
             let (newHeight, newWidth) = (imageSize * height / shorter, imageSize * width / shorter)
@@ -133,8 +134,8 @@ public struct CLIPTextEncoder {
 
     /// The encoder of a model.
     ///
-    /// - Throws: `TrainError` if its weights cannot be read, or do not fit in memory.
-    public init(_ weights: CLIPWeights, device: Device = .cpu) throws(TrainError) {
+    /// - Throws: `PFrameError` if its weights cannot be read, or do not fit in memory.
+    public init(_ weights: CLIPWeights, device: Device = .cpu) throws(PFrameError) {
         (contextLength, width, projection) = (weights.contextLength, weights.text.width, weights.projection)
         (vocabulary, self.device) = (weights.vocabulary, device)
         tokens = try weights.tensor("text.tokens").to(device)
@@ -153,18 +154,18 @@ public struct CLIPTextEncoder {
     ///
     /// - Parameter texts: rows of `contextLength` numbers, as `BPETokenizer` makes them with either padding. The first of
     ///   the highest number of a row is taken as its end: CLIP's end-of-text token is the last of its vocabulary.
-    /// - Throws: `TrainError` if a row has another length, or a number is not in the vocabulary.
-    public func callAsFunction(_ texts: [[Int32]]) throws(TrainError) -> Output {
+    /// - Throws: `PFrameError` if a row has another length, or a number is not in the vocabulary.
+    public func callAsFunction(_ texts: [[Int32]]) throws(PFrameError) -> Output {
         for (index, text) in texts.enumerated() {
             guard text.count == contextLength else {
-                throw TrainError("text \(index) has \(text.count) tokens; this CLIP model takes \(contextLength)")
+                throw PFrameError("text \(index) has \(text.count) tokens; this CLIP model takes \(contextLength)")
             }
             if let alien = text.first(where: { !(0..<vocabulary).contains(Int($0)) }) {
                 let remedy = "take the merges and vocabulary that belong to the model"
-                throw TrainError("text \(index) has token \(alien) of a vocabulary of \(vocabulary): \(remedy)")
+                throw PFrameError("text \(index) has token \(alien) of a vocabulary of \(vocabulary): \(remedy)")
             }
         }
-        return try withoutGradients { () throws(TrainError) in
+        return try withoutGradients { () throws(PFrameError) in
             let indices = try Tensor(
                 texts.flatMap { $0.map(Int64.init) }, shape: [texts.count, contextLength], device: device)
             var x = try tokens.embedded(indices) + positions

@@ -1,5 +1,6 @@
 import Dataset
 import Glibc
+import Storage
 import SystemPackage
 
 /// A published file of CLIP weights, asked by the names of `CLIPWeights`.
@@ -55,9 +56,9 @@ final class CLIPWeightSource {
     private let naming: Naming
     private let configuration: JSONValue?
 
-    init(_ path: FilePath) throws(TrainError) {
+    init(_ path: FilePath) throws(PFrameError) {
         let file = try MappedFile(path)
-        let isArchive = try file.withBytes { bytes throws(TrainError) in bytes.starts(with: Array("PK".utf8)) }
+        let isArchive = try file.withBytes { bytes throws(PFrameError) in bytes.starts(with: Array("PK".utf8)) }
         self.path = path
         if isArchive {
             (contents, naming) = (.script(try ScriptModule(path).parameters()), .openAI)
@@ -67,17 +68,18 @@ final class CLIPWeightSource {
             configuration = try Self.configuration(path.removingLastComponent().appending("config.json"))
         }
         if published("visual.layer1.0.conv1.weight") != nil {
-            throw TrainError(path: path, "is a CLIP model with a ResNet; only those with a vision transformer are read")
+            throw PFrameError(
+                path: path, "is a CLIP model with a ResNet; only those with a vision transformer are read")
         }
     }
 
     /// The shape of a weight, checked to be as `expected` says.
-    func shape(_ name: String, _ expected: String, _ isRight: ([Int]) -> Bool) throws(TrainError) -> [Int] {
+    func shape(_ name: String, _ expected: String, _ isRight: ([Int]) -> Bool) throws(PFrameError) -> [Int] {
         let names = publishedNames(name)
         var total: [Int] = []
         for (index, published) in names.enumerated() {
             guard var shape = self.published(published) else {
-                throw TrainError(path: path, "holds no tensor '\(published)', which a CLIP model has")
+                throw PFrameError(path: path, "holds no tensor '\(published)', which a CLIP model has")
             }
             if naming.isTransposed, name.hasSuffix(".projection") { shape.reverse() }
             // Queries, keys and values lie one below the other.
@@ -86,17 +88,17 @@ final class CLIPWeightSource {
             } else if shape.count == total.count, !shape.isEmpty, shape.dropFirst() == total.dropFirst() {
                 total[0] += shape[0]
             } else {
-                throw TrainError(path: path, "tensor '\(published)' has another shape than '\(names[0])'")
+                throw PFrameError(path: path, "tensor '\(published)' has another shape than '\(names[0])'")
             }
         }
         guard isRight(total) else {
             let what = "tensor '\(names.joined(separator: "', '"))' has the shape \(total)"
-            throw TrainError(path: path, "\(what); expected is \(expected)")
+            throw PFrameError(path: path, "\(what); expected is \(expected)")
         }
         return total
     }
 
-    func expect(_ name: String, _ shape: [Int]) throws(TrainError) {
+    func expect(_ name: String, _ shape: [Int]) throws(PFrameError) {
         _ = try self.shape(name, "\(shape)") { $0 == shape }
     }
 
@@ -115,16 +117,16 @@ final class CLIPWeightSource {
     }
 
     /// A weight as float32.
-    func tensor(_ name: String) throws(TrainError) -> Tensor {
+    func tensor(_ name: String) throws(PFrameError) -> Tensor {
         var parts: [Tensor] = []
         for published in publishedNames(name) {
             switch contents {
             case .script(let tensors):
-                guard let tensor = tensors[published] else { throw TrainError(path: path, "holds no '\(published)'") }
+                guard let tensor = tensors[published] else { throw PFrameError(path: path, "holds no '\(published)'") }
                 parts.append(try tensor.to(.float32).to(.cpu))
             case .safetensors(let file):
-                guard let entry = file[published] else { throw TrainError(path: path, "holds no '\(published)'") }
-                let tensor = try file.withBytes(of: published) { bytes throws(TrainError) in
+                guard let entry = file[published] else { throw PFrameError(path: path, "holds no '\(published)'") }
+                let tensor = try file.withBytes(of: published) { bytes throws(PFrameError) in
                     try Tensor(bytes: bytes, type: entry.type, shape: entry.shape)
                 }
                 parts.append(try tensor.to(.float32))
@@ -136,13 +138,13 @@ final class CLIPWeightSource {
     }
 
     /// What `config.json` says of a tower.
-    func configuration(of tower: String) throws(TrainError) -> (heads: Int?, activation: TransformerActivation?) {
+    func configuration(of tower: String) throws(PFrameError) -> (heads: Int?, activation: TransformerActivation?) {
         let part = configuration?[tower == "text" ? "text_config" : "vision_config"]
         let name = part?["hidden_act"]?.string
         let activation = name.flatMap(TransformerActivation.init)
         if let name, activation == nil {
             let known = TransformerActivation.allCases.map(\.rawValue).joined(separator: ", ")
-            throw TrainError(path: path, "its config.json asks for '\(name)' (hidden_act); known are \(known)")
+            throw PFrameError(path: path, "its config.json asks for '\(name)' (hidden_act); known are \(known)")
         }
         return (part?["num_attention_heads"]?.int, activation)
     }
@@ -169,12 +171,12 @@ final class CLIPWeightSource {
     }
 
     /// A `config.json` where there is one.
-    private static func configuration(_ path: FilePath) throws(TrainError) -> JSONValue? {
+    private static func configuration(_ path: FilePath) throws(PFrameError) -> JSONValue? {
         guard access(path.string, F_OK) == 0 else { return nil }
         let file = try MappedFile(path)
-        return try file.withBytes { bytes throws(TrainError) in
-            do throws(DatasetError) { return try JSONValue(bytes, path: path) } catch {
-                throw TrainError(path: path, "at byte \(error.offset ?? 0): \(error.message)")
+        return try file.withBytes { bytes throws(PFrameError) in
+            do throws(PFrameError) { return try JSONValue(bytes, path: path) } catch {
+                throw PFrameError(path: path, "at byte \(error.offset ?? 0): \(error.message)")
             }
         }
     }

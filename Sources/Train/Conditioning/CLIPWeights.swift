@@ -1,3 +1,4 @@
+public import Storage
 public import SystemPackage
 
 /// The weights of a CLIP model with a vision transformer (Radford et al. 2021), under one set of names for every
@@ -43,9 +44,9 @@ public final class CLIPWeights {
     /// Opens OpenAI's TorchScript archive (`ViT-B-32.pt`) or Hugging Face's `model.safetensors` of a `CLIPModel`, with the
     /// `config.json` beside it where there is one.
     ///
-    /// - Throws: `TrainError` if the file cannot be read, or a tensor is missing or has another shape than the others
+    /// - Throws: `PFrameError` if the file cannot be read, or a tensor is missing or has another shape than the others
     ///   call for, naming it.
-    public init(_ path: FilePath) throws(TrainError) {
+    public init(_ path: FilePath) throws(PFrameError) {
         let source = try CLIPWeightSource(path)
         let tokens = try source.shape("text.tokens", "(vocabulary, width)") { $0.count == 2 }
         let positions = try source.shape("text.positions", "(context, width)") { $0.count == 2 }
@@ -71,14 +72,14 @@ public final class CLIPWeights {
     }
 
     /// A weight by its name here, float32 on the CPU.
-    public func tensor(_ name: String) throws(TrainError) -> Tensor { try source.tensor(name) }
+    public func tensor(_ name: String) throws(PFrameError) -> Tensor { try source.tensor(name) }
 
     /// The blocks of a tower, `text` or `image`.
-    func blocks(of name: String, _ tower: Tower, device: Device) throws(TrainError) -> [TransformerBlock] {
+    func blocks(of name: String, _ tower: Tower, device: Device) throws(PFrameError) -> [TransformerBlock] {
         var blocks: [TransformerBlock] = []
         for layer in 0..<tower.layers {
             blocks.append(
-                try TransformerBlock(heads: tower.heads, activation: tower.activation) { part throws(TrainError) in
+                try TransformerBlock(heads: tower.heads, activation: tower.activation) { part throws(PFrameError) in
                     try tensor("\(name).blocks.\(layer).\(part)").to(device)
                 })
         }
@@ -88,7 +89,7 @@ public final class CLIPWeights {
     /// Infers a tower and checks that all of it is there.
     private static func tower(
         _ name: String, width: Int, _ source: CLIPWeightSource
-    ) throws(TrainError) -> Tower {
+    ) throws(PFrameError) -> Tower {
         let layers = max(1, source.layers(of: name))
         let hidden = try source.shape("\(name).blocks.0.up.weight", "(hidden, width)") { $0.count == 2 }[0]
         for layer in 0..<layers {
@@ -106,7 +107,7 @@ public final class CLIPWeights {
         let told = try source.configuration(of: name)
         guard let heads = told.heads ?? (width % 64 == 0 ? width / 64 : nil), heads > 0, width % heads == 0 else {
             let remedy = "put the model's own config.json (num_attention_heads) beside it"
-            throw TrainError(path: source.path, "\(name) tower of \(width) channels: how many heads? \(remedy)")
+            throw PFrameError(path: source.path, "\(name) tower of \(width) channels: how many heads? \(remedy)")
         }
         return Tower(
             width: width, layers: layers, heads: heads, hidden: hidden, activation: told.activation ?? .quickGELU)

@@ -1,4 +1,6 @@
-public import Dataset
+import Dataset
+public import Shards
+public import Storage
 public import SystemPackage
 
 /// Turns captions into what a model's text encoder reads.
@@ -28,19 +30,19 @@ public struct CaptionReader {
     /// Words or labels of a data set.
     ///
     /// - Parameter rows: of all samples.
-    /// - Throws: `TrainError` if the data set has no captions or no labels.
-    public init(_ kind: TextKind, rows: [ShardRow]) throws(TrainError) {
+    /// - Throws: `PFrameError` if the data set has no captions or no labels.
+    public init(_ kind: TextKind, rows: [ShardRow]) throws(PFrameError) {
         switch kind {
         case .labels:
             let labels = LabelTable(rows.compactMap { $0.columns.metadata[Self.labelColumn]?.string })
             guard !labels.labels.isEmpty else {
-                throw TrainError("the data set has no column \"label\": take --text vocabulary or --text none")
+                throw PFrameError("the data set has no column \"label\": take --text vocabulary or --text none")
             }
             table = .labels(labels)
         default:
             let vocabulary = Vocabulary(captions: rows.map(\.columns.caption))
             guard !vocabulary.words.isEmpty else {
-                throw TrainError("the data set has no captions: take --text none, or build it with --captions")
+                throw PFrameError("the data set has no captions: take --text none, or build it with --captions")
             }
             table = .words(vocabulary)
         }
@@ -59,7 +61,7 @@ public struct CaptionReader {
     }
 
     /// The captions of a batch.
-    public func tokens(_ rows: [ShardRow]) throws(TrainError) -> CaptionTokens {
+    public func tokens(_ rows: [ShardRow]) throws(PFrameError) -> CaptionTokens {
         switch table {
         case .words, .clip: return try tokens(captions: rows.map(\.columns.caption))
         case .labels: return try tokens(captions: rows.map { $0.columns.metadata[Self.labelColumn]?.string ?? "" })
@@ -68,8 +70,8 @@ public struct CaptionReader {
 
     /// Captions, or labels, that a user gave.
     ///
-    /// - Throws: `TrainError` for a label that the model does not know.
-    public func tokens(captions: [String]) throws(TrainError) -> CaptionTokens {
+    /// - Throws: `PFrameError` for a label that the model does not know.
+    public func tokens(captions: [String]) throws(PFrameError) -> CaptionTokens {
         switch table {
         case .words(let vocabulary):
             return .words(captions.flatMap { vocabulary.tokens($0, length: Self.length) }, length: Self.length)
@@ -78,7 +80,7 @@ public struct CaptionReader {
             for caption in captions {
                 guard let index = labels.index(of: caption) else {
                     let known = labels.labels.prefix(12).joined(separator: ", ")
-                    throw TrainError("the model knows no label \"\(caption)\"; it knows \(known)")
+                    throw PFrameError("the model knows no label \"\(caption)\"; it knows \(known)")
                 }
                 indices.append(Int64(index))
             }
@@ -104,8 +106,8 @@ public struct CaptionReader {
 
     /// Reads what `json` wrote.
     ///
-    /// - Throws: `TrainError` if it is damaged, or the CLIP model that it names is gone.
-    public init(_ kind: TextKind, _ json: JSONValue, path: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` if it is damaged, or the CLIP model that it names is gone.
+    public init(_ kind: TextKind, _ json: JSONValue, path: FilePath) throws(PFrameError) {
         switch kind {
         case .labels: table = .labels(try LabelTable(json, path: path))
         case .clip: table = .clip(try CLIPCaptions(json, path: path))
@@ -130,8 +132,8 @@ public final class CLIPCaptions {
     /// - Parameters:
     ///   - weights: OpenAI's TorchScript archive or Hugging Face's `model.safetensors`; runs record where it is.
     ///   - merges: OpenAI's `bpe_simple_vocab_16e6.txt` or Hugging Face's `merges.txt`.
-    /// - Throws: `TrainError` if a file cannot be read or is none of these.
-    public init(_ weights: FilePath, merges: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` if a file cannot be read or is none of these.
+    public init(_ weights: FilePath, merges: FilePath) throws(PFrameError) {
         (self.weights, self.merges) = (weights, merges)
         encoder = try CLIPTextEncoder(CLIPWeights(weights))
         tokenizer = try BPETokenizer(merges: merges)
@@ -141,7 +143,7 @@ public final class CLIPCaptions {
     public var width: Int { encoder.projection }
 
     /// The features of captions one after the other, each scaled to a mean square of 1: their length says nothing in CLIP.
-    func features(_ captions: [String]) throws(TrainError) -> [Float] {
+    func features(_ captions: [String]) throws(PFrameError) -> [Float] {
         var result: [Float] = []
         for caption in captions {
             if known[caption] == nil {
@@ -161,13 +163,13 @@ public final class CLIPCaptions {
 
     /// Opens what a run was trained with.
     ///
-    /// - Throws: `TrainError` if its files are gone.
-    convenience init(_ json: JSONValue, path: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` if its files are gone.
+    convenience init(_ json: JSONValue, path: FilePath) throws(PFrameError) {
         guard let weights = json["clip"]?.string, let merges = json["clip_vocabulary"]?.string else {
-            throw TrainError(path: path, "does not say which CLIP model reads captions: it is damaged")
+            throw PFrameError(path: path, "does not say which CLIP model reads captions: it is damaged")
         }
         for file in [weights, merges] where fileSize(FilePath(file)) == nil {
-            throw TrainError(
+            throw PFrameError(
                 path: FilePath(file),
                 "is missing, with which the run reads captions: put it there, or correct \"captions\" in \(path)")
         }

@@ -1,3 +1,5 @@
+public import Storage
+
 /// What a network's predictions are conditioned on: the same for all steps of sampling.
 ///
 /// A network reads the members that it knows. What a family further conditions on is a further member here, nil for all
@@ -13,9 +15,9 @@ public struct Condition {
 
     /// The conditions of these clips and then of others, as one batch.
     ///
-    /// - Throws: `TrainError` if the shapes do not fit.
-    public func followed(by other: Condition) throws(TrainError) -> Condition {
-        func joined(_ member: (Condition) -> Tensor?) throws(TrainError) -> Tensor? {
+    /// - Throws: `PFrameError` if the shapes do not fit.
+    public func followed(by other: Condition) throws(PFrameError) -> Condition {
+        func joined(_ member: (Condition) -> Tensor?) throws(PFrameError) -> Tensor? {
             guard let mine = member(self), let others = member(other) else { return nil }
             return try .concatenated([mine, others], along: 0)
         }

@@ -1,3 +1,5 @@
+public import Storage
+
 /// How captions become a condition.
 public enum TextKind: String, Sendable, CaseIterable, Codable {
     /// The words of the data set's captions, embedded and pooled; needs no download.
@@ -35,7 +37,7 @@ public struct TextEncoder {
     private let device: Device
 
     /// An encoder over `entries` words or labels, or features of width `entries`, to `width` channels.
-    public init(_ scope: ParameterScope, kind: TextKind, entries: Int, width: Int) throws(TrainError) {
+    public init(_ scope: ParameterScope, kind: TextKind, entries: Int, width: Int) throws(PFrameError) {
         precondition(kind != .none, "no encoder without text")
         (type, device) = (scope.precision.type, scope.device)
         empty = try scope.parameter("empty", [1, width], .normal(0.02))
@@ -53,14 +55,14 @@ public struct TextEncoder {
     /// Captions to `(B, width)`.
     ///
     /// - Parameter isGiven: false for dropped captions.
-    public func callAsFunction(_ tokens: CaptionTokens, isGiven: [Bool]) throws(TrainError) -> Tensor {
+    public func callAsFunction(_ tokens: CaptionTokens, isGiven: [Bool]) throws(PFrameError) -> Tensor {
         let count = isGiven.count
         let given = try Tensor(isGiven.map { $0 ? 1 : 0 } as [Float], shape: [count, 1], device: device).to(type)
         let vectors = try encode(tokens, count: count)
         return try vectors * given + empty * given.affine(-1, 1)
     }
 
-    private func encode(_ tokens: CaptionTokens, count: Int) throws(TrainError) -> Tensor {
+    private func encode(_ tokens: CaptionTokens, count: Int) throws(PFrameError) -> Tensor {
         switch (body, tokens) {
         case (.words(let table, let query, let output), .words(let ids, let length)):
             // The mean over the words, beside what an attention with one learned query picks.
@@ -76,7 +78,7 @@ public struct TextEncoder {
             return try table.embedded(Tensor(indices, shape: [count], device: device))
         case (.features(let linear), .features(let values, let width)):
             return try linear(Tensor(values, shape: [count, width], device: device).to(type))
-        default: throw TrainError("captions of another kind than the text encoder reads")
+        default: throw PFrameError("captions of another kind than the text encoder reads")
         }
     }
 }

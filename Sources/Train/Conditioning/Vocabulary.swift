@@ -1,4 +1,5 @@
-public import Dataset
+import Dataset
+public import Storage
 public import SystemPackage
 
 /// The words of a data set's captions, and their numbers.
@@ -38,8 +39,8 @@ public struct Vocabulary: Sendable, Equatable {
 
     /// Reads what `json` made.
     ///
-    /// - Throws: `TrainError` about `path` if the value is not a vocabulary.
-    public init(_ json: JSONValue, path: FilePath?) throws(TrainError) {
+    /// - Throws: `PFrameError` about `path` if the value is not a vocabulary.
+    public init(_ json: JSONValue, path: FilePath?) throws(PFrameError) {
         self.init(words: try json.distinctTexts("words", path: path))
     }
 
@@ -90,8 +91,8 @@ public struct LabelTable: Sendable, Equatable {
 
     /// Reads what `json` made.
     ///
-    /// - Throws: `TrainError` about `path` if the value is not a table of labels.
-    public init(_ json: JSONValue, path: FilePath?) throws(TrainError) {
+    /// - Throws: `PFrameError` about `path` if the value is not a table of labels.
+    public init(_ json: JSONValue, path: FilePath?) throws(PFrameError) {
         self.init(sorted: try json.distinctTexts("labels", path: path))
     }
 
@@ -105,16 +106,16 @@ public struct LabelTable: Sendable, Equatable {
 extension JSONValue {
     /// The texts in the list that `key` names, each there once.
     ///
-    /// - Throws: `TrainError` about `path` if it is no such list.
-    func distinctTexts(_ key: String, path: FilePath?) throws(TrainError) -> [String] {
-        guard let values = self[key]?.array else { throw TrainError(path: path, "a list of \(key) is expected") }
+    /// - Throws: `PFrameError` about `path` if it is no such list.
+    func distinctTexts(_ key: String, path: FilePath?) throws(PFrameError) -> [String] {
+        guard let values = self[key]?.array else { throw PFrameError(path: path, "a list of \(key) is expected") }
         var (texts, seen): ([String], Set<String>) = ([], [])
         for (index, value) in values.enumerated() {
             guard let text = value.string else {
-                throw TrainError(path: path, "\(key)[\(index)] is \(value.json()): a text is expected")
+                throw PFrameError(path: path, "\(key)[\(index)] is \(value.json()): a text is expected")
             }
             guard seen.insert(text).inserted else {
-                throw TrainError(path: path, "\(key)[\(index)] is '\(text)', which was there before")
+                throw PFrameError(path: path, "\(key)[\(index)] is '\(text)', which was there before")
             }
             texts.append(text)
         }

@@ -1,3 +1,5 @@
+public import Storage
+
 /// The forward diffusion process: how noise is added to clips, and what a network predicts to remove it.
 ///
 /// Clips are `(B·T, H, W, C)` with the frames folded into the batch; every clip has its own step. Results are float32
@@ -13,16 +15,16 @@ public struct DiffusionProcess: Sendable, Equatable {
 
     /// Noises with `schedule`, and has `target` predicted.
     ///
-    /// - Throws: `TrainError` if the target is the noise although the last step has nothing but noise, and if `minSNR`
+    /// - Throws: `PFrameError` if the target is the noise although the last step has nothing but noise, and if `minSNR`
     ///   is not above 0.
     public init(
         _ schedule: NoiseSchedule = NoiseSchedule(.cosine), target: PredictionTarget = .velocity, minSNR: Double? = nil
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         guard target != .noise || !schedule.zeroTerminalSNR else {
-            throw TrainError("zero terminal SNR wants the target v or x0")
+            throw PFrameError("zero terminal SNR wants the target v or x0")
         }
         if let minSNR, !(minSNR > 0 && minSNR.isFinite) {
-            throw TrainError("min-SNR weights want γ above 0, usually 5, not \(minSNR)")
+            throw PFrameError("min-SNR weights want γ above 0, usually 5, not \(minSNR)")
         }
         self.schedule = schedule
         self.target = target
@@ -39,13 +41,13 @@ public struct DiffusionProcess: Sendable, Equatable {
     ///   - noise: ε, as many.
     ///   - steps: The step of every clip, B values.
     ///   - frames: The frames T of a clip.
-    /// - Throws: `TrainError` if the shapes do not fit.
-    public func noised(_ x0: Tensor, noise: Tensor, steps: [Int], frames: Int) throws(TrainError) -> Tensor {
+    /// - Throws: `PFrameError` if the shapes do not fit.
+    public func noised(_ x0: Tensor, noise: Tensor, steps: [Int], frames: Int) throws(PFrameError) -> Tensor {
         try mixed(x0, noise, steps, frames) { ($0, $1) }
     }
 
     /// What the network should predict for x_t: ε, α_t ε − σ_t x₀, or x₀. Parameters as of `noised`.
-    public func target(_ x0: Tensor, noise: Tensor, steps: [Int], frames: Int) throws(TrainError) -> Tensor {
+    public func target(_ x0: Tensor, noise: Tensor, steps: [Int], frames: Int) throws(PFrameError) -> Tensor {
         switch target {
         case .noise: try noise.to(.float32)
         case .velocity: try mixed(x0, noise, steps, frames) { (-$1, $0) }
@@ -54,22 +56,22 @@ public struct DiffusionProcess: Sendable, Equatable {
     }
 
     /// The x₀ of a prediction for x_t. Parameters as of `noised`.
-    public func clean(_ prediction: Tensor, x: Tensor, steps: [Int], frames: Int) throws(TrainError) -> Tensor {
+    public func clean(_ prediction: Tensor, x: Tensor, steps: [Int], frames: Int) throws(PFrameError) -> Tensor {
         try mixed(x, prediction, steps, frames, by: cleanWeights)
     }
 
     /// The x₀ of a prediction for x_t, if all clips are at the same step.
-    public func clean(_ prediction: Tensor, x: Tensor, step: Int) throws(TrainError) -> Tensor {
+    public func clean(_ prediction: Tensor, x: Tensor, step: Int) throws(PFrameError) -> Tensor {
         try mixed(x, prediction, [step], x.shape.first ?? 1, by: cleanWeights)
     }
 
     /// The ε of a prediction for x_t. Parameters as of `noised`.
-    public func noise(_ prediction: Tensor, x: Tensor, steps: [Int], frames: Int) throws(TrainError) -> Tensor {
+    public func noise(_ prediction: Tensor, x: Tensor, steps: [Int], frames: Int) throws(PFrameError) -> Tensor {
         try mixed(x, prediction, steps, frames, by: noiseWeights)
     }
 
     /// The ε of a prediction for x_t, if all clips are at the same step.
-    public func noise(_ prediction: Tensor, x: Tensor, step: Int) throws(TrainError) -> Tensor {
+    public func noise(_ prediction: Tensor, x: Tensor, step: Int) throws(PFrameError) -> Tensor {
         try mixed(x, prediction, [step], x.shape.first ?? 1, by: noiseWeights)
     }
 
@@ -111,14 +113,14 @@ public struct DiffusionProcess: Sendable, Equatable {
     private func mixed(
         _ first: Tensor, _ second: Tensor, _ steps: [Int], _ frames: Int,
         by weights: (Double, Double) -> (Double, Double)
-    ) throws(TrainError) -> Tensor {
+    ) throws(PFrameError) -> Tensor {
         let shape = first.shape
         guard second.shape == shape, shape.first == steps.count * frames else {
-            throw TrainError(
+            throw PFrameError(
                 "clips \(shape) and \(second.shape) where \(steps.count) of \(frames) frames were expected")
         }
         let pairs = steps.map { weights(schedule.alphas[$0], schedule.sigmas[$0]) }
-        func weighted(_ clips: Tensor, _ weights: [Double]) throws(TrainError) -> Tensor {
+        func weighted(_ clips: Tensor, _ weights: [Double]) throws(PFrameError) -> Tensor {
             let weights = try Tensor(weights.map(Float.init), shape: [steps.count, 1], device: clips.device)
             return try clips.to(.float32).reshaped([steps.count, -1]) * weights
         }
@@ -150,11 +152,11 @@ public struct DiffusionLoss {
     ///   - target: As many.
     ///   - weights: The weight of every clip, B values.
     ///   - frames: The frames T of a clip.
-    /// - Throws: `TrainError` if the shapes do not fit.
-    public init(_ prediction: Tensor, target: Tensor, weights: [Double], frames: Int) throws(TrainError) {
+    /// - Throws: `PFrameError` if the shapes do not fit.
+    public init(_ prediction: Tensor, target: Tensor, weights: [Double], frames: Int) throws(PFrameError) {
         let shape = prediction.shape
         guard target.shape == shape, shape.first == weights.count * frames else {
-            throw TrainError(
+            throw PFrameError(
                 "a prediction \(shape) for \(target.shape): \(weights.count) clips of \(frames) frames were expected")
         }
         let errors = try (prediction.to(.float32) - target.to(.float32)).reshaped([weights.count, -1])
@@ -174,10 +176,10 @@ extension DiffusionLoss: Sendable {}
 /// other. The scale w is 0 for the model without its condition, 1 for the model with it, and above 1 for samples that
 /// follow the condition more closely. The paper writes 1 + w for this scale.
 ///
-/// - Throws: `TrainError` if the shapes differ.
-public func guided(conditional: Tensor, unconditional: Tensor, scale: Double) throws(TrainError) -> Tensor {
+/// - Throws: `PFrameError` if the shapes differ.
+public func guided(conditional: Tensor, unconditional: Tensor, scale: Double) throws(PFrameError) -> Tensor {
     guard conditional.shape == unconditional.shape else {
-        throw TrainError("guidance of a prediction \(conditional.shape) by \(unconditional.shape)")
+        throw PFrameError("guidance of a prediction \(conditional.shape) by \(unconditional.shape)")
     }
     // Written so that a scale of 1 gives the conditional prediction exactly.
     return try conditional.to(.float32) * scale + unconditional.to(.float32) * (1 - scale)

@@ -1,4 +1,5 @@
 import Glibc
+public import Storage
 
 /// Makes clips of noise with a trained network.
 ///
@@ -17,18 +18,18 @@ public struct Sampler: Sendable {
 
     /// Plans the steps.
     ///
-    /// - Throws: `TrainError` if the options do not fit the process or one another.
-    public init(_ process: DiffusionProcess, _ options: SamplerOptions = SamplerOptions()) throws(TrainError) {
+    /// - Throws: `PFrameError` if the options do not fit the process or one another.
+    public init(_ process: DiffusionProcess, _ options: SamplerOptions = SamplerOptions()) throws(PFrameError) {
         let most = process.schedule.steps
         guard (1...most).contains(options.steps) else {
-            throw TrainError("\(options.steps) sampling steps: take 1 to \(most), those that the model was trained on")
+            throw PFrameError("\(options.steps) sampling steps: take 1 to \(most), those that the model was trained on")
         }
-        guard (0...1).contains(options.eta) else { throw TrainError("η is \(options.eta): take 0 to 1") }
+        guard (0...1).contains(options.eta) else { throw PFrameError("η is \(options.eta): take 0 to 1") }
         guard options.eta == 0 || options.kind == .ddim else {
-            throw TrainError("η is for the sampler ddim: \(options.kind.rawValue) has none")
+            throw PFrameError("η is for the sampler ddim: \(options.kind.rawValue) has none")
         }
         if let range = options.clipping, !(range > 0 && range.isFinite) {
-            throw TrainError("x0 cannot be clamped to ±\(range): take a range above 0")
+            throw PFrameError("x0 cannot be clamped to ±\(range): take a range above 0")
         }
         self.process = process
         self.options = options
@@ -45,13 +46,13 @@ public struct Sampler: Sendable {
     ///   - predict: The prediction of the network for x_t, a float32 tensor, at step t of the schedule, with guidance.
     ///     No gradients are recorded.
     /// - Returns: x₀, float32 of the shape of `noise`.
-    /// - Throws: `TrainError` if the network gives no finite numbers or another shape, and what `predict` throws.
+    /// - Throws: `PFrameError` if the network gives no finite numbers or another shape, and what `predict` throws.
     public func sample(
-        noise: Tensor, seeds: [RandomSeed], progress: (Int) throws(TrainError) -> Void = { _ in },
-        _ predict: (Tensor, Int) throws(TrainError) -> Tensor
-    ) throws(TrainError) -> Tensor {
+        noise: Tensor, seeds: [RandomSeed], progress: (Int) throws(PFrameError) -> Void = { _ in },
+        _ predict: (Tensor, Int) throws(PFrameError) -> Tensor
+    ) throws(PFrameError) -> Tensor {
         precondition(noise.shape[0] % seeds.count == 0, "\(seeds.count) seeds for noise of \(noise.shape)")
-        return try withoutGradients { () throws(TrainError) -> Tensor in
+        return try withoutGradients { () throws(PFrameError) -> Tensor in
             var x = try noise.to(.float32)
             var previous: Tensor?
             for (index, step) in plan.enumerated() {
@@ -72,7 +73,7 @@ public struct Sampler: Sendable {
         }
     }
 
-    private static func noise(_ shape: [Int], _ seeds: [RandomSeed], time: Int) throws(TrainError) -> Tensor {
+    private static func noise(_ shape: [Int], _ seeds: [RandomSeed], time: Int) throws(PFrameError) -> Tensor {
         let clip = [shape[0] / seeds.count] + shape.dropFirst()
         var draws: [Tensor] = []
         for seed in seeds { draws.append(try Tensor.normal(clip, seed: seed.mixed("step").mixed(time).value)) }
@@ -80,12 +81,12 @@ public struct Sampler: Sendable {
     }
 
     /// The x₀ of a checked prediction, clamped where that is asked for.
-    private func clean(_ prediction: Tensor, x: Tensor, step: Int) throws(TrainError) -> Tensor {
+    private func clean(_ prediction: Tensor, x: Tensor, step: Int) throws(PFrameError) -> Tensor {
         guard prediction.shape == x.shape else {
-            throw TrainError("the model gives \(prediction.shape) for \(x.shape)")
+            throw PFrameError("the model gives \(prediction.shape) for \(x.shape)")
         }
         guard try prediction.isFinite() else {
-            throw TrainError(
+            throw PFrameError(
                 "the model gives infinity or NaN at step \(step): weights are damaged or training diverged")
         }
         let clean = try process.clean(prediction, x: x, step: step)

@@ -1,7 +1,9 @@
 import CMPI
-internal import Dataset
 import Glibc
+import Shards
+public import Storage
 import Synchronization
+internal import Dataset
 
 /// The processes that train one model together, over MPI.
 ///
@@ -49,24 +51,24 @@ public final class Communicator {
     /// other ranks, and libtorch computes the gradients of a device other than the CPU on another thread.
     ///
     /// - Parameter patience: how long a rank may give no answer before the others give up.
-    /// - Throws: `TrainError` if MPI does not find the processes that the launcher's variables name.
-    public static func open(patience: Duration = .seconds(60)) throws(TrainError) -> Communicator? {
+    /// - Throws: `PFrameError` if MPI does not find the processes that the launcher's variables name.
+    public static func open(patience: Duration = .seconds(60)) throws(PFrameError) -> Communicator? {
         guard let launched = BuildPart.ofLauncher else { return nil }
         var (served, rank, ranks) = (false, Int32(0), Int32(0))
         try check(pf_mpi_open(&served), "starting MPI")
         try check(pf_mpi_rank(&rank), "asking MPI for the rank")
         try check(pf_mpi_ranks(&ranks), "asking MPI for the ranks")
         guard ranks == launched.count else {
-            throw TrainError(
+            throw PFrameError(
                 "\(launched.origin) tell of \(launched.count) processes, but MPI finds \(ranks): start them with the "
                     + "mpirun of the MPI that this program is linked with, or with srun --mpi=pmix")
         }
-        guard served else { throw TrainError("this MPI allows no threads: install one that was built with them") }
+        guard served else { throw PFrameError("this MPI allows no threads: install one that was built with them") }
         return Communicator(rank: Int(rank), ranks: Int(ranks), patience: patience)
     }
 
     /// Leaves, once all ranks do: `MPI_Finalize`. A process that ends without it ends the others.
-    public func close() throws(TrainError) {
+    public func close() throws(PFrameError) {
         try barrier()
         letters.close()
         try Self.check(MPI_Finalize(), "leaving MPI")
@@ -87,32 +89,32 @@ public final class Communicator {
     }
 
     /// Waits until all ranks are here.
-    public func barrier() throws(TrainError) {
+    public func barrier() throws(PFrameError) {
         try wait([start(nil, "waiting for all ranks") { _, request in pf_mpi_start_barrier(&request) }])
     }
 
     /// Reads or writes slowly: however long a disk or a network takes, the other ranks learn that this rank works.
-    public func usingStorage<Result>(_ body: () throws(TrainError) -> Result) throws(TrainError) -> Result {
+    public func usingStorage<Result>(_ body: () throws(PFrameError) -> Result) throws(PFrameError) -> Result {
         letters.storage(1)
         defer { letters.storage(-1) }
         return try body()
     }
 
     /// Overwrites the tensor with the tensor of rank `root`; shape and type are the same on all ranks.
-    public func broadcast(_ tensor: Tensor, from root: Int = 0) throws(TrainError) {
+    public func broadcast(_ tensor: Tensor, from root: Int = 0) throws(PFrameError) {
         let bytes = try tensor.bytes()
         let received = try broadcast(bytes, from: root)
         guard received.count == bytes.count else {
-            throw TrainError("rank \(root) has \(received.count) bytes where rank \(rank) has \(bytes.count)")
+            throw PFrameError("rank \(root) has \(received.count) bytes where rank \(rank) has \(bytes.count)")
         }
         guard rank != root else { return }
-        try received.withUnsafeBufferPointer { (bytes) throws(TrainError) in
+        try received.withUnsafeBufferPointer { (bytes) throws(PFrameError) in
             try tensor.set(UnsafeRawBufferPointer(bytes))
         }
     }
 
     /// The bytes of rank `root`.
-    public func broadcast(_ bytes: [UInt8], from root: Int = 0) throws(TrainError) -> [UInt8] {
+    public func broadcast(_ bytes: [UInt8], from root: Int = 0) throws(PFrameError) -> [UInt8] {
         let length = Int(try sum([rank == root ? Double(bytes.count) : 0])[0])
         var result: [UInt8] = []
         result.reserveCapacity(length)
@@ -121,7 +123,7 @@ public final class Communicator {
             let size = min(64 << 20, length - start)
             let piece =
                 rank == root
-                ? try bytes[start..<start + size].withUnsafeBufferPointer { (part) throws(TrainError) in
+                ? try bytes[start..<start + size].withUnsafeBufferPointer { (part) throws(PFrameError) in
                     try Tensor(bytes: UnsafeRawBufferPointer(part), type: .uint8, shape: [size])
                 } : try Tensor.zeros([size], type: .uint8)
             let request = try self.start(piece, "broadcasting") { memory, request in
@@ -134,9 +136,9 @@ public final class Communicator {
     }
 
     /// The sum over all ranks, number by number: metrics. Every rank gets the same bits.
-    public func sum(_ values: [Double]) throws(TrainError) -> [Double] {
+    public func sum(_ values: [Double]) throws(PFrameError) -> [Double] {
         guard !values.isEmpty else { return [] }
-        let tensor = try values.withUnsafeBufferPointer { (values) throws(TrainError) in
+        let tensor = try values.withUnsafeBufferPointer { (values) throws(PFrameError) in
             try Tensor(bytes: UnsafeRawBufferPointer(values), type: .float64, shape: [values.count])
         }
         try wait([startSum(of: tensor)])
@@ -146,15 +148,15 @@ public final class Communicator {
     /// Whether any rank wants to stop. All ranks get the same answer, so all ranks stop at the same step.
     ///
     /// One small reduction. If metrics are summed in every step, the wish can be one of the metrics, as 0 or 1.
-    public func agreeToStop(_ wants: Bool) throws(TrainError) -> Bool { try sum([wants ? 1 : 0])[0] > 0 }
+    public func agreeToStop(_ wants: Bool) throws(PFrameError) -> Bool { try sum([wants ? 1 : 0])[0] > 0 }
 
     /// Starts to sum a dense float32 or float64 tensor on the CPU over all ranks, in place: `MPI_Iallreduce`.
     ///
     /// The tensor must be left alone until `wait` returns.
-    public func startSum(of tensor: Tensor) throws(TrainError) -> Request {
+    public func startSum(of tensor: Tensor) throws(PFrameError) -> Request {
         precondition(tensor.type == .float32 || tensor.type == .float64, "sums are of float32 or float64")
         guard let count = Int32(exactly: tensor.count) else {
-            throw TrainError("\(tensor.count) elements in one sum, more than MPI can count: take smaller buckets")
+            throw PFrameError("\(tensor.count) elements in one sum, more than MPI can count: take smaller buckets")
         }
         let isFloat = tensor.type == .float32
         return try start(tensor, "starting a sum") { memory, request in
@@ -166,11 +168,11 @@ public final class Communicator {
 
     private func start(
         _ memory: Tensor?, _ what: String, _ call: (UnsafeMutableRawPointer, inout pf_mpi_request) -> Int32
-    ) throws(TrainError) -> Request {
+    ) throws(PFrameError) -> Request {
         let request = Request(memory)
         if let memory {
             // The pointer outlives the closure in MPI: the request keeps the tensor, and `underway` the request.
-            try memory.withMutableBytes { (raw) throws(TrainError) in
+            try memory.withMutableBytes { (raw) throws(PFrameError) in
                 guard let base = raw.baseAddress else { return request.isDone = true }
                 try Self.check(call(base, &request.value), what)
             }
@@ -183,21 +185,21 @@ public final class Communicator {
     }
 
     /// Lets MPI proceed with running transfers, which it does only within calls.
-    public func proceed() throws(TrainError) {
+    public func proceed() throws(PFrameError) {
         for request in underway { try test(request) }
         underway.removeAll { $0.isDone }
     }
 
-    private func test(_ request: Request) throws(TrainError) {
+    private func test(_ request: Request) throws(PFrameError) {
         guard !request.isDone else { return }
         try Self.check(pf_mpi_test(&request.value, &request.isDone), "exchanging at step \(step)")
     }
 
     /// Waits until the operations are done, for as long as other ranks work.
     ///
-    /// - Throws: `TrainError` that names the ranks which gave no answer for as long as the patience lasts, or says that
+    /// - Throws: `PFrameError` that names the ranks which gave no answer for as long as the patience lasts, or says that
     ///   all ranks wait.
-    public func wait(_ requests: [Request]) throws(TrainError) {
+    public func wait(_ requests: [Request]) throws(PFrameError) {
         letters.wait(true)
         defer { letters.wait(false) }
         for request in requests {
@@ -218,18 +220,18 @@ public final class Communicator {
         }
     }
 
-    private func silence(_ silent: [Int]) -> TrainError {
+    private func silence(_ silent: [Int]) -> PFrameError {
         let seconds = Double(patience.components.seconds) + Double(patience.components.attoseconds) * 1e-18
         let duration = "for \(seconds == seconds.rounded() ? String(Int(seconds)) : String(seconds)) s at step \(step)"
         if silent.isEmpty {
-            return TrainError("all ranks wait, and none got on \(duration): ending; do all run the same program?")
+            return PFrameError("all ranks wait, and none got on \(duration): ending; do all run the same program?")
         }
         let who = (silent.count == 1 ? "rank " : "ranks ") + silent.map(String.init).joined(separator: ", ")
-        return TrainError("\(who) of \(ranks) gave no answer \(duration): ending; is it stopped, or its node down?")
+        return PFrameError("\(who) of \(ranks) gave no answer \(duration): ending; is it stopped, or its node down?")
     }
 
     /// The one place where a code of MPI becomes an error.
-    static func check(_ call: @autoclosure () -> Int32, _ what: @autoclosure () -> String) throws(TrainError) {
+    static func check(_ call: @autoclosure () -> Int32, _ what: @autoclosure () -> String) throws(PFrameError) {
         let code = calls.withLock { _ in call() }
         guard !pf_mpi_is_success(code) else { return }
         var length: Int32 = 0
@@ -239,7 +241,7 @@ public final class Communicator {
             }
             initialized = Int(length)
         }
-        throw TrainError("\(what()): \(String(decoding: text, as: UTF8.self))")
+        throw PFrameError("\(what()): \(String(decoding: text, as: UTF8.self))")
     }
 }
 
@@ -251,7 +253,7 @@ extension Communicator.Request: Sendable {}
 
 extension Communicator? {
     /// As of the communicator; without one, the work alone.
-    func usingStorage<Result>(_ body: () throws(TrainError) -> Result) throws(TrainError) -> Result {
+    func usingStorage<Result>(_ body: () throws(PFrameError) -> Result) throws(PFrameError) -> Result {
         guard let communicator = self else { return try body() }
         return try communicator.usingStorage(body)
     }

@@ -1,5 +1,6 @@
 internal import CTorch
 import Glibc
+public import Storage
 
 /// Averages gradients over all ranks while `backward` still computes others.
 ///
@@ -41,21 +42,21 @@ public final class GradientExchange {
     private var isDelivered: [Bool] = []
     private var requests: [Communicator.Request] = []
     private var weight: Double?
-    private var failure: TrainError?
+    private var failure: PFrameError?
 
     /// Buckets for all parameters that have gradients, and what calls when they are complete.
     ///
-    /// - Throws: `TrainError` if another rank has other parameters.
+    /// - Throws: `PFrameError` if another rank has other parameters.
     public init(
         _ parameters: [ParameterStore.Parameter], _ communicator: Communicator, bucketBytes: Int = bucketBytes
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         (self.parameters, self.communicator) = (parameters, communicator)
         places = parameters.map { _ in nil }
         let taken = parameters.indices.reversed().filter { parameters[$0].tensor.requiresGradient }
         let list = taken.map { "\(parameters[$0].name) \(parameters[$0].tensor.shape)" } + ["\(bucketBytes)"]
         let mine = Array(list.joined(separator: "\n").utf8)
         guard try communicator.broadcast(mine) == mine else {
-            throw TrainError("this rank has another model than rank 0: start all with the same configuration")
+            throw PFrameError("this rank has another model than rank 0: start all with the same configuration")
         }
         var (group, bytes): ([Int], Int) = ([], 0)
         for index in taken {
@@ -80,7 +81,7 @@ public final class GradientExchange {
         }
     }
 
-    private func append(_ group: [Int]) throws(TrainError) {
+    private func append(_ group: [Int]) throws(PFrameError) {
         let counts = group.map { parameters[$0].tensor.count }
         let flat = try Tensor.zeros([counts.reduce(0, +) + (buckets.isEmpty ? 1 : 0)])
         var views: [(parameter: Int, view: Tensor)] = []
@@ -95,12 +96,12 @@ public final class GradientExchange {
     }
 
     /// Weights of convolutions have their second dimension last in memory.
-    private static func shaped(_ part: Tensor, _ shape: [Int]) throws(TrainError) -> Tensor {
+    private static func shaped(_ part: Tensor, _ shape: [Int]) throws(PFrameError) -> Tensor {
         guard shape.count == 4 else { return try part.reshaped(shape) }
         return try part.reshaped([shape[0], shape[2], shape[3], shape[1]]).permuted([0, 3, 1, 2])
     }
 
-    private func listen(to index: Int) throws(TrainError) {
+    private func listen(to index: Int) throws(PFrameError) {
         let context = Unmanaged.passUnretained(self).toOpaque()
         let status = ct_on_gradient(
             parameters[index].tensor.handle,
@@ -115,7 +116,7 @@ public final class GradientExchange {
     /// together, and the loss of each micro-batch is scaled with its share.
     ///
     /// - Parameter weight: the clips of this rank in this step, a whole number; with 0 there need be no `backward`.
-    public func begin(weight: Double) throws(TrainError) {
+    public func begin(weight: Double) throws(PFrameError) {
         precondition(self.weight == nil, "begin without finish")
         precondition(weight >= 0, "a negative weight")
         self.weight = weight
@@ -136,8 +137,8 @@ public final class GradientExchange {
     /// They are float32 views of the buckets (copies on another device), to be used before the next `begin`. Where all
     /// weights were 0, so are they. The gradients of the leaves are left as they are.
     ///
-    /// - Throws: `TrainError` if a rank stays silent or MPI fails; then all ranks must end.
-    public func finish() throws(TrainError) -> [Tensor?] {
+    /// - Throws: `PFrameError` if a rank stays silent or MPI fails; then all ranks must end.
+    public func finish() throws(PFrameError) -> [Tensor?] {
         precondition(weight != nil, "finish without begin")
         if let failure { throw failure }
         for (index, place) in places.enumerated() {
@@ -154,14 +155,14 @@ public final class GradientExchange {
         var gradients: [Tensor?] = []
         for (parameter, place) in zip(parameters, places) {
             gradients.append(
-                try place.map { place throws(TrainError) in
+                try place.map { place throws(PFrameError) in
                     try buckets[place.bucket].views[place.view].view.to(parameter.tensor.device)
                 })
         }
         return gradients
     }
 
-    private func divide(_ index: Int) throws(TrainError) {
+    private func divide(_ index: Int) throws(PFrameError) {
         try buckets[index].flat.withMutableBytes { raw in
             let values = raw.bindMemory(to: Float.self)
             if index == 0 { totalWeight = Double(values[values.count - 1]) }
@@ -184,7 +185,7 @@ public final class GradientExchange {
         }
     }
 
-    private func deliver(_ index: Int, _ place: (bucket: Int, view: Int)) throws(TrainError) {
+    private func deliver(_ index: Int, _ place: (bucket: Int, view: Int)) throws(PFrameError) {
         isDelivered[index] = true
         buckets[place.bucket].missing -= 1
         guard let weight, weight > 0, let gradient = try parameters[index].tensor.gradient() else { return }
@@ -192,7 +193,7 @@ public final class GradientExchange {
     }
 
     /// Starts the sums of complete buckets, none before those in front of it.
-    private func startComplete() throws(TrainError) {
+    private func startComplete() throws(PFrameError) {
         while requests.count < buckets.count, buckets[requests.count].missing == 0 {
             requests.append(try communicator.startSum(of: buckets[requests.count].flat))
         }

@@ -1,6 +1,7 @@
 import CMPI
 import Dispatch
 import Glibc
+import Storage
 import Synchronization
 
 /// Questions and answers by which a rank that waits finds out who else is there.
@@ -26,7 +27,7 @@ final class RankLetters: Sendable {
         /// What this process had computed, in seconds, when it was last seen to work, and how long ago that was.
         var computed = 0.0
         var idle = Duration.zero
-        var failure: TrainError?
+        var failure: PFrameError?
         var isEnding = false
         /// What MPI may still read of the last question and of the last answer to each rank: never freed before it ends.
         let pages: UnsafeMutablePointer<Int64>
@@ -66,8 +67,8 @@ final class RankLetters: Sendable {
     func storage(_ change: Int) { state.withLock { $0.storage += change } }
 
     /// Asks all others; the answers to earlier questions count no more.
-    func ask() throws(TrainError) {
-        try state.withLock { state throws(TrainError) in
+    func ask() throws(PFrameError) {
+        try state.withLock { state throws(PFrameError) in
             state.number += 1
             state.answers.removeAll(keepingCapacity: true)
             state.pages[ranks] = state.number
@@ -80,10 +81,10 @@ final class RankLetters: Sendable {
 
     /// Those who did not answer the last question, and whether one of those who did works.
     ///
-    /// - Throws: `TrainError` if the letters cannot be read.
+    /// - Throws: `PFrameError` if the letters cannot be read.
     var answers: (silent: [Int], someoneWorks: Bool) {
-        get throws(TrainError) {
-            try state.withLock { state throws(TrainError) in
+        get throws(PFrameError) {
+            try state.withLock { state throws(PFrameError) in
                 if let failure = state.failure { throw failure }
                 let silent = (0..<ranks).filter { $0 != rank && state.answers[$0] == nil }
                 return (silent, state.answers.values.contains(true))
@@ -104,7 +105,7 @@ final class RankLetters: Sendable {
                 let computed = Self.computed()
                 state.idle += step
                 if computed - state.computed >= Self.work { (state.computed, state.idle) = (computed, .zero) }
-                do throws(TrainError) {
+                do throws(PFrameError) {
                     try read(&state)
                     return true
                 } catch {
@@ -118,7 +119,7 @@ final class RankLetters: Sendable {
     }
 
     /// Reads what came, and answers as soon as there is something to answer.
-    private func read(_ state: inout State) throws(TrainError) {
+    private func read(_ state: inout State) throws(PFrameError) {
         var (number, other, tag, found) = (Int64(0), Int32(0), Int32(0), true)
         while true {
             try Communicator.check(pf_mpi_receive(&number, &other, &tag, &found), "reading a letter")

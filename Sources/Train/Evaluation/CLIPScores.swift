@@ -1,5 +1,7 @@
 public import Codec
-public import Dataset
+import Dataset
+public import Shards
+public import Storage
 public import SystemPackage
 
 /// Scores every clip of a data set by how well CLIP finds its caption in its frames, as column `caption_clip`.
@@ -23,8 +25,8 @@ public struct CLIPCaptionScores {
     /// Opens a data set.
     ///
     /// - Parameter frames: of each clip that CLIP looks at, spread evenly from its first to its last; 1 for the middle one.
-    /// - Throws: `TrainError` if there is no data set, or its samples do not give frames.
-    public init(_ folder: DatasetFolder, model: CLIPModel, frames: Int = 4) throws(TrainError) {
+    /// - Throws: `PFrameError` if there is no data set, or its samples do not give frames.
+    public init(_ folder: DatasetFolder, model: CLIPModel, frames: Int = 4) throws(PFrameError) {
         precondition(frames > 0, "\(frames) frames")
         clips = try RealClips(.folder(folder.path), batch: 8)
         (self.folder, self.model, self.frames) = (folder, model, min(frames, clips.frames))
@@ -41,7 +43,7 @@ public struct CLIPCaptionScores {
     /// - Returns: nil if it was stopped; then nothing was written.
     public func run(
         shouldStop: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
-    ) throws(TrainError) -> Summary? {
+    ) throws(PFrameError) -> Summary? {
         var scores: [String: Double] = [:]
         var summary = Summary()
         var done = 0
@@ -62,9 +64,7 @@ public struct CLIPCaptionScores {
             progress(done)
             if shouldStop() { return nil }
         }
-        try reading { [scores] () throws(DatasetError) in
-            try folder.write(column: CaptionScores.column) { row, _ in scores[row.key] ?? .nan }
-        }
+        try folder.write(column: CaptionScores.column) { [scores] row, _ in scores[row.key] ?? .nan }
         return summary
     }
 
@@ -103,8 +103,8 @@ public struct CLIPModel {
     /// - Parameters:
     ///   - weights: OpenAI's TorchScript archive or Hugging Face's `model.safetensors`.
     ///   - merges: OpenAI's `bpe_simple_vocab_16e6.txt` or Hugging Face's `merges.txt`.
-    /// - Throws: `TrainError` if a file cannot be read or is none of these.
-    public init(_ weights: FilePath, merges: FilePath, device: Device = .cpu) throws(TrainError) {
+    /// - Throws: `PFrameError` if a file cannot be read or is none of these.
+    public init(_ weights: FilePath, merges: FilePath, device: Device = .cpu) throws(PFrameError) {
         let weights = try CLIPWeights(weights)
         text = try CLIPTextEncoder(weights, device: device)
         image = try CLIPImageEncoder(weights, device: device)
@@ -115,12 +115,12 @@ public struct CLIPModel {
     public var imageSize: Int { image.imageSize }
 
     /// Features of a caption, not of unit length.
-    public func features(of caption: String) throws(TrainError) -> [Float] {
+    public func features(of caption: String) throws(PFrameError) -> [Float] {
         try text([tokenizer.tokens(caption, length: text.contextLength)]).features.floats()
     }
 
     /// Features of frames, a row each, not of unit length.
-    public func features(of frames: [RGBImage]) throws(TrainError) -> [Float] {
+    public func features(of frames: [RGBImage]) throws(PFrameError) -> [Float] {
         guard let first = frames.first else { return [] }
         let pixels = frames.flatMap(\.pixels)
         return try image.features(of: pixels.span, size: Size(width: first.width, height: first.height))
@@ -149,24 +149,24 @@ public struct CLIPScore: Sendable, Equatable {
     ///   - frames: float32 (T, P), features of the frames, of any length.
     ///   - text: float32 (P), features of the text, of any length.
     /// - Throws: if the frames are not whole rows, or features are all zero or not finite.
-    public init(frames: Span<Float>, text: Span<Float>) throws(TrainError) {
+    public init(frames: Span<Float>, text: Span<Float>) throws(PFrameError) {
         guard !text.isEmpty, !frames.isEmpty, frames.count % text.count == 0 else {
             let found = "\(frames.count) features of frames are not whole rows of \(text.count)"
-            throw TrainError("\(found): use one CLIP model for both")
+            throw PFrameError("\(found): use one CLIP model for both")
         }
         func product(_ a: Span<Float>, _ b: Span<Float>) -> Double {
             a.indices.reduce(0) { $0 + Double(a[$1]) * Double(b[$1]) }
         }
         let textLength = product(text, text)
         guard textLength.isFinite, textLength > 0 else {
-            throw TrainError("the features of the text have no direction")
+            throw PFrameError("the features of the text have no direction")
         }
         var cosines: [Double] = []
         for start in stride(from: 0, to: frames.count, by: text.count) {
             let row = frames.extracting(start..<start + text.count)
             let length = product(row, row)
             guard length.isFinite, length > 0 else {
-                throw TrainError("the features of frame \(start / text.count) have no direction")
+                throw PFrameError("the features of frame \(start / text.count) have no direction")
             }
             cosines.append(min(1, max(-1, product(row, text) / (length * textLength).squareRoot())))
         }

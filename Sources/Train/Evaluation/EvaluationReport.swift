@@ -1,4 +1,5 @@
-public import Dataset
+import Dataset
+public import Storage
 
 /// The result of an evaluation: a table, the protocol, and notes.
 public struct EvaluationReport: Sendable {

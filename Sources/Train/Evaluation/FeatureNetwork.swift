@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 public import SystemPackage
 
 /// The feature networks of the metrics, run from the TorchScript files of their authors, so that numbers can be
@@ -16,7 +17,7 @@ public final class FeatureNetwork {
 
     private init(
         _ kind: Kind, _ path: FilePath, _ device: Device, flags: [String: Bool]
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         let module = try ScriptModule(path, device: device)
         self.flags = flags.filter { module.takes($0.key) }
         (self.kind, self.module, self.device) = (kind, module, device)
@@ -26,7 +27,7 @@ public final class FeatureNetwork {
     ///
     /// Frames are resized to 224×224 bilinearly, without antialiasing and without keeping their proportions, to −1…1. A
     /// clip needs about 10 frames or more; papers take 16.
-    public static func i3d(_ path: FilePath, device: Device = .cpu) throws(TrainError) -> FeatureNetwork {
+    public static func i3d(_ path: FilePath, device: Device = .cpu) throws(PFrameError) -> FeatureNetwork {
         // Resized and rescaled here: within, the file would do the same.
         try FeatureNetwork(
             .i3d, path, device, flags: ["rescale": false, "resize": false, "return_features": true])
@@ -34,18 +35,18 @@ public final class FeatureNetwork {
 
     /// VGG16 with the weights of LPIPS (Zhang et al. 2018): `vgg16.pt` of StyleGAN2-ADA, features of each frame at its
     /// own size, whose squared distance is LPIPS. They are 122 numbers per pixel: ask for `distances`.
-    public static func lpips(_ path: FilePath, device: Device = .cpu) throws(TrainError) -> FeatureNetwork {
+    public static func lpips(_ path: FilePath, device: Device = .cpu) throws(PFrameError) -> FeatureNetwork {
         try FeatureNetwork(.lpips, path, device, flags: ["resize_images": false, "return_lpips": true])
     }
 
     /// Inception v3 as in FID (Heusel et al. 2017): `inception-2015-12-05.pt` of StyleGAN2-ADA, 2,048 features a frame;
     /// it resizes to 299×299 itself.
-    public static func inception(_ path: FilePath, device: Device = .cpu) throws(TrainError) -> FeatureNetwork {
+    public static func inception(_ path: FilePath, device: Device = .cpu) throws(PFrameError) -> FeatureNetwork {
         try FeatureNetwork(.inception, path, device, flags: ["return_features": true])
     }
 
     /// The same network's probabilities of 1,008 classes for each frame, without the last bias: what `InceptionScore` takes.
-    public static func inceptionClasses(_ path: FilePath, device: Device = .cpu) throws(TrainError) -> FeatureNetwork {
+    public static func inceptionClasses(_ path: FilePath, device: Device = .cpu) throws(PFrameError) -> FeatureNetwork {
         try FeatureNetwork(.inceptionClasses, path, device, flags: ["return_features": false, "no_output_bias": true])
     }
 
@@ -55,7 +56,7 @@ public final class FeatureNetwork {
     ///   - clip: uint8 RGB `(T, H, W, 3)`, contiguous.
     ///   - size: W and H in pixels.
     /// - Throws: if these are not whole frames, or the network refuses them.
-    public func features(ofClip clip: Span<UInt8>, size: Size) throws(TrainError) -> [Float] {
+    public func features(ofClip clip: Span<UInt8>, size: Size) throws(PFrameError) -> [Float] {
         let frames = size.width * size.height * 3
         return try features(ofClips: clip, frames: max(1, frames > 0 ? clip.count / frames : 1), size: size)
     }
@@ -68,11 +69,11 @@ public final class FeatureNetwork {
     ///   - size: W and H in pixels.
     /// - Returns: float32, N rows from I3D and N · T from the others, one behind the other.
     /// - Throws: if these are not whole clips, or the network refuses them.
-    public func features(ofClips clips: Span<UInt8>, frames: Int, size: Size) throws(TrainError) -> [Float] {
+    public func features(ofClips clips: Span<UInt8>, frames: Int, size: Size) throws(PFrameError) -> [Float] {
         precondition(frames > 0, "clips of no frame")
         let images = try Tensor.frames(clips, size: size)
         let count = images.shape[0]
-        guard count % frames == 0 else { throw TrainError("\(count) frames are not whole clips of \(frames)") }
+        guard count % frames == 0 else { throw PFrameError("\(count) frames are not whole clips of \(frames)") }
         let unit = kind == .i3d ? frames : 1
         var result: [Float] = []
         for piece in Self.pieces(count, unit: unit) {
@@ -91,10 +92,10 @@ public final class FeatureNetwork {
     /// - Throws: if the two differ in length or are not whole frames, or the network refuses them.
     public func distances(
         _ clip: Span<UInt8>, reference: Span<UInt8>, size: Size
-    ) throws(TrainError) -> [Float] {
+    ) throws(PFrameError) -> [Float] {
         precondition(kind == .lpips, "LPIPS of a network that has none")
         guard clip.count == reference.count else {
-            throw TrainError("a clip of \(clip.count) bytes, a reference of \(reference.count): both must be as long")
+            throw PFrameError("a clip of \(clip.count) bytes, a reference of \(reference.count): both must be as long")
         }
         let (one, other) = (try Tensor.frames(clip, size: size), try Tensor.frames(reference, size: size))
         var result: [Float] = []
@@ -102,7 +103,7 @@ public final class FeatureNetwork {
             let difference =
                 try features(of: one.sliced(piece, along: 0), unit: 1)
                 - features(of: other.sliced(piece, along: 0), unit: 1)
-            result += try withoutGradients { () throws(TrainError) in try difference.squared().sum([1]).floats() }
+            result += try withoutGradients { () throws(PFrameError) in try difference.squared().sum([1]).floats() }
         }
         return result
     }
@@ -114,8 +115,8 @@ public final class FeatureNetwork {
     }
 
     /// Rows of images uint8 `(N · unit, H, W, 3)`.
-    private func features(of images: Tensor, unit: Int) throws(TrainError) -> Tensor {
-        try withoutGradients { () throws(TrainError) in
+    private func features(of images: Tensor, unit: Int) throws(PFrameError) -> Tensor {
+        try withoutGradients { () throws(PFrameError) in
             let shape = images.shape
             let rows = shape[0] / unit
             var input = try images.to(device).to(.float32)
@@ -130,7 +131,7 @@ public final class FeatureNetwork {
             }
             let output = try module([input], flags: flags)
             guard output.shape.first == rows else {
-                throw TrainError(path: module.path, "gave \(output.shape); a row for each of \(rows) is expected")
+                throw PFrameError(path: module.path, "gave \(output.shape); a row for each of \(rows) is expected")
             }
             return try output.reshaped([rows, -1])
         }
@@ -160,10 +161,10 @@ public struct EvaluationNetworks {
     ///
     /// - Parameters:
     ///   - clipMerges: the merges that belong to `clip`.
-    /// - Throws: `TrainError` if a file is not what it should be.
+    /// - Throws: `PFrameError` if a file is not what it should be.
     public init(
         i3d: FilePath?, lpips: FilePath?, inception: FilePath?, clip: FilePath?, clipMerges: FilePath?, device: Device
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         if let i3d { self.i3d = try .i3d(i3d, device: device) }
         if let lpips { self.lpips = try .lpips(lpips, device: device) }
         if let inception {

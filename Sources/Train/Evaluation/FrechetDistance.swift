@@ -1,4 +1,5 @@
 internal import COpenBLAS
+public import Storage
 
 /// Number, mean and covariance of feature vectors, gathered batch by batch and mergeable between workers, in double.
 ///
@@ -32,13 +33,13 @@ public struct FeatureStatistics: Sendable {
     ///
     /// - Parameter rows: float32 (N, D), contiguous.
     /// - Throws: if they are not whole rows, or a feature is NaN or infinite, naming it; then nothing was added.
-    public mutating func add(_ rows: Span<Float>) throws(TrainError) {
+    public mutating func add(_ rows: Span<Float>) throws(PFrameError) {
         guard rows.count % dimension == 0 else {
-            throw TrainError("\(rows.count) features are not whole rows of \(dimension)")
+            throw PFrameError("\(rows.count) features are not whole rows of \(dimension)")
         }
         for index in rows.indices where !rows[index].isFinite {
             let place = "feature \(index % dimension) of row \(count + index / dimension)"
-            throw TrainError("\(place) is \(rows[index]): Fréchet distances need finite features")
+            throw PFrameError("\(place) is \(rows[index]): Fréchet distances need finite features")
         }
         let total = rows.count / dimension
         // Some megabytes in double at a time.
@@ -121,13 +122,13 @@ public struct FrechetDistance: Sendable, Equatable {
     /// Compares two sets of features; which is which does not matter.
     ///
     /// - Throws: if either has fewer than two rows, or the two differ in dimension.
-    public init(_ real: FeatureStatistics, _ generated: FeatureStatistics) throws(TrainError) {
+    public init(_ real: FeatureStatistics, _ generated: FeatureStatistics) throws(PFrameError) {
         guard real.dimension == generated.dimension else {
-            throw TrainError(
+            throw PFrameError(
                 "real features have \(real.dimension) dimensions, generated ones \(generated.dimension): use one model")
         }
         for (name, statistics) in [("real", real), ("generated", generated)] where statistics.count < 2 {
-            throw TrainError("\(statistics.count) \(name) clips: a Fréchet distance needs at least 2")
+            throw PFrameError("\(statistics.count) \(name) clips: a Fréchet distance needs at least 2")
         }
         openblas_set_num_threads(1)
         means = zip(real.mean, generated.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
@@ -141,7 +142,7 @@ public struct FrechetDistance: Sendable, Equatable {
     }
 
     /// `Fᵀ = Λ^½ Vᵀ` of a covariance, row-major: a row for each eigenvalue above rounding.
-    private static func factor(_ covariance: [Double], _ dimension: Int) throws(TrainError) -> [Double] {
+    private static func factor(_ covariance: [Double], _ dimension: Int) throws(PFrameError) -> [Double] {
         var vectors = covariance
         var values = [Double](repeating: 0, count: dimension)
         var side = Int32(dimension)
@@ -157,7 +158,7 @@ public struct FrechetDistance: Sendable, Equatable {
             dsyevd_("V", "U", &side, &vectors, &side, &values, &work, &length, &integers, &integersLength, &info, 1, 1)
         }
         guard info == 0 else {
-            throw TrainError("the eigenvalues of a covariance of \(dimension) features did not converge (\(info))")
+            throw PFrameError("the eigenvalues of a covariance of \(dimension) features did not converge (\(info))")
         }
         // Ascending; LAPACK's columns are rows here.
         let least = Double(dimension) * Double.ulpOfOne * max(0, values[dimension - 1])
@@ -170,7 +171,7 @@ public struct FrechetDistance: Sendable, Equatable {
     }
 
     /// The sum of the singular values of `F₁ᵀ F₂`.
-    private static func rootTrace(_ one: [Double], _ other: [Double], _ dimension: Int) throws(TrainError) -> Double {
+    private static func rootTrace(_ one: [Double], _ other: [Double], _ dimension: Int) throws(PFrameError) -> Double {
         var rows = Int32(other.count / dimension)
         var columns = Int32(one.count / dimension)
         guard rows > 0, columns > 0 else { return 0 }
@@ -191,7 +192,7 @@ public struct FrechetDistance: Sendable, Equatable {
                 &integers, &info, 1)
         }
         guard info == 0 else {
-            throw TrainError("the singular values of a product of covariances did not converge (\(info))")
+            throw PFrameError("the singular values of a product of covariances did not converge (\(info))")
         }
         return values.reduce(0, +)
     }

@@ -1,6 +1,8 @@
 import Codec
-public import Dataset
+import Dataset
 import MotionVectors
+public import Shards
+public import Storage
 
 /// Samples a clip for each clip of a data set, of its first frame and its caption, and compares the two.
 ///
@@ -31,14 +33,14 @@ public struct GenerationEvaluation {
 
     /// Opens the data set, and checks that the model fits it.
     ///
-    /// - Throws: `TrainError` if the set holds no frames, or those of another size than the model's.
+    /// - Throws: `PFrameError` if the set holds no frames, or those of another size than the model's.
     public init(
         _ sampler: VideoSampler, _ source: ShardSource, options: Options, networks: EvaluationNetworks
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         precondition(options.clips > 0, "\(options.clips) clips")
         clips = try RealClips(source, batch: sampler.batchSize, seed: options.seed)
         guard clips.size == sampler.size, clips.frames == sampler.frames else {
-            throw TrainError(
+            throw PFrameError(
                 "the data set's clips have \(clips.frames) frames of \(clips.size), the model's \(sampler.frames) of "
                     + "\(sampler.size): build the set with --size \(sampler.size) --frames \(sampler.frames)")
         }
@@ -56,7 +58,7 @@ public struct GenerationEvaluation {
     /// - Returns: nil if it was stopped.
     public func run(
         shouldStop: () -> Bool = { false }, progress: (Double) -> Void = { _ in }
-    ) throws(TrainError) -> EvaluationReport? {
+    ) throws(PFrameError) -> EvaluationReport? {
         let kind = VideoMeter.Method(name: sampler.trained.run.model)
         let meter = VideoMeter(
             networks, motion: try MotionBetweenFrames(size: clips.size, radius: clips.radius),

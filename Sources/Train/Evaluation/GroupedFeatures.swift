@@ -1,3 +1,5 @@
+public import Storage
+
 /// The Fréchet distance within each of several groups of clips, and its mean: cFVD where a group is a class label, sFVD
 /// where it is a subject, that is a first frame (Ni et al., 2023, "Conditional Image-to-Video Generation with Latent Flow
 /// Diffusion Models").
@@ -17,7 +19,7 @@ public struct GroupedFrechetDistance: Sendable, Equatable {
     /// - Throws: if no group has two clips on both sides, or dimensions differ, naming the group.
     public init(
         _ real: [String: FeatureStatistics], _ generated: [String: FeatureStatistics]
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         try self.init(Set(real.keys).union(generated.keys)) { (real[$0], generated[$0]) }
     }
 
@@ -29,8 +31,8 @@ public struct GroupedFrechetDistance: Sendable, Equatable {
     /// - Throws: if no group has two clips on both sides, or dimensions differ, naming the group.
     public init(
         _ names: Set<String>,
-        statistics: (String) throws(TrainError) -> (real: FeatureStatistics?, generated: FeatureStatistics?)
-    ) throws(TrainError) {
+        statistics: (String) throws(PFrameError) -> (real: FeatureStatistics?, generated: FeatureStatistics?)
+    ) throws(PFrameError) {
         var groups: [String: FrechetDistance] = [:]
         var leftOut: [String] = []
         var sum = 0.0
@@ -41,16 +43,16 @@ public struct GroupedFrechetDistance: Sendable, Equatable {
                 leftOut.append(name)
                 continue
             }
-            do throws(TrainError) {
+            do throws(PFrameError) {
                 let distance = try FrechetDistance(real, generated)
                 groups[name] = distance
                 sum += distance.value
             } catch {
-                throw TrainError(error.code, path: error.path, "group \(name): \(error.message)")
+                throw PFrameError(error.code, path: error.path, "group \(name): \(error.message)")
             }
         }
         guard !groups.isEmpty else {
-            throw TrainError("none of \(leftOut.count) groups has 2 real and 2 generated clips: give more clips")
+            throw PFrameError("none of \(leftOut.count) groups has 2 real and 2 generated clips: give more clips")
         }
         self.groups = groups
         self.leftOut = leftOut
@@ -67,12 +69,12 @@ struct ClipFeatures {
     var dimension: Int { count > 0 ? rows.count / count : 0 }
 
     /// Adds the rows of further clips.
-    mutating func add(_ features: [Float], clips: Int) throws(TrainError) {
+    mutating func add(_ features: [Float], clips: Int) throws(PFrameError) {
         let dimension = features.count / clips
         guard features.count == clips * dimension, (1...FeatureStatistics.largestDimension).contains(dimension),
             count == 0 || dimension == self.dimension
         else {
-            throw TrainError(
+            throw PFrameError(
                 "a network gave \(features.count) features for \(clips) clips: 1 to "
                     + "\(FeatureStatistics.largestDimension) a clip are expected, and of all clips as many")
         }
@@ -81,7 +83,7 @@ struct ClipFeatures {
     }
 
     /// Statistics of some clips, nil of none.
-    func statistics(_ clips: some Sequence<Int>) throws(TrainError) -> FeatureStatistics? {
+    func statistics(_ clips: some Sequence<Int>) throws(PFrameError) -> FeatureStatistics? {
         var result: FeatureStatistics?
         for clip in clips {
             if result == nil { result = FeatureStatistics(dimension: dimension) }
@@ -91,9 +93,9 @@ struct ClipFeatures {
     }
 
     /// The Fréchet distance of all clips.
-    func distance(to generated: ClipFeatures) throws(TrainError) -> Double {
+    func distance(to generated: ClipFeatures) throws(PFrameError) -> Double {
         guard let one = try statistics(0..<count), let other = try generated.statistics(0..<generated.count) else {
-            throw TrainError("there are no clips to compare")
+            throw PFrameError("there are no clips to compare")
         }
         return try FrechetDistance(one, other).value
     }
@@ -101,12 +103,12 @@ struct ClipFeatures {
     /// The Fréchet distance within groups of clips.
     ///
     /// - Parameter groups: the group of each clip, nil for those that are in none.
-    func distance(to generated: ClipFeatures, within groups: [String?]) throws(TrainError) -> GroupedFrechetDistance {
+    func distance(to generated: ClipFeatures, within groups: [String?]) throws(PFrameError) -> GroupedFrechetDistance {
         var members: [String: [Int]] = [:]
         for (clip, group) in groups.enumerated() {
             if let group { members[group, default: []].append(clip) }
         }
-        return try GroupedFrechetDistance(Set(members.keys)) { name throws(TrainError) in
+        return try GroupedFrechetDistance(Set(members.keys)) { name throws(PFrameError) in
             let clips = members[name] ?? []
             return (try statistics(clips), try generated.statistics(clips))
         }

@@ -1,4 +1,5 @@
 internal import Glibc
+public import Storage
 
 /// How sure a classifier is of each sample, and how varied its answers are (Salimans et al., 2016).
 ///
@@ -24,9 +25,9 @@ public struct InceptionScore: Sendable, Equatable {
     ///   - classes: answers of the classifier.
     ///   - splits: parts that are scored alone.
     /// - Throws: if the logits are not whole rows, fewer than the splits, or not finite.
-    public init(logits: Span<Float>, classes: Int, splits: Int = 10) throws(TrainError) {
-        try self.init(logits, classes, splits) { (row) throws(TrainError) in
-            guard row.allSatisfy(\.isFinite), let most = row.max() else { throw TrainError("are not finite") }
+    public init(logits: Span<Float>, classes: Int, splits: Int = 10) throws(PFrameError) {
+        try self.init(logits, classes, splits) { (row) throws(PFrameError) in
+            guard row.allSatisfy(\.isFinite), let most = row.max() else { throw PFrameError("are not finite") }
             let powers = row.map { exp($0 - most) }
             let sum = powers.reduce(0, +)
             return powers.map { $0 / sum }
@@ -40,11 +41,11 @@ public struct InceptionScore: Sendable, Equatable {
     ///   - classes: answers of the classifier.
     ///   - splits: parts that are scored alone.
     /// - Throws: if these are not whole rows, fewer than the splits, or not probabilities.
-    public init(probabilities: Span<Float>, classes: Int, splits: Int = 10) throws(TrainError) {
-        try self.init(probabilities, classes, splits) { (row) throws(TrainError) in
+    public init(probabilities: Span<Float>, classes: Int, splits: Int = 10) throws(PFrameError) {
+        try self.init(probabilities, classes, splits) { (row) throws(PFrameError) in
             let sum = row.reduce(0, +)
             guard row.allSatisfy({ $0 >= 0 }), abs(sum - 1) <= 0.001 else {
-                throw TrainError("are not probabilities: their sum is \(sum)")
+                throw PFrameError("are not probabilities: their sum is \(sum)")
             }
             return row
         }
@@ -52,24 +53,24 @@ public struct InceptionScore: Sendable, Equatable {
 
     private init(
         _ values: Span<Float>, _ classes: Int, _ parts: Int,
-        _ probabilities: ([Double]) throws(TrainError) -> [Double]
-    ) throws(TrainError) {
+        _ probabilities: ([Double]) throws(PFrameError) -> [Double]
+    ) throws(PFrameError) {
         precondition(classes > 0 && parts > 0, "\(classes) classes, \(parts) splits")
         guard values.count % classes == 0 else {
-            throw TrainError("\(values.count) values are not whole rows of \(classes) classes")
+            throw PFrameError("\(values.count) values are not whole rows of \(classes) classes")
         }
         let rows = values.count / classes
-        guard rows >= parts else { throw TrainError("\(rows) samples are too few for \(parts) splits: ask for fewer") }
+        guard rows >= parts else { throw PFrameError("\(rows) samples are too few for \(parts) splits: ask for fewer") }
         var scores: [Double] = []
         for part in 0..<parts {
             var (marginal, negativeEntropy) = ([Double](repeating: 0, count: classes), 0.0)
             let range = part * rows / parts..<(part + 1) * rows / parts
             for row in range {
                 let given: [Double]
-                do throws(TrainError) {
+                do throws(PFrameError) {
                     given = try probabilities((row * classes..<(row + 1) * classes).map { Double(values[$0]) })
                 } catch {
-                    throw TrainError("the answers of sample \(row) \(error.message)")
+                    throw PFrameError("the answers of sample \(row) \(error.message)")
                 }
                 for (answer, value) in given.enumerated() where value > 0 {
                     marginal[answer] += value

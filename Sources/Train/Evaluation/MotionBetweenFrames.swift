@@ -1,5 +1,6 @@
 public import Codec
 public import MotionVectors
+public import Storage
 
 /// The motion of a clip as block search finds it in the frames. Generated clips of every model and real clips are
 /// measured in the same way.
@@ -10,23 +11,19 @@ public struct MotionBetweenFrames {
     /// A search over frames of one size.
     ///
     /// - Parameter radius: the largest motion, in pixels.
-    /// - Throws: `TrainError` if FFmpeg cannot convert such frames.
-    public init(size: Size, radius: Int) throws(TrainError) {
+    /// - Throws: `PFrameError` if FFmpeg cannot convert such frames.
+    public init(size: Size, radius: Int) throws(PFrameError) {
         var search = BlockSearch()
         search.radius = radius
         self.search = search
-        do throws(CodecError) { toLuma = try Scaler(from: size, .rgb24, to: size, .yuv420p) } catch {
-            throw TrainError(error)
-        }
+        toLuma = try Scaler(from: size, .rgb24, to: size, .yuv420p)
     }
 
     /// The field of each frame against the one before it, blocks of 16: T−1 fields.
-    public func callAsFunction(_ frames: [RGBImage]) throws(TrainError) -> [MotionField] {
+    public func callAsFunction(_ frames: [RGBImage]) throws(PFrameError) -> [MotionField] {
         var pictures: [Picture] = []
         for frame in frames {
-            do throws(CodecError) { pictures.append(try frame.converted(by: toLuma, to: .yuv420p)) } catch {
-                throw TrainError(error)
-            }
+            pictures.append(try frame.converted(by: toLuma, to: .yuv420p))
         }
         var fields: [MotionField] = []
         for (frame, before) in zip(pictures.dropFirst(), pictures) {

@@ -1,4 +1,5 @@
 internal import Glibc
+public import Storage
 
 /// Twenty numbers that describe how a clip moves, from its motion fields alone.
 ///
@@ -34,10 +35,10 @@ public struct MotionStatisticsFeatures: Sendable, Equatable {
     ///   - columns: w, blocks.
     ///   - cellSize: side of a block in pixels.
     /// - Throws: if the motion has not as many values.
-    public init(_ motion: Span<Int16>, fields: Int, rows: Int, columns: Int, cellSize: Int) throws(TrainError) {
+    public init(_ motion: Span<Int16>, fields: Int, rows: Int, columns: Int, cellSize: Int) throws(PFrameError) {
         precondition(fields > 0 && rows > 0 && columns > 0 && cellSize > 0, "\(fields) fields \(columns)x\(rows)")
         guard motion.count == fields * rows * columns * 2 else {
-            throw TrainError("\(motion.count) values are no \(fields) motion fields of \(columns)x\(rows) vectors")
+            throw PFrameError("\(motion.count) values are no \(fields) motion fields of \(columns)x\(rows) vectors")
         }
         let blocks = rows * columns
         var (moving, sum, squares, length) = (0, SIMD2<Double>.zero, SIMD2<Double>.zero, 0.0)
@@ -102,13 +103,13 @@ public struct EndpointError: Sendable, Equatable {
     ///   - reference: the true values, of the same shape.
     ///   - fields: T−1.
     /// - Throws: if the two differ in length, or are not as many whole fields.
-    public init(_ motion: Span<Int16>, reference: Span<Int16>, fields: Int) throws(TrainError) {
+    public init(_ motion: Span<Int16>, reference: Span<Int16>, fields: Int) throws(PFrameError) {
         precondition(fields > 0, "\(fields) fields")
         guard motion.count == reference.count else {
-            throw TrainError("motion of \(motion.count) values has a reference of \(reference.count)")
+            throw PFrameError("motion of \(motion.count) values has a reference of \(reference.count)")
         }
         guard motion.count > 0, motion.count % (2 * fields) == 0 else {
-            throw TrainError("\(motion.count) values are no \(fields) motion fields of two values a vector")
+            throw PFrameError("\(motion.count) values are no \(fields) motion fields of two values a vector")
         }
         let vectors = motion.count / (2 * fields)
         self.fields = motion.withUnsafeBufferPointer { motion in

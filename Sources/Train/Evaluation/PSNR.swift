@@ -1,5 +1,6 @@
 public import Codec
 internal import Glibc
+public import Storage
 
 /// Peak signal-to-noise ratio of a clip against its reference, in dB.
 ///
@@ -18,7 +19,7 @@ public struct PSNR: Sendable, Equatable {
     ///   - reference: the true values, of the same shape.
     ///   - size: W and H in pixels.
     /// - Throws: if the two differ in length, or are not a whole number of frames, at least two.
-    public init(_ clip: Span<UInt8>, reference: Span<UInt8>, size: Size) throws(TrainError) {
+    public init(_ clip: Span<UInt8>, reference: Span<UInt8>, size: Size) throws(PFrameError) {
         samples = size.width * size.height * 3
         squaredErrors = try Self.forFrames(clip, reference, size) { Self.squaredError($0, $1) }
     }
@@ -38,7 +39,7 @@ public struct PSNR: Sendable, Equatable {
     static func forFrames<Value>(
         _ clip: Span<UInt8>, _ reference: Span<UInt8>, _ size: Size,
         _ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> Value
-    ) throws(TrainError) -> [Value] {
+    ) throws(PFrameError) -> [Value] {
         let count = try frames(clip, reference, size)
         let samples = size.width * size.height * 3
         return clip.withUnsafeBufferPointer { clip in
@@ -53,13 +54,14 @@ public struct PSNR: Sendable, Equatable {
     }
 
     /// T of two clips that can be compared.
-    private static func frames(_ clip: Span<UInt8>, _ reference: Span<UInt8>, _ size: Size) throws(TrainError) -> Int {
+    private static func frames(_ clip: Span<UInt8>, _ reference: Span<UInt8>, _ size: Size) throws(PFrameError) -> Int {
         let samples = size.width * size.height * 3
         guard clip.count == reference.count else {
-            throw TrainError("a clip of \(clip.count) bytes has a reference of \(reference.count): both need one shape")
+            throw PFrameError(
+                "a clip of \(clip.count) bytes has a reference of \(reference.count): both need one shape")
         }
         guard size.width > 0, size.height > 0, clip.count % samples == 0, clip.count >= 2 * samples else {
-            throw TrainError(
+            throw PFrameError(
                 "\(clip.count) bytes are not two or more RGB frames of \(size): frame 0 is given, others count")
         }
         return clip.count / samples

@@ -1,6 +1,8 @@
 public import Codec
-public import Dataset
+import Dataset
 public import MotionVectors
+public import Shards
+public import Storage
 
 /// A clip of a data set, whole.
 public struct RealClip: Sendable {
@@ -41,8 +43,8 @@ public final class RealClips {
     /// - Parameters:
     ///   - batch: clips of a batch.
     ///   - seed: of the order; nil for the order in which they are stored.
-    /// - Throws: `TrainError` if there is no data set, it is empty, or its samples do not give frames.
-    public init(_ source: ShardSource, batch: Int, seed: UInt64? = nil) throws(TrainError) {
+    /// - Throws: `PFrameError` if there is no data set, it is empty, or its samples do not give frames.
+    public init(_ source: ShardSource, batch: Int, seed: UInt64? = nil) throws(PFrameError) {
         let (description, arrays) = try Self.arrays(source)
         let shapes = Dictionary(uniqueKeysWithValues: arrays.map { ($0.name, $0) })
         var options = LoaderOptions()
@@ -61,7 +63,7 @@ public final class RealClips {
             (frames, size) = try Self.shape(array, .int16, more: 1)
         } else {
             let found = arrays.map(\.name).joined(separator: ", ")
-            throw TrainError(
+            throw PFrameError(
                 "the data set's samples hold \(found.isEmpty ? "no arrays" : found), which give no frames: take the set "
                     + "that `pframe build` made (of latents: the one that `pframe encode` read)")
         }
@@ -77,23 +79,23 @@ public final class RealClips {
         }
         count = description.samples
         radius = description.radius
-        loader = try reading { () throws(DatasetError) in try Loader(source, options: options) }
+        loader = try Loader(source, options: options)
     }
 
     /// The next few clips; nil at the end of the set.
     ///
-    /// - Throws: `TrainError` if a sample is damaged or differs from the first.
-    public func next() throws(TrainError) -> [RealClip]? {
-        guard let batch = try reading({ () throws(DatasetError) in try loader.next() }) else { return nil }
-        return try (0..<batch.count).map { index throws(TrainError) in try clip(index, of: batch) }
+    /// - Throws: `PFrameError` if a sample is damaged or differs from the first.
+    public func next() throws(PFrameError) -> [RealClip]? {
+        guard let batch = try loader.next() else { return nil }
+        return try (0..<batch.count).map { index throws(PFrameError) in try clip(index, of: batch) }
     }
 
-    private func clip(_ index: Int, of batch: Batch) throws(TrainError) -> RealClip {
+    private func clip(_ index: Int, of batch: Batch) throws(PFrameError) -> RealClip {
         let fields = frames - 1
         let motion =
             hasMotion ? Self.withSample(batch, "mv.npy", index) { MotionClip.fields($0, fields, size) } : []
         if let mistake = MotionClip.mistake(in: motion) {
-            throw TrainError("sample \(batch.rows[index].key): mv.npy: \(mistake)")
+            throw PFrameError("sample \(batch.rows[index].key): mv.npy: \(mistake)")
         }
         let images: [RGBImage]
         switch source {
@@ -132,23 +134,23 @@ public final class RealClips {
     /// What `dataset.json` says, and the arrays of a first sample.
     private static func arrays(
         _ source: ShardSource
-    ) throws(TrainError) -> (DatasetDescription, [ArrayMember]) {
-        let (set, first) = try reading { () throws(DatasetError) in try Loader.glance(source) }
-        guard let first else { throw TrainError("the data set holds no records") }
+    ) throws(PFrameError) -> (DatasetDescription, [ArrayMember]) {
+        let (set, first) = try Loader.glance(source)
+        guard let first else { throw PFrameError("the data set holds no records") }
         return (set, first.arrays)
     }
 
     private static func shape(
         _ array: ArrayMember, _ type: NPYType, more: Int
-    ) throws(TrainError) -> (frames: Int, size: Size) {
+    ) throws(PFrameError) -> (frames: Int, size: Size) {
         guard array.type == type, array.shape.count == 4, array.shape[3] == 3, array.shape[0] + more >= 2,
             array.shape[1] > 0, array.shape[2] > 0
         else { throw unfit(array) }
         return (array.shape[0] + more, Size(width: array.shape[2], height: array.shape[1]))
     }
 
-    private static func unfit(_ array: ArrayMember) -> TrainError {
-        TrainError(
+    private static func unfit(_ array: ArrayMember) -> PFrameError {
+        PFrameError(
             "\(array.name) of the data set is \(array.type.rawValue) \(array.shape): build the set with `pframe build`")
     }
 }

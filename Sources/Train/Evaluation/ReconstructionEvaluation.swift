@@ -1,6 +1,8 @@
 public import Codec
-public import Dataset
+import Dataset
 import MotionVectors
+public import Shards
+public import Storage
 
 /// Codes the clips of a data set with each residual coder, in the open and in the closed loop, and compares the rebuilt
 /// clips with the real clips.
@@ -33,15 +35,15 @@ public struct ReconstructionEvaluation {
     ///   - components: the principal components of the coder's training set; nil if they are not known, and then `pca`
     ///     is skipped.
     ///   - networks: only I3D is used.
-    /// - Throws: `TrainError` if the set holds no frames, or those of another size than the coder's.
+    /// - Throws: `PFrameError` if the set holds no frames, or those of another size than the coder's.
     public init(
         _ coder: any ResidualCoder, size: Size, components: PrincipalComponents?, _ source: ShardSource,
         options: Options, networks: EvaluationNetworks = EvaluationNetworks()
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         precondition(options.clips > 0 && options.batch > 0, "\(options.clips) clips by \(options.batch)")
         clips = try RealClips(source, batch: options.batch, seed: options.seed)
         guard clips.size == size else {
-            throw TrainError(
+            throw PFrameError(
                 "the data set's frames are \(clips.size), the \(coder.name)'s \(size): build the set with --size \(size)"
             )
         }
@@ -67,7 +69,7 @@ public struct ReconstructionEvaluation {
     /// - Returns: nil if it was stopped.
     public func run(
         shouldStop: () -> Bool = { false }, progress: (Double) -> Void = { _ in }
-    ) throws(TrainError) -> EvaluationReport? {
+    ) throws(PFrameError) -> EvaluationReport? {
         let meter = VideoMeter(networks, motion: nil)
         var encoders: [(name: String, encoder: ClipEncoder)] = []
         for coder in coders {
@@ -117,12 +119,12 @@ private struct MotionAlone: ResidualCoder {
     let name = "motion"
     let channels = 0
 
-    func encode(_ residual: Tensor) throws(TrainError) -> Tensor {
+    func encode(_ residual: Tensor) throws(PFrameError) -> Tensor {
         let shape = residual.shape
         return try .zeros([shape[0], shape[1] / 16, shape[2] / 16, 1])
     }
 
-    func decode(_ latents: Tensor) throws(TrainError) -> Tensor {
+    func decode(_ latents: Tensor) throws(PFrameError) -> Tensor {
         let shape = latents.shape
         return try .zeros([shape[0], shape[1] * 16, shape[2] * 16, 3])
     }

@@ -1,5 +1,6 @@
 public import Codec
 internal import Glibc
+public import Storage
 
 /// Structural similarity of a clip and its reference (Wang, Bovik, Sheikh and Simoncelli, 2004), at most 1.
 ///
@@ -23,7 +24,7 @@ public struct SSIM: Sendable, Equatable {
     ///   - reference: the true values, of the same shape.
     ///   - size: W and H in pixels, each at least 11.
     /// - Throws: if the two differ in length, or are not a whole number of frames, at least two, or too small.
-    public init(_ clip: Span<UInt8>, reference: Span<UInt8>, size: Size) throws(TrainError) {
+    public init(_ clip: Span<UInt8>, reference: Span<UInt8>, size: Size) throws(PFrameError) {
         let window = try SSIMWindow(size)
         frames = try PSNR.forFrames(clip, reference, size) { window.mean($0, $1) }
     }
@@ -56,9 +57,9 @@ private struct SSIMWindow {
     /// Bytes from one map's row to the next before, and after, the horizontal filter: whole vectors, read past the end.
     private let (wide, narrow): (Int, Int)
 
-    init(_ size: Size) throws(TrainError) {
+    init(_ size: Size) throws(PFrameError) {
         guard size.width >= Self.side, size.height >= Self.side else {
-            throw TrainError("frames of \(size) are too small for SSIM, whose window has 11x11 pixels")
+            throw PFrameError("frames of \(size) are too small for SSIM, whose window has 11x11 pixels")
         }
         samples = size.width * 3
         places = samples - (Self.side - 1) * 3

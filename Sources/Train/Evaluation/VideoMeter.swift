@@ -1,6 +1,8 @@
 import Codec
 import Dataset
 import MotionVectors
+import Shards
+import Storage
 
 /// Measures clips that were made of given first frames against the real ones, batch after batch.
 ///
@@ -65,7 +67,7 @@ final class VideoMeter {
     /// Measures further clips; every call has the same methods.
     ///
     /// - Parameter made: what each method made of the real clips, in their order.
-    func add(_ clips: [RealClip], _ made: [(method: Method, clips: [MadeClip])]) throws(TrainError) {
+    func add(_ clips: [RealClip], _ made: [(method: Method, clips: [MadeClip])]) throws(PFrameError) {
         guard !clips.isEmpty else { return }
         try group(clips)
         var captions: [[Float]?] = []
@@ -101,19 +103,19 @@ final class VideoMeter {
         means[method, default: [:]][metric, default: Mean()].add(value)
     }
 
-    private static func error(_ one: [MotionField], _ other: [MotionField]) throws(TrainError) -> Double {
+    private static func error(_ one: [MotionField], _ other: [MotionField]) throws(PFrameError) -> Double {
         let (ours, theirs) = (MotionBetweenFrames.values(one), MotionBetweenFrames.values(other))
         return try EndpointError(ours.span, reference: theirs.span, fields: one.count).clip
     }
 
-    private func group(_ clips: [RealClip]) throws(TrainError) {
-        func values(_ column: String?) throws(TrainError) -> [String?] {
+    private func group(_ clips: [RealClip]) throws(PFrameError) {
+        func values(_ column: String?) throws(PFrameError) -> [String?] {
             guard let column else { return clips.map { _ in nil } }
             let values = clips.map { clip in clip.row.columns.metadata[column].map { $0.string ?? $0.json() } }
             // Said at once, and not when everything is sampled.
             guard labels.isEmpty == false || values.contains(where: { $0 != nil }) else {
                 let known = clips[0].row.columns.metadata.keys.sorted().joined(separator: ", ")
-                throw TrainError("the data set has no column \"\(column)\"; it has \(known)")
+                throw PFrameError("the data set has no column \"\(column)\"; it has \(known)")
             }
             return values
         }
@@ -125,7 +127,7 @@ final class VideoMeter {
     /// What is seen in clips alone; gives the motion found in them.
     private func describe(
         _ clips: [[RGBImage]], _ captions: [[Float]?], _ method: Method, _ features: inout Features
-    ) throws(TrainError) -> [[MotionField]]? {
+    ) throws(PFrameError) -> [[MotionField]]? {
         let (length, first) = (clips[0].count, clips[0][0])
         let size = Size(width: first.width, height: first.height)
         var fields: [[MotionField]]?
@@ -170,7 +172,7 @@ final class VideoMeter {
     }
 
     /// What is seen beside the real clip.
-    private func compare(_ made: MadeClip, _ clip: RealClip, _ method: Method) throws(TrainError) {
+    private func compare(_ made: MadeClip, _ clip: RealClip, _ method: Method) throws(PFrameError) {
         let size = Size(width: clip.frames[0].width, height: clip.frames[0].height)
         let (pixels, reference) = (made.frames.flatMap(\.pixels), clip.frames.flatMap(\.pixels))
         let psnr = try PSNR(pixels.span, reference: reference.span, size: size)
@@ -199,7 +201,7 @@ final class VideoMeter {
                 distances(real.i3d, kept.i3d, [.fvd, .fvdByLabel, .fvdBySubject], &values, &notes)
             }
             if let one = real.inception, let other = kept.inception {
-                attempt(.fid, &values, &notes) { () throws(TrainError) in try FrechetDistance(one, other).value }
+                attempt(.fid, &values, &notes) { () throws(PFrameError) in try FrechetDistance(one, other).value }
             }
             inceptionScore(kept, &values, &notes)
             rows.append(EvaluationReport.Row(name: method.name, loop: method.loop, values: values))
@@ -214,11 +216,11 @@ final class VideoMeter {
         _ real: ClipFeatures, _ made: ClipFeatures, _ metrics: [EvaluationMetric],
         _ values: inout [EvaluationMetric: Double], _ notes: inout [String]
     ) {
-        attempt(metrics[0], &values, &notes) { () throws(TrainError) in try real.distance(to: made) }
+        attempt(metrics[0], &values, &notes) { () throws(PFrameError) in try real.distance(to: made) }
         for (metric, column, groups) in [(metrics[1], labelColumn, labels), (metrics[2], subjectColumn, subjects)] {
             guard let column else { continue }
             var leftOut: [String] = []
-            attempt(metric, &values, &notes) { () throws(TrainError) in
+            attempt(metric, &values, &notes) { () throws(PFrameError) in
                 let grouped = try real.distance(to: made, within: groups)
                 leftOut = grouped.leftOut
                 return grouped.value
@@ -234,7 +236,7 @@ final class VideoMeter {
         _ features: Features, _ values: inout [EvaluationMetric: Double], _ notes: inout [String]
     ) {
         guard features.frames > 0, !features.classes.isEmpty else { return }
-        attempt(.inceptionScore, &values, &notes) { () throws(TrainError) in
+        attempt(.inceptionScore, &values, &notes) { () throws(PFrameError) in
             try InceptionScore(
                 probabilities: features.classes.span, classes: features.classes.count / features.frames,
                 splits: min(10, features.frames)
@@ -245,9 +247,9 @@ final class VideoMeter {
     // What one metric lacks must not lose the others, after hours of sampling.
     private func attempt(
         _ metric: EvaluationMetric, _ values: inout [EvaluationMetric: Double], _ notes: inout [String],
-        _ body: () throws(TrainError) -> Double
+        _ body: () throws(PFrameError) -> Double
     ) {
-        do throws(TrainError) { values[metric] = try body() } catch {
+        do throws(PFrameError) { values[metric] = try body() } catch {
             let note = "no \(metric.title): \(error)"
             if !notes.contains(note) { notes.append(note) }
         }

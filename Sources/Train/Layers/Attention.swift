@@ -1,3 +1,5 @@
+public import Storage
+
 /// What attention layers share: heads of 32 channels, normalisation before, the input added after.
 public enum AttentionAxis: Sendable {
     /// Among the frames of a clip, at each position.
@@ -16,7 +18,7 @@ public struct Attention {
     let axis: AttentionAxis
 
     /// Attention over images of `channels` channels.
-    public init(_ scope: ParameterScope, _ channels: Int, axis: AttentionAxis, heads: Int = 8) throws(TrainError) {
+    public init(_ scope: ParameterScope, _ channels: Int, axis: AttentionAxis, heads: Int = 8) throws(PFrameError) {
         norm = try ChannelNorm(scope["norm"], channels)
         projection = try Linear(scope["qkv"], channels, 3 * heads * Self.headWidth, bias: false)
         output = try Linear(scope["output"], heads * Self.headWidth, channels, bias: false)
@@ -26,9 +28,9 @@ public struct Attention {
     /// `(B·T, H, W, C)` to the same shape.
     ///
     /// - Parameter bias: `(heads, T, T)`, added to the scores.
-    public func callAsFunction(_ x: Tensor, frames: Int, bias: Tensor? = nil) throws(TrainError) -> Tensor {
+    public func callAsFunction(_ x: Tensor, frames: Int, bias: Tensor? = nil) throws(PFrameError) -> Tensor {
         let width = 3 * heads * Self.headWidth
-        return try inParts(x, of: axis == .time ? frames : 1, width: width) { x throws(TrainError) in
+        return try inParts(x, of: axis == .time ? frames : 1, width: width) { x throws(PFrameError) in
             let shape = x.shape
             let (positions, images) = (shape[1] * shape[2], shape[0])
             let qkv = try projection(norm(x))
@@ -51,7 +53,7 @@ public struct LinearAttention {
     let heads: Int
 
     /// Attention over images of `channels` channels.
-    public init(_ scope: ParameterScope, _ channels: Int, heads: Int = 8) throws(TrainError) {
+    public init(_ scope: ParameterScope, _ channels: Int, heads: Int = 8) throws(PFrameError) {
         norm = try ChannelNorm(scope["norm"], channels)
         projection = try Linear(scope["qkv"], channels, 3 * heads * Attention.headWidth, bias: false)
         output = try Linear(scope["output"], heads * Attention.headWidth, channels)
@@ -59,9 +61,9 @@ public struct LinearAttention {
     }
 
     /// `(N, H, W, C)` to the same shape.
-    public func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor {
+    public func callAsFunction(_ x: Tensor) throws(PFrameError) -> Tensor {
         let width = 3 * heads * Attention.headWidth
-        return try inParts(x, of: 1, width: width) { x throws(TrainError) in
+        return try inParts(x, of: 1, width: width) { x throws(PFrameError) in
             let shape = x.shape
             let qkv = try projection(norm(x)).reshaped([shape[0], shape[1] * shape[2], width])
             let attended = try qkv.linearAttention(heads: heads)
@@ -74,8 +76,8 @@ public struct LinearAttention {
 /// `width` channels take 256 MB and not what eight clips of the paper's pixels would: 6 GB. A single part where gradients
 /// are recorded, which keep all of it anyway.
 private func inParts(
-    _ x: Tensor, of unit: Int, width: Int, _ attention: (Tensor) throws(TrainError) -> Tensor
-) throws(TrainError) -> Tensor {
+    _ x: Tensor, of unit: Int, width: Int, _ attention: (Tensor) throws(PFrameError) -> Tensor
+) throws(PFrameError) -> Tensor {
     let shape = x.shape
     let together = max(1, (256 << 20) / (4 * unit * shape[1] * shape[2] * width)) * unit
     if x.requiresGradient || together >= shape[0] { return try attention(x) }
@@ -94,7 +96,7 @@ public struct RelativePositionBias {
     let indices: Tensor
 
     /// Biases for clips of up to `frames` frames.
-    public init(_ scope: ParameterScope, frames: Int, heads: Int = 8) throws(TrainError) {
+    public init(_ scope: ParameterScope, frames: Int, heads: Int = 8) throws(PFrameError) {
         table = try scope.parameter("table", [2 * frames - 1, heads], .normal(0.02), keepsFloat: true)
         self.frames = frames
         let distances = (0..<frames).flatMap { i in (0..<frames).map { Int64(i - $0 + frames - 1) } }
@@ -102,7 +104,7 @@ public struct RelativePositionBias {
     }
 
     /// `(heads, frames, frames)`.
-    public func callAsFunction() throws(TrainError) -> Tensor {
+    public func callAsFunction() throws(PFrameError) -> Tensor {
         try table.selected(indices).reshaped([frames, frames, -1]).permuted([2, 0, 1]).contiguous()
     }
 }

@@ -1,3 +1,5 @@
+public import Storage
+
 /// What a feed-forward layer applies between its two maps; the raw values are Hugging Face's names.
 public enum TransformerActivation: String, Sendable, CaseIterable {
     /// x · Φ(x) (Hendrycks & Gimpel 2016).
@@ -15,12 +17,12 @@ public struct TransformerBlock {
         let weight: Tensor
         let bias: Tensor
 
-        init(_ name: String, _ tensor: (String) throws(TrainError) -> Tensor) throws(TrainError) {
+        init(_ name: String, _ tensor: (String) throws(PFrameError) -> Tensor) throws(PFrameError) {
             (weight, bias) = (try tensor(name + ".weight"), try tensor(name + ".bias"))
         }
 
-        func mapped(_ x: Tensor) throws(TrainError) -> Tensor { try x.linear(weight, bias) }
-        func normalised(_ x: Tensor) throws(TrainError) -> Tensor { try x.layerNorm(weight, bias) }
+        func mapped(_ x: Tensor) throws(PFrameError) -> Tensor { try x.linear(weight, bias) }
+        func normalised(_ x: Tensor) throws(PFrameError) -> Tensor { try x.layerNorm(weight, bias) }
     }
 
     private let firstNorm: Pair
@@ -38,8 +40,8 @@ public struct TransformerBlock {
     ///   values one below the other, `output` `(W, W)`, `up` `(hidden, W)`, `down` `(W, hidden)`, each with `.weight` and
     ///   `.bias` behind it.
     public init(
-        heads: Int, activation: TransformerActivation, _ tensor: (String) throws(TrainError) -> Tensor
-    ) throws(TrainError) {
+        heads: Int, activation: TransformerActivation, _ tensor: (String) throws(PFrameError) -> Tensor
+    ) throws(PFrameError) {
         (firstNorm, secondNorm) = (try Pair("norm1", tensor), try Pair("norm2", tensor))
         (attention, output) = (try Pair("attention", tensor), try Pair("output", tensor))
         (up, down) = (try Pair("up", tensor), try Pair("down", tensor))
@@ -49,7 +51,7 @@ public struct TransformerBlock {
     /// `(B, T, W)` to the same shape.
     ///
     /// - Parameter bias: `(heads, T, T)`, added to the scores of query i and key j.
-    public func callAsFunction(_ x: Tensor, bias: Tensor? = nil) throws(TrainError) -> Tensor {
+    public func callAsFunction(_ x: Tensor, bias: Tensor? = nil) throws(PFrameError) -> Tensor {
         let shape = x.shape
         let qkv = try attention.mapped(firstNorm.normalised(x)).reshaped([shape[0], shape[1], 1, 3 * shape[2]])
         let attended = try qkv.sequenceAttention(heads: heads, bias: bias).reshaped(shape)
@@ -80,7 +82,7 @@ public struct ResidualBlock {
     /// A block from `inputs` to `outputs` channels.
     ///
     /// - Parameter condition: the width of the embedding; nil for a block without.
-    public init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, condition: Int?) throws(TrainError) {
+    public init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, condition: Int?) throws(PFrameError) {
         if let condition {
             modulation = try Linear(scope["modulation"], condition, 2 * outputs)
         } else {
@@ -96,12 +98,12 @@ public struct ResidualBlock {
     /// `(B·T, H, W, inputs)` to `(B·T, H, W, outputs)`.
     ///
     /// - Parameter embedding: `(B, condition)` after SiLU.
-    public func callAsFunction(_ x: Tensor, frames: Int, embedding: Tensor? = nil) throws(TrainError) -> Tensor {
+    public func callAsFunction(_ x: Tensor, frames: Int, embedding: Tensor? = nil) throws(PFrameError) -> Tensor {
         var scaleShift: Tensor?
         if let modulation, let embedding { scaleShift = try modulation(embedding) }
         let h = try firstNorm(first(x), frames: frames, modulation: scaleShift)
         let y = try secondNorm(second(h), frames: frames)
-        return try y + (skip.map { layer throws(TrainError) in try layer(x) } ?? x)
+        return try y + (skip.map { layer throws(PFrameError) in try layer(x) } ?? x)
     }
 }
 

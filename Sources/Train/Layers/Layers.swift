@@ -1,4 +1,5 @@
 import Glibc
+public import Storage
 
 /// Convolution of images `(N, H, W, C)`; with frames folded into N, the 1×k×k convolution of video models.
 public struct Convolution {
@@ -14,7 +15,7 @@ public struct Convolution {
     public init(
         _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1, padding: Int? = nil,
         startsAtZero: Bool = false, isFixed: Bool = false
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         let start = startsAtZero ? Initialisation.constant(0) : .fan(inputs * kernel * kernel)
         weight = try scope.parameter("weight", [outputs, inputs, kernel, kernel], start, isFixed: isFixed)
         bias = try scope.parameter("bias", [outputs], start, isFixed: isFixed)
@@ -23,7 +24,7 @@ public struct Convolution {
     }
 
     /// `(N, H, W, inputs)` to `(N, H / stride, W / stride, outputs)`.
-    public func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor {
+    public func callAsFunction(_ x: Tensor) throws(PFrameError) -> Tensor {
         try x.convolution(weight, bias, stride: stride, padding: padding)
     }
 }
@@ -36,13 +37,13 @@ public struct Upsampling {
     public let bias: Tensor
 
     /// A map with PyTorch's initialisation.
-    public init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int) throws(TrainError) {
+    public init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int) throws(PFrameError) {
         weight = try scope.parameter("weight", [inputs, outputs, 4, 4], .fan(outputs * 16))
         bias = try scope.parameter("bias", [outputs], .fan(outputs * 16))
     }
 
     /// `(N, H, W, inputs)` to `(N, 2H, 2W, outputs)`.
-    public func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor {
+    public func callAsFunction(_ x: Tensor) throws(PFrameError) -> Tensor {
         try x.transposedConvolution(weight, bias, stride: 2, padding: 1)
     }
 }
@@ -63,13 +64,13 @@ public struct Linear {
     /// A map with PyTorch's initialisation.
     public init(
         _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, bias: Bool = true, isFixed: Bool = false
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         weight = try scope.parameter("weight", [outputs, inputs], .fan(inputs), isFixed: isFixed)
         self.bias = bias ? try scope.parameter("bias", [outputs], .fan(inputs), isFixed: isFixed) : nil
     }
 
     /// `(…, inputs)` to `(…, outputs)`.
-    public func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor { try x.linear(weight, bias) }
+    public func callAsFunction(_ x: Tensor) throws(PFrameError) -> Tensor { try x.linear(weight, bias) }
 }
 
 @available(*, unavailable)
@@ -85,7 +86,7 @@ public struct GroupNorm {
     let groups: Int
 
     /// Normalisation that begins as the identity.
-    public init(_ scope: ParameterScope, _ channels: Int, groups: Int = 8) throws(TrainError) {
+    public init(_ scope: ParameterScope, _ channels: Int, groups: Int = 8) throws(PFrameError) {
         weight = try scope.parameter("weight", [channels], .constant(1), keepsFloat: true)
         bias = try scope.parameter("bias", [channels], .constant(0), keepsFloat: true)
         self.groups = groups
@@ -96,7 +97,7 @@ public struct GroupNorm {
     /// - Parameter modulation: `(B, 2C)`, scale and shift.
     public func callAsFunction(
         _ x: Tensor, frames: Int, modulation: Tensor? = nil, silu: Bool = true
-    ) throws(TrainError) -> Tensor {
+    ) throws(PFrameError) -> Tensor {
         let shape = x.shape
         let clips = try x.reshaped([shape[0] / frames, frames * shape[1] * shape[2], shape[3]])
         return try clips.groupNorm(groups, weight, bias, modulation: modulation, silu: silu).reshaped(shape)
@@ -109,12 +110,12 @@ public struct ChannelNorm {
     public let weight: Tensor
 
     /// Normalisation that begins as the identity.
-    public init(_ scope: ParameterScope, _ channels: Int) throws(TrainError) {
+    public init(_ scope: ParameterScope, _ channels: Int) throws(PFrameError) {
         weight = try scope.parameter("weight", [channels], .constant(1), keepsFloat: true)
     }
 
     /// `(…, C)` to the same shape.
-    public func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor { try x.layerNorm(weight, nil) }
+    public func callAsFunction(_ x: Tensor) throws(PFrameError) -> Tensor { try x.layerNorm(weight, nil) }
 }
 
 @available(*, unavailable)
@@ -130,14 +131,14 @@ public struct TimeEmbedding {
     let width: Int
 
     /// An embedding of `4 · width` channels.
-    public init(_ scope: ParameterScope, width: Int) throws(TrainError) {
+    public init(_ scope: ParameterScope, width: Int) throws(PFrameError) {
         first = try Linear(scope["first"], width, 4 * width)
         second = try Linear(scope["second"], 4 * width, 4 * width)
         self.width = width
     }
 
     /// Steps, one per clip, to `(B, 4 · width)`.
-    public func callAsFunction(_ steps: [Float]) throws(TrainError) -> Tensor {
+    public func callAsFunction(_ steps: [Float]) throws(PFrameError) -> Tensor {
         let half = width / 2
         var features: [Float] = []
         for step in steps {

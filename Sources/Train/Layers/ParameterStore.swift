@@ -1,4 +1,5 @@
 import Glibc
+public import Storage
 
 /// How a parameter begins.
 public enum Initialisation: Sendable {
@@ -63,7 +64,7 @@ public final class ParameterStore {
 
     fileprivate func make(
         _ name: String, _ shape: [Int], _ initialisation: Initialisation, keepsFloat: Bool, isFixed: Bool
-    ) throws(TrainError) -> Tensor {
+    ) throws(PFrameError) -> Tensor {
         precondition(names.insert(name).inserted, "two parameters are called \(name)")
         var master = try initial(name, shape, initialisation)
         if shape.count == 4 { master = try master.channelsLastInMemory() }
@@ -76,7 +77,7 @@ public final class ParameterStore {
         return tensor
     }
 
-    private func initial(_ name: String, _ shape: [Int], _ initialisation: Initialisation) throws(TrainError) -> Tensor
+    private func initial(_ name: String, _ shape: [Int], _ initialisation: Initialisation) throws(PFrameError) -> Tensor
     {
         if device == .meta { return try Tensor.zeros(shape, device: .meta) }
         let own = RandomSeed(seed).mixed(name).value
@@ -89,7 +90,7 @@ public final class ParameterStore {
     }
 
     /// Copies the masters to what the layers compute with, after the masters were changed from outside.
-    public func mastersChanged() throws(TrainError) {
+    public func mastersChanged() throws(PFrameError) {
         for parameter in parameters where parameter.tensor !== parameter.master {
             try parameter.tensor.set(parameter.master)
         }
@@ -105,15 +106,15 @@ extension ParameterStore {
     ///
     /// - Returns: how many parameters match.
     @discardableResult
-    public func freeze(_ pattern: String) throws(TrainError) -> Int { try set(pattern, isFrozen: true) }
+    public func freeze(_ pattern: String) throws(PFrameError) -> Int { try set(pattern, isFrozen: true) }
 
     /// Lets the parameters whose names match a pattern learn again.
     ///
     /// - Returns: how many parameters match.
     @discardableResult
-    public func unfreeze(_ pattern: String) throws(TrainError) -> Int { try set(pattern, isFrozen: false) }
+    public func unfreeze(_ pattern: String) throws(PFrameError) -> Int { try set(pattern, isFrozen: false) }
 
-    private func set(_ pattern: String, isFrozen: Bool) throws(TrainError) -> Int {
+    private func set(_ pattern: String, isFrozen: Bool) throws(PFrameError) -> Int {
         var count = 0
         for index in parameters.indices where fnmatch(pattern, parameters[index].name, 0) == 0 {
             parameters[index].isFrozen = isFrozen
@@ -129,11 +130,11 @@ extension ParameterStore {
     ///   - files: one, or the shards of one model.
     ///   - pattern: the names of the parameters that the files must hold, as of ``freeze(_:)``.
     ///   - name: the parameter that a tensor of the files is; nil for a tensor that is not to be read.
-    /// - Throws: `TrainError` naming every parameter that no tensor is given for, every tensor that is not a parameter,
+    /// - Throws: `PFrameError` naming every parameter that no tensor is given for, every tensor that is not a parameter,
     ///   and every tensor of another shape; no parameter is changed then.
     public func load(
         _ files: [SafetensorsFile], into pattern: String = "*", naming name: (String) -> String? = { $0 }
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         let wanted = parameters.filter { fnmatch(pattern, $0.name, 0) == 0 }
         var missing = Dictionary(uniqueKeysWithValues: wanted.map { ($0.name, $0.master) })
         var (found, unexpected, misshapen): ([(SafetensorsFile, String, Tensor)], [String], [String]) = ([], [], [])
@@ -159,11 +160,11 @@ extension ParameterStore {
                     + (names.count > 8 ? " and \(names.count - 8) more" : "")
             }
         guard problems.isEmpty else {
-            throw TrainError(path: files.first?.path, "does not fit the model: \(problems.joined(separator: "; "))")
+            throw PFrameError(path: files.first?.path, "does not fit the model: \(problems.joined(separator: "; "))")
         }
         for (file, foreign, master) in found {
             guard let entry = file[foreign] else { continue }
-            let values = try file.withBytes(of: foreign) { bytes throws(TrainError) in
+            let values = try file.withBytes(of: foreign) { bytes throws(PFrameError) in
                 try Tensor(bytes: bytes, type: entry.type, shape: entry.shape)
             }
             try master.set(values.to(.float32))
@@ -204,7 +205,7 @@ public struct ParameterScope {
     public func parameter(
         _ name: String, _ shape: [Int], _ initialisation: Initialisation, keepsFloat: Bool = false,
         isFixed: Bool = false
-    ) throws(TrainError) -> Tensor {
+    ) throws(PFrameError) -> Tensor {
         try store.make(self[name].prefix, shape, initialisation, keepsFloat: keepsFloat, isFixed: isFixed)
     }
 }

@@ -1,3 +1,4 @@
+public import Storage
 public import SystemPackage
 
 /// The families that the commands know: a line each.
@@ -17,9 +18,9 @@ public enum ModelRegistry: Sendable {
 extension TrainedModel {
     /// Opens a run of a family that the commands know.
     ///
-    /// - Throws: `TrainError` if the folder holds no run, one of a family that makes no clips, or one of which a part
+    /// - Throws: `PFrameError` if the folder holds no run, one of a family that makes no clips, or one of which a part
     ///   is missing or damaged.
-    public init(run path: FilePath, precision: Precision = .float32, device: Device = .cpu) throws(TrainError) {
+    public init(run path: FilePath, precision: Precision = .float32, device: Device = .cpu) throws(PFrameError) {
         let run = try RunFolder(path)
         try self.init(run, of: run.family(of: ModelRegistry.families), precision: precision, device: device)
     }

@@ -1,3 +1,5 @@
+public import Storage
+
 /// The shape of a ``UNet3D``.
 public struct UNetOptions: Sendable, Equatable {
     /// Channels of the first level.
@@ -36,14 +38,14 @@ public struct UNet3D {
 
         init(
             _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, condition: Int, heads: Int
-        ) throws(TrainError) {
+        ) throws(PFrameError) {
             first = try ResidualBlock(scope["first"], inputs, outputs, condition: condition)
             second = try ResidualBlock(scope["second"], outputs, outputs, condition: condition)
             space = try LinearAttention(scope["space"], outputs, heads: heads)
             time = try Attention(scope["time"], outputs, axis: .time, heads: heads)
         }
 
-        func callAsFunction(_ x: Tensor, frames: Int, embedding: Tensor, bias: Tensor) throws(TrainError) -> Tensor {
+        func callAsFunction(_ x: Tensor, frames: Int, embedding: Tensor, bias: Tensor) throws(PFrameError) -> Tensor {
             let h = try second(first(x, frames: frames, embedding: embedding), frames: frames, embedding: embedding)
             return try time(space(h), frames: frames, bias: bias)
         }
@@ -67,7 +69,7 @@ public struct UNet3D {
     private let output: Convolution
 
     /// A U-Net with fresh parameters.
-    public init(_ scope: ParameterScope, _ options: UNetOptions) throws(TrainError) {
+    public init(_ scope: ParameterScope, _ options: UNetOptions) throws(PFrameError) {
         self.options = options
         let width = options.width
         let widths = options.multiples.map { $0 * width }
@@ -120,7 +122,7 @@ public struct UNet3D {
     /// - Returns: `(B·T, H, W, outputs)`.
     public func callAsFunction(
         _ x: Tensor, frame: Tensor? = nil, steps: [Float], text: Tensor?
-    ) throws(TrainError) -> Tensor {
+    ) throws(PFrameError) -> Tensor {
         let frames = options.frames
         let bias = try bias()
         var condition = try embedding(steps)

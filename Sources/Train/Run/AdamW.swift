@@ -1,4 +1,5 @@
 import CTorch
+public import Storage
 
 /// AdamW (Loshchilov & Hutter 2019) over the float32 masters of a store, with a moving average of the weights.
 ///
@@ -40,7 +41,7 @@ public final class AdamW {
     }
 
     /// An optimiser of all parameters that have gradients.
-    public init(_ store: ParameterStore, _ options: Options = Options()) throws(TrainError) {
+    public init(_ store: ParameterStore, _ options: Options = Options()) throws(PFrameError) {
         (self.store, self.options) = (store, options)
         var states: [State?] = []
         for parameter in store.parameters {
@@ -60,7 +61,7 @@ public final class AdamW {
     public func average(_ index: Int) -> Tensor { states[index]?.average ?? store.parameters[index].master }
 
     /// The gradients of all parameters, nil if there is none.
-    public func gradients() throws(TrainError) -> [Tensor?] {
+    public func gradients() throws(PFrameError) -> [Tensor?] {
         var result: [Tensor?] = []
         for parameter in store.parameters { result.append(try parameter.tensor.gradient()) }
         return result
@@ -72,8 +73,8 @@ public final class AdamW {
     ///   - gradients: one per parameter of the store; a parameter without a gradient does not change.
     ///   - rate: the learning rate of this step.
     /// - Returns: the norm of all gradients together, before clipping.
-    /// - Throws: `TrainError` of libtorch.
-    public func step(_ gradients: [Tensor?], rate: Double) throws(TrainError) -> Double {
+    /// - Throws: `PFrameError` of libtorch.
+    public func step(_ gradients: [Tensor?], rate: Double) throws(PFrameError) -> Double {
         precondition(gradients.count == states.count, "\(gradients.count) gradients for \(states.count) parameters")
         let norm = try Self.squaredNorm(gradients.compactMap(\.self)).squareRoot()
         guard norm.isFinite else {
@@ -100,7 +101,7 @@ public final class AdamW {
     }
 
     /// The sum of the squares of all elements.
-    package static func squaredNorm(_ tensors: [Tensor]) throws(TrainError) -> Double {
+    package static func squaredNorm(_ tensors: [Tensor]) throws(PFrameError) -> Double {
         var squared = 0.0
         let handles = tensors.map { Optional.some($0.handle) }
         let status = handles.withUnsafeBufferPointer {
@@ -155,8 +156,8 @@ package struct Update {
 
     /// Changes weights, copies, moments and averages.
     ///
-    /// - Throws: `TrainError` if types or shapes do not fit.
-    package func apply() throws(TrainError) {
+    /// - Throws: `PFrameError` if types or shapes do not fit.
+    package func apply() throws(PFrameError) {
         let parameters = parts.map { part in
             ct_parameter(
                 weight: part.weight.handle, low: part.low?.handle, gradient: part.gradient.handle,

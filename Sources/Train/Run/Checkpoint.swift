@@ -1,4 +1,6 @@
-public import Dataset
+import Dataset
+public import Shards
+public import Storage
 public import SystemPackage
 
 /// `checkpoint.safetensors` of a run: everything that resuming at a step needs. It is replaced as a whole: a killed run
@@ -19,33 +21,33 @@ public struct Checkpoint {
 
     /// Opens the checkpoint of a run.
     ///
-    /// - Throws: `TrainError` if there is none, it is damaged, or of another model.
-    public init(run: FilePath, model name: String) throws(TrainError) {
+    /// - Throws: `PFrameError` if there is none, it is damaged, or of another model.
+    public init(run: FilePath, model name: String) throws(PFrameError) {
         let path = run.appending(Self.fileName)
         guard fileSize(path) != nil else {
-            throw TrainError(path: path, "the run has no checkpoint yet: train it for longer")
+            throw PFrameError(path: path, "the run has no checkpoint yet: train it for longer")
         }
         file = try SafetensorsFile(path)
         let model = file.metadata["model"] ?? "nothing that PFrame knows"
-        guard model == name else { throw TrainError(path: path, "holds the model \(model), not \(name)") }
+        guard model == name else { throw PFrameError(path: path, "holds the model \(model), not \(name)") }
         guard let step = file.metadata["step"].flatMap({ Int($0) }),
             let epoch = file.metadata["epoch"].flatMap({ Int($0) }),
             let samples = file.metadata["samples"].flatMap({ Int($0) })
-        else { throw TrainError(path: path, "says no step: it is not a checkpoint of a run") }
+        else { throw PFrameError(path: path, "says no step: it is not a checkpoint of a run") }
         self.step = step
         position = LoaderPosition(epoch: epoch, samples: samples)
     }
 
     /// The SHA-256 of the file, hexadecimal.
-    public func digest() throws(TrainError) -> String { try file.digest() }
+    public func digest() throws(PFrameError) -> String { try file.digest() }
 
     /// Copies the moving average into the parameters of a model: what sampling uses.
     ///
     /// - Parameter model: what the parameters are of, for messages.
-    /// - Throws: `TrainError` naming the first tensor that is missing, has another shape, or holds NaN.
+    /// - Throws: `PFrameError` naming the first tensor that is missing, has another shape, or holds NaN.
     public func restoreAverage(
         _ store: ParameterStore, of model: String = "the model of config.json"
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         for parameter in store.parameters where !parameter.isFrozen {
             try fill(parameter.master, "average." + parameter.name, of: model)
         }
@@ -54,8 +56,8 @@ public struct Checkpoint {
 
     /// Copies everything back, so that training continues as if it had not stopped.
     ///
-    /// - Throws: `TrainError` naming a tensor that is missing, has another shape, or holds NaN.
-    public func restore(_ optimiser: AdamW) throws(TrainError) {
+    /// - Throws: `PFrameError` naming a tensor that is missing, has another shape, or holds NaN.
+    public func restore(_ optimiser: AdamW) throws(PFrameError) {
         for (parameter, state) in zip(optimiser.store.parameters, optimiser.states) {
             guard let state else { continue }
             try fill(parameter.master, "weight." + parameter.name)
@@ -72,8 +74,8 @@ public struct Checkpoint {
 
     /// Looks whether it has all that a model needs.
     ///
-    /// - Throws: `TrainError` naming a tensor that is missing, has another shape, or holds NaN.
-    func verify(_ store: ParameterStore, parts: [String]) throws(TrainError) {
+    /// - Throws: `PFrameError` naming a tensor that is missing, has another shape, or holds NaN.
+    func verify(_ store: ParameterStore, parts: [String]) throws(PFrameError) {
         for parameter in store.parameters where !parameter.isFrozen {
             for part in parts {
                 try withValues(of: "\(part).\(parameter.name)", shape: parameter.master.shape) { _ in }
@@ -83,32 +85,32 @@ public struct Checkpoint {
 
     private func fill(
         _ tensor: Tensor, _ name: String, of model: String = "the model of config.json"
-    ) throws(TrainError) {
-        try withValues(of: name, shape: tensor.shape, model) { bytes throws(TrainError) in try tensor.set(bytes) }
+    ) throws(PFrameError) {
+        try withValues(of: name, shape: tensor.shape, model) { bytes throws(PFrameError) in try tensor.set(bytes) }
     }
 
     /// Lends the values of a tensor, of which all are finite.
     private func withValues(
         of name: String, shape: [Int], _ model: String = "the model of config.json",
-        _ body: (UnsafeRawBufferPointer) throws(TrainError) -> Void
-    ) throws(TrainError) {
+        _ body: (UnsafeRawBufferPointer) throws(PFrameError) -> Void
+    ) throws(PFrameError) {
         guard let entry = file[name] else {
-            throw TrainError(path: file.path, "has no tensor \(name): it is of another model or version")
+            throw PFrameError(path: file.path, "has no tensor \(name): it is of another model or version")
         }
         guard entry.type == .float32, entry.shape == shape else {
-            throw TrainError(
+            throw PFrameError(
                 path: file.path,
                 "\(name) is \(entry.type.rawValue) \(entry.shape), but \(model) wants F32 \(shape)")
         }
         let path = file.path
-        try file.withBytes(of: name) { (bytes) throws(TrainError) in
+        try file.withBytes(of: name) { (bytes) throws(PFrameError) in
             let finite =
                 bytes.count % 4 == 0
                 && (0..<(bytes.count / 4)).allSatisfy {
                     bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self).isFinite
                 }
             guard finite else {
-                throw TrainError(path: path, "\(name) holds NaN or infinity: training diverged; take an older run")
+                throw PFrameError(path: path, "\(name) holds NaN or infinity: training diverged; take an older run")
             }
             try body(bytes)
         }
@@ -116,10 +118,10 @@ public struct Checkpoint {
 
     /// Writes the checkpoint of a run.
     ///
-    /// - Throws: `TrainError`, a full disk included; the checkpoint before it stays then.
+    /// - Throws: `PFrameError`, a full disk included; the checkpoint before it stays then.
     public static func write(
         run: FilePath, model: String, optimiser: AdamW, position: LoaderPosition
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         var tensors: [(name: String, tensor: Tensor)] = []
         for (parameter, state) in zip(optimiser.store.parameters, optimiser.states) {
             guard let state else { continue }
@@ -136,7 +138,7 @@ public struct Checkpoint {
             metadata: metadata)
         for (_, tensor) in tensors {
             let bytes = try tensor.bytes()
-            try bytes.span.bytes.withUnsafeBytes { (bytes) throws(TrainError) in try writer.append(bytes) }
+            try bytes.span.bytes.withUnsafeBytes { (bytes) throws(PFrameError) in try writer.append(bytes) }
         }
         try writer.finish()
     }
@@ -148,8 +150,8 @@ extension Checkpoint: Sendable {}
 extension Checkpoint {
     /// Writes the moving average alone into another run: what sampling from it needs.
     ///
-    /// - Throws: `TrainError`, a full disk included.
-    public func writeAverage(to run: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    public func writeAverage(to run: FilePath) throws(PFrameError) {
         let names = file.names.filter { $0.hasPrefix("average.") }
         var entries: [(name: String, type: ElementType, shape: [Int])] = []
         for name in names {
@@ -159,8 +161,8 @@ extension Checkpoint {
         var writer = try SafetensorsWriter(
             path: run.appending(Self.fileName), entries: entries, metadata: file.metadata)
         for entry in entries {
-            let bytes = try file.withBytes(of: entry.name) { (bytes) throws(TrainError) in Array(bytes) }
-            try bytes.span.bytes.withUnsafeBytes { (bytes) throws(TrainError) in try writer.append(bytes) }
+            let bytes = try file.withBytes(of: entry.name) { (bytes) throws(PFrameError) in Array(bytes) }
+            try bytes.span.bytes.withUnsafeBytes { (bytes) throws(PFrameError) in try writer.append(bytes) }
         }
         try writer.finish()
     }

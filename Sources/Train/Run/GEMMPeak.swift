@@ -1,4 +1,5 @@
 import Glibc
+public import Storage
 
 /// The machine's best matrix product: what training is compared with.
 public enum GEMMPeak: Sendable {
@@ -17,7 +18,7 @@ public enum GEMMPeak: Sendable {
     /// - Returns: 0 if it was stopped before the first product.
     public static func measure(
         _ precision: Precision, device: Device, seconds: Double = 1, shouldStop: () -> Bool = { false }
-    ) throws(TrainError) -> Double {
+    ) throws(PFrameError) -> Double {
         let type = device.emulates(precision) ? .float32 : precision.type
         let begin = now()
         var best = 0.0
@@ -28,7 +29,7 @@ public enum GEMMPeak: Sendable {
             for _ in 0..<runs {
                 if shouldStop() { return best }
                 let start = now()
-                _ = try withoutGradients { () throws(TrainError) in try left.matmul(right) }
+                _ = try withoutGradients { () throws(PFrameError) in try left.matmul(right) }
                 try device.synchronize()
                 fastest = min(fastest, now() - start)
                 best = max(best, 2 * Double(size * size * size) / fastest)

@@ -1,5 +1,6 @@
 public import Codec
 public import MotionVectors
+public import Storage
 public import SystemPackage
 
 /// A clip that a model is asked for.
@@ -49,8 +50,8 @@ public protocol Generator {
 
     /// Tells which options do not fit the model, before anything is computed.
     ///
-    /// - Throws: `TrainError`.
-    func check(_ options: SamplerOptions) throws(TrainError)
+    /// - Throws: `PFrameError`.
+    func check(_ options: SamplerOptions) throws(PFrameError)
 
     /// Makes a clip for each request, all of them together.
     ///
@@ -61,8 +62,8 @@ public protocol Generator {
     ///   - progress: told after each step of sampling how many are done; what it throws ends sampling.
     func generate(
         _ requests: [SampleRequest], options: SamplerOptions, guidance: Double,
-        progress: (Int) throws(TrainError) -> Void
-    ) throws(TrainError) -> [MadeClip]
+        progress: (Int) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> [MadeClip]
 }
 
 extension Generator {
@@ -85,15 +86,15 @@ public struct TrainedModel {
 
     /// Opens a run of a family.
     ///
-    /// - Throws: `TrainError` if the family makes no clips, the run is of another one, or a part of it is missing or
+    /// - Throws: `PFrameError` if the family makes no clips, the run is of another one, or a part of it is missing or
     ///   damaged.
     public init<Family: ModelFamily>(
         _ run: RunFolder, of family: Family.Type, precision: Precision = .float32, device: Device = .cpu
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         (self.run, self.precision, self.device) = (run, precision, device)
         checkpoint = try Checkpoint(run: run.path, model: family.name)
         guard let generator = try family.generator(of: run, checkpoint, precision: precision, device: device) else {
-            throw TrainError(
+            throw PFrameError(
                 path: run.path, "holds a \(family.name), which has no samples: give the run of a diffusion model")
         }
         self.generator = generator

@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import Codec
+public import Storage
 public import SystemPackage
 
 /// The options of `pframe train` that one family alone reads.
@@ -14,8 +15,8 @@ public protocol ModelArguments: ParsableArguments {
     /// - Parameters:
     ///   - size: the size of the data set's frames; nil for a plan, and for sets that do not say it.
     ///   - frames: the frames of the data set's clips.
-    /// - Throws: `TrainError` for a model that cannot be.
-    func options(size: Size?, frames: Int?) throws(TrainError) -> Options
+    /// - Throws: `PFrameError` for a model that cannot be.
+    func options(size: Size?, frames: Int?) throws(PFrameError) -> Options
 
     /// The files that are named.
     ///

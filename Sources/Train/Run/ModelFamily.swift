@@ -1,6 +1,8 @@
 import ArgumentParser
 public import Codec
-public import Dataset
+import Dataset
+public import Shards
+public import Storage
 
 /// A family of models: everything that planning, training, sampling and checking need to know about one.
 ///
@@ -28,28 +30,28 @@ public protocol ModelFamily: Sendable {
     /// The run may be new or resumed (`setup.goesOn`); weights of a resumed run are restored afterwards.
     ///
     /// - Parameter files: the files that the command line names beside the options.
-    /// - Throws: `TrainError` if the data set is not what the model reads.
+    /// - Throws: `PFrameError` if the data set is not what the model reads.
     static func prepare(
         _ options: Options, _ files: Arguments.Files, _ setup: TrainingSetup
-    ) throws(TrainError) -> PreparedModel
+    ) throws(PFrameError) -> PreparedModel
 
     /// What a model takes.
-    static func plan(_ options: Options, precision: Precision) throws(TrainError) -> ModelPlan
+    static func plan(_ options: Options, precision: Precision) throws(PFrameError) -> ModelPlan
 
     /// The parameters of a run's model, without memory (`Device.meta`).
-    static func parameters(of run: RunFolder) throws(TrainError) -> ParameterStore
+    static func parameters(of run: RunFolder) throws(PFrameError) -> ParameterStore
 
     /// Looks at what a run of this family holds beside configuration and checkpoint.
     ///
-    /// - Throws: `TrainError` naming what is missing or damaged.
-    static func check(_ run: RunFolder) throws(TrainError)
+    /// - Throws: `PFrameError` naming what is missing or damaged.
+    static func check(_ run: RunFolder) throws(PFrameError)
 
     /// What makes clips with a run's model; nil for a family that makes none.
     ///
-    /// - Throws: `TrainError` if a part of the run is missing or damaged.
+    /// - Throws: `PFrameError` if a part of the run is missing or damaged.
     static func generator(
         of run: RunFolder, _ checkpoint: Checkpoint, precision: Precision, device: Device
-    ) throws(TrainError) -> (any Generator)?
+    ) throws(PFrameError) -> (any Generator)?
 }
 
 extension ModelFamily {
@@ -59,22 +61,22 @@ extension ModelFamily {
     public static var files: [String] { [] }
 
     /// Looks at nothing.
-    public static func check(_ run: RunFolder) throws(TrainError) {}
+    public static func check(_ run: RunFolder) throws(PFrameError) {}
 
     /// Makes no clips.
     public static func generator(
         of run: RunFolder, _ checkpoint: Checkpoint, precision: Precision, device: Device
-    ) throws(TrainError) -> (any Generator)? { nil }
+    ) throws(PFrameError) -> (any Generator)? { nil }
 
     /// The options that a run was started with.
     ///
-    /// - Throws: `TrainError` if the run is of another family or its configuration is damaged.
-    public static func options(of run: RunFolder) throws(TrainError) -> Options {
+    /// - Throws: `PFrameError` if the run is of another family or its configuration is damaged.
+    public static func options(of run: RunFolder) throws(PFrameError) -> Options {
         guard run.model == name else {
-            throw TrainError(path: run.path, "holds a model \(run.model) where a \(name) is wanted")
+            throw PFrameError(path: run.path, "holds a model \(run.model) where a \(name) is wanted")
         }
-        return try run.parsed("options") { json throws(TrainError) in
-            let options = try reading { () throws(DatasetError) in try json.decoded(as: Options.self) }
+        return try run.parsed("options") { json throws(PFrameError) in
+            let options = try json.decoded(as: Options.self)
             try options.validate()
             return options
         }
@@ -85,8 +87,8 @@ extension ModelFamily {
 public protocol ModelOptions: Codable, Sendable, Equatable {
     /// Checks the options.
     ///
-    /// - Throws: `TrainError`.
-    func validate() throws(TrainError)
+    /// - Throws: `PFrameError`.
+    func validate() throws(PFrameError)
 }
 
 /// A model that is ready to train.
@@ -96,12 +98,12 @@ public struct PreparedModel {
     /// Further members of `config.json`.
     public var recorded: [String: JSONValue]
     /// Writes the family's own files into the run's folder.
-    public var fill: (RunFolder) throws(TrainError) -> Void
+    public var fill: (RunFolder) throws(PFrameError) -> Void
 
     /// A model that records `recorded` and writes what `fill` writes.
     public init(
         _ task: any TrainingTask, recorded: [String: JSONValue] = [:],
-        fill: @escaping (RunFolder) throws(TrainError) -> Void = { _ in }
+        fill: @escaping (RunFolder) throws(PFrameError) -> Void = { _ in }
     ) {
         (self.task, self.recorded, self.fill) = (task, recorded, fill)
     }
@@ -120,10 +122,10 @@ public protocol TrainingTask: AnyObject {
     /// The loss of a batch of at least one record, a mean over records.
     ///
     /// - Parameter seeds: one for each record; everything random follows from them.
-    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(TrainError) -> BatchLoss
+    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss
 
     /// A picture of what the model makes of the first records of a batch, with the weights that it has now.
-    func picture(_ batch: Batch, seed: RandomSeed) throws(TrainError) -> RGBImage
+    func picture(_ batch: Batch, seed: RandomSeed) throws(PFrameError) -> RGBImage
 }
 
 extension TrainingTask {

@@ -1,3 +1,5 @@
+public import Storage
+
 /// What a model takes, known without training it and without a data set.
 public struct ModelPlan: Sendable, Equatable {
     /// Learned numbers.
@@ -18,8 +20,8 @@ public struct ModelPlan: Sendable, Equatable {
     ///
     /// - Parameter evaluate: evaluates the network for one clip of zeros without memory.
     public init(
-        _ store: ParameterStore, evaluate: () throws(TrainError) -> Void
-    ) throws(TrainError) {
+        _ store: ParameterStore, evaluate: () throws(PFrameError) -> Void
+    ) throws(PFrameError) {
         let before = FlopCount.now
         try evaluate()
         let after = FlopCount.now

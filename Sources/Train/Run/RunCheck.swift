@@ -1,4 +1,5 @@
 import Dataset
+public import Storage
 public import SystemPackage
 
 /// Finds damaged and missing files in the folder of a run, and whether the run can resume and be sampled.
@@ -16,38 +17,38 @@ public struct RunCheck: Sendable {
     /// Pictures of its samples.
     public private(set) var pictures = 0
     /// What is wrong: each with its file, and what to do.
-    public private(set) var findings: [TrainError] = []
+    public private(set) var findings: [PFrameError] = []
 
     /// Reads every file of a run.
     ///
     /// - Parameter families: the families that the run may belong to.
     public init(run path: FilePath, families: [any ModelFamily.Type]) {
-        var found: [TrainError] = []
-        func attempt<Result>(_ body: () throws(TrainError) -> Result) -> Result? {
-            do throws(TrainError) { return try body() } catch {
+        var found: [PFrameError] = []
+        func attempt<Result>(_ body: () throws(PFrameError) -> Result) -> Result? {
+            do throws(PFrameError) { return try body() } catch {
                 found.append(error)
                 return nil
             }
         }
-        if let run = attempt({ () throws(TrainError) in try RunFolder(path) }) {
+        if let run = attempt({ () throws(PFrameError) in try RunFolder(path) }) {
             (model, steps) = (run.model, run.configuration["steps"]?.int)
-            _ = attempt { () throws(TrainError) in try (run.training(), run.precision(), run.dataset()) }
+            _ = attempt { () throws(PFrameError) in try (run.training(), run.precision(), run.dataset()) }
             bytes = fileSize(path.appending(Checkpoint.fileName)) ?? 0
-            if let family = attempt({ () throws(TrainError) in try run.family(of: families) }) {
-                step = attempt { () throws(TrainError) in try Self.checkCheckpoint(of: run, family) }
-                _ = attempt { () throws(TrainError) in try family.check(run) }
+            if let family = attempt({ () throws(PFrameError) in try run.family(of: families) }) {
+                step = attempt { () throws(PFrameError) in try Self.checkCheckpoint(of: run, family) }
+                _ = attempt { () throws(PFrameError) in try family.check(run) }
             }
         }
-        if let last = attempt({ () throws(TrainError) in try MetricsTable(run: path) }) {
+        if let last = attempt({ () throws(PFrameError) in try MetricsTable(run: path) }) {
             lines = last.steps.count
             if let step, step > last.steps.last ?? 0 {
                 found.append(Self.shortMetrics(path, last.steps.last ?? 0, step))
             }
         }
-        if let strips = attempt({ () throws(TrainError) in try SampleStrips(run: path) }) {
+        if let strips = attempt({ () throws(PFrameError) in try SampleStrips(run: path) }) {
             pictures = strips.files.count
-            for file in attempt({ () throws(TrainError) in try strips.damaged() }) ?? [] {
-                found.append(TrainError(path: file, "is not a complete PNG file: remove it"))
+            for file in attempt({ () throws(PFrameError) in try strips.damaged() }) ?? [] {
+                found.append(PFrameError(path: file, "is not a complete PNG file: remove it"))
             }
         }
         findings = found
@@ -58,25 +59,25 @@ public struct RunCheck: Sendable {
     /// - Returns: the step of the checkpoint.
     private static func checkCheckpoint(
         of run: RunFolder, _ family: any ModelFamily.Type
-    ) throws(TrainError) -> Int {
+    ) throws(PFrameError) -> Int {
         guard RunFolder.hasCheckpoint(run.path) else {
-            throw TrainError(
+            throw PFrameError(
                 path: run.path,
                 "has no checkpoint: it was stopped before the first checkpoint; train it again into this folder")
         }
-        do throws(TrainError) {
+        do throws(PFrameError) {
             let checkpoint = try Checkpoint(run: run.path, model: run.model)
             try checkpoint.verify(try family.parameters(of: run), parts: Checkpoint.parts)
             return checkpoint.step
         } catch {
-            throw TrainError(
+            throw PFrameError(
                 error.code, path: error.path,
                 "\(error.message). The run cannot resume: restore a copy, or train it again")
         }
     }
 
-    private static func shortMetrics(_ path: FilePath, _ last: Int, _ step: Int) -> TrainError {
-        TrainError(
+    private static func shortMetrics(_ path: FilePath, _ last: Int, _ step: Int) -> PFrameError {
+        PFrameError(
             path: path.appending(MetricsLog.fileName),
             "ends at step \(last), and the checkpoint is of step \(step): lines are lost; training continues without them"
         )
@@ -86,10 +87,10 @@ public struct RunCheck: Sendable {
 extension RunFolder {
     /// The family of its model.
     ///
-    /// - Throws: `TrainError` if it is none of `families`.
-    public func family(of families: [any ModelFamily.Type]) throws(TrainError) -> any ModelFamily.Type {
+    /// - Throws: `PFrameError` if it is none of `families`.
+    public func family(of families: [any ModelFamily.Type]) throws(PFrameError) -> any ModelFamily.Type {
         guard let family = families.first(where: { $0.name == model }) else {
-            throw TrainError(
+            throw PFrameError(
                 path: path.appending(RunConfiguration.fileName), "names no model that this PFrame knows")
         }
         return family

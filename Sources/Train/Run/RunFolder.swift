@@ -1,6 +1,8 @@
 import Codec
-public import Dataset
+import Dataset
 import Glibc
+package import Shards
+public import Storage
 public import SystemPackage
 
 /// The folder of a training run: `config.json`, `checkpoint.safetensors`, `metrics.jsonl`, TensorBoard events,
@@ -19,15 +21,15 @@ public struct RunFolder: Sendable {
 
     /// Opens a run.
     ///
-    /// - Throws: `TrainError` if the folder holds none.
-    public init(_ path: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` if the folder holds none.
+    public init(_ path: FilePath) throws(PFrameError) {
         let file = path.appending(RunConfiguration.fileName)
         guard fileSize(file) != nil else {
-            throw TrainError(path: path, "is not a run: no config.json (`pframe train … --output RUN` makes one)")
+            throw PFrameError(path: path, "is not a run: no config.json (`pframe train … --output RUN` makes one)")
         }
-        let configuration = try reading { () throws(DatasetError) in try JSONValue(try readFile(file), path: file) }
+        let configuration = try JSONValue(try readFile(file), path: file)
         guard let model = configuration["model"]?.string else {
-            throw TrainError(path: file, "names no model: it is damaged")
+            throw PFrameError(path: file, "names no model: it is damaged")
         }
         (self.path, self.configuration, self.model) = (path, configuration, model)
     }
@@ -41,41 +43,37 @@ public struct RunFolder: Sendable {
     ///
     /// - Parameter configuration: must have `model`; of a resumed run, only `steps`, `tool` and how often it keeps
     ///   checkpoints and pictures may differ.
-    /// - Throws: `TrainError` naming what differs, or if another process trains into the folder.
-    public init(making path: FilePath, _ configuration: JSONValue) throws(TrainError) {
+    /// - Throws: `PFrameError` naming what differs, or if another process trains into the folder.
+    public init(making path: FilePath, _ configuration: JSONValue) throws(PFrameError) {
         let file = path.appending(RunConfiguration.fileName)
         let isThere = isFolder(path)
-        do throws(CodecError) { try createFolder(path) } catch { throw TrainError(error) }
+        try createFolder(path)
         let lock = try Self.lock(path)
         let goesOn = Self.hasCheckpoint(path)
         if goesOn { try Self.refuseDifferences(try RunFolder(path), configuration) }
-        do throws(CodecError) { try createFolder(path.appending(SampleStrips.folderName)) } catch {
-            throw TrainError(error)
-        }
-        try reading { () throws(DatasetError) in
-            try replaceFile(file, with: configuration.json(lines: 2) + "\n")
-        }
+        try createFolder(path.appending(SampleStrips.folderName))
+        try replaceFile(file, with: configuration.json(lines: 2) + "\n")
         try self.init(path)
         (self.lock, isNew, madeFolder) = (lock, !goesOn, !isThere)
     }
 
     /// Keeps other processes from training into a folder.
     ///
-    /// - Throws: `TrainError` if another one does.
-    static func lock(_ path: FilePath) throws(TrainError) -> KernelLock {
-        let lock = try reading { () throws(DatasetError) in try KernelLock(path.appending(".lock")) }
-        guard let lock else { throw TrainError(path: path, "another process trains into this folder") }
+    /// - Throws: `PFrameError` if another one does.
+    static func lock(_ path: FilePath) throws(PFrameError) -> KernelLock {
+        let lock = try KernelLock(path.appending(".lock"))
+        guard let lock else { throw PFrameError(path: path, "another process trains into this folder") }
         return lock
     }
 
-    private static func refuseDifferences(_ before: RunFolder, _ now: JSONValue) throws(TrainError) {
+    private static func refuseDifferences(_ before: RunFolder, _ now: JSONValue) throws(PFrameError) {
         let found = differences(comparable(before.configuration), comparable(now), "")
         guard !found.isEmpty else { return }
         let list = found.prefix(4).map(\.text).joined(separator: ", ")
         // What was found in the data set, and not said by anybody.
         let said = ["dataset", "model", "options", "precision", "preset", "training", "parameters", "gflop_per_clip"]
         let isOfData = found.allSatisfy { difference in !said.contains { difference.name.hasPrefix($0) } }
-        throw TrainError(
+        throw PFrameError(
             path: before.path,
             isOfData
                 ? "was begun with another content of the data set: \(list) are not the same. Restore the data set, or take "
@@ -147,45 +145,45 @@ public struct RunFolder: Sendable {
 
 /// What a run was started with, as its `config.json` records it.
 ///
-/// All of it throws `TrainError` where the configuration is damaged.
+/// All of it throws `PFrameError` where the configuration is damaged.
 extension RunFolder {
     /// How it is trained.
     ///
-    /// - Throws: `TrainError` if the configuration is damaged, as do those below.
-    public func training() throws(TrainError) -> TrainingOptions {
-        let steps = try parsed("steps") { json throws(TrainError) in
-            guard let steps = json.int, steps > 0 else { throw TrainError("has no valid \"steps\": it is damaged") }
+    /// - Throws: `PFrameError` if the configuration is damaged, as do those below.
+    public func training() throws(PFrameError) -> TrainingOptions {
+        let steps = try parsed("steps") { json throws(PFrameError) in
+            guard let steps = json.int, steps > 0 else { throw PFrameError("has no valid \"steps\": it is damaged") }
             return steps
         }
-        return try parsed("training") { json throws(TrainError) in try TrainingOptions(json, steps: steps) }
+        return try parsed("training") { json throws(PFrameError) in try TrainingOptions(json, steps: steps) }
     }
 
     /// The type that the model computes in.
-    public func precision() throws(TrainError) -> Precision {
-        try parsed("precision") { json throws(TrainError) in
+    public func precision() throws(PFrameError) -> Precision {
+        try parsed("precision") { json throws(PFrameError) in
             guard let precision = json.string.flatMap({ Precision(rawValue: $0) }) else {
-                throw TrainError("has no valid \"precision\": it is damaged")
+                throw PFrameError("has no valid \"precision\": it is damaged")
             }
             return precision
         }
     }
 
     /// The data set, as ``ShardSource`` reads it.
-    public func dataset() throws(TrainError) -> String {
-        try parsed("dataset") { json throws(TrainError) in
-            guard let name = json.string else { throw TrainError("has no valid \"dataset\": it is damaged") }
+    public func dataset() throws(PFrameError) -> String {
+        try parsed("dataset") { json throws(PFrameError) in
+            guard let name = json.string else { throw PFrameError("has no valid \"dataset\": it is damaged") }
             return name
         }
     }
 
     /// Reads a member of the configuration; errors have its path.
     ///
-    /// - Throws: `TrainError` if it is missing, and what `body` throws.
+    /// - Throws: `PFrameError` if it is missing, and what `body` throws.
     public func parsed<Result>(
-        _ member: String, _ body: (JSONValue) throws(TrainError) -> Result
-    ) throws(TrainError) -> Result {
-        do throws(TrainError) { return try body(try ConfigurationReader(configuration).member(member)) } catch {
-            throw TrainError(
+        _ member: String, _ body: (JSONValue) throws(PFrameError) -> Result
+    ) throws(PFrameError) -> Result {
+        do throws(PFrameError) { return try body(try ConfigurationReader(configuration).member(member)) } catch {
+            throw PFrameError(
                 error.code, path: error.path ?? path.appending(RunConfiguration.fileName), error.message)
         }
     }

@@ -1,6 +1,8 @@
 import Codec
-public import Dataset
+import Dataset
 import Glibc
+public import Shards
+public import Storage
 import SystemPackage
 
 /// What is known after a step.
@@ -44,11 +46,11 @@ public final class TrainingLoop {
     /// - Parameters:
     ///   - members: the array members of a record that the task reads.
     ///   - communicator: the other ranks; nil for one process alone.
-    /// - Throws: `TrainError` if the data set or the run cannot be read, or another process trains into the folder.
+    /// - Throws: `PFrameError` if the data set or the run cannot be read, or another process trains into the folder.
     public init(
         _ task: any TrainingTask, members: [String], source: ShardSource, run: RunFolder, options: TrainingOptions,
         communicator: Communicator? = nil
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         try options.validate()
         (self.task, self.options, self.run, self.communicator) = (task, options, run, communicator)
         let isMain = (communicator?.rank ?? 0) == 0
@@ -60,14 +62,14 @@ public final class TrainingLoop {
         optimiser = try AdamW(task.store, options.optimiser)
         var position = LoaderPosition()
         if fileSize(run.path.appending(Checkpoint.fileName)) != nil {
-            position = try communicator.usingStorage { [optimiser] () throws(TrainError) in
+            position = try communicator.usingStorage { [optimiser] () throws(PFrameError) in
                 let checkpoint = try Checkpoint(run: run.path, model: run.model)
                 try checkpoint.restore(optimiser)
                 return checkpoint.position
             }
         }
         start = optimiser.steps
-        exchange = try communicator.map { communicator throws(TrainError) in
+        exchange = try communicator.map { communicator throws(PFrameError) in
             try GradientExchange(task.store.parameters, communicator)
         }
         var reading = LoaderOptions()
@@ -75,8 +77,8 @@ public final class TrainingLoop {
         (reading.batchSize, reading.seed, reading.start) = (options.batchSize, options.seed, position)
         (reading.rank, reading.ranks) = (communicator?.rank ?? 0, communicator?.ranks ?? 1)
         (reading.damage, reading.threads) = (options.damage, 1)
-        loader = try Train.reading { () throws(DatasetError) in try Loader(source, options: reading) }
-        guard loader.dataset.samples > 0 else { throw TrainError("the data set holds no records") }
+        loader = try Loader(source, options: reading)
+        guard loader.dataset.samples > 0 else { throw PFrameError("the data set holds no records") }
         rate = LearningRate(
             highest: options.learningRate, warmUp: options.warmUp, course: options.course, steps: options.steps)
     }
@@ -89,15 +91,15 @@ public final class TrainingLoop {
     ///   - shouldStop: called before the first step and after each one, after which a checkpoint is written.
     ///   - report: called after each step.
     /// - Returns: whether all steps were taken.
-    /// - Throws: `TrainError`; the last checkpoint stays whole.
+    /// - Throws: `PFrameError`; the last checkpoint stays whole.
     public func run(
         peak: Double = 0, shouldStop: () -> Bool = { false }, report: (TrainingStep) -> Void = { _ in }
-    ) throws(TrainError) -> Bool {
+    ) throws(PFrameError) -> Bool {
         guard start < options.steps else { return true }
         let isMain = (communicator?.rank ?? 0) == 0
         let log = isMain ? try MetricsLog(run: run.path, resumingAt: start == 0 ? nil : start) : nil
         let events = isMain ? try TensorBoardEvents(folder: run.path, resumingAt: start == 0 ? nil : start) : nil
-        func stops() throws(TrainError) -> Bool { try communicator?.agreeToStop(shouldStop()) ?? shouldStop() }
+        func stops() throws(PFrameError) -> Bool { try communicator?.agreeToStop(shouldStop()) ?? shouldStop() }
         if try stops() { return false }
         var pace = Pace()
         var shown: Batch?
@@ -118,10 +120,10 @@ public final class TrainingLoop {
     }
 
     /// What the first rank does alone while the others continue or wait: checkpoint, picture, page.
-    private func keep(_ step: Int, isEnd: Bool, _ shown: Batch?) throws(TrainError) {
+    private func keep(_ step: Int, isEnd: Bool, _ shown: Batch?) throws(PFrameError) {
         let isKept = isEnd || step % options.checkpointEvery == 0
         if isKept {
-            try communicator.usingStorage { () throws(TrainError) in
+            try communicator.usingStorage { () throws(PFrameError) in
                 try Checkpoint.write(
                     run: run.path, model: run.model, optimiser: optimiser, position: loader.position)
             }
@@ -130,13 +132,13 @@ public final class TrainingLoop {
             try picture(shown, step)
         }
         if isKept {
-            try communicator.usingStorage { () throws(TrainError) in try TrainingReport.write(run: run.path) }
+            try communicator.usingStorage { () throws(PFrameError) in try TrainingReport.write(run: run.path) }
         }
     }
 
     private func take(
         _ step: Int, keeping shown: inout Batch?
-    ) throws(TrainError) -> (step: TrainingStep, samples: Int, flops: Double) {
+    ) throws(PFrameError) -> (step: TrainingStep, samples: Int, flops: Double) {
         let before = FlopCount.now.training
         var batches: [Batch] = []
         for _ in 0..<options.accumulation { batches.append(try communicator.usingStorage(nextBatch)) }
@@ -182,24 +184,22 @@ public final class TrainingLoop {
         return (result, Int(all), flops)
     }
 
-    private func diverged(_ step: Int, _ what: String) -> TrainError {
-        TrainError(
+    private func diverged(_ step: Int, _ what: String) -> PFrameError {
+        PFrameError(
             path: run.path,
             "training diverged at step \(step): \(what). Start a new run with a lower learning rate, or in float32; the "
                 + "last checkpoint is kept")
     }
 
-    private func nextBatch() throws(TrainError) -> Batch {
-        try reading { () throws(DatasetError) in
-            for _ in 0..<2 {
-                if let batch = try loader.next() { return batch }
-                try loader.startEpoch(loader.position.epoch + 1)
-            }
-            throw DatasetError(path: nil, "the data set gave no record in a whole epoch")
+    private func nextBatch() throws(PFrameError) -> Batch {
+        for _ in 0..<2 {
+            if let batch = try loader.next() { return batch }
+            try loader.startEpoch(loader.position.epoch + 1)
         }
+        throw PFrameError(path: nil, "the data set gave no record in a whole epoch")
     }
 
-    private func write(_ step: TrainingStep, _ log: MetricsLog, _ events: TensorBoardEvents) throws(TrainError) {
+    private func write(_ step: TrainingStep, _ log: MetricsLog, _ events: TensorBoardEvents) throws(PFrameError) {
         var values = [(name: "loss", value: step.loss)] + step.metrics
         values += [
             ("learning_rate", step.rate), ("gradient_norm", step.norm), ("samples_per_second", step.samplesPerSecond),
@@ -209,15 +209,13 @@ public final class TrainingLoop {
         try events.append(step: step.step, values.map { (tag: $0.name, value: $0.value) })
     }
 
-    private func picture(_ batch: Batch, _ step: Int) throws(TrainError) {
-        let image = try withoutGradients { () throws(TrainError) in
+    private func picture(_ batch: Batch, _ step: Int) throws(PFrameError) {
+        let image = try withoutGradients { () throws(PFrameError) in
             try task.picture(batch, seed: RandomSeed(options.seed).mixed("picture"))
         }
         let digits = String(step)
         let name = String(repeating: "0", count: max(0, 7 - digits.count)) + digits + ".png"
-        do throws(CodecError) { try image.write(to: run.path.appending("samples").appending(name)) } catch {
-            throw TrainError(error)
-        }
+        try image.write(to: run.path.appending("samples").appending(name))
     }
 }
 

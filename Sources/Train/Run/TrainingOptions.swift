@@ -1,5 +1,7 @@
-public import Dataset
+import Dataset
 import Glibc
+public import Shards
+public import Storage
 
 /// How a model is trained.
 public struct TrainingOptions: Sendable, Equatable {
@@ -31,9 +33,9 @@ public struct TrainingOptions: Sendable, Equatable {
 
     /// Tells what makes no sense.
     ///
-    /// - Throws: `TrainError`.
-    public func validate() throws(TrainError) {
-        func demand(_ holds: Bool, _ message: String) throws(TrainError) { if !holds { throw TrainError(message) } }
+    /// - Throws: `PFrameError`.
+    public func validate() throws(PFrameError) {
+        func demand(_ holds: Bool, _ message: String) throws(PFrameError) { if !holds { throw PFrameError(message) } }
         try demand(steps > 0, "training takes 1 step or more, not \(steps)")
         try demand(batchSize > 0, "a batch has 1 record or more, not \(batchSize)")
         try demand(accumulation > 0, "a step takes 1 batch or more, not \(accumulation)")
@@ -62,8 +64,8 @@ public struct TrainingOptions: Sendable, Equatable {
 
     /// Reads what `json` wrote.
     ///
-    /// - Throws: `TrainError` naming the member that is missing or makes no sense.
-    init(_ json: JSONValue, steps: Int) throws(TrainError) {
+    /// - Throws: `PFrameError` naming the member that is missing or makes no sense.
+    init(_ json: JSONValue, steps: Int) throws(PFrameError) {
         let reader = ConfigurationReader(json)
         self.steps = steps
         batchSize = try reader.integer("batch_size")
@@ -124,44 +126,44 @@ struct ConfigurationReader {
 
     init(_ json: JSONValue) { self.json = json }
 
-    func damaged(_ name: String) -> TrainError {
-        TrainError("has no valid \"\(name)\": it is damaged, or another version of PFrame wrote it")
+    func damaged(_ name: String) -> PFrameError {
+        PFrameError("has no valid \"\(name)\": it is damaged, or another version of PFrame wrote it")
     }
 
-    func member(_ name: String) throws(TrainError) -> JSONValue {
+    func member(_ name: String) throws(PFrameError) -> JSONValue {
         guard let value = json[name] else { throw damaged(name) }
         return value
     }
 
-    func integer(_ name: String) throws(TrainError) -> Int {
+    func integer(_ name: String) throws(PFrameError) -> Int {
         guard let value = json[name]?.int, value >= 0 else { throw damaged(name) }
         return value
     }
 
-    func number(_ name: String) throws(TrainError) -> Double {
+    func number(_ name: String) throws(PFrameError) -> Double {
         guard let value = json[name]?.double, value.isFinite else { throw damaged(name) }
         return value
     }
 
-    func bool(_ name: String) throws(TrainError) -> Bool {
+    func bool(_ name: String) throws(PFrameError) -> Bool {
         guard let value = json[name]?.bool else { throw damaged(name) }
         return value
     }
 
-    func integers(_ name: String) throws(TrainError) -> [Int] {
+    func integers(_ name: String) throws(PFrameError) -> [Int] {
         guard let list = json[name]?.array, case let values = list.compactMap(\.int), values.count == list.count else {
             throw damaged(name)
         }
         return values
     }
 
-    func numbers(_ name: String) throws(TrainError) -> [Double] {
+    func numbers(_ name: String) throws(PFrameError) -> [Double] {
         guard let list = json[name]?.array, case let values = list.compactMap(\.double), values.count == list.count
         else { throw damaged(name) }
         return values
     }
 
-    func choice<Choice: RawRepresentable<String>>(_ name: String) throws(TrainError) -> Choice {
+    func choice<Choice: RawRepresentable<String>>(_ name: String) throws(PFrameError) -> Choice {
         guard let text = json[name]?.string, let choice = Choice(rawValue: text) else { throw damaged(name) }
         return choice
     }

@@ -1,5 +1,7 @@
 public import Codec
-public import Dataset
+import Dataset
+public import Shards
+public import Storage
 public import SystemPackage
 
 /// Begins a run of training, or resumes one: the work to do once between the options and ``TrainingLoop``.
@@ -32,13 +34,13 @@ public struct TrainingSetup {
     /// - Parameters:
     ///   - folder: of the run.
     ///   - communicator: the ranks that train together; the first makes the folder.
-    /// - Throws: `TrainError` if the set cannot be read.
+    /// - Throws: `PFrameError` if the set cannot be read.
     public init(
         _ source: ShardSource, run folder: FilePath, communicator: Communicator? = nil
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         (self.source, self.folder, self.communicator) = (source, folder, communicator)
         goesOn = RunFolder.hasCheckpoint(folder)
-        facts = try communicator.usingStorage { () throws(TrainError) in try DatasetFacts(source) }
+        facts = try communicator.usingStorage { () throws(PFrameError) in try DatasetFacts(source) }
     }
 
     /// Records of the data set.
@@ -54,12 +56,12 @@ public struct TrainingSetup {
 
     /// Runs what reads or writes files for long, while the other ranks know that this one waits for its disk.
     public func usingStorage<Result>(
-        _ body: () throws(TrainError) -> Result
-    ) throws(TrainError) -> Result { try communicator.usingStorage(body) }
+        _ body: () throws(PFrameError) -> Result
+    ) throws(PFrameError) -> Result { try communicator.usingStorage(body) }
 
     /// The run that words, labels and statistics are taken from in place of the data set: the origin of a new run, or
     /// the run itself if it is resumed and has an origin.
-    public func inherited() throws(TrainError) -> RunFolder? {
+    public func inherited() throws(PFrameError) -> RunFolder? {
         guard goesOn else { return origin }
         let run = try RunFolder(folder)
         return run.configuration["from"] == nil ? nil : run
@@ -68,21 +70,21 @@ public struct TrainingSetup {
     /// What reads captions by the words or the labels of the data set, or of the run that this one begins from.
     ///
     /// - Returns: nil for a model without text.
-    /// - Throws: `TrainError` if the set has none of them.
-    public func captions(_ kind: TextKind) throws(TrainError) -> CaptionReader? {
-        guard kind != .clip else { throw TrainError("CLIP reads captions by its own files: give it as CaptionReader") }
+    /// - Throws: `PFrameError` if the set has none of them.
+    public func captions(_ kind: TextKind) throws(PFrameError) -> CaptionReader? {
+        guard kind != .clip else { throw PFrameError("CLIP reads captions by its own files: give it as CaptionReader") }
         guard kind != .none else { return nil }
         if let run = try inherited() { return try run.captions(kind) }
-        return try usingStorage { () throws(TrainError) in try CaptionReader(kind, rows: facts.rows(source)) }
+        return try usingStorage { () throws(PFrameError) in try CaptionReader(kind, rows: facts.rows(source)) }
     }
 
     /// A run of a family: a new run or a resumed run.
     ///
     /// - Parameter files: the files that the command line names beside the options.
-    /// - Throws: `TrainError` if the folder holds another run, or the set not what the model is of.
+    /// - Throws: `PFrameError` if the folder holds another run, or the set not what the model is of.
     public func begin<Family: ModelFamily>(
         _ family: Family.Type, _ shape: Family.Options, _ files: Family.Arguments.Files
-    ) throws(TrainError) -> (task: any TrainingTask, run: RunFolder) {
+    ) throws(PFrameError) -> (task: any TrainingTask, run: RunFolder) {
         try options.validate()
         try shape.validate()
         if let origin { _ = try family.options(of: origin) }
@@ -103,9 +105,9 @@ public struct TrainingSetup {
     /// Begins with the weights of another run.
     ///
     /// - Returns: what `config.json` says of it.
-    private func takeWeights(_ store: ParameterStore) throws(TrainError) -> JSONValue? {
+    private func takeWeights(_ store: ParameterStore) throws(PFrameError) -> JSONValue? {
         guard let origin else { return nil }
-        return try usingStorage { () throws(TrainError) in
+        return try usingStorage { () throws(PFrameError) in
             let checkpoint = try Checkpoint(run: origin.path, model: origin.model)
             try checkpoint.restoreAverage(store, of: "the new run")
             return .object([
@@ -117,15 +119,15 @@ public struct TrainingSetup {
 
     /// The first rank makes the folder and fills it, the others find it.
     private func makeRun(
-        _ members: [String: JSONValue], _ files: [String], filling fill: (RunFolder) throws(TrainError) -> Void
-    ) throws(TrainError) -> RunFolder {
+        _ members: [String: JSONValue], _ files: [String], filling fill: (RunFolder) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> RunFolder {
         guard isFirst else {
             try communicator?.barrier()
             return try RunFolder(folder)
         }
-        let run = try usingStorage { () throws(TrainError) in
+        let run = try usingStorage { () throws(PFrameError) in
             let run = try RunFolder(making: folder, .object(members))
-            do throws(TrainError) { try fill(run) } catch {
+            do throws(PFrameError) { try fill(run) } catch {
                 run.removeIfUntrained(files)
                 throw error
             }
@@ -137,8 +139,8 @@ public struct TrainingSetup {
 
     private func configuration(
         _ model: String, _ shape: some ModelOptions, _ plan: ModelPlan
-    ) throws(TrainError) -> [String: JSONValue] {
-        var options = try reading { () throws(DatasetError) in try JSONValue(encoding: shape) }.members ?? [:]
+    ) throws(PFrameError) -> [String: JSONValue] {
+        var options = try JSONValue(encoding: shape).members ?? [:]
         let preset = options["preset"]
         options["kind"] = .text(model)
         var members: [String: JSONValue] = [
@@ -159,12 +161,12 @@ extension RunFolder {
     /// What reads its captions.
     ///
     /// - Returns: nil for a model without text.
-    /// - Throws: `TrainError` if the run does not say it, or says it of another kind of text.
-    public func captions(_ kind: TextKind) throws(TrainError) -> CaptionReader? {
+    /// - Throws: `PFrameError` if the run does not say it, or says it of another kind of text.
+    public func captions(_ kind: TextKind) throws(PFrameError) -> CaptionReader? {
         guard kind != .none else { return nil }
         let config = path.appending(RunConfiguration.fileName)
         guard let words = configuration["captions"] else {
-            throw TrainError(path: config, "has no vocabulary (\"captions\"): it is damaged; take a copy of the run")
+            throw PFrameError(path: config, "has no vocabulary (\"captions\"): it is damaged; take a copy of the run")
         }
         return try CaptionReader(kind, words, path: config)
     }
@@ -176,8 +178,8 @@ struct DatasetFacts {
     let description: DatasetDescription
     private let first: ShardRow?
 
-    init(_ source: ShardSource) throws(TrainError) {
-        let (set, batch) = try reading { () throws(DatasetError) in try Loader.glance(source) }
+    init(_ source: ShardSource) throws(PFrameError) {
+        let (set, batch) = try Loader.glance(source)
         (description, first) = (set, batch?.rows.first)
         samples = description.samples
     }
@@ -193,19 +195,17 @@ struct DatasetFacts {
     var frames: Int? { first?.columns.metadata["frames"]?.int }
 
     /// All rows: of a folder its row files, of other sources what the loader gives.
-    func rows(_ source: ShardSource) throws(TrainError) -> [ShardRow] {
-        try reading { () throws(DatasetError) in
-            if case .folder(let path) = source {
-                var rows: [ShardRow] = []
-                for shard in description.shards { rows += try DatasetFolder(path).rows(shard) }
-                return rows
-            }
-            var options = LoaderOptions()
-            options.shuffle = false
-            let loader = try Loader(source, options: options)
+    func rows(_ source: ShardSource) throws(PFrameError) -> [ShardRow] {
+        if case .folder(let path) = source {
             var rows: [ShardRow] = []
-            while let batch = try loader.next() { rows += batch.rows }
+            for shard in description.shards { rows += try DatasetFolder(path).rows(shard) }
             return rows
         }
+        var options = LoaderOptions()
+        options.shuffle = false
+        let loader = try Loader(source, options: options)
+        var rows: [ShardRow] = []
+        while let batch = try loader.next() { rows += batch.rows }
+        return rows
     }
 }

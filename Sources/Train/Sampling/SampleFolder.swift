@@ -2,6 +2,7 @@ import Codec
 import Dataset
 import Glibc
 public import MotionVectors
+public import Storage
 public import SystemPackage
 
 /// A folder of clips that a model made: `samples.jsonl`, and for each row the files of ``SampleFiles``.
@@ -24,7 +25,7 @@ public struct SampleFolder {
     /// Plans to write what a sampler makes.
     ///
     /// - Parameter framesPerSecond: of the videos, within `ClipFile.rates`.
-    public init(_ path: FilePath, of sampler: VideoSampler, framesPerSecond: Double) throws(TrainError) {
+    public init(_ path: FilePath, of sampler: VideoSampler, framesPerSecond: Double) throws(PFrameError) {
         (self.path, self.framesPerSecond) = (path, framesPerSecond)
         hasMotion = sampler.trained.generator.makesMotion
         let trained = sampler.trained
@@ -38,7 +39,7 @@ public struct SampleFolder {
             "fps": .number(framesPerSecond),
         ]
         madeFolder = !isFolder(path)
-        do throws(CodecError) { try createFolder(path) } catch { throw TrainError(error) }
+        try createFolder(path)
     }
 
     /// Removes what this process made of a folder in which no sample is: a failure leaves nothing behind.
@@ -60,13 +61,13 @@ public struct SampleFolder {
     /// - Parameter batchSize: requests that are made together: products of other sizes round otherwise, so that a batch of
     ///   which one is missing is made again as a whole, and gives the bytes that it would have given at once.
     /// - Returns: those that are to be made; `samples.jsonl` then lists the others alone.
-    /// - Throws: `TrainError` if two requests have one name, or the folder cannot be written.
+    /// - Throws: `PFrameError` if two requests have one name, or the folder cannot be written.
     public mutating func begin(
         _ requests: [SampleRequest], batchSize: Int
-    ) throws(TrainError) -> [SampleRequest] {
+    ) throws(PFrameError) -> [SampleRequest] {
         names = requests.map { files($0.name).name }
         guard Set(names).count == names.count else {
-            throw TrainError(path: path, "two samples would have one name: keys of the data set are not unique")
+            throw PFrameError(path: path, "two samples would have one name: keys of the data set are not unique")
         }
         let found = try table()
         rows = [:]
@@ -90,21 +91,17 @@ public struct SampleFolder {
 
     /// Writes the files of a clip, then its row.
     ///
-    /// - Throws: `TrainError`, a full disk included.
-    public mutating func write(_ clip: MadeClip, of request: SampleRequest) throws(TrainError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    public mutating func write(_ clip: MadeClip, of request: SampleRequest) throws(PFrameError) {
         let files = files(request.name)
-        do throws(CodecError) {
-            try request.first.write(to: files.first)
-            if hasMotion {
-                let cells = clip.motion.first.map { [$0.rows, $0.columns, 2] } ?? [0, 0, 2]
-                try Self.write(clip.motion.map(\.vectors), cells, to: files.motion)
-                try Self.write(clip.residuals, [request.first.height, request.first.width, 3], to: files.residual)
-            }
-            try PictureStrip.of([clip.frames]).write(to: files.strip)
-            try ClipFile.write(clip.frames, to: files.video, framesPerSecond: framesPerSecond, crf: SampleFiles.crf)
-        } catch {
-            throw TrainError(error)
+        try request.first.write(to: files.first)
+        if hasMotion {
+            let cells = clip.motion.first.map { [$0.rows, $0.columns, 2] } ?? [0, 0, 2]
+            try Self.write(clip.motion.map(\.vectors), cells, to: files.motion)
+            try Self.write(clip.residuals, [request.first.height, request.first.width, 3], to: files.residual)
         }
+        try PictureStrip.of([clip.frames]).write(to: files.strip)
+        try ClipFile.write(clip.frames, to: files.video, framesPerSecond: framesPerSecond, crf: SampleFiles.crf)
         rows[files.name] = row(of: request)
         try writeTable()
     }
@@ -119,37 +116,37 @@ public struct SampleFolder {
         return .object(members)
     }
 
-    private func isThere(_ files: SampleFiles, _ first: RGBImage) throws(TrainError) -> Bool {
+    private func isThere(_ files: SampleFiles, _ first: RGBImage) throws(PFrameError) -> Bool {
         let all = [files.first, files.strip, files.video] + (hasMotion ? [files.motion, files.residual] : [])
         guard all.allSatisfy({ (fileSize($0) ?? 0) > 0 }) else { return false }
         // The picture that the row names may be another by now.
-        let bytes = try reading { () throws(DatasetError) in try readFile(files.first) }
-        do throws(CodecError) { return try first.png() == bytes } catch { throw TrainError(error) }
+        let bytes = try readFile(files.first)
+        return try first.png() == bytes
     }
 
     /// The rows that are there, by name; a table that makes no sense counts as none.
-    private func table() throws(TrainError) -> [String: JSONValue] {
+    private func table() throws(PFrameError) -> [String: JSONValue] {
         let file = path.appending(Self.tableName)
         guard fileSize(file) != nil else { return [:] }
-        let bytes = try reading { () throws(DatasetError) in try readFile(file) }
+        let bytes = try readFile(file)
         var rows: [String: JSONValue] = [:]
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             let row: JSONValue
-            do throws(DatasetError) { row = try JSONValue(line, path: file) } catch { return [:] }
+            do throws(PFrameError) { row = try JSONValue(line, path: file) } catch { return [:] }
             if let name = row["name"]?.string { rows[name] = row }
         }
         return rows
     }
 
-    private func writeTable() throws(TrainError) {
+    private func writeTable() throws(PFrameError) {
         let lines = names.compactMap { rows[$0]?.json() }.map { $0 + "\n" }.joined()
-        try reading { () throws(DatasetError) in try replaceFile(path.appending(Self.tableName), with: lines) }
+        try replaceFile(path.appending(Self.tableName), with: lines)
     }
 
     private static func write<Element: BitwiseCopyable>(
         _ items: [[Element]], _ shape: [Int], to path: FilePath
-    ) throws(CodecError) {
-        try StagedFile.write(path) { path throws(CodecError) in
+    ) throws(PFrameError) {
+        try StagedFile.write(path) { path throws(PFrameError) in
             let writer = try NPYWriter(path: path, type: .int16, itemShape: shape)
             for item in items { try writer.append(item) }
             try writer.close()

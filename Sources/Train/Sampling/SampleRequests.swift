@@ -1,6 +1,8 @@
 public import Codec
 public import Dataset
 import MotionVectors
+public import Shards
+public import Storage
 public import SystemPackage
 
 /// First frames and captions of a data set, in its stored order: requests for what a model makes of real beginnings.
@@ -11,23 +13,23 @@ public enum FirstFrames: Sendable {
     ///   - model: the model that is to be asked.
     ///   - limit: the most samples, the first ones; nil for all.
     ///   - seed: of the first sample; each one after has the next.
-    /// - Throws: `TrainError` if the set cannot be read, holds no frames, or frames of another size.
+    /// - Throws: `PFrameError` if the set cannot be read, holds no frames, or frames of another size.
     public static func requests(
         _ source: ShardSource, for model: any Generator, limit: Int? = nil, seed: UInt64 = 0
-    ) throws(TrainError) -> [SampleRequest] {
+    ) throws(PFrameError) -> [SampleRequest] {
         let path = FilePath(source.description)
         let member = try self.member(source, path)
         var loading = LoaderOptions()
         (loading.members, loading.shuffle) = ([member], false)
-        let loader = try reading { () throws(DatasetError) in try Loader(source, options: loading) }
+        let loader = try Loader(source, options: loading)
         var requests: [SampleRequest] = []
         let size = model.size.width * model.size.height * 3
-        let next = { () throws(TrainError) in try reading { () throws(DatasetError) in try loader.next() } }
+        let next = { () throws(PFrameError) in try loader.next() }
         while requests.count < limit ?? .max, let batch = try next() {
             for (sample, row) in batch.rows.enumerated() where requests.count < limit ?? .max {
-                let pixels = try batch.withArray(member) { (bytes, type, shape) throws(TrainError) -> [UInt8] in
+                let pixels = try batch.withArray(member) { (bytes, type, shape) throws(PFrameError) -> [UInt8] in
                     guard type == .uint8, shape.suffix(3) == [model.size.height, model.size.width, 3] else {
-                        throw TrainError(
+                        throw PFrameError(
                             path: path,
                             "\(member) is \(type) \(Array(shape.dropFirst())), but the model takes uint8 frames of "
                                 + "\(model.size): build the set with --size \(model.size)")
@@ -52,11 +54,11 @@ public enum FirstFrames: Sendable {
     }
 
     /// The array whose first picture is the first frame.
-    private static func member(_ source: ShardSource, _ path: FilePath) throws(TrainError) -> String {
-        let first = try reading { () throws(DatasetError) in try Loader.glance(source).first }
-        guard let first else { throw TrainError(path: path, "holds no records") }
+    private static func member(_ source: ShardSource, _ path: FilePath) throws(PFrameError) -> String {
+        let first = try Loader.glance(source).first
+        guard let first else { throw PFrameError(path: path, "holds no records") }
         guard let found = ["first.npy", "frames.npy"].first(where: { first.rows[0].member($0) != nil }) else {
-            throw TrainError(
+            throw PFrameError(
                 path: path, "its samples have neither first.npy nor frames.npy: build the set with `pframe build`")
         }
         return found
@@ -70,25 +72,21 @@ extension SampleRequest {
     ///   - count: clips of each frame.
     ///   - seed: of the first clip; each one after has the next.
     ///   - fitting: the size to bring the frames to, and how; nil to take them as they are.
-    /// - Throws: `TrainError` if a file holds no picture.
+    /// - Throws: `PFrameError` if a file holds no picture.
     public static func requests(
         _ images: [FilePath], count: Int = 1, caption: String, seed: UInt64 = 0,
         fitting: (size: Size, fit: ClipOptions.Fit)? = nil
-    ) throws(TrainError) -> [SampleRequest] {
+    ) throws(PFrameError) -> [SampleRequest] {
         var requests: [SampleRequest] = []
         let digits = max(3, String(images.count * count - 1).count)
         for path in images {
             let picture: RGBImage
-            do throws(CodecError) {
-                picture =
-                    if let fitting {
-                        try RGBImage(firstOf: path, size: fitting.size, fit: fitting.fit)
-                    } else {
-                        try RGBImage(contentsOf: path)
-                    }
-            } catch {
-                throw TrainError(error)
-            }
+            picture =
+                if let fitting {
+                    try RGBImage(firstOf: path, size: fitting.size, fit: fitting.fit)
+                } else {
+                    try RGBImage(contentsOf: path)
+                }
             for _ in 0..<count {
                 let number = String(requests.count)
                 requests.append(

@@ -1,4 +1,5 @@
 public import Codec
+public import Storage
 import SystemPackage
 
 /// Makes clips of first frames and captions with a trained model.
@@ -18,17 +19,17 @@ public struct VideoSampler {
     /// Prepares a model for sampling.
     ///
     /// - Parameter guidance: nil for 2 where the model reads text, and 1 where it does not.
-    /// - Throws: `TrainError` for guidance that makes no sense.
+    /// - Throws: `PFrameError` for guidance that makes no sense.
     public init(
         _ trained: TrainedModel, options: SamplerOptions = SamplerOptions(), guidance: Double? = nil,
         batchSize: Int = 8
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         precondition(batchSize > 0, "a batch of \(batchSize)")
         let readsText = trained.generator.captions != nil
         let scale = guidance ?? (readsText ? 2 : 1)
-        guard scale.isFinite, scale >= 0 else { throw TrainError("guidance is 0 or more, not \(scale)") }
+        guard scale.isFinite, scale >= 0 else { throw PFrameError("guidance is 0 or more, not \(scale)") }
         guard readsText || scale == 1 else {
-            throw TrainError("guidance \(scale) follows captions, and this model was trained without (--text none)")
+            throw PFrameError("guidance \(scale) follows captions, and this model was trained without (--text none)")
         }
         (self.trained, self.options, self.guidance, self.batchSize) = (trained, options, scale, batchSize)
         // Says what does not fit before anything is computed.
@@ -42,11 +43,11 @@ public struct VideoSampler {
 
     /// Tells which request the model cannot fulfil.
     ///
-    /// - Throws: `TrainError` for a frame of another size, or a label that the model does not know.
-    public func check(_ requests: [SampleRequest]) throws(TrainError) {
+    /// - Throws: `PFrameError` for a frame of another size, or a label that the model does not know.
+    public func check(_ requests: [SampleRequest]) throws(PFrameError) {
         for request in requests where request.first.width != size.width || request.first.height != size.height {
             let found = Size(width: request.first.width, height: request.first.height)
-            throw TrainError(
+            throw PFrameError(
                 path: request.source,
                 "is \(found), but the model takes \(size): --fit crop, pad or stretch makes it fit")
         }
@@ -62,11 +63,11 @@ public struct VideoSampler {
     ///   - progress: told clips done, those under way in parts.
     ///   - made: given each clip as soon as its batch is there.
     /// - Returns: false if it was stopped.
-    /// - Throws: `TrainError` for requests that the model cannot fulfil, weights that give NaN, and what `made` throws.
+    /// - Throws: `PFrameError` for requests that the model cannot fulfil, weights that give NaN, and what `made` throws.
     public func sample(
         _ requests: [SampleRequest], shouldStop: () -> Bool = { false }, progress: (Double) -> Void = { _ in },
-        made: (SampleRequest, MadeClip) throws(TrainError) -> Void
-    ) throws(TrainError) -> Bool {
+        made: (SampleRequest, MadeClip) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> Bool {
         try check(requests)
         var start = 0
         while start < requests.count {
@@ -84,14 +85,14 @@ public struct VideoSampler {
     /// The clips of one batch; nil if it was stopped.
     private func batch(
         _ requests: [SampleRequest], shouldStop: () -> Bool, progress: (Double) -> Void
-    ) throws(TrainError) -> [MadeClip]? {
+    ) throws(PFrameError) -> [MadeClip]? {
         var isStopped = false
-        do throws(TrainError) {
+        do throws(PFrameError) {
             return try trained.generator.generate(requests, options: options, guidance: guidance) {
-                step throws(TrainError) in
+                step throws(PFrameError) in
                 progress(Double(step) / Double(options.steps))
                 isStopped = shouldStop()
-                if isStopped { throw TrainError("interrupted") }
+                if isStopped { throw PFrameError("interrupted") }
             }
         } catch {
             if isStopped { return nil }

@@ -1,4 +1,5 @@
 import CTorch
+public import Storage
 
 /// Where tensors live and operations run.
 public enum Device: String, Sendable, CaseIterable {
@@ -11,8 +12,8 @@ public enum Device: String, Sendable, CaseIterable {
 
     /// Makes the device ready for use.
     ///
-    /// - Throws: `TrainError` if libtorch or the machine has no such device.
-    public func open() throws(TrainError) {
+    /// - Throws: `PFrameError` if libtorch or the machine has no such device.
+    public func open() throws(PFrameError) {
         try check(ct_open_device(code), "cannot use the device \(rawValue)")
         // Until the number of threads is set, MKL takes as many as it likes for each product: sums come out in another
         // order from run to run, and OpenMP makes new threads at every change.
@@ -20,7 +21,7 @@ public enum Device: String, Sendable, CaseIterable {
     }
 
     /// Waits until the device has done what it was given.
-    public func synchronize() throws(TrainError) { try check(ct_synchronize(code), "waiting for \(rawValue)") }
+    public func synchronize() throws(PFrameError) { try check(ct_synchronize(code), "waiting for \(rawValue)") }
 
     /// The most of its memory that tensors held at once, in bytes; 0 for the CPU, whose memory is the process's.
     public var highestMemory: Int { Int(ct_highest_memory(code)) }
@@ -47,11 +48,11 @@ public enum Device: String, Sendable, CaseIterable {
 }
 
 /// The one place where a status of libtorch becomes an error.
-func check(_ status: ct_status, _ what: @autoclosure () -> String) throws(TrainError) {
+func check(_ status: ct_status, _ what: @autoclosure () -> String) throws(PFrameError) {
     guard status != CT_OK else { return }
     let message = String(cString: ct_message())
     if status == CT_OUT_OF_MEMORY {
-        throw TrainError("\(what()): out of memory (\(message)): take a smaller batch")
+        throw PFrameError("\(what()): out of memory (\(message)): take a smaller batch")
     }
-    throw TrainError("\(what()): \(message)")
+    throw PFrameError("\(what()): \(message)")
 }

@@ -1,4 +1,5 @@
 import CTorch
+public import Storage
 
 /// Automatic differentiation.
 extension Tensor {
@@ -6,20 +7,20 @@ extension Tensor {
     public var requiresGradient: Bool { ct_requires_gradient(handle) }
 
     /// Makes it a leaf whose gradient `backward` computes, or one without.
-    public func requireGradient(_ isRequired: Bool = true) throws(TrainError) {
+    public func requireGradient(_ isRequired: Bool = true) throws(PFrameError) {
         try check(ct_set_requires_gradient(handle, isRequired), "asking for a gradient of \(shape)")
     }
 
     /// The same elements, unrecorded.
-    public func detached() throws(TrainError) -> Tensor {
+    public func detached() throws(PFrameError) -> Tensor {
         try Self.made("detaching \(shape)") { ct_detach(handle, $0) }
     }
 
     /// Adds the gradient of this one number to every leaf that it depends on.
-    public func backward() throws(TrainError) { try check(ct_backward(handle), "computing gradients") }
+    public func backward() throws(PFrameError) { try check(ct_backward(handle), "computing gradients") }
 
     /// The gradient of a leaf, nil before the first `backward`.
-    public func gradient() throws(TrainError) -> Tensor? {
+    public func gradient() throws(PFrameError) -> Tensor? {
         var result: OpaquePointer?
         try check(ct_gradient(handle, &result), "reading a gradient of \(shape)")
         return result.map { Tensor(owning: $0) }
@@ -31,8 +32,8 @@ extension Tensor {
 
 /// Runs work whose operations are not recorded.
 public func withoutGradients<Result: ~Copyable>(
-    _ body: () throws(TrainError) -> Result
-) throws(TrainError) -> Result {
+    _ body: () throws(PFrameError) -> Result
+) throws(PFrameError) -> Result {
     let before = ct_record_gradients(false)
     defer { _ = ct_record_gradients(before) }
     return try body()

@@ -1,4 +1,5 @@
 import Glibc
+import Storage
 import SystemPackage
 
 /// A file's bytes as they lie on the disk, mapped read-only; pages are read when they are first touched.
@@ -8,15 +9,15 @@ struct MappedFile: ~Copyable, Sendable {
 
     /// `open`, `fstat`, `mmap`.
     ///
-    /// - Throws: `TrainError` if the file cannot be read.
-    init(_ path: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` if the file cannot be read.
+    init(_ path: FilePath) throws(PFrameError) {
         let bytes: UnsafeRawBufferPointer
         do {
             let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
             bytes = try descriptor.closeAfter {
                 var facts = stat()
                 guard fstat(descriptor.rawValue, &facts) == 0 else { throw Errno(rawValue: errno) }
-                guard facts.st_mode & S_IFMT == S_IFREG else { throw TrainError(path: path, "is not a file") }
+                guard facts.st_mode & S_IFMT == S_IFREG else { throw PFrameError(path: path, "is not a file") }
                 let size = Int(facts.st_size)
                 // Nothing at all cannot be mapped.
                 guard size > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
@@ -24,10 +25,10 @@ struct MappedFile: ~Copyable, Sendable {
                 else { throw Errno(rawValue: errno) }
                 return UnsafeRawBufferPointer(start: start, count: size)
             }
-        } catch let error as TrainError {
+        } catch let error as PFrameError {
             throw error
         } catch {
-            throw TrainError(path: path, "cannot read: \(error)")
+            throw PFrameError(path: path, "cannot read: \(error)")
         }
         self.bytes = bytes
     }
@@ -38,8 +39,8 @@ struct MappedFile: ~Copyable, Sendable {
 
     /// Lends the bytes; they must not be kept.
     borrowing func withBytes<Result>(
-        _ body: (UnsafeRawBufferPointer) throws(TrainError) -> Result
-    ) throws(TrainError) -> Result {
+        _ body: (UnsafeRawBufferPointer) throws(PFrameError) -> Result
+    ) throws(PFrameError) -> Result {
         try body(bytes)
     }
 }

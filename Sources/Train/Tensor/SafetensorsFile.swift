@@ -1,6 +1,6 @@
 // By hand, because safetensors is a length and a JSON object before the bytes; its own library needs Rust.
 import Dataset
-import Storage
+public import Storage
 public import SystemPackage
 
 /// A file of named tensors in the safetensors format, checked when it is opened and read where it lies on the disk.
@@ -30,11 +30,11 @@ public final class SafetensorsFile: Sendable {
 
     /// Maps a file and checks its header.
     ///
-    /// - Throws: `TrainError` if the file cannot be read, is not a safetensors file, is damaged or cut short, or holds
+    /// - Throws: `PFrameError` if the file cannot be read, is not a safetensors file, is damaged or cut short, or holds
     ///   elements of a type that `ElementType` does not know.
-    public init(_ path: FilePath) throws(TrainError) {
+    public init(_ path: FilePath) throws(PFrameError) {
         let file = try MappedFile(path)
-        let header = try file.withBytes { bytes throws(TrainError) in try Header(bytes, path: path) }
+        let header = try file.withBytes { bytes throws(PFrameError) in try Header(bytes, path: path) }
         self.path = path
         (metadata, names, entries) = (header.metadata, header.names, header.entries)
         self.file = file
@@ -45,22 +45,22 @@ public final class SafetensorsFile: Sendable {
 
     /// Lends the elements of a tensor, which must not be kept; they need not lie at a multiple of their size.
     ///
-    /// - Throws: `TrainError` if the file holds no such tensor, and what `body` throws.
+    /// - Throws: `PFrameError` if the file holds no such tensor, and what `body` throws.
     public func withBytes<Result>(
-        of name: String, _ body: (UnsafeRawBufferPointer) throws(TrainError) -> Result
-    ) throws(TrainError) -> Result {
+        of name: String, _ body: (UnsafeRawBufferPointer) throws(PFrameError) -> Result
+    ) throws(PFrameError) -> Result {
         guard let range = entries[name]?.bytes else {
             let some = names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
-            throw TrainError(path: path, "holds no tensor '\(name)'; it holds \(names.isEmpty ? "none" : some)")
+            throw PFrameError(path: path, "holds no tensor '\(name)'; it holds \(names.isEmpty ? "none" : some)")
         }
-        return try file.withBytes { bytes throws(TrainError) in
+        return try file.withBytes { bytes throws(PFrameError) in
             try body(UnsafeRawBufferPointer(rebasing: bytes[range]))
         }
     }
 
     /// The SHA-256 of the file as it was when it was opened, hexadecimal.
-    func digest() throws(TrainError) -> String {
-        try file.withBytes { bytes throws(TrainError) in FileDigest.sha256(bytes) }
+    func digest() throws(PFrameError) -> String {
+        try file.withBytes { bytes throws(PFrameError) in FileDigest.sha256(bytes) }
     }
 
     /// What the header says, checked against itself and the size of the file.
@@ -70,14 +70,14 @@ public final class SafetensorsFile: Sendable {
         let entries: [String: (entry: Entry, bytes: Range<Int>)]
         private static let remedy = "the file is damaged; copy or download it again"
 
-        init(_ bytes: UnsafeRawBufferPointer, path: FilePath) throws(TrainError) {
+        init(_ bytes: UnsafeRawBufferPointer, path: FilePath) throws(PFrameError) {
             let text = try Self.text(of: bytes, path: path)
             let header: JSONValue
-            do throws(DatasetError) { header = try JSONValue(text, path: path, offset: 8) } catch {
-                throw TrainError(path: path, "at byte \(error.offset ?? 8): \(error.message): \(Self.remedy)")
+            do throws(PFrameError) { header = try JSONValue(text, path: path, offset: 8) } catch {
+                throw PFrameError(path: path, "at byte \(error.offset ?? 8): \(error.message): \(Self.remedy)")
             }
             guard var tensors = header.members, Self.keyCount(in: text) == Self.memberCount(of: header) else {
-                throw TrainError(path: path, "a name occurs twice in the header: \(Self.remedy)")
+                throw PFrameError(path: path, "a name occurs twice in the header: \(Self.remedy)")
             }
             metadata = try Self.metadata(tensors.removeValue(forKey: "__metadata__"), path: path)
             var found: [(name: String, entry: Entry, bytes: Range<Int>)] = []
@@ -93,7 +93,7 @@ public final class SafetensorsFile: Sendable {
             for (name, _, range) in found {
                 guard range.lowerBound == end else {
                     let what = range.lowerBound < end ? "overlaps the tensor before it" : "leaves a gap before it"
-                    throw TrainError(path: path, "tensor '\(name)' \(what): \(Self.remedy)")
+                    throw PFrameError(path: path, "tensor '\(name)' \(what): \(Self.remedy)")
                 }
                 end = range.upperBound
             }
@@ -103,7 +103,7 @@ public final class SafetensorsFile: Sendable {
             }
             guard bytes.count - start == end else {
                 let extra = NumberText.count(bytes.count - start - end)
-                throw TrainError(path: path, "holds \(extra) bytes behind the last tensor: \(Self.remedy)")
+                throw PFrameError(path: path, "holds \(extra) bytes behind the last tensor: \(Self.remedy)")
             }
             names = found.map(\.name)
             entries = Dictionary(
@@ -115,47 +115,47 @@ public final class SafetensorsFile: Sendable {
         /// The bytes of the header.
         private static func text(
             of bytes: UnsafeRawBufferPointer, path: FilePath
-        ) throws(TrainError) -> UnsafeRawBufferPointer {
+        ) throws(PFrameError) -> UnsafeRawBufferPointer {
             guard bytes.count >= 8 else { throw cutShort(bytes.count, of: "at least 10", path) }
             let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
             guard length >= 2, length <= UInt64(headerLimit), bytes.count == 8 || bytes[8] == UInt8(ascii: "{") else {
-                throw TrainError(path: path, "is not a safetensors file: it does not begin with a header")
+                throw PFrameError(path: path, "is not a safetensors file: it does not begin with a header")
             }
             let end = 8 + Int(length)
             guard bytes.count >= end else { throw cutShort(bytes.count, of: "at least \(NumberText.count(end))", path) }
             return UnsafeRawBufferPointer(rebasing: bytes[8..<end])
         }
 
-        private static func cutShort(_ count: Int, of expected: String, _ path: FilePath) -> TrainError {
+        private static func cutShort(_ count: Int, of expected: String, _ path: FilePath) -> PFrameError {
             let remedy = "the file was cut short; copy or download it again"
-            return TrainError(path: path, "holds \(NumberText.count(count)) of \(expected) bytes: \(remedy)")
+            return PFrameError(path: path, "holds \(NumberText.count(count)) of \(expected) bytes: \(remedy)")
         }
 
-        private static func metadata(_ value: JSONValue?, path: FilePath) throws(TrainError) -> [String: String] {
+        private static func metadata(_ value: JSONValue?, path: FilePath) throws(PFrameError) -> [String: String] {
             guard let value else { return [:] }
             let texts = value.members?.compactMapValues(\.string)
             guard let texts, texts.count == value.members?.count else {
-                throw TrainError(path: path, "__metadata__ is not an object of strings: \(remedy)")
+                throw PFrameError(path: path, "__metadata__ is not an object of strings: \(remedy)")
             }
             return texts
         }
 
         private static func entry(
             _ value: JSONValue, name: String, path: FilePath
-        ) throws(TrainError) -> (Entry, Range<Int>) {
+        ) throws(PFrameError) -> (Entry, Range<Int>) {
             guard let dtype = value["dtype"]?.string, let sizes = value["shape"]?.array,
                 let offsets = value["data_offsets"]?.array, offsets.count == 2, let start = offsets[0].int,
                 let end = offsets[1].int
-            else { throw TrainError(path: path, "tensor '\(name)' lacks a dtype, a shape or data_offsets: \(remedy)") }
+            else { throw PFrameError(path: path, "tensor '\(name)' lacks a dtype, a shape or data_offsets: \(remedy)") }
             guard let type = ElementType(rawValue: dtype) else {
                 let known = ElementType.allCases.map(\.rawValue).joined(separator: ", ")
-                throw TrainError(path: path, "tensor '\(name)' has elements of type '\(dtype)'; known are \(known)")
+                throw PFrameError(path: path, "tensor '\(name)' has elements of type '\(dtype)'; known are \(known)")
             }
             let shape = sizes.compactMap(\.int)
             // No file is that large, and sums with the numbers of one that is smaller stay numbers.
             guard shape.count == sizes.count, shape.allSatisfy({ $0 >= 0 }), 0 <= start, start <= end, end < 1 << 60
             else {
-                throw TrainError(path: path, "tensor '\(name)' has an impossible shape or place: \(remedy)")
+                throw PFrameError(path: path, "tensor '\(name)' has an impossible shape or place: \(remedy)")
             }
             // The sizes of a damaged header may multiply to anything.
             let size = shape.reduce((partialValue: type.size, overflow: false)) { product, size in
@@ -164,7 +164,7 @@ public final class SafetensorsFile: Sendable {
             }
             guard !size.overflow, size.partialValue == end - start else {
                 let has = "tensor '\(name)' of \(dtype) \(shape) has \(NumberText.count(end - start)) bytes"
-                throw TrainError(path: path, "\(has): \(remedy)")
+                throw PFrameError(path: path, "\(has): \(remedy)")
             }
             return (Entry(type: type, shape: shape), start..<end)
         }

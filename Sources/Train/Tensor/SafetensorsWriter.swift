@@ -1,5 +1,6 @@
 import Dataset
 import Glibc
+public import Storage
 public import SystemPackage
 
 /// Writes a safetensors file, tensor by tensor, under the name `PATH.tmp` until it is complete.
@@ -20,10 +21,10 @@ public struct SafetensorsWriter: ~Copyable {
     ///   - path: where the finished file lies; one that is there is replaced.
     ///   - entries: the tensors in the order in which they will be appended, each with a name of its own.
     ///   - metadata: texts to keep with them.
-    /// - Throws: `TrainError`, a full disk included.
+    /// - Throws: `PFrameError`, a full disk included.
     public init(
         path: FilePath, entries: [(name: String, type: ElementType, shape: [Int])], metadata: [String: String] = [:]
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         var header: [String: JSONValue] = [:]
         if !metadata.isEmpty { header["__metadata__"] = .object(metadata.mapValues { .text($0) }) }
         var sizes: [(name: String, size: Int)] = []
@@ -50,9 +51,9 @@ public struct SafetensorsWriter: ~Copyable {
                 temporary, .writeOnly, options: [.create, .truncate, .closeOnExec],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch {
-            throw TrainError(path: path, "cannot create the file: \(error)")
+            throw PFrameError(path: path, "cannot create the file: \(error)")
         }
-        do throws(TrainError) {
+        do throws(PFrameError) {
             let start = (0..<8).map { UInt8(truncatingIfNeeded: length >> ($0 * 8)) }
             try Self.attempt(path) { _ = try descriptor.writeAll(start + text) }
         } catch {
@@ -75,8 +76,8 @@ public struct SafetensorsWriter: ~Copyable {
 
     /// Writes the elements of the next tensor, row by row and little-endian: as many bytes as its entry says.
     ///
-    /// - Throws: `TrainError`, a full disk included.
-    public mutating func append(_ bytes: UnsafeRawBufferPointer) throws(TrainError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    public mutating func append(_ bytes: UnsafeRawBufferPointer) throws(PFrameError) {
         guard let next = expected.popLast() else { preconditionFailure("more tensors than entries") }
         precondition(bytes.count == next.size, "\(next.name): \(bytes.count) bytes, not \(next.size)")
         try Self.attempt(path) { _ = try descriptor.writeAll(bytes) }
@@ -84,8 +85,8 @@ public struct SafetensorsWriter: ~Copyable {
 
     /// Waits until the disk has the file, and gives it its name.
     ///
-    /// - Throws: `TrainError`, a full disk included.
-    public consuming func finish() throws(TrainError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    public consuming func finish() throws(PFrameError) {
         precondition(expected.isEmpty, "tensors are missing: \(expected.last?.name ?? "")")
         let parent = path.removingLastComponent()
         try Self.attempt(path) {
@@ -105,11 +106,11 @@ public struct SafetensorsWriter: ~Copyable {
         }
     }
 
-    private static func attempt(_ path: FilePath, _ body: () throws -> Void) throws(TrainError) {
+    private static func attempt(_ path: FilePath, _ body: () throws -> Void) throws(PFrameError) {
         do { try body() } catch {
             let isFull = [Errno.noSpace, Errno.diskQuotaExceeded].contains { $0 == error as? Errno }
             let remedy = isFull ? "; make room, or write elsewhere" : ""
-            throw TrainError(path: path, "cannot write: \(error)\(remedy)")
+            throw PFrameError(path: path, "cannot write: \(error)\(remedy)")
         }
     }
 }

@@ -1,5 +1,6 @@
 import CTorch
 import Glibc
+public import Storage
 public import SystemPackage
 
 /// A network that its authors published as a program with its weights: a TorchScript archive, made by `torch.jit.save`.
@@ -10,20 +11,20 @@ public final class ScriptModule {
 
     /// Loads an archive, whatever device it was saved on.
     ///
-    /// - Throws: `TrainError` if there is no such file, it is not a TorchScript archive, or it is damaged.
-    public init(_ path: FilePath, device: Device = .cpu) throws(TrainError) {
+    /// - Throws: `PFrameError` if there is no such file, it is not a TorchScript archive, or it is damaged.
+    public init(_ path: FilePath, device: Device = .cpu) throws(PFrameError) {
         try Self.checkBeginning(path)
         var handle: OpaquePointer?
-        do throws(TrainError) {
+        do throws(PFrameError) {
             try check(ct_script_load(path.string, device.code, &handle), "loading a TorchScript archive")
         } catch {
             // How libtorch says that a zip archive lacks its end, or a file that only programs have.
             if error.message.contains("failed reading zip archive") {
-                throw TrainError(path: path, "is cut short or damaged; copy or download it again")
+                throw PFrameError(path: path, "is cut short or damaged; copy or download it again")
             }
             throw error.message.contains("constants.pkl") ? Self.noArchive(path) : Self.located(error, path)
         }
-        guard let handle else { throw TrainError(path: path, "libtorch loaded nothing") }
+        guard let handle else { throw PFrameError(path: path, "libtorch loaded nothing") }
         (self.path, self.handle) = (path, handle)
     }
 
@@ -38,7 +39,7 @@ public final class ScriptModule {
     ///   - inputs: arguments by position.
     ///   - flags: arguments by name, behind them; each must be one that it `takes`.
     /// - Returns: what it returns, of a tuple or list the first tensor.
-    public func callAsFunction(_ inputs: [Tensor], flags: [String: Bool] = [:]) throws(TrainError) -> Tensor {
+    public func callAsFunction(_ inputs: [Tensor], flags: [String: Bool] = [:]) throws(PFrameError) -> Tensor {
         let handles = inputs.map { Optional($0.handle) }
         // The names must live until the call returns.
         let names = flags.map { strdup($0.key) }
@@ -52,13 +53,13 @@ public final class ScriptModule {
             }
         }
         let what = "running it on \(inputs.map { "\($0.shape)" }.joined(separator: ", "))"
-        do throws(TrainError) { try check(status, what) } catch { throw Self.located(error, path) }
-        guard let result else { throw TrainError(path: path, "\(what): it gave nothing") }
+        do throws(PFrameError) { try check(status, what) } catch { throw Self.located(error, path) }
+        guard let result else { throw PFrameError(path: path, "\(what): it gave nothing") }
         return Tensor(owning: result)
     }
 
     /// Its parameters and buffers by their dotted names, unrecorded; they share its memory.
-    public func parameters() throws(TrainError) -> [String: Tensor] {
+    public func parameters() throws(PFrameError) -> [String: Tensor] {
         final class Found { var tensors: [String: Tensor] = [:] }
         let found = Found()
         let status = ct_script_parameters(
@@ -67,7 +68,7 @@ public final class ScriptModule {
                 let found = Unmanaged<Found>.fromOpaque(context).takeUnretainedValue()
                 found.tensors[String(cString: name)] = Tensor(owning: tensor)
             }, Unmanaged.passUnretained(found).toOpaque())
-        do throws(TrainError) {
+        do throws(PFrameError) {
             try check(status, "reading its parameters")
             var result: [String: Tensor] = [:]
             for (name, tensor) in found.tensors { result[name] = try tensor.detached() }
@@ -76,19 +77,19 @@ public final class ScriptModule {
     }
 
     /// An archive is a zip archive, which libtorch's messages take for granted.
-    private static func checkBeginning(_ path: FilePath) throws(TrainError) {
+    private static func checkBeginning(_ path: FilePath) throws(PFrameError) {
         let file = try MappedFile(path)
-        try file.withBytes { bytes throws(TrainError) in
+        try file.withBytes { bytes throws(PFrameError) in
             if !bytes.starts(with: Array("PK\u{3}\u{4}".utf8)) { throw noArchive(path) }
         }
     }
 
-    private static func noArchive(_ path: FilePath) -> TrainError {
-        TrainError(path: path, "is not a TorchScript archive (torch.jit.save); a .pt of torch.save holds no program")
+    private static func noArchive(_ path: FilePath) -> PFrameError {
+        PFrameError(path: path, "is not a TorchScript archive (torch.jit.save); a .pt of torch.save holds no program")
     }
 
-    private static func located(_ error: TrainError, _ path: FilePath) -> TrainError {
-        TrainError(path: path, error.message)
+    private static func located(_ error: PFrameError, _ path: FilePath) -> PFrameError {
+        PFrameError(path: path, error.message)
     }
 }
 

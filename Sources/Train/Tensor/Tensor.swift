@@ -1,10 +1,11 @@
 import CTorch
 public import Codec
+public import Storage
 
 /// An array of libtorch: elements of one type, with gradients where they are asked for.
 ///
 /// Images are `(N, H, W, C)` throughout, clips `(B·T, H, W, C)` with the frames folded into the batch. A tensor owns its
-/// handle; operations make new ones and throw `TrainError` with libtorch's own words where shapes do not fit.
+/// handle; operations make new ones and throw `PFrameError` with libtorch's own words where shapes do not fit.
 public final class Tensor {
     /// The handle, for calls of `CTorch`.
     public let handle: OpaquePointer
@@ -17,17 +18,17 @@ public final class Tensor {
     /// Takes what a call of libtorch makes.
     static func made(
         _ what: @autoclosure () -> String, by call: (UnsafeMutablePointer<OpaquePointer?>) -> ct_status
-    ) throws(TrainError) -> Tensor {
+    ) throws(PFrameError) -> Tensor {
         var result: OpaquePointer?
         try check(call(&result), what())
-        guard let result else { throw TrainError("\(what()): libtorch gave nothing") }
+        guard let result else { throw PFrameError("\(what()): libtorch gave nothing") }
         return Tensor(owning: result)
     }
 
     /// A tensor with every element `value`.
     public static func full(
         _ shape: [Int], _ value: Double, type: ElementType = .float32, device: Device = .cpu
-    ) throws(TrainError) -> Tensor {
+    ) throws(PFrameError) -> Tensor {
         let sizes = shape.map(Int64.init)
         return try made("making \(shape)") { ct_full(sizes, Int32(sizes.count), value, type.code, device.code, $0) }
     }
@@ -35,35 +36,35 @@ public final class Tensor {
     /// A tensor of zeros.
     public static func zeros(
         _ shape: [Int], type: ElementType = .float32, device: Device = .cpu
-    ) throws(TrainError) -> Tensor { try full(shape, 0, type: type, device: device) }
+    ) throws(PFrameError) -> Tensor { try full(shape, 0, type: type, device: device) }
 
     /// Copies elements in C order to the CPU.
     public convenience init(
         bytes: UnsafeRawBufferPointer, type: ElementType, shape: [Int]
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         let sizes = shape.map(Int64.init)
         var result: OpaquePointer?
         try check(
             ct_from_bytes(bytes.baseAddress, bytes.count, sizes, Int32(sizes.count), type.code, &result),
             "making \(shape)")
-        guard let result else { throw TrainError("making \(shape): libtorch gave nothing") }
+        guard let result else { throw PFrameError("making \(shape): libtorch gave nothing") }
         self.init(owning: result)
     }
 
     /// Copies float32 elements in C order.
-    public convenience init(_ values: [Float], shape: [Int]? = nil, device: Device = .cpu) throws(TrainError) {
+    public convenience init(_ values: [Float], shape: [Int]? = nil, device: Device = .cpu) throws(PFrameError) {
         try self.init(elements: values, type: .float32, shape: shape ?? [values.count], device: device)
     }
 
     /// Copies int64 elements in C order: indices.
-    public convenience init(_ values: [Int64], shape: [Int]? = nil, device: Device = .cpu) throws(TrainError) {
+    public convenience init(_ values: [Int64], shape: [Int]? = nil, device: Device = .cpu) throws(PFrameError) {
         try self.init(elements: values, type: .int64, shape: shape ?? [values.count], device: device)
     }
 
     /// Copies elements in C order that are of `type` in memory.
     public convenience init<Element: BitwiseCopyable>(
         elements: [Element], type: ElementType, shape: [Int], device: Device = .cpu
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         let sizes = shape.map(Int64.init)
         var result: OpaquePointer?
         let status = elements.withUnsafeBytes {
@@ -75,18 +76,18 @@ public final class Tensor {
             result = nil
             try check(ct_convert(host, type.code, device.code, &result), "moving \(shape)")
         }
-        guard let result else { throw TrainError("making \(shape): libtorch gave nothing") }
+        guard let result else { throw PFrameError("making \(shape): libtorch gave nothing") }
         self.init(owning: result)
     }
 
     /// Standard normal float32 numbers that depend on the seed alone.
-    public static func normal(_ shape: [Int], seed: UInt64) throws(TrainError) -> Tensor {
+    public static func normal(_ shape: [Int], seed: UInt64) throws(PFrameError) -> Tensor {
         let sizes = shape.map(Int64.init)
         return try made("drawing \(shape)") { ct_normal(sizes, Int32(sizes.count), seed, $0) }
     }
 
     /// Uniform float32 numbers in 0..<1 that depend on the seed alone.
-    public static func uniform(_ shape: [Int], seed: UInt64) throws(TrainError) -> Tensor {
+    public static func uniform(_ shape: [Int], seed: UInt64) throws(PFrameError) -> Tensor {
         let sizes = shape.map(Int64.init)
         return try made("drawing \(shape)") { ct_uniform(sizes, Int32(sizes.count), seed, $0) }
     }
@@ -117,7 +118,7 @@ public final class Tensor {
     }
 
     /// Copies the elements out in C order as bytes of their type.
-    public func bytes() throws(TrainError) -> [UInt8] {
+    public func bytes() throws(PFrameError) -> [UInt8] {
         let length = count * type.size
         var status = CT_OK
         let result = [UInt8](unsafeUninitializedCapacity: length) { buffer, initialized in
@@ -129,7 +130,7 @@ public final class Tensor {
     }
 
     /// Copies the elements out in C order as float32, whatever their type.
-    public func floats() throws(TrainError) -> [Float] {
+    public func floats() throws(PFrameError) -> [Float] {
         let source = try to(.float32)
         let count = self.count
         var status = CT_OK
@@ -142,35 +143,35 @@ public final class Tensor {
     }
 
     /// The one element, as a number.
-    public func item() throws(TrainError) -> Double {
+    public func item() throws(PFrameError) -> Double {
         let values = try floats()
-        guard values.count == 1 else { throw TrainError("one number was expected of a tensor of shape \(shape)") }
+        guard values.count == 1 else { throw PFrameError("one number was expected of a tensor of shape \(shape)") }
         return Double(values[0])
     }
 
     /// Overwrites the elements with bytes in C order of the tensor's type.
-    public func set(_ bytes: UnsafeRawBufferPointer) throws(TrainError) {
+    public func set(_ bytes: UnsafeRawBufferPointer) throws(PFrameError) {
         try check(ct_set_bytes(handle, bytes.baseAddress, bytes.count), "filling \(shape)")
     }
 
     /// Overwrites the elements with those of another, converted.
-    public func set(_ source: Tensor) throws(TrainError) {
+    public func set(_ source: Tensor) throws(PFrameError) {
         try check(ct_copy_into(handle, source.handle), "copying \(source.shape) into \(shape)")
     }
 
     /// Lends the elements of a dense tensor on the CPU; they must not be stored.
     public func withBytes<Result>(
-        _ body: (UnsafeRawBufferPointer) throws(TrainError) -> Result
-    ) throws(TrainError) -> Result {
-        guard let pointer = ct_data(handle) else { throw TrainError("a tensor \(shape) that is not dense in memory") }
+        _ body: (UnsafeRawBufferPointer) throws(PFrameError) -> Result
+    ) throws(PFrameError) -> Result {
+        guard let pointer = ct_data(handle) else { throw PFrameError("a tensor \(shape) that is not dense in memory") }
         return try body(UnsafeRawBufferPointer(start: pointer, count: count * type.size))
     }
 
     /// Lends the elements of a dense tensor on the CPU for writing; they must not be stored.
     public func withMutableBytes<Result>(
-        _ body: (UnsafeMutableRawBufferPointer) throws(TrainError) -> Result
-    ) throws(TrainError) -> Result {
-        guard let pointer = ct_data(handle) else { throw TrainError("a tensor \(shape) that is not dense in memory") }
+        _ body: (UnsafeMutableRawBufferPointer) throws(PFrameError) -> Result
+    ) throws(PFrameError) -> Result {
+        guard let pointer = ct_data(handle) else { throw PFrameError("a tensor \(shape) that is not dense in memory") }
         return try body(UnsafeMutableRawBufferPointer(start: pointer, count: count * type.size))
     }
 }
@@ -206,13 +207,13 @@ extension Tensor {
     ///   - frames: uint8 RGB `(N, H, W, 3)`, contiguous.
     ///   - size: W and H in pixels.
     /// - Throws: if these are not whole frames.
-    public static func frames(_ frames: Span<UInt8>, size: Size) throws(TrainError) -> Tensor {
+    public static func frames(_ frames: Span<UInt8>, size: Size) throws(PFrameError) -> Tensor {
         let area = size.width * size.height * 3
         guard area > 0, frames.count % area == 0 else {
-            throw TrainError("\(frames.count) bytes are not whole RGB frames of \(size)")
+            throw PFrameError("\(frames.count) bytes are not whole RGB frames of \(size)")
         }
         let shape = [frames.count / area, size.height, size.width, 3]
-        return try frames.withUnsafeBytes { bytes throws(TrainError) in
+        return try frames.withUnsafeBytes { bytes throws(PFrameError) in
             try Tensor(bytes: bytes, type: .uint8, shape: shape)
         }
     }

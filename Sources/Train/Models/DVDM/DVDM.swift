@@ -1,5 +1,7 @@
 import Codec
 import Dataset
+import Shards
+public import Storage
 
 /// D-VDM: diffusion of the differences of frames.
 public enum DVDM: VideoDiffusionFamily {
@@ -25,12 +27,12 @@ public enum DVDM: VideoDiffusionFamily {
     /// This family needs no preparation.
     public static func codec(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
-    ) throws(TrainError) -> PreparedCodec { PreparedCodec(codec: DifferenceCodec(options)) }
+    ) throws(PFrameError) -> PreparedCodec { PreparedCodec(codec: DifferenceCodec(options)) }
 
     /// Differences.
     public static func codec(
         of run: RunFolder, _ options: Options, precision: Precision, device: Device
-    ) throws(TrainError) -> any ClipCodec { DifferenceCodec(options) }
+    ) throws(PFrameError) -> any ClipCodec { DifferenceCodec(options) }
 }
 
 /// Differences of frames, of which video is a running sum of whole numbers, clamped only at the end.
@@ -39,13 +41,13 @@ struct DifferenceCodec: ClipCodec {
 
     init(_ options: DiffusionOptions<DVDM>) { arrays = ClipArrays(options) }
 
-    func clean(_ batch: Batch) throws(TrainError) -> Tensor {
+    func clean(_ batch: Batch) throws(PFrameError) -> Tensor {
         try arrays.folded(batch, "difference.npy", channels: 3).to(.float32) * (1 / 255)
     }
 
-    func first(_ batch: Batch) throws(TrainError) -> Tensor { try arrays.first(batch) }
+    func first(_ batch: Batch) throws(PFrameError) -> Tensor { try arrays.first(batch) }
 
-    func rebuild(_ x: Tensor, first: [RGBImage]) throws(TrainError) -> [MadeClip] {
+    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [MadeClip] {
         let (frames, count, size) = (arrays.clip[0], arrays.frameCount, arrays.size)
         let values = try x.to(.cpu).to(.float32).affine(255, 0).rounded().clamped(-255, 255).contiguous().floats()
         return first.enumerated().map { clip, image in

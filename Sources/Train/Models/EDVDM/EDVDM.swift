@@ -1,6 +1,8 @@
 import ArgumentParser
 public import Codec
 import Dataset
+import Shards
+public import Storage
 public import SystemPackage
 
 /// ED-VDM, the Efficient Decoupled Video Diffusion Model: diffusion of motion vectors and of latents of residuals.
@@ -58,24 +60,24 @@ public enum EDVDM: VideoDiffusionFamily {
     /// Standardises by the statistics of the data set, and adopts the autoencoder that made its latents.
     public static func codec(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
-    ) throws(TrainError) -> PreparedCodec {
+    ) throws(PFrameError) -> PreparedCodec {
         // A resumed run has its autoencoder already.
         let own = setup.folder.appending(autoencoderFolder)
         let hasOwn = files.autoencoder == nil && setup.goesOn && RunFolder.hasCheckpoint(own)
         let adopted = hasOwn ? nil : try autoencoder(of: setup.description, or: files.autoencoder)
-        let statistics = try setup.usingStorage { () throws(TrainError) in
+        let statistics = try setup.usingStorage { () throws(PFrameError) in
             if let run = try setup.inherited() { return try ClipStatistics(of: run, options) }
             return try ClipStatistics(
                 of: setup.source, latentChannels: options.latentChannels, radius: setup.description.radius)
         }
-        let decoder = try setup.usingStorage { () throws(TrainError) in
+        let decoder = try setup.usingStorage { () throws(PFrameError) in
             try ResidualAutoencoder(run: adopted ?? own, precision: setup.precision, device: setup.device)
         }
-        let recorded = try reading { () throws(DatasetError) in try JSONValue(encoding: statistics) }
+        let recorded = try JSONValue(encoding: statistics)
         return PreparedCodec(
             codec: MotionLatentCodec(options, statistics: statistics, decoder: decoder),
             recorded: ["statistics": recorded],
-            fill: { run throws(TrainError) in
+            fill: { run throws(PFrameError) in
                 if let adopted { try ResidualVAE.copy(adopted, to: run.path.appending(autoencoderFolder)) }
             })
     }
@@ -83,11 +85,11 @@ public enum EDVDM: VideoDiffusionFamily {
     /// Standardises by the statistics of the run.
     public static func codec(
         of run: RunFolder, _ options: Options, precision: Precision, device: Device
-    ) throws(TrainError) -> any ClipCodec {
+    ) throws(PFrameError) -> any ClipCodec {
         let statistics = try ClipStatistics(of: run, options)
         let folder = run.path.appending(autoencoderFolder)
         guard fileSize(folder.appending(RunConfiguration.fileName)) != nil else {
-            throw TrainError(
+            throw PFrameError(
                 path: folder,
                 "the vae that turns latents into video is missing: copy the run of `pframe train vae` there")
         }
@@ -96,10 +98,10 @@ public enum EDVDM: VideoDiffusionFamily {
     }
 
     /// The autoencoder that makes video of the latents.
-    public static func check(_ run: RunFolder) throws(TrainError) {
+    public static func check(_ run: RunFolder) throws(PFrameError) {
         let folder = run.path.appending(autoencoderFolder)
-        do throws(TrainError) { try ResidualVAE.checkAdopted(folder) } catch {
-            throw TrainError(
+        do throws(PFrameError) { try ResidualVAE.checkAdopted(folder) } catch {
+            throw PFrameError(
                 error.code, path: error.path, "\(error.message). Copy the run of `pframe train vae` to \(folder)")
         }
     }
@@ -107,13 +109,13 @@ public enum EDVDM: VideoDiffusionFamily {
     /// The run of the autoencoder that made the latents of a data set.
     private static func autoencoder(
         of set: DatasetDescription, or given: FilePath?
-    ) throws(TrainError) -> FilePath {
+    ) throws(PFrameError) -> FilePath {
         if let given { return given }
         guard let path = set.options["derived"]?["vae"]?.string else {
-            throw TrainError("the data set holds no latents: make them with `pframe encode DATASET --vae RUN`")
+            throw PFrameError("the data set holds no latents: make them with `pframe encode DATASET --vae RUN`")
         }
         guard fileSize(FilePath(path).appending(RunConfiguration.fileName)) != nil else {
-            throw TrainError(path: FilePath(path), "the vae that made the latents is missing: give --vae RUN")
+            throw PFrameError(path: FilePath(path), "the vae that made the latents is missing: give --vae RUN")
         }
         return FilePath(path)
     }
@@ -144,7 +146,7 @@ public enum EDVDM: VideoDiffusionFamily {
         public func validateNew() throws { try diffusion.validateNew() }
 
         /// The preset with the given options in place of its own.
-        public func options(size: Size?, frames: Int?) throws(TrainError) -> DiffusionOptions<EDVDM> {
+        public func options(size: Size?, frames: Int?) throws(PFrameError) -> DiffusionOptions<EDVDM> {
             var options = try diffusion.options(size: size, frames: frames)
             if let motionShare { options.motionShare = motionShare }
             return options

@@ -1,6 +1,8 @@
 import Codec
 import Dataset
 import MotionVectors
+import Shards
+import Storage
 
 /// Motion vectors and compressed latents of residuals, standardised channel by channel.
 ///
@@ -17,7 +19,7 @@ struct MotionLatentCodec: ClipCodec {
         arrays = ClipArrays(options)
     }
 
-    func clean(_ batch: Batch) throws(TrainError) -> Tensor {
+    func clean(_ batch: Batch) throws(PFrameError) -> Tensor {
         let reach = Double(4 * statistics.radius)
         let motion =
             try arrays.folded(batch, "mv.npy", channels: EDVDM.motion).to(.float32).clamped(-reach, reach) * 0.25
@@ -28,9 +30,9 @@ struct MotionLatentCodec: ClipCodec {
         return try (Tensor.concatenated([motion, latents], along: 3) - means) * factors
     }
 
-    func first(_ batch: Batch) throws(TrainError) -> Tensor { try arrays.first(batch) }
+    func first(_ batch: Batch) throws(PFrameError) -> Tensor { try arrays.first(batch) }
 
-    func rebuild(_ x: Tensor, first: [RGBImage]) throws(TrainError) -> [MadeClip] {
+    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [MadeClip] {
         let means = try Tensor(statistics.means.map(Float.init))
         let values = try x.to(.cpu).to(.float32) * Tensor(statistics.deviations.map(Float.init)) + means
         let motion = try values.sliced(0..<EDVDM.motion, along: 3).clamped(
@@ -79,56 +81,54 @@ struct ClipStatistics: Sendable, Equatable, Codable {
 
     /// Measures the motion (in pixels) and latents (compressed) of a data set.
     ///
-    /// - Throws: `TrainError` if the set cannot be read or has no latents.
-    init(of source: ShardSource, latentChannels: Int, radius: Int) throws(TrainError) {
+    /// - Throws: `PFrameError` if the set cannot be read or has no latents.
+    init(of source: ShardSource, latentChannels: Int, radius: Int) throws(PFrameError) {
         var sums = [Double](repeating: 0, count: EDVDM.channels(latent: latentChannels))
         var squares = sums
         var count = 0.0
-        try reading { () throws(DatasetError) in
-            var reading = LoaderOptions()
-            reading.members = ["latent.npy", "mv.npy"]
-            (reading.batchSize, reading.shuffle) = (8, true)
-            let loader = try Loader(source, options: reading)
-            var seen = 0
-            while seen < Self.samples, let batch = try loader.next() {
-                seen += batch.count
-                batch.withArray("mv.npy") { bytes, _, _ in
-                    for (index, value) in bytes.bindMemory(to: Int16.self).enumerated() {
-                        let pixels = Double(value) / 4
-                        sums[index & 1] += pixels
-                        squares[index & 1] += pixels * pixels
-                        if index & 1 == 0 { count += 1 }
-                    }
+        var reading = LoaderOptions()
+        reading.members = ["latent.npy", "mv.npy"]
+        (reading.batchSize, reading.shuffle) = (8, true)
+        let loader = try Loader(source, options: reading)
+        var seen = 0
+        while seen < Self.samples, let batch = try loader.next() {
+            seen += batch.count
+            batch.withArray("mv.npy") { bytes, _, _ in
+                for (index, value) in bytes.bindMemory(to: Int16.self).enumerated() {
+                    let pixels = Double(value) / 4
+                    sums[index & 1] += pixels
+                    squares[index & 1] += pixels * pixels
+                    if index & 1 == 0 { count += 1 }
                 }
-                batch.withArray("latent.npy") { bytes, _, _ in
-                    for (index, value) in bytes.bindMemory(to: Float16.self).enumerated() {
-                        let channel = EDVDM.motion + index % latentChannels
-                        let diffused = Companding.compressed(Double(value))
-                        sums[channel] += diffused
-                        squares[channel] += diffused * diffused
-                    }
+            }
+            batch.withArray("latent.npy") { bytes, _, _ in
+                for (index, value) in bytes.bindMemory(to: Float16.self).enumerated() {
+                    let channel = EDVDM.motion + index % latentChannels
+                    let diffused = Companding.compressed(Double(value))
+                    sums[channel] += diffused
+                    squares[channel] += diffused * diffused
                 }
             }
         }
-        guard count > 0 else { throw TrainError("the data set holds no records") }
+        guard count > 0 else { throw PFrameError("the data set holds no records") }
         let means = sums.map { $0 / count }
         let deviations = zip(squares, means).map { max(($0 / count - $1 * $1).squareRoot(), 1e-3) }
         guard (means + deviations).allSatisfy(\.isFinite) else {
-            throw TrainError("the data set's latents hold values that are not finite: encode it again")
+            throw PFrameError("the data set's latents hold values that are not finite: encode it again")
         }
         (self.means, self.deviations, self.radius) = (means, deviations, radius)
     }
 
     /// The statistics that a run records.
     ///
-    /// - Throws: `TrainError` if it records none, or of another number of channels.
-    init(of run: RunFolder, _ options: DiffusionOptions<EDVDM>) throws(TrainError) {
-        self = try run.parsed("statistics") { json throws(TrainError) in
-            let found = try reading { () throws(DatasetError) in try json.decoded(as: ClipStatistics.self) }
+    /// - Throws: `PFrameError` if it records none, or of another number of channels.
+    init(of run: RunFolder, _ options: DiffusionOptions<EDVDM>) throws(PFrameError) {
+        self = try run.parsed("statistics") { json throws(PFrameError) in
+            let found = try json.decoded(as: ClipStatistics.self)
             guard found.means.count == options.channels, found.deviations.count == options.channels,
                 found.deviations.allSatisfy({ $0 > 0 }), found.radius >= 0
             else {
-                throw TrainError("has no valid \"statistics\": it is damaged, or another version of PFrame wrote it")
+                throw PFrameError("has no valid \"statistics\": it is damaged, or another version of PFrame wrote it")
             }
             return found
         }
@@ -143,10 +143,10 @@ struct ClipStatistics: Sendable, Equatable, Codable {
 enum Companding {
     static func compressed(_ value: Double) -> Double { value < 0 ? -(-value).squareRoot() : value.squareRoot() }
 
-    static func compressed(_ z: Tensor) throws(TrainError) -> Tensor {
+    static func compressed(_ z: Tensor) throws(PFrameError) -> Tensor {
         // z / √|z|; a value of 10⁻⁶ keeps 0 from dividing by itself.
         try z / (z.squared() + 1e-12).squareRoot().squareRoot()
     }
 
-    static func expanded(_ x: Tensor) throws(TrainError) -> Tensor { try x * x.squared().squareRoot() }
+    static func expanded(_ x: Tensor) throws(PFrameError) -> Tensor { try x * x.squared().squareRoot() }
 }

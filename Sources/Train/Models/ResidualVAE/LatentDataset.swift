@@ -1,6 +1,8 @@
 import Codec
-public import Dataset
+import Dataset
 import MotionVectors
+public import Shards
+public import Storage
 public import SystemPackage
 
 /// Makes a data set of latents (`latent.npy`, `mv.npy`) from a data set of motion and residuals.
@@ -31,11 +33,11 @@ public struct LatentDataset {
     /// - Parameters:
     ///   - run: of the vae; its path is recorded, and should be absolute.
     ///   - part: the share of the shards that this process makes.
-    /// - Throws: `TrainError` if the source has no motion and residuals, or another size than the vae.
+    /// - Throws: `PFrameError` if the source has no motion and residuals, or another size than the vae.
     public init(
         source: FilePath, output: FilePath, coder run: FilePath, loop: CodingLoop, tool: String,
         part: BuildPart = .whole, precision: Precision = .float32, device: Device = .cpu
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         (self.source, self.loop) = (source, loop)
         let model = try ResidualAutoencoder(run: run, precision: precision, device: device)
         size = model.size
@@ -45,10 +47,8 @@ public struct LatentDataset {
             "vae_digest": .text(try checkpoint.digest()), "loop": .text(loop.rawValue),
         ])
         let folder = DatasetFolder(source)
-        derived = try reading { () throws(DatasetError) in
-            try DerivedDataset(
-                source: folder, output: output, command: "pframe encode", options: options, tool: tool, part: part)
-        }
+        derived = try DerivedDataset(
+            source: folder, output: output, command: "pframe encode", options: options, tool: tool, part: part)
         encoder = ClipEncoder(model, size: size, radius: derived.description.radius)
     }
 
@@ -61,16 +61,16 @@ public struct LatentDataset {
     ///   - shouldStop: called after every few clips.
     ///   - progress: called with the number of finished clips.
     /// - Returns: nil if it was stopped.
-    public func run(shouldStop: () -> Bool, progress: (Int) -> Void) throws(TrainError) -> Summary? {
-        do throws(TrainError) { return try codeAll(shouldStop, progress) } catch {
+    public func run(shouldStop: () -> Bool, progress: (Int) -> Void) throws(PFrameError) -> Summary? {
+        do throws(PFrameError) { return try codeAll(shouldStop, progress) } catch {
             derived.removeIfEmpty()
             throw error
         }
     }
 
-    private func codeAll(_ shouldStop: () -> Bool, _ progress: (Int) -> Void) throws(TrainError) -> Summary? {
+    private func codeAll(_ shouldStop: () -> Bool, _ progress: (Int) -> Void) throws(PFrameError) -> Summary? {
         var summary = Summary()
-        while let shard = try reading({ () throws(DatasetError) in try derived.next() }) {
+        while let shard = try derived.next() {
             var start = 0
             while start < shard.rows.count {
                 if shouldStop() { return nil }
@@ -79,25 +79,25 @@ public struct LatentDataset {
                 start = end
                 progress(summary.clips)
             }
-            try reading { () throws(DatasetError) in try shard.finish() }
+            try shard.finish()
         }
         if summary.clips > 0 {
             summary.psnr /= Double(summary.clips)
             summary.ssim /= Double(summary.clips)
         }
-        summary.total = try reading { () throws(DatasetError) in try derived.close() }?.samples
+        summary.total = try derived.close()?.samples
         return summary
     }
 
-    private func code(_ shard: DerivedShard, _ range: Range<Int>, _ summary: inout Summary) throws(TrainError) {
+    private func code(_ shard: DerivedShard, _ range: Range<Int>, _ summary: inout Summary) throws(PFrameError) {
         var samples: [SourceSample] = []
         var clips: [MotionClip] = []
         for index in range {
-            let sample = try reading { () throws(DatasetError) in try shard.sample(index) }
+            let sample = try shard.sample(index)
             samples.append(sample)
-            let clip = try reading { () throws(DatasetError) in try MotionClip(sample, dataset: source) }
+            let clip = try MotionClip(sample, dataset: source)
             guard clip.frames[0].width == size.width, clip.frames[0].height == size.height else {
-                throw TrainError(
+                throw PFrameError(
                     path: source,
                     "record \(sample.row.key): frames are \(clip.frames[0].width)x\(clip.frames[0].height), but the vae "
                         + "takes \(size): train a vae on this data set, or build it with --size \(size)")
@@ -132,11 +132,9 @@ public struct LatentDataset {
                 ("latent.npy", latent.bytes + coded[index].latents.withUnsafeBytes { Array($0) }),
                 ("mv.npy", motion.bytes + fields.flatMap { $0.vectors.withUnsafeBytes { Array($0) } }),
             ]
-            try reading { () throws(DatasetError) in
-                try shard.append(
-                    sample, keeping: ["first.npy", "jpg", "json", "txt"], adding: adding,
-                    scores: ["psnr_coding": quality.psnr, "ssim_coding": quality.ssim])
-            }
+            try shard.append(
+                sample, keeping: ["first.npy", "jpg", "json", "txt"], adding: adding,
+                scores: ["psnr_coding": quality.psnr, "ssim_coding": quality.ssim])
         }
     }
 }
@@ -149,7 +147,7 @@ struct CodingQuality {
     let psnr: Double
     let ssim: Double
 
-    init(_ frames: [RGBImage], of source: [RGBImage]) throws(TrainError) {
+    init(_ frames: [RGBImage], of source: [RGBImage]) throws(PFrameError) {
         let size = Size(width: source[0].width, height: source[0].height)
         let (made, real) = (frames.flatMap(\.pixels), source.flatMap(\.pixels))
         psnr = try PSNR(made.span, reference: real.span, size: size).clip

@@ -1,4 +1,5 @@
 import Codec
+public import Storage
 import SystemPackage
 
 /// The residual autoencoder: `r` to a Gaussian over `z` and back (Kingma & Welling 2014; the shape of LDM's kl-f16).
@@ -28,7 +29,7 @@ public final class ResidualAutoencoder {
         let shrink: Convolution?
         let grow: Upsampling?
 
-        func callAsFunction(_ x: Tensor) throws(TrainError) -> Tensor {
+        func callAsFunction(_ x: Tensor) throws(PFrameError) -> Tensor {
             var h = x
             for block in blocks { h = try block(h, frames: 1) }
             if let shrink { h = try shrink(h) }
@@ -43,7 +44,7 @@ public final class ResidualAutoencoder {
     /// An autoencoder with fresh parameters.
     public init(
         _ options: AutoencoderOptions, precision: Precision = .float32, device: Device = .cpu, seed: UInt64 = 0
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         self.options = options
         store = ParameterStore(precision: precision, device: device, seed: seed)
         let (root, latent, widths) = (store.root, options.latentChannels, options.widths)
@@ -93,7 +94,7 @@ public final class ResidualAutoencoder {
     ///
     /// - Parameter residual: `(N, H, W, 3)` in pixel values, −255…255.
     /// - Returns: each `(N, H/16, W/16, latent)`, float32.
-    public func encode(_ residual: Tensor) throws(TrainError) -> (mean: Tensor, logVariance: Tensor) {
+    public func encode(_ residual: Tensor) throws(PFrameError) -> (mean: Tensor, logVariance: Tensor) {
         let x = try (residual.to(.float32) * scale).to(store.precision.type)
         let energy = try Self.energy(x)
         var h = try stem(x / energy)
@@ -107,7 +108,7 @@ public final class ResidualAutoencoder {
     }
 
     /// Residuals of latents, in pixel values: `(N, H/16, W/16, latent)` to `(N, H, W, 3)`, float32.
-    public func decode(_ latents: Tensor) throws(TrainError) -> Tensor {
+    public func decode(_ latents: Tensor) throws(PFrameError) -> Tensor {
         let z = try latents.to(store.device).to(store.precision.type)
         let energy = try Self.energy(z)
         var h = try entry(z / energy)
@@ -118,12 +119,12 @@ public final class ResidualAutoencoder {
     }
 
     /// The root mean square of each image, `(N, 1, 1, 1)`.
-    private static func energy(_ x: Tensor) throws(TrainError) -> Tensor {
+    private static func energy(_ x: Tensor) throws(PFrameError) -> Tensor {
         try (x.to(.float32).squared().mean([1, 2, 3], keep: true) + 1e-6).squareRoot().to(x.type)
     }
 
     /// `(N, h, w, p·p·3)` as `(N, h·p, w·p, 3)`.
-    private static func pixels(_ x: Tensor, patch: Int) throws(TrainError) -> Tensor {
+    private static func pixels(_ x: Tensor, patch: Int) throws(PFrameError) -> Tensor {
         let shape = x.shape
         let (images, rows, columns) = (shape[0], shape[1], shape[2])
         return try x.reshaped([images, rows, columns, patch, patch, 3]).permuted([0, 1, 3, 2, 4, 5])
@@ -137,8 +138,9 @@ public final class ResidualAutoencoder {
     ///   - residual: `(N, H, W, 3)` in pixel values.
     ///   - seeds: one for each residual, for the draw from the Gaussian.
     /// - Returns: the loss, and the reconstruction's squared error in pixel values for the log.
-    public func loss(_ residual: Tensor, seeds: [RandomSeed]) throws(TrainError) -> (loss: Tensor, squaredError: Tensor)
-    {
+    public func loss(_ residual: Tensor, seeds: [RandomSeed]) throws(PFrameError) -> (
+        loss: Tensor, squaredError: Tensor
+    ) {
         let (mean, logVariance) = try encode(residual)
         let shape = mean.shape
         var draws: [Tensor] = []
@@ -154,7 +156,7 @@ public final class ResidualAutoencoder {
     }
 
     /// Begins the linear maps as principal components, and scales residuals by their deviation.
-    public func begin(with basis: PrincipalComponents) throws(TrainError) {
+    public func begin(with basis: PrincipalComponents) throws(PFrameError) {
         let (latent, values) = (options.latentChannels, Self.block * Self.block * 3)
         let deviation = basis.deviation
         // Latents of variance 1: rows of the analysis are divided by √λ, columns of the synthesis multiplied.
@@ -179,7 +181,7 @@ public final class ResidualAutoencoder {
         try store.mastersChanged()
     }
 
-    private func set(_ name: String, _ values: [Float]) throws(TrainError) {
+    private func set(_ name: String, _ values: [Float]) throws(PFrameError) {
         guard let parameter = store.parameters.first(where: { $0.name == name }) else {
             preconditionFailure("no parameter \(name)")
         }
@@ -197,8 +199,8 @@ extension ResidualAutoencoder: ResidualCoder {
     var size: Size { Size(width: options.width, height: options.height) }
 
     /// The means, on the CPU.
-    public func encode(_ residual: Tensor) throws(TrainError) -> Tensor {
-        try withoutGradients { () throws(TrainError) in
+    public func encode(_ residual: Tensor) throws(PFrameError) -> Tensor {
+        try withoutGradients { () throws(PFrameError) in
             let moments: (mean: Tensor, logVariance: Tensor) = try encode(residual.to(store.device))
             return try moments.mean.to(.cpu)
         }
@@ -208,8 +210,8 @@ extension ResidualAutoencoder: ResidualCoder {
 extension ResidualAutoencoder {
     /// The autoencoder of a run, with the moving average of its weights.
     ///
-    /// - Throws: `TrainError` if the folder holds no run of an autoencoder, or its checkpoint is damaged.
-    convenience init(run path: FilePath, precision: Precision = .float32, device: Device = .cpu) throws(TrainError) {
+    /// - Throws: `PFrameError` if the folder holds no run of an autoencoder, or its checkpoint is damaged.
+    convenience init(run path: FilePath, precision: Precision = .float32, device: Device = .cpu) throws(PFrameError) {
         try self.init(ResidualVAE.options(of: RunFolder(path)), precision: precision, device: device)
         try Checkpoint(run: path, model: ResidualVAE.name).restoreAverage(store)
     }

@@ -1,5 +1,7 @@
 public import ArgumentParser
-public import Dataset
+import Dataset
+public import Shards
+public import Storage
 public import SystemPackage
 
 /// The option of `pframe encode` that names the run which makes latents of residuals.
@@ -43,11 +45,11 @@ public struct ReconstructionArguments: ParsableArguments, Sendable {
 extension ReconstructionEvaluation {
     /// Evaluates the residual coder of a run.
     ///
-    /// - Throws: `TrainError` if the folder holds no such run, or the data set does not fit it.
+    /// - Throws: `PFrameError` if the folder holds no such run, or the data set does not fit it.
     public init(
         run: FilePath, _ source: ShardSource, options: Options,
         networks: EvaluationNetworks = EvaluationNetworks(), precision: Precision = .float32, device: Device = .cpu
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         let model = try ResidualAutoencoder(run: run, precision: precision, device: device)
         try self.init(
             model, size: model.size, components: PrincipalComponents(run: run), source, options: options,

@@ -1,6 +1,8 @@
 import Codec
 import Dataset
 import MotionVectors
+import Shards
+import Storage
 
 /// Trains a ``ResidualAutoencoder`` on the residuals of a data set.
 final class ResidualTask: TrainingTask {
@@ -17,36 +19,34 @@ final class ResidualTask: TrainingTask {
     /// Finds the principal components of a data set's residuals, with which the linear maps begin.
     ///
     /// - Returns: the components.
-    /// - Throws: `TrainError` if the set cannot be read or every residual is zero.
-    func begin(with source: ShardSource) throws(TrainError) -> PrincipalComponents {
+    /// - Throws: `PFrameError` if the set cannot be read or every residual is zero.
+    func begin(with source: ShardSource) throws(PFrameError) -> PrincipalComponents {
         var fit = PrincipalComponents.Fit()
         var seen = 0
-        var problem: TrainError?
-        try reading { () throws(DatasetError) in
-            var options = LoaderOptions()
-            options.members = ["residual.npy"]
-            // A set begins with one of its videos.
-            (options.batchSize, options.shuffle) = (1, true)
-            let loader = try Loader(source, options: options)
-            while seen < Self.fitted, problem == nil, let batch = try loader.next() {
-                guard batch.count > 0 else { continue }
-                batch.withArray("residual.npy") { bytes, _, shape in
-                    guard let clip = Residuals(bytes, shape, model.options) else {
-                        problem = Self.unfit(shape, model.options)
-                        return
-                    }
-                    // The middle third of a clip: neighbours say little new.
-                    for index in (clip.count / 3)..<(clip.count - clip.count / 3) {
-                        let turned = clip.frame(index, Symmetry(RandomSeed(UInt64(seen))))
-                        turned.withUnsafeBufferPointer { fit.add($0, width: clip.width, height: clip.height) }
-                        seen += 1
-                    }
+        var problem: PFrameError?
+        var options = LoaderOptions()
+        options.members = ["residual.npy"]
+        // A set begins with one of its videos.
+        (options.batchSize, options.shuffle) = (1, true)
+        let loader = try Loader(source, options: options)
+        while seen < Self.fitted, problem == nil, let batch = try loader.next() {
+            guard batch.count > 0 else { continue }
+            batch.withArray("residual.npy") { bytes, _, shape in
+                guard let clip = Residuals(bytes, shape, model.options) else {
+                    problem = Self.unfit(shape, model.options)
+                    return
+                }
+                // The middle third of a clip: neighbours say little new.
+                for index in (clip.count / 3)..<(clip.count - clip.count / 3) {
+                    let turned = clip.frame(index, Symmetry(RandomSeed(UInt64(seen))))
+                    turned.withUnsafeBufferPointer { fit.add($0, width: clip.width, height: clip.height) }
+                    seen += 1
                 }
             }
         }
         if let problem { throw problem }
         guard let basis = try fit.components(model.options.latentChannels) else {
-            throw TrainError(
+            throw PFrameError(
                 seen == 0
                     ? "the data set holds no clips: its rejects.jsonl or dropped.jsonl says why"
                     : "every residual of the data set is zero: there is nothing to learn")
@@ -56,7 +56,7 @@ final class ResidualTask: TrainingTask {
     }
 
     /// The loss of some residuals of each clip, drawn by their energy.
-    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(TrainError) -> BatchLoss {
+    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss {
         let taken = model.options.residualsPerClip
         let (values, shape) = try residuals(batch) { clip, sample in
             clip.drawn(taken, seed: seeds[sample].mixed("frames")).flatMap {
@@ -70,7 +70,7 @@ final class ResidualTask: TrainingTask {
     }
 
     /// Residuals above, what the autoencoder makes of them below.
-    func picture(_ batch: Batch, seed: RandomSeed) throws(TrainError) -> RGBImage {
+    func picture(_ batch: Batch, seed: RandomSeed) throws(PFrameError) -> RGBImage {
         let (values, shape) = try residuals(batch) { clip, sample in
             sample < 2 ? clip.drawn(4, seed: seed.mixed(sample)).flatMap { clip.frame($0) } : []
         }
@@ -90,9 +90,9 @@ final class ResidualTask: TrainingTask {
 
     private func residuals(
         _ batch: Batch, choosing: (Residuals, Int) -> [Int16]
-    ) throws(TrainError) -> (values: [Int16], shape: [Int]) {
+    ) throws(PFrameError) -> (values: [Int16], shape: [Int]) {
         let options = model.options
-        return try batch.withArray("residual.npy") { (bytes, type, shape) throws(TrainError) in
+        return try batch.withArray("residual.npy") { (bytes, type, shape) throws(PFrameError) in
             let size = bytes.count / max(1, batch.count)
             var values: [Int16] = []
             for sample in 0..<batch.count {
@@ -107,8 +107,8 @@ final class ResidualTask: TrainingTask {
         }
     }
 
-    private static func unfit(_ shape: [Int], _ options: AutoencoderOptions) -> TrainError {
-        TrainError(
+    private static func unfit(_ shape: [Int], _ options: AutoencoderOptions) -> PFrameError {
+        PFrameError(
             "residual.npy of the data set is \(Array(shape.dropFirst())), but the autoencoder takes "
                 + "[frames, \(options.height), \(options.width), 3]: train one of the data set's size")
     }

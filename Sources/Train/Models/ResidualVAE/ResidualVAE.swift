@@ -1,6 +1,7 @@
 import ArgumentParser
 public import Codec
 import Dataset
+public import Storage
 public import SystemPackage
 
 /// The residual autoencoder: residuals to latents and back.
@@ -22,7 +23,7 @@ public enum ResidualVAE: ModelFamily {
     /// A new run begins with the principal components of the set's residuals.
     public static func prepare(
         _ options: Options, _ files: NoFiles, _ setup: TrainingSetup
-    ) throws(TrainError) -> PreparedModel {
+    ) throws(PFrameError) -> PreparedModel {
         let model = try ResidualAutoencoder(
             options, precision: setup.precision, device: setup.device, seed: setup.options.seed)
         let task = ResidualTask(model)
@@ -31,51 +32,49 @@ public enum ResidualVAE: ModelFamily {
             components = try PrincipalComponents(run: origin.path)
         } else if !setup.goesOn {
             if setup.isFirst { setup.note("finding the principal components of the residuals") }
-            components = try setup.usingStorage { () throws(TrainError) in try task.begin(with: setup.source) }
+            components = try setup.usingStorage { () throws(PFrameError) in try task.begin(with: setup.source) }
         }
-        return PreparedModel(task) { run throws(TrainError) in
+        return PreparedModel(task) { run throws(PFrameError) in
             // What `pframe evaluate --reconstruction` compares the autoencoder with.
             try components?.write(run: run.path)
         }
     }
 
     /// A clip is the residuals that training takes of one.
-    public static func plan(_ options: Options, precision: Precision) throws(TrainError) -> ModelPlan {
+    public static func plan(_ options: Options, precision: Precision) throws(PFrameError) -> ModelPlan {
         let model = try ResidualAutoencoder(options, precision: precision, device: .meta)
         let shape = [options.residualsPerClip, options.height, options.width, 3]
         let residual = try Tensor.zeros(shape, device: .meta)
-        return try ModelPlan(model.store) { () throws(TrainError) in
+        return try ModelPlan(model.store) { () throws(PFrameError) in
             _ = try model.decode(model.encode(residual).mean)
         }
     }
 
     /// Those of the autoencoder.
-    public static func parameters(of run: RunFolder) throws(TrainError) -> ParameterStore {
+    public static func parameters(of run: RunFolder) throws(PFrameError) -> ParameterStore {
         try ResidualAutoencoder(options(of: run), device: .meta).store
     }
 
     /// The principal components, where the run has them.
-    public static func check(_ run: RunFolder) throws(TrainError) { _ = try PrincipalComponents(run: run.path) }
+    public static func check(_ run: RunFolder) throws(PFrameError) { _ = try PrincipalComponents(run: run.path) }
 
     /// What another run holds of a run that it adopted.
     static let adopted = [RunConfiguration.fileName, Checkpoint.fileName, PrincipalComponents.fileName]
 
     /// Copies a run, of its checkpoint the moving average alone, into a folder of another run.
-    static func copy(_ source: FilePath, to folder: FilePath) throws(TrainError) {
+    static func copy(_ source: FilePath, to folder: FilePath) throws(PFrameError) {
         let from = try RunFolder(source)
-        do throws(CodecError) { try createFolder(folder) } catch { throw TrainError(error) }
+        try createFolder(folder)
         try Checkpoint(run: source, model: name).writeAverage(to: folder)
         if let components = try PrincipalComponents(run: source) { try components.write(run: folder) }
-        try reading { () throws(DatasetError) in
-            try replaceFile(
-                folder.appending(RunConfiguration.fileName), with: from.configuration.json(lines: 2) + "\n")
-        }
+        try replaceFile(
+            folder.appending(RunConfiguration.fileName), with: from.configuration.json(lines: 2) + "\n")
     }
 
     /// Looks whether a copy is whole.
     ///
-    /// - Throws: `TrainError` naming what is missing or damaged.
-    static func checkAdopted(_ folder: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` naming what is missing or damaged.
+    static func checkAdopted(_ folder: FilePath) throws(PFrameError) {
         let run = try RunFolder(folder)
         try Checkpoint(run: folder, model: name).verify(parameters(of: run), parts: ["average"])
     }
@@ -92,7 +91,7 @@ public enum ResidualVAE: ModelFamily {
         public init() {}
 
         /// The preset with the given options in place of its own.
-        public func options(size: Size?, frames: Int?) throws(TrainError) -> AutoencoderOptions {
+        public func options(size: Size?, frames: Int?) throws(PFrameError) -> AutoencoderOptions {
             let size = self.size?.size ?? size
             return try AutoencoderOptions(preset: preset ?? .compact, height: size?.height, width: size?.width)
         }
@@ -133,8 +132,8 @@ public struct AutoencoderOptions: ModelOptions {
 
     /// A shape by preset: f16, as LDM's kl-f16 (Rombach et al. 2022) in `paper`.
     ///
-    /// - Throws: `TrainError` for sizes that it cannot have.
-    public init(preset: Preset, height: Int? = nil, width: Int? = nil) throws(TrainError) {
+    /// - Throws: `PFrameError` for sizes that it cannot have.
+    public init(preset: Preset, height: Int? = nil, width: Int? = nil) throws(PFrameError) {
         self.preset = preset
         let edge = preset == .paper64 ? 64 : 128
         (self.height, self.width) = (height ?? edge, width ?? edge)
@@ -150,14 +149,14 @@ public struct AutoencoderOptions: ModelOptions {
 
     /// Checks the options.
     ///
-    /// - Throws: `TrainError`.
-    public func validate() throws(TrainError) {
+    /// - Throws: `PFrameError`.
+    public func validate() throws(PFrameError) {
         guard patch > 0, !widths.isEmpty, widths.allSatisfy({ $0 > 0 && $0 % 8 == 0 }), blocks > 0, latentChannels > 0,
             residualsPerClip > 0
-        else { throw TrainError("levels are multiples of 8 channels, counts 1 or more: the configuration is damaged") }
-        guard factor == 16 else { throw TrainError("an autoencoder shrinks 16 times, not \(factor)") }
+        else { throw PFrameError("levels are multiples of 8 channels, counts 1 or more: the configuration is damaged") }
+        guard factor == 16 else { throw PFrameError("an autoencoder shrinks 16 times, not \(factor)") }
         guard height % 16 == 0, width % 16 == 0, height > 0, width > 0 else {
-            throw TrainError("frames are multiples of 16 pixels, not \(width)x\(height)")
+            throw PFrameError("frames are multiples of 16 pixels, not \(width)x\(height)")
         }
     }
 }

@@ -1,5 +1,7 @@
 import Codec
 import Dataset
+import Shards
+public import Storage
 
 /// VDM, the baseline: diffusion of RGB frames.
 public enum VDM: VideoDiffusionFamily {
@@ -25,12 +27,12 @@ public enum VDM: VideoDiffusionFamily {
     /// This family needs no preparation.
     public static func codec(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
-    ) throws(TrainError) -> PreparedCodec { PreparedCodec(codec: FrameCodec(options)) }
+    ) throws(PFrameError) -> PreparedCodec { PreparedCodec(codec: FrameCodec(options)) }
 
     /// Frames.
     public static func codec(
         of run: RunFolder, _ options: Options, precision: Precision, device: Device
-    ) throws(TrainError) -> any ClipCodec { FrameCodec(options) }
+    ) throws(PFrameError) -> any ClipCodec { FrameCodec(options) }
 }
 
 /// The frames themselves; in video the given one stands in place of the first.
@@ -39,18 +41,18 @@ struct FrameCodec: ClipCodec {
 
     init(_ options: DiffusionOptions<VDM>) { arrays = ClipArrays(options) }
 
-    func clean(_ batch: Batch) throws(TrainError) -> Tensor {
+    func clean(_ batch: Batch) throws(PFrameError) -> Tensor {
         try arrays.folded(batch, "frames.npy", channels: 3).to(.float32).affine(1 / 127.5, -1)
     }
 
-    func first(_ batch: Batch) throws(TrainError) -> Tensor {
+    func first(_ batch: Batch) throws(PFrameError) -> Tensor {
         let (frames, size) = (arrays.frames, arrays.size)
         return try arrays.folded(batch, "frames.npy", channels: 3)
             .reshaped([batch.count, frames, size.height, size.width, 3]).sliced(0..<1, along: 1)
             .reshaped([batch.count, size.height, size.width, 3])
     }
 
-    func rebuild(_ x: Tensor, first: [RGBImage]) throws(TrainError) -> [MadeClip] {
+    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [MadeClip] {
         let (frames, count, size) = (arrays.frames, arrays.frameCount, arrays.size)
         let values = try x.to(.cpu).to(.float32).affine(127.5, 127.5).rounded().clamped(0, 255).to(.uint8).bytes()
         return first.enumerated().map { clip, image in

@@ -1,25 +1,27 @@
 public import Codec
-public import Dataset
+import Dataset
 import MotionVectors
+public import Shards
+public import Storage
 
 /// Turns a batch into the tensors that a family diffuses, and diffused tensors into video.
 public protocol ClipCodec {
     /// The diffused clips x₀ of a batch: float32 `(B·T, h, w, channels)`, about −1…1 or of deviation 1.
     ///
-    /// - Throws: `TrainError` if the arrays are not of the model's size.
-    func clean(_ batch: Batch) throws(TrainError) -> Tensor
+    /// - Throws: `PFrameError` if the arrays are not of the model's size.
+    func clean(_ batch: Batch) throws(PFrameError) -> Tensor
 
     /// The first frames of a batch: uint8 `(B, H, W, 3)`.
     ///
-    /// - Throws: `TrainError` if the arrays are not of the model's size.
-    func first(_ batch: Batch) throws(TrainError) -> Tensor
+    /// - Throws: `PFrameError` if the arrays are not of the model's size.
+    func first(_ batch: Batch) throws(PFrameError) -> Tensor
 
     /// Video of diffused clips.
     ///
     /// - Parameters:
     ///   - x: `(B·T, h, w, channels)`, float32.
     ///   - first: the given frames, one per clip.
-    func rebuild(_ x: Tensor, first: [RGBImage]) throws(TrainError) -> [MadeClip]
+    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [MadeClip]
 }
 
 /// The arrays of a batch as tensors of the size that a model takes.
@@ -39,7 +41,7 @@ struct ClipArrays {
     var frameCount: Int { size.width * size.height * 3 }
 
     /// An array of diffused clips, folded into the batch: `(B·T, h, w, channels)` of its own type.
-    func folded(_ batch: Batch, _ member: String, channels: Int) throws(TrainError) -> Tensor {
+    func folded(_ batch: Batch, _ member: String, channels: Int) throws(PFrameError) -> Tensor {
         let result = try Self.tensor(batch, member)
         let wanted = [clip[0], clip[1], clip[2], channels]
         guard Array(result.shape.dropFirst()) == wanted else {
@@ -49,23 +51,23 @@ struct ClipArrays {
     }
 
     /// `first.npy`: uint8 `(B, H, W, 3)`.
-    func first(_ batch: Batch) throws(TrainError) -> Tensor {
+    func first(_ batch: Batch) throws(PFrameError) -> Tensor {
         let wanted = [batch.count, size.height, size.width, 3]
         let result = try Self.tensor(batch, "first.npy")
         guard result.shape == wanted else { throw unfit("first.npy", result.shape.dropFirst(), wanted.dropFirst()) }
         return result
     }
 
-    private func unfit(_ member: String, _ found: ArraySlice<Int>, _ wanted: ArraySlice<Int>) -> TrainError {
-        TrainError(
+    private func unfit(_ member: String, _ found: ArraySlice<Int>, _ wanted: ArraySlice<Int>) -> PFrameError {
+        PFrameError(
             "\(member) of the data set is \(Array(found)), but the model takes \(Array(wanted)): build the set with "
                 + "--size \(size) --frames \(frames), or train a model of its size")
     }
 
-    private static func tensor(_ batch: Batch, _ member: String) throws(TrainError) -> Tensor {
-        try batch.withArray(member) { (bytes, type, shape) throws(TrainError) in
+    private static func tensor(_ batch: Batch, _ member: String) throws(PFrameError) -> Tensor {
+        try batch.withArray(member) { (bytes, type, shape) throws(PFrameError) in
             guard let element = ElementType(type) else {
-                throw TrainError("\(member) has elements of type \(type.rawValue), which tensors do not have")
+                throw PFrameError("\(member) has elements of type \(type.rawValue), which tensors do not have")
             }
             return try Tensor(bytes: bytes, type: element, shape: shape)
         }

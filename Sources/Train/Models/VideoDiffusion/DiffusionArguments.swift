@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import Codec
+public import Storage
 public import SystemPackage
 
 extension TextKind: ExpressibleByArgument {}
@@ -73,7 +74,7 @@ public struct DiffusionArguments<Family: VideoDiffusionFamily>: ModelArguments, 
     }
 
     /// The preset with the given options in place of its own.
-    public func options(size: Size?, frames: Int?) throws(TrainError) -> DiffusionOptions<Family> {
+    public func options(size: Size?, frames: Int?) throws(PFrameError) -> DiffusionOptions<Family> {
         let size = self.size?.size ?? size
         var options = try DiffusionOptions<Family>(
             preset: preset ?? .compact, frames: self.frames ?? frames ?? 16, height: size?.height, width: size?.width,

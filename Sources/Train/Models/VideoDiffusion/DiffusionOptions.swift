@@ -1,3 +1,5 @@
+public import Storage
+
 /// The shape of a video diffusion model of a family, its noise, and what it is conditioned on.
 public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
     /// The size that it was derived from.
@@ -44,11 +46,11 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
     /// - Parameters:
     ///   - unetWidth: nil for the preset's.
     ///   - multiples: nil for the preset's.
-    /// - Throws: `TrainError` for sizes that the model cannot have.
+    /// - Throws: `PFrameError` for sizes that the model cannot have.
     public init(
         preset: Preset, frames: Int = 16, height: Int? = nil, width: Int? = nil, unetWidth: Int? = nil,
         multiples: [Int]? = nil
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         let networks = Family.networks(preset)
         (self.preset, self.frames) = (preset, frames)
         let edge = preset == .paper64 ? 64 : 128
@@ -82,30 +84,30 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
 
     /// Its noise, target and weights.
     ///
-    /// - Throws: `TrainError` if target and schedule do not go together.
-    public func process() throws(TrainError) -> DiffusionProcess {
+    /// - Throws: `PFrameError` if target and schedule do not go together.
+    public func process() throws(PFrameError) -> DiffusionProcess {
         try DiffusionProcess(
             NoiseSchedule(schedule, zeroTerminalSNR: zeroTerminalSNR), target: target, minSNR: minSNR)
     }
 
     /// Checks the options.
     ///
-    /// - Throws: `TrainError`.
-    public func validate() throws(TrainError) {
-        guard frames >= 2 else { throw TrainError("a clip has 2 frames or more, not \(frames)") }
+    /// - Throws: `PFrameError`.
+    public func validate() throws(PFrameError) {
+        guard frames >= 2 else { throw PFrameError("a clip has 2 frames or more, not \(frames)") }
         let counts = multiples + firstFrameWidths + [latentChannels, firstFrameChannels, heads, textWidth]
         guard !multiples.isEmpty, firstFrameBlocks >= 0, counts.allSatisfy({ $0 > 0 }) else {
-            throw TrainError("levels, channels and heads are 1 or more: the configuration is damaged")
+            throw PFrameError("levels, channels and heads are 1 or more: the configuration is damaged")
         }
         let step = Family.factor << (multiples.count - 1)
         guard height >= step, width >= step, height % step == 0, width % step == 0 else {
-            throw TrainError(
+            throw PFrameError(
                 "\(Family.name) with \(multiples.count) levels takes frames in multiples of \(step) pixels, not "
                     + "\(width)x\(height): build the data set with --size \(max(1, width / step) * step)x"
                     + "\(max(1, height / step) * step), or take fewer --multiples")
         }
         guard unetWidth % 8 == 0, unetWidth > 0 else {
-            throw TrainError("the width of the U-Net is a multiple of 8, not \(unetWidth)")
+            throw PFrameError("the width of the U-Net is a multiple of 8, not \(unetWidth)")
         }
     }
 }

@@ -1,5 +1,7 @@
 import Codec
 import Dataset
+import Shards
+import Storage
 
 /// Trains a ``VideoDiffusion``.
 final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
@@ -13,8 +15,8 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
 
     var store: ParameterStore { model.store }
 
-    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(TrainError) -> BatchLoss {
-        let tokens = try captions.map { reader throws(TrainError) in try reader.tokens(batch.rows) }
+    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss {
+        let tokens = try captions.map { reader throws(PFrameError) in try reader.tokens(batch.rows) }
         return BatchLoss(
             try model.loss(
                 clean: codec.clean(batch).to(model.store.device), first: codec.first(batch), captions: tokens,
@@ -23,13 +25,13 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
 
     /// Of the first two records: the clip as the data set holds it above, what the model makes of its first frame and
     /// caption below.
-    func picture(_ batch: Batch, seed: RandomSeed) throws(TrainError) -> RGBImage {
+    func picture(_ batch: Batch, seed: RandomSeed) throws(PFrameError) -> RGBImage {
         let count = min(2, batch.count)
         let frames = model.options.diffusedFrames
         let images = try firstImages(batch, count)
         let clean = try codec.clean(batch).sliced(0..<(count * frames), along: 0)
         let first = try codec.first(batch).sliced(0..<count, along: 0)
-        let tokens = try captions.map { reader throws(TrainError) in
+        let tokens = try captions.map { reader throws(PFrameError) in
             try reader.tokens(Array(batch.rows.prefix(count)))
         }
         let options = SamplerOptions(steps: 20)
@@ -39,7 +41,7 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
         return PictureStrip.of(zip(truth, samples).flatMap { [$0.frames, $1.frames] })
     }
 
-    private func firstImages(_ batch: Batch, _ count: Int) throws(TrainError) -> [RGBImage] {
+    private func firstImages(_ batch: Batch, _ count: Int) throws(PFrameError) -> [RGBImage] {
         let bytes = try codec.first(batch).bytes()
         let (width, height) = (model.options.width, model.options.height)
         let size = width * height * 3
@@ -59,12 +61,12 @@ struct DiffusionGenerator<Family: VideoDiffusionFamily>: Generator {
     var frames: Int { model.options.frames }
     var makesMotion: Bool { Family.makesMotion }
 
-    func check(_ options: SamplerOptions) throws(TrainError) { _ = try Sampler(model.process, options) }
+    func check(_ options: SamplerOptions) throws(PFrameError) { _ = try Sampler(model.process, options) }
 
     func generate(
         _ requests: [SampleRequest], options: SamplerOptions, guidance: Double,
-        progress: (Int) throws(TrainError) -> Void
-    ) throws(TrainError) -> [MadeClip] {
+        progress: (Int) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> [MadeClip] {
         let pixels = requests.flatMap(\.first.pixels)
         let first = try Tensor.frames(pixels.span, size: size)
         let tokens = try captions?.tokens(captions: requests.map(\.caption))

@@ -1,3 +1,5 @@
+public import Storage
+
 /// A video diffusion model: the U-Net with its first-frame and text encoders, and its noise.
 public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     /// The shape.
@@ -17,10 +19,10 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     public init(
         _ options: DiffusionOptions<Family>, textEntries: Int, precision: Precision = .float32, device: Device = .cpu,
         seed: UInt64 = 0
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         self.options = options
         process = try options.process()
-        channelRoots = try Family.channelWeights(options).map { weights throws(TrainError) in
+        channelRoots = try Family.channelWeights(options).map { weights throws(PFrameError) in
             try Tensor(weights.map { Float($0.squareRoot()) }, device: device)
         }
         store = ParameterStore(precision: precision, device: device, seed: seed)
@@ -41,20 +43,20 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     /// What the given frames say: `(B, h, w, c)`.
     ///
     /// - Parameter first: uint8 `(B, H, W, 3)`.
-    public func features(first: Tensor) throws(TrainError) -> Tensor {
+    public func features(first: Tensor) throws(PFrameError) -> Tensor {
         let x = try first.to(store.device).to(store.precision.type).affine(1 / 127.5, -1)
         guard let firstFrame else { return x }
         return try firstFrame(x)
     }
 
     /// Captions as vectors, `(B, width)`; nil without text.
-    private func embedding(_ captions: CaptionTokens?, isGiven: [Bool]) throws(TrainError) -> Tensor? {
+    private func embedding(_ captions: CaptionTokens?, isGiven: [Bool]) throws(PFrameError) -> Tensor? {
         guard let text, let captions else { return nil }
         return try text(captions, isGiven: isGiven)
     }
 
     /// The network's prediction, `(B·T, h, w, channels)`.
-    public func predict(_ x: Tensor, steps: [Int], condition: Condition) throws(TrainError) -> Tensor {
+    public func predict(_ x: Tensor, steps: [Int], condition: Condition) throws(PFrameError) -> Tensor {
         try unet(
             x.to(store.precision.type), frame: condition.firstFrame, steps: steps.map(Float.init), text: condition.text)
     }
@@ -67,7 +69,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     ///   - seeds: one per clip: step, noise and left-out captions follow from it.
     public func loss(
         clean: Tensor, first: Tensor, captions: CaptionTokens?, seeds: [RandomSeed]
-    ) throws(TrainError) -> Tensor {
+    ) throws(PFrameError) -> Tensor {
         let frames = options.diffusedFrames
         let shape = clean.shape
         let steps = seeds.map { process.step($0.mixed("step")) }
@@ -89,7 +91,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     }
 
     /// Multiplies channels by the roots of their weights.
-    private func weighted(_ x: Tensor) throws(TrainError) -> Tensor {
+    private func weighted(_ x: Tensor) throws(PFrameError) -> Tensor {
         guard let roots = channelRoots else { return x }
         return try x * roots.to(x.type)
     }
@@ -103,12 +105,12 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     ///   - guidance: the scale w of ε = ε_u + w (ε_c − ε_u); 1 for none (Ho & Salimans 2021).
     ///   - progress: called after each step with the number of finished steps; what it throws ends sampling.
     /// - Returns: float32 `(B·T, h, w, channels)`.
-    /// - Throws: `TrainError`, NaN from the network included.
+    /// - Throws: `PFrameError`, NaN from the network included.
     public func sample(
         first: Tensor, captions: CaptionTokens?, seeds: [RandomSeed], options: SamplerOptions, guidance: Double,
-        progress: (Int) throws(TrainError) -> Void = { _ in }
-    ) throws(TrainError) -> Tensor {
-        try withoutGradients { () throws(TrainError) in
+        progress: (Int) throws(PFrameError) -> Void = { _ in }
+    ) throws(PFrameError) -> Tensor {
+        try withoutGradients { () throws(PFrameError) in
             let clips = seeds.count
             let shape = self.options.clipShape
             var draws: [Tensor] = []
@@ -123,7 +125,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
             var options = options
             options.clipping = options.clipping ?? Family.clipping
             let sampler = try Sampler(process, options)
-            return try sampler.sample(noise: noise, seeds: seeds, progress: progress) { x, step throws(TrainError) in
+            return try sampler.sample(noise: noise, seeds: seeds, progress: progress) { x, step throws(PFrameError) in
                 let steps = [Int](repeating: step, count: guides ? 2 * clips : clips)
                 let input = guides ? try Tensor.concatenated([x, x], along: 0) : x
                 let both = try self.predict(input, steps: steps, condition: condition).to(.float32)

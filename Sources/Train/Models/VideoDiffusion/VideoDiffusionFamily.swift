@@ -1,4 +1,5 @@
-public import Dataset
+import Dataset
+public import Storage
 public import SystemPackage
 
 /// A family of 3D U-Nets that diffuse clips under a first frame and a caption. The families differ in what they diffuse
@@ -25,11 +26,11 @@ where Options == DiffusionOptions<Self>, Arguments.Files == DiffusionFiles {
     /// The codec of a new or resumed run, and what it adds to the run.
     static func codec(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
-    ) throws(TrainError) -> PreparedCodec
+    ) throws(PFrameError) -> PreparedCodec
     /// The codec of a run that is there.
     static func codec(
         of run: RunFolder, _ options: Options, precision: Precision, device: Device
-    ) throws(TrainError) -> any ClipCodec
+    ) throws(PFrameError) -> any ClipCodec
 }
 
 /// Sizes of the networks of a video diffusion model.
@@ -66,7 +67,7 @@ public struct PreparedCodec {
     /// Further members of `config.json`.
     public var recorded: [String: JSONValue] = [:]
     /// Writes the family's own files into the run's folder.
-    public var fill: (RunFolder) throws(TrainError) -> Void = { _ in }
+    public var fill: (RunFolder) throws(PFrameError) -> Void = { _ in }
 }
 
 @available(*, unavailable)
@@ -89,7 +90,7 @@ extension VideoDiffusionFamily {
     /// The network, what reads captions, and the codec.
     public static func prepare(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
-    ) throws(TrainError) -> PreparedModel {
+    ) throws(PFrameError) -> PreparedModel {
         let captions = try captions(options.text, files, setup)
         let codec = try codec(options, files, setup)
         let model = try VideoDiffusion(
@@ -103,22 +104,22 @@ extension VideoDiffusionFamily {
 
     private static func captions(
         _ kind: TextKind, _ files: DiffusionFiles, _ setup: TrainingSetup
-    ) throws(TrainError) -> CaptionReader? {
+    ) throws(PFrameError) -> CaptionReader? {
         guard kind == .clip else { return try setup.captions(kind) }
         if let clip = files.clip { return CaptionReader(try CLIPCaptions(clip.weights, merges: clip.merges)) }
         let run = try setup.goesOn ? RunFolder(setup.folder) : setup.origin
-        guard let run else { throw TrainError("captions are to be read by CLIP, and its files are not given") }
+        guard let run else { throw PFrameError("captions are to be read by CLIP, and its files are not given") }
         return try run.captions(kind)
     }
 
     /// A clip of zeros that has a shape and no memory.
-    public static func plan(_ options: Options, precision: Precision) throws(TrainError) -> ModelPlan {
+    public static func plan(_ options: Options, precision: Precision) throws(PFrameError) -> ModelPlan {
         // As many words, or features, as are usual.
         let entries = options.text == .clip ? 512 : 1000
         let model = try VideoDiffusion(options, textEntries: entries, precision: precision, device: .meta)
         let clip = try Tensor.zeros(options.clipShape, type: precision.type, device: .meta)
         let first = try Tensor.zeros([1, options.height, options.width, 3], type: .uint8, device: .meta)
-        return try ModelPlan(model.store) { () throws(TrainError) in
+        return try ModelPlan(model.store) { () throws(PFrameError) in
             let text: Tensor? =
                 options.text == .none
                 ? nil : try Tensor.zeros([1, options.textWidth], type: precision.type, device: .meta)
@@ -128,7 +129,7 @@ extension VideoDiffusionFamily {
     }
 
     /// Those of the networks.
-    public static func parameters(of run: RunFolder) throws(TrainError) -> ParameterStore {
+    public static func parameters(of run: RunFolder) throws(PFrameError) -> ParameterStore {
         let options = try options(of: run)
         let entries = try run.captions(options.text)?.entries ?? 0
         return try VideoDiffusion(options, textEntries: entries, device: .meta).store
@@ -137,7 +138,7 @@ extension VideoDiffusionFamily {
     /// The network with the moving average of its weights.
     public static func generator(
         of run: RunFolder, _ checkpoint: Checkpoint, precision: Precision, device: Device
-    ) throws(TrainError) -> (any Generator)? {
+    ) throws(PFrameError) -> (any Generator)? {
         let options = try options(of: run)
         let captions = try run.captions(options.text)
         let model = try VideoDiffusion(

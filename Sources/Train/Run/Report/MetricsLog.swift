@@ -1,5 +1,6 @@
 import Dataset
 import Glibc
+public import Storage
 public import SystemPackage
 
 /// `metrics.jsonl` read back into columns.
@@ -15,8 +16,8 @@ public struct MetricsTable: Sendable, Equatable {
 
     /// Reads the log of a run; a table without lines where there is none. Half a line at the end is skipped.
     ///
-    /// - Throws: `TrainError` that names the line if another one is damaged.
-    public init(run: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` that names the line if another one is damaged.
+    public init(run: FilePath) throws(PFrameError) {
         var table = MetricsTable()
         try Self.forEachLine(of: run.appending(MetricsLog.fileName)) { line in
             table.append(line)
@@ -45,8 +46,8 @@ public struct MetricsTable: Sendable, Equatable {
 
     /// Bytes of the lines up to a step: the first later one ends them, and half a line.
     ///
-    /// - Throws: `TrainError` that names the line if one before that is damaged.
-    static func length(of path: FilePath, upTo step: Int) throws(TrainError) -> Int {
+    /// - Throws: `PFrameError` that names the line if one before that is damaged.
+    static func length(of path: FilePath, upTo step: Int) throws(PFrameError) -> Int {
         var length = 0
         try forEachLine(of: path) { line in
             guard line.step <= step else { return false }
@@ -65,22 +66,22 @@ public struct MetricsTable: Sendable, Equatable {
     }
 
     /// Lends whole lines in order until `body` says that it is enough.
-    private static func forEachLine(of path: FilePath, _ body: (Line) -> Bool) throws(TrainError) {
+    private static func forEachLine(of path: FilePath, _ body: (Line) -> Bool) throws(PFrameError) {
         var number = 1
-        do throws(DatasetError) {
+        do throws(PFrameError) {
             guard fileSize(path) != nil else { return }
             let text = try readFile(path)
             var start = 0
             while let end = text[start...].firstIndex(of: 0x0A) {
                 let members = try JSONValue(text[start..<end], path: path, offset: start).members ?? [:]
-                guard let step = members["step"]?.int else { throw DatasetError(path: path, "no \"step\"") }
+                guard let step = members["step"]?.int else { throw PFrameError(path: path, "no \"step\"") }
                 let values = members.filter { $0.key != "step" }.map { ($0.key, $0.value.double ?? .nan) }
                 guard body(Line(step: step, values: values.sorted { $0.0 < $1.0 }, end: end + 1)) else { return }
                 start = end + 1
                 number += 1
             }
         } catch {
-            throw TrainError(path: path, "line \(number) cannot be read (\(error.message)): remove the line")
+            throw PFrameError(path: path, "line \(number) cannot be read (\(error.message)): remove the line")
         }
     }
 }
@@ -101,8 +102,8 @@ public final class MetricsLog {
     ///   - run: the run's folder.
     ///   - step: of the checkpoint that the run resumes from: lines of later steps, and half a line at the end, go. nil
     ///     for a new run: every line goes.
-    /// - Throws: `TrainError` if the file cannot be written, or a line in its midst is damaged.
-    public init(run: FilePath, resumingAt step: Int? = nil) throws(TrainError) {
+    /// - Throws: `PFrameError` if the file cannot be written, or a line in its midst is damaged.
+    public init(run: FilePath, resumingAt step: Int? = nil) throws(PFrameError) {
         path = run.appending(Self.fileName)
         var kept = 0
         if let step { kept = try MetricsTable.length(of: path, upTo: step) }
@@ -111,10 +112,10 @@ public final class MetricsLog {
                 path, .writeOnly, options: [.create, .append, .closeOnExec],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch {
-            throw TrainError(path: path, "cannot open: \(error)")
+            throw PFrameError(path: path, "cannot open: \(error)")
         }
         guard ftruncate(descriptor.rawValue, off_t(kept)) == 0 else {
-            throw TrainError(path: path, "cannot cut off later steps: \(Errno(rawValue: errno))")
+            throw PFrameError(path: path, "cannot cut off later steps: \(Errno(rawValue: errno))")
         }
     }
 
@@ -126,15 +127,15 @@ public final class MetricsLog {
     /// Appends a line.
     ///
     /// - Parameter values: names and values in the order of the line; NaN and infinities become `null`.
-    /// - Throws: `TrainError`, a full disk included.
-    public func append(step: Int, _ values: [(name: String, value: Double)]) throws(TrainError) {
+    /// - Throws: `PFrameError`, a full disk included.
+    public func append(step: Int, _ values: [(name: String, value: Double)]) throws(PFrameError) {
         var line = "{\"step\":\(step)"
         for (name, value) in values {
             precondition(name != "step", "the step stands by itself")
             line += ",\(JSONValue.text(name).json()):\(JSONValue.number(value).json())"
         }
         do { try descriptor.writeAll(Array((line + "}\n").utf8)) } catch {
-            throw TrainError(path: path, "cannot write: \(error)")
+            throw PFrameError(path: path, "cannot write: \(error)")
         }
     }
 }

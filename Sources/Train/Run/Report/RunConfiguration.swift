@@ -1,5 +1,6 @@
 import Dataset
 import Figures
+import Storage
 import SystemPackage
 
 /// `config.json` of a run: whatever it holds, as a table, and a few members that the report speaks of.
@@ -11,13 +12,10 @@ struct RunConfiguration: Sendable {
 
     /// Reads the configuration; an empty one where there is none.
     ///
-    /// - Throws: `TrainError` if it is damaged.
-    init(run: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` if it is damaged.
+    init(run: FilePath) throws(PFrameError) {
         let path = run.appending(Self.fileName)
-        value = try reading { () throws(DatasetError) in
-            guard fileSize(path) != nil else { return .object([:]) }
-            return try JSONValue(try readFile(path), path: path)
-        }
+        value = fileSize(path) == nil ? .object([:]) : try JSONValue(readFile(path), path: path)
     }
 
     /// A member of the object itself.

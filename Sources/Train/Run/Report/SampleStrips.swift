@@ -25,12 +25,12 @@ struct SampleStrips: Sendable {
 
     /// Finds the pictures of a run, `samples/STEP….png`: the first digits of a name are the step.
     ///
-    /// - Throws: `TrainError` if the folder cannot be listed.
-    init(run: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` if the folder cannot be listed.
+    init(run: FilePath) throws(PFrameError) {
         let folder = run.appending(Self.folderName)
         var names: [String] = []
-        if try reading({ () throws(DatasetError) in try fileNames(in: run) }).contains(Self.folderName) {
-            names = try reading { () throws(DatasetError) in try fileNames(in: folder) }
+        if try fileNames(in: run).contains(Self.folderName) {
+            names = try fileNames(in: folder)
         }
         let strips = names.filter { $0.hasSuffix(".png") && !$0.hasPrefix(".") }.compactMap { name -> Strip? in
             let stem = name.dropLast(".png".utf8.count)
@@ -46,8 +46,8 @@ struct SampleStrips: Sendable {
 
     /// The section; empty without pictures.
     ///
-    /// - Throws: `TrainError` if a picture cannot be read.
-    func html() throws(TrainError) -> HTML {
+    /// - Throws: `PFrameError` if a picture cannot be read.
+    func html() throws(PFrameError) -> HTML {
         guard let widest = groups.map(\.count).max() else { return "" }
         let count = min(groups.count, max(1, Self.most / widest))
         // Spread over the run, the latest always among them.
@@ -74,18 +74,18 @@ struct SampleStrips: Sendable {
 
     /// Pictures that are no complete PNG files.
     ///
-    /// - Throws: `TrainError` if one cannot be read.
-    func damaged() throws(TrainError) -> [FilePath] {
+    /// - Throws: `PFrameError` if one cannot be read.
+    func damaged() throws(PFrameError) -> [FilePath] {
         var found: [FilePath] = []
         for file in files {
-            let bytes = try reading { () throws(DatasetError) in try readFile(file) }
+            let bytes = try readFile(file)
             if Self.size(bytes) == nil { found.append(file) }
         }
         return found
     }
 
-    private static func figure(_ strip: Strip) throws(TrainError) -> HTML {
-        let bytes = try reading { () throws(DatasetError) in try readFile(strip.path) }
+    private static func figure(_ strip: Strip) throws(PFrameError) -> HTML {
+        let bytes = try readFile(strip.path)
         guard let (width, height) = size(bytes) else {
             return "<p class=\"soft\">\(strip.path.lastComponent?.string ?? "") is not a complete PNG file.</p>"
         }

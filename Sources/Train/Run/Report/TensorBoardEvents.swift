@@ -3,6 +3,7 @@
 import Codec
 import Dataset
 import Glibc
+public import Storage
 public import SystemPackage
 
 /// A TensorBoard event file, `events.out.tfevents.TIME.HOST.pframe`: scalars by step.
@@ -21,11 +22,11 @@ public final class TensorBoardEvents {
     ///     nil for a new run.
     ///   - time: seconds since 1970.
     ///   - host: names the machine in the file's name.
-    /// - Throws: `TrainError` if the file cannot be created.
+    /// - Throws: `PFrameError` if the file cannot be created.
     public init(
         folder: FilePath, resumingAt step: Int? = nil, time: Double = TensorBoardEvents.now,
         host: String = TensorBoardEvents.host
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         // TensorBoard reads files in the order of their names, and none that comes before one it has read.
         let names = try Self.names(in: folder)
         var seconds = Int(time)
@@ -39,7 +40,7 @@ public final class TensorBoardEvents {
                 path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch {
-            throw TrainError(path: path, "cannot create the event file: \(error)")
+            throw PFrameError(path: path, "cannot create the event file: \(error)")
         }
         var start = ProtobufMessage()
         start.append(3, text: "brain.Event:2")
@@ -64,10 +65,10 @@ public final class TensorBoardEvents {
     /// - Parameters:
     ///   - values: tags (`loss`, `learning_rate`; a `/` groups them) and values, stored as float32.
     ///   - time: seconds since 1970.
-    /// - Throws: `TrainError`, a full disk included.
+    /// - Throws: `PFrameError`, a full disk included.
     public func append(
         step: Int, _ values: [(tag: String, value: Double)], time: Double = TensorBoardEvents.now
-    ) throws(TrainError) {
+    ) throws(PFrameError) {
         var summary = ProtobufMessage()
         for (tag, value) in values {
             var entry = ProtobufMessage()
@@ -99,10 +100,8 @@ public final class TensorBoardEvents {
     private static let start = 1
 
     /// The event files of a folder.
-    static func names(in folder: FilePath) throws(TrainError) -> [String] {
-        do throws(DatasetError) { return try fileNames(in: folder).filter { $0.hasPrefix(prefix) } } catch {
-            throw TrainError(error)
-        }
+    static func names(in folder: FilePath) throws(PFrameError) -> [String] {
+        return try fileNames(in: folder).filter { $0.hasPrefix(prefix) }
     }
 
     /// The time in a file's name.
@@ -111,7 +110,7 @@ public final class TensorBoardEvents {
         return Int(name.dropFirst(prefix.count).prefix { $0 != "." })
     }
 
-    private func write(_ fields: ProtobufMessage, time: Double, step: Int) throws(TrainError) {
+    private func write(_ fields: ProtobufMessage, time: Double, step: Int) throws(PFrameError) {
         var event = ProtobufMessage()
         event.append(1, double: time)
         if step != 0 { event.append(2, integer: step) }
@@ -119,7 +118,7 @@ public final class TensorBoardEvents {
         let length = withUnsafeBytes(of: UInt64(message.count).littleEndian) { Array($0) }
         let record = length + Self.checksum(length) + message + Self.checksum(message)
         do { try descriptor.writeAll(record) } catch {
-            throw TrainError(path: path, "cannot write the event file: \(error)")
+            throw PFrameError(path: path, "cannot write the event file: \(error)")
         }
     }
 

@@ -1,6 +1,6 @@
 import Dataset
 import Figures
-import Storage
+public import Storage
 public import SystemPackage
 
 /// A page that shows a training run, `RUN/report.html`: model, data set, speed, curves and samples. The page is one
@@ -16,8 +16,8 @@ public enum TrainingReport: Sendable {
 
     /// Writes the page; a previous page is replaced when the new page is complete.
     ///
-    /// - Throws: `TrainError` if a file is damaged, or the page cannot be written.
-    public static func write(run: FilePath) throws(TrainError) {
+    /// - Throws: `PFrameError` if a file is damaged, or the page cannot be written.
+    public static func write(run: FilePath) throws(PFrameError) {
         let configuration = try RunConfiguration(run: run)
         let metrics = try MetricsTable(run: run)
         let sections: [(id: String, heading: String, html: HTML)] = [
@@ -37,7 +37,7 @@ public enum TrainingReport: Sendable {
             <code>\(SampleStrips.folderName)</code>; nothing in this page is loaded from elsewhere.
             """
         let text = page.html.text
-        try reading { () throws(DatasetError) in try replaceFile(run.appending(fileName), with: text) }
+        try replaceFile(run.appending(fileName), with: text)
     }
 
     /// What was trained on what.

@@ -1,2 +1,0 @@
-@_exported import Shards
-@_exported import Storage
