@@ -1,4 +1,5 @@
 import Codec
+import Storage
 import Testing
 
 @Suite struct PictureTests {

@@ -1,4 +1,5 @@
 import Dataset
+import Shards
 import Testing
 
 /// Which share of the work a process takes, by option or launcher.

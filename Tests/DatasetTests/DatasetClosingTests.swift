@@ -1,5 +1,7 @@
 import Codec
 import Dataset
+import Shards
+import Storage
 import SystemPackage
 import TestSupport
 import Testing

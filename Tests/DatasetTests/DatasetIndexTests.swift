@@ -1,4 +1,5 @@
 import Dataset
+import Shards
 import Storage
 import SystemPackage
 import TestSupport

@@ -1,5 +1,6 @@
-public import Dataset
+import Dataset
 import FoundationEssentials
+public import Storage
 import SystemPackage
 import TestSupport
 

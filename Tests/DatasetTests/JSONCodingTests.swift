@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Storage
 import Testing
 
 /// `Codable` values as JSON, compared with Foundation's encoder and decoder.

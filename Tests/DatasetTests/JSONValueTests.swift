@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Storage
 import SystemPackage
 import Testing
 

@@ -1,5 +1,6 @@
 import Dataset
 import FoundationEssentials
+import Shards
 import Storage
 import SystemPackage
 import TestSupport

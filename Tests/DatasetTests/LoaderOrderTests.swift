@@ -1,4 +1,5 @@
 import Dataset
+import Shards
 import Testing
 
 @Suite struct LoaderOrderTests {

@@ -1,6 +1,8 @@
 import Dataset
 import Glibc
 import MotionVectors
+import Shards
+import Storage
 import SystemPackage
 import TestSupport
 import Testing

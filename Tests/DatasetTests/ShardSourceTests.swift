@@ -1,4 +1,6 @@
 import Dataset
+import Shards
+import Storage
 import SystemPackage
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import Codec
 import Dataset
 import MotionVectors
+import Storage
 import SystemPackage
 import TestSupport
 import Testing

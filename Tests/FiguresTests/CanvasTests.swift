@@ -2,6 +2,7 @@ import Codec
 import Dispatch
 import Figures
 import Foundation
+import Storage
 import Synchronization
 import Testing
 

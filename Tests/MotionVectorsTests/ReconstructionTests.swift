@@ -1,5 +1,6 @@
 import Codec
 import MotionVectors
+import Storage
 import SystemPackage
 import TestSupport
 import Testing

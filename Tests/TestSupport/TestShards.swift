@@ -1,3 +1,4 @@
+import Shards
 import Storage
 package import SystemPackage
 

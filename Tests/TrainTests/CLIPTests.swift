@@ -1,5 +1,6 @@
 import Codec
 import Dataset
+import Storage
 import SystemPackage
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 import Train
 
 /// What `Tests/Peers/diffusion_expected.py` wrote: clips, and what diffusers makes of them.

@@ -2,6 +2,7 @@ import Codec
 import Dataset
 import Foundation
 import MotionVectors
+import Shards
 import Storage
 import SystemPackage
 import TestSupport

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Codec
 import Dataset
+import Shards
+import Storage
 import SystemPackage
 import Train
 

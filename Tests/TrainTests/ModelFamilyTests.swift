@@ -2,6 +2,7 @@ import ArgumentParser
 import Codec
 import Dataset
 import Foundation
+import Shards
 import Storage
 import SystemPackage
 import TestSupport

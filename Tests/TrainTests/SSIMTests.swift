@@ -1,4 +1,5 @@
 import Codec
+import Storage
 import Testing
 import Train
 

@@ -1,4 +1,5 @@
 import Dataset
+import Storage
 import SystemPackage
 import TestSupport
 import Testing

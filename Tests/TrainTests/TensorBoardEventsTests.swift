@@ -1,3 +1,4 @@
+import Storage
 import SystemPackage
 import TestSupport
 import Testing
