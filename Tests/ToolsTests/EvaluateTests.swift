@@ -74,7 +74,7 @@ import Testing
     @Test func refusesWhatBelongsNotTogether() throws {
         for (arguments, message) in [
             (["evaluate", "run"], "give a run and a data set"),
-            (["evaluate", "a", "b", "--clip", "c"], "belong together"),
+            (["evaluate", "a", "b", "--clip", "c"], "go together"),
             (["evaluate", "--reconstruction", "set"], "needs --vae"),
             (["evaluate", "a", "b", "--vae", "c"], "its own vae"),
             (["evaluate", "a", "b", "--clips", "1"], "--clips takes 2"),

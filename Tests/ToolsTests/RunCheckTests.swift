@@ -49,7 +49,7 @@ import Testing
         let nan = withUnsafeBytes(of: Float.nan) { Data($0) }
         let changes: [(file: String, remedy: String, change: (String) throws -> Void)] = [
             ("config.json", "config.json", { try edit($0) { $0.removeLast(20) } }),
-            ("checkpoint.safetensors", "take a copy", { try edit($0) { $0.removeLast(1000) } }),
+            ("checkpoint.safetensors", "restore a copy", { try edit($0) { $0.removeLast(1000) } }),
             (
                 "checkpoint.safetensors", "NaN",
                 { try edit($0) { $0.replaceSubrange(($0.count - 4)..<$0.count, with: nan) } }
@@ -57,7 +57,7 @@ import Testing
             ("checkpoint.safetensors", "no checkpoint", { try FileManager.default.removeItem(atPath: $0) }),
             ("metrics.jsonl", "line 2", { try edit($0) { $0[$0.count - 3] = UInt8(ascii: "{") } }),
             ("metrics.jsonl", "ends at step 0", { try FileManager.default.removeItem(atPath: $0) }),
-            ("samples/0000002.png", "no complete PNG", { try Data("PNG".utf8).write(to: URL(filePath: $0)) }),
+            ("samples/0000002.png", "not a complete PNG", { try Data("PNG".utf8).write(to: URL(filePath: $0)) }),
             ("vae/checkpoint.safetensors", "pframe train vae", { try FileManager.default.removeItem(atPath: $0) }),
         ]
         for (file, remedy, change) in changes {

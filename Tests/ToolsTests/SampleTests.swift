@@ -281,7 +281,7 @@ import Testing
             (models.edVDM, ["--image", large, "--prompt", "a"], 1, ["large.png", "96x96", "--fit crop"]),
             (models.edVDM, ["--image", scratch.path("none.png"), "--prompt", "a"], 1, ["none.png", "No such file"]),
             (models.edVDM, ["--image", scratch.path("text.png"), "--prompt", "a"], 1, ["text.png"]),
-            (models.edVDM, ["--image", scratch.path("cut.png"), "--prompt", "a"], 1, ["cut.png", "whole"]),
+            (models.edVDM, ["--image", scratch.path("cut.png"), "--prompt", "a"], 1, ["cut.png", "complete"]),
             (models.edVDM, ["--image", image], 2, ["--prompt"]),
             (models.edVDM, ["--prompt", "a"], 2, ["--image"]),
             (models.edVDM, ["--image", image, "--prompt", "a", "--steps", "0"], 2, ["--steps takes 1 to 1000"]),

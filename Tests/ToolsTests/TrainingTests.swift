@@ -180,7 +180,7 @@ import Testing
                 "--learning-rate 1.0 (the run: 0.0002)"
             ),
             (["train", "ed-vdm", set, "--output", scratch.path("e"), "--text", "clip"], 2, "--clip MODEL"),
-            (["train", "ed-vdm", set, "--output", scratch.path("f"), "--clip", "m"], 2, "belong together"),
+            (["train", "ed-vdm", set, "--output", scratch.path("f"), "--clip", "m"], 2, "go together"),
             (Self.arguments(set, scratch.path("g"), steps: 2, ["--text", "clip"] + clip), 1, "vocabulary of 40"),
         ]
         for (arguments, status, words) in cases {
