@@ -117,7 +117,7 @@ import Testing
         arguments: [
             ("truncate", "cut off within", 15), ("no-end", "ends without the zero blocks", 20),
             ("no-end-partial", "may lack members", 19), ("header", "no tar header", 14),
-            ("apart", "more members of s3, apart from those at byte", 19), ("twice", "a second sample s3", 20),
+            ("apart", "more members of s3, apart from those at byte", 19), ("twice", "a second record s3", 20),
             ("member", "a second txt of s3", 19), ("json", "no valid JSON", 20),
         ])
     func namesWhatIsDamaged(_ damage: String, _ message: String, _ samples: Int) throws {

@@ -56,7 +56,7 @@ import Testing
         let outcome = try program.stop(SIGTERM)
         let line = try #require(outcome.errorLines.last)
         let object: [String: String] = try decode(line)
-        #expect(object == ["level": "error", "message": "interrupted; nothing is kept of a part"], "\(line)")
+        #expect(object == ["level": "error", "message": "interrupted; partial results are discarded"], "\(line)")
     }
 
     /// A step of some minutes; before it the largest matrix product is measured, in bfloat16 for minutes where the

@@ -176,7 +176,7 @@ import Testing
         let script = """
             set -eo pipefail
             flags=()
-            for folder in $(pkg-config --cflags-only-I openblas ompi-c); do flags+=(-Xcc "$folder"); done
+            for folder in $(pkg-config --cflags-only-I openblas ompi-c pangocairo); do flags+=(-Xcc "$folder"); done
             checkouts="$1"/../../checkouts
             for map in "$1"/{CJPEG,CKernels,CTorch}.build/module.modulemap "$0"/Sources/C*/module.modulemap \
                 "$checkouts"/{swift-system/Sources/CSystem/include,GRDB.swift/Sources/GRDBSQLite}/module.modulemap
