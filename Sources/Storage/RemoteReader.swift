@@ -96,7 +96,8 @@ package final class RemoteReader: @unchecked Sendable {
         pframe_curl_set_text(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
         pframe_curl_set_text(easy, CURLOPT_USERAGENT, "pframe")
         pframe_curl_set_text(easy, CURLOPT_URL, address.url)
-        if let certificates = getenv("CURL_CA_BUNDLE") ?? getenv("SSL_CERT_FILE"), certificates[0] != 0 {
+        let named = ["CURL_CA_BUNDLE", "SSL_CERT_FILE"].compactMap { (name: String) in getenv(name) }
+        if let certificates = named.first(where: { $0[0] != 0 }) {
             pframe_curl_set_text(easy, CURLOPT_CAINFO, certificates)
         }
         if !request.isWhole {

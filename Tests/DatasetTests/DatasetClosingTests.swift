@@ -96,7 +96,7 @@ import Testing
                     "000003.json: built from other options than 000000"))
             #expect(try message(.conflict) { $0.sourceHash = "1" }.contains("another input list"))
             #expect(try message(.conflict) { $0.shards = 6 }.contains("shard 3 of 6 in a set of 5"))
-            #expect(try message(.damaged) { $0.shard?.bytes = 1536 }.contains("1024 bytes where 1536 were written"))
+            #expect(try message(.damaged) { $0.shard?.bytes = 1536 }.contains("1024 bytes, but 1536 were written"))
             #expect(
                 try message(.missing) { $0.shard?.name = "clips-000009" }.contains("is missing: run its part again"))
             _ = try DatasetClosing.close(folder: folder)

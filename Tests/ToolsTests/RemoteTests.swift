@@ -20,10 +20,11 @@ import Testing
     }
 
     private func list(_ source: String, _ variables: [String: String] = [:]) throws -> Outcome {
-        // What the machine has for the AWS tools, or a proxy, is nothing to these tests.
+        // What the machine has for the AWS tools, certificates, or a proxy, is nothing to these tests.
         let cleared = [
             "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION",
-            "AWS_ENDPOINT_URL", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+            "AWS_ENDPOINT_URL", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "http_proxy", "https_proxy", "HTTPS_PROXY",
+            "all_proxy", "ALL_PROXY",
         ]
         let environment = Dictionary(uniqueKeysWithValues: cleared.map { ($0, "") }).merging(variables) { $1 }
         return try Programs.run(

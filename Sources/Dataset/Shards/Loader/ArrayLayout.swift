@@ -58,7 +58,8 @@ package struct ArrayLayout: Sendable {
             guard let member = row.member(name) else {
                 let others = row.members.map(\.name).joined(separator: ", ")
                 throw shard.error(
-                    at: row.offset, "record \(row.key) has no member \(name), only \(others)\(Self.remedy(name))")
+                    .conflict, at: row.offset,
+                    "record \(row.key) has no member \(name), only \(others)\(Self.remedy(name))")
             }
             let start = member.offset - row.offset
             let bytes = UnsafeRawBufferPointer(rebasing: record[start..<(start + member.length)])
