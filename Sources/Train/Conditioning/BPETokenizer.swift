@@ -3,8 +3,8 @@
 import CUTF8Proc
 import Dataset
 import Glibc
-public import Storage
-public import SystemPackage
+package import Storage
+package import SystemPackage
 
 /// CLIP's tokenizer: byte-pair encoding (Sennrich, Haddow and Birch, 2016) of lower-case words, over bytes.
 ///
@@ -12,9 +12,9 @@ public import SystemPackage
 /// neighbours that comes first in the list of merges becomes one symbol. Numbers: 256 bytes, 256 bytes that end a word,
 /// the merges in their order, `<|startoftext|>`, `<|endoftext|>` (Radford et al., 2021), or as a `vocab.json` has them.
 /// The same as Hugging Face's `CLIPTokenizer`; OpenAI's first repairs mis-decoded text and HTML entities.
-public struct BPETokenizer: Sendable {
+package struct BPETokenizer: Sendable {
     /// What follows the end of a text.
-    public enum Padding: Sendable, CaseIterable {
+    package enum Padding: Sendable, CaseIterable {
         /// The end token, again and again, as Hugging Face's tokenizer has it.
         case end
         /// Zeros, as OpenAI's has it.
@@ -22,9 +22,9 @@ public struct BPETokenizer: Sendable {
     }
 
     /// Stands before every text.
-    public let startToken: Int32
+    package let startToken: Int32
     /// Stands behind every text.
-    public let endToken: Int32
+    package let endToken: Int32
     /// Numbers of bytes, then of bytes that end a word.
     private let bytes: [Int32]
     private let merges: [Pair: (rank: Int, result: Int32)]
@@ -46,7 +46,7 @@ public struct BPETokenizer: Sendable {
     ///   - merges: Hugging Face's `merges.txt` or OpenAI's `bpe_simple_vocab_16e6.txt`, unpacked.
     ///   - vocabulary: Hugging Face's `vocab.json`; nil to number as OpenAI does, which is the same for CLIP's own.
     /// - Throws: `PFrameError` if a file cannot be read, or is none of these.
-    public init(merges path: FilePath, vocabulary: FilePath? = nil) throws(PFrameError) {
+    package init(merges path: FilePath, vocabulary: FilePath? = nil) throws(PFrameError) {
         let pairs = try Self.pairs(path)
         let symbols = Self.byteSymbols
         let alphabet = symbols + symbols.map { $0 + Self.ending }
@@ -85,7 +85,7 @@ public struct BPETokenizer: Sendable {
     /// - Parameters:
     ///   - length: numbers in all, at least 2; CLIP takes 77.
     ///   - padding: what follows the end.
-    public func tokens(_ text: String, length: Int = 77, padding: Padding = .end) -> [Int32] {
+    package func tokens(_ text: String, length: Int = 77, padding: Padding = .end) -> [Int32] {
         precondition(length >= 2, "no room for start and end")
         var tokens = [startToken]
         var rest = text.unicodeScalars[...]

@@ -1,12 +1,12 @@
-public import Codec
-public import Storage
+package import Codec
+package import Storage
 
 /// CLIP's image encoder (Radford et al. 2021), frozen, in float32: a vision transformer (Dosovitskiy et al. 2021).
-public struct CLIPImageEncoder {
+package struct CLIPImageEncoder {
     /// Pixels of the side of the square it looks at.
-    public let imageSize: Int
+    package let imageSize: Int
     /// P, features of an image.
-    public let projection: Int
+    package let projection: Int
     private let device: Device
     private let patchSize: Int
     private let patches: Tensor
@@ -25,7 +25,7 @@ public struct CLIPImageEncoder {
     /// The encoder of a model.
     ///
     /// - Throws: `PFrameError` if its weights cannot be read, or do not fit in memory.
-    public init(_ weights: CLIPWeights, device: Device = .cpu) throws(PFrameError) {
+    package init(_ weights: CLIPWeights, device: Device = .cpu) throws(PFrameError) {
         func pair(_ name: String) throws(PFrameError) -> (weight: Tensor, bias: Tensor) {
             (try weights.tensor(name + ".weight").to(device), try weights.tensor(name + ".bias").to(device))
         }
@@ -45,7 +45,7 @@ public struct CLIPImageEncoder {
     ///
     /// - Parameter pixels: `(N, imageSize, imageSize, 3)` as `pixels(_:)` makes them.
     /// - Returns: `(N, P)`, not of unit length.
-    public func callAsFunction(_ pixels: Tensor) throws(PFrameError) -> Tensor {
+    package func callAsFunction(_ pixels: Tensor) throws(PFrameError) -> Tensor {
         try withoutGradients { () throws(PFrameError) in
             let count = pixels.shape[0]
             let grid = try pixels.convolution(patches, nil, stride: patchSize, padding: 0)
@@ -66,7 +66,7 @@ public struct CLIPImageEncoder {
     ///   - size: W and H in pixels.
     /// - Returns: float32 `(N, P)`, row by row, not of unit length.
     /// - Throws: if these are not whole frames.
-    public func features(of frames: Span<UInt8>, size: Size) throws(PFrameError) -> [Float] {
+    package func features(of frames: Span<UInt8>, size: Size) throws(PFrameError) -> [Float] {
         let images = try Tensor.frames(frames, size: size)
         let count = images.shape[0]
         var result: [Float] = []
@@ -86,7 +86,7 @@ public struct CLIPImageEncoder {
     ///
     /// - Parameter images: uint8 RGB `(N, H, W, 3)`.
     /// - Returns: float32 `(N, imageSize, imageSize, 3)`.
-    public func pixels(_ images: Tensor) throws(PFrameError) -> Tensor {
+    package func pixels(_ images: Tensor) throws(PFrameError) -> Tensor {
         let shape = images.shape
         precondition(shape.count == 4 && shape[3] == 3, "images of shape \(shape)")
         return try withoutGradients { () throws(PFrameError) in
@@ -108,21 +108,21 @@ public struct CLIPImageEncoder {
 extension CLIPImageEncoder: Sendable {}
 
 /// CLIP's text encoder (Radford et al. 2021), frozen, in float32: a transformer in which a token sees those before it.
-public struct CLIPTextEncoder {
+package struct CLIPTextEncoder {
     /// What it makes of B texts, W wide, projected to P features.
-    public struct Output {
+    package struct Output {
         /// `(B, P)`: the end-of-text token, normalised and projected; not of unit length.
-        public let features: Tensor
+        package let features: Tensor
         /// `(B, context, W)`: all tokens, normalised.
-        public let sequence: Tensor
+        package let sequence: Tensor
     }
 
     /// Tokens of a text: 77.
-    public let contextLength: Int
+    package let contextLength: Int
     /// W, channels of the sequence.
-    public let width: Int
+    package let width: Int
     /// P, features of a text.
-    public let projection: Int
+    package let projection: Int
     private let vocabulary: Int
     private let device: Device
     private let tokens: Tensor
@@ -135,7 +135,7 @@ public struct CLIPTextEncoder {
     /// The encoder of a model.
     ///
     /// - Throws: `PFrameError` if its weights cannot be read, or do not fit in memory.
-    public init(_ weights: CLIPWeights, device: Device = .cpu) throws(PFrameError) {
+    package init(_ weights: CLIPWeights, device: Device = .cpu) throws(PFrameError) {
         (contextLength, width, projection) = (weights.contextLength, weights.text.width, weights.projection)
         (vocabulary, self.device) = (weights.vocabulary, device)
         tokens = try weights.tensor("text.tokens").to(device)
@@ -155,7 +155,7 @@ public struct CLIPTextEncoder {
     /// - Parameter texts: rows of `contextLength` numbers, as `BPETokenizer` makes them with either padding. The first of
     ///   the highest number of a row is taken as its end: CLIP's end-of-text token is the last of its vocabulary.
     /// - Throws: `PFrameError` if a row has another length, or a number is not in the vocabulary.
-    public func callAsFunction(_ texts: [[Int32]]) throws(PFrameError) -> Output {
+    package func callAsFunction(_ texts: [[Int32]]) throws(PFrameError) -> Output {
         for (index, text) in texts.enumerated() {
             guard text.count == contextLength else {
                 throw PFrameError("text \(index) has \(text.count) tokens; this CLIP model takes \(contextLength)")

@@ -1,5 +1,5 @@
-public import Storage
-public import SystemPackage
+package import Storage
+package import SystemPackage
 
 /// The weights of a CLIP model with a vision transformer (Radford et al. 2021), under one set of names for every
 /// publisher.
@@ -8,37 +8,37 @@ public import SystemPackage
 /// `text.tokens` (vocabulary, W), `text.positions` (context, W), `image.patches` (W, 3, p, p), `image.class` (W),
 /// `image.positions` (1 + patches, W), `image.before.{weight,bias}`; and of either tower `T`: `T.blocks.N.` with the names
 /// that `TransformerBlock` asks for, `T.norm.{weight,bias}`, `T.projection` (P, W). Everything else follows from the shapes.
-public final class CLIPWeights {
+package final class CLIPWeights {
     /// What a tower is made of.
-    public struct Tower: Sendable, Equatable {
+    package struct Tower: Sendable, Equatable {
         /// W, channels of a token.
-        public let width: Int
+        package let width: Int
         /// Transformer blocks.
-        public let layers: Int
+        package let layers: Int
         /// Attention heads of a block: as `config.json` says, else one for every 64 channels.
-        public let heads: Int
+        package let heads: Int
         /// Channels within a feed-forward layer.
-        public let hidden: Int
+        package let hidden: Int
         /// As `config.json` says, else `quickGELU`.
-        public let activation: TransformerActivation
+        package let activation: TransformerActivation
     }
 
     /// The file.
-    public let path: FilePath
+    package let path: FilePath
     /// The text encoder.
-    public let text: Tower
+    package let text: Tower
     /// The image encoder.
-    public let image: Tower
+    package let image: Tower
     /// Numbers that a token can be.
-    public let vocabulary: Int
+    package let vocabulary: Int
     /// Tokens of a text.
-    public let contextLength: Int
+    package let contextLength: Int
     /// Pixels of a patch's side.
-    public let patchSize: Int
+    package let patchSize: Int
     /// Pixels of an image's side.
-    public let imageSize: Int
+    package let imageSize: Int
     /// P, features of a text or an image.
-    public let projection: Int
+    package let projection: Int
     private let source: CLIPWeightSource
 
     /// Opens OpenAI's TorchScript archive (`ViT-B-32.pt`) or Hugging Face's `model.safetensors` of a `CLIPModel`, with the
@@ -46,7 +46,7 @@ public final class CLIPWeights {
     ///
     /// - Throws: `PFrameError` if the file cannot be read, or a tensor is missing or has another shape than the others
     ///   call for, naming it.
-    public init(_ path: FilePath) throws(PFrameError) {
+    package init(_ path: FilePath) throws(PFrameError) {
         let source = try CLIPWeightSource(path)
         let tokens = try source.shape("text.tokens", "(vocabulary, width)") { $0.count == 2 }
         let positions = try source.shape("text.positions", "(context, width)") { $0.count == 2 }
@@ -72,7 +72,7 @@ public final class CLIPWeights {
     }
 
     /// A weight by its name here, float32 on the CPU.
-    public func tensor(_ name: String) throws(PFrameError) -> Tensor { try source.tensor(name) }
+    package func tensor(_ name: String) throws(PFrameError) -> Tensor { try source.tensor(name) }
 
     /// The blocks of a tower, `text` or `image`.
     func blocks(of name: String, _ tower: Tower, device: Device) throws(PFrameError) -> [TransformerBlock] {

@@ -49,7 +49,7 @@ public struct CaptionReader {
     }
 
     /// Captions as CLIP reads them.
-    public init(_ clip: CLIPCaptions) { table = .clip(clip) }
+    package init(_ clip: CLIPCaptions) { table = .clip(clip) }
 
     /// Entries that the text encoder's table needs, or the width of features.
     public var entries: Int {
@@ -120,7 +120,7 @@ public struct CaptionReader {
 extension CaptionReader: Sendable {}
 
 /// Captions as features of CLIP's frozen text tower (Radford et al. 2021), each computed once.
-public final class CLIPCaptions {
+package final class CLIPCaptions {
     private let weights: FilePath
     private let merges: FilePath
     private let encoder: CLIPTextEncoder
@@ -133,14 +133,14 @@ public final class CLIPCaptions {
     ///   - weights: OpenAI's TorchScript archive or Hugging Face's `model.safetensors`; runs record where it is.
     ///   - merges: OpenAI's `bpe_simple_vocab_16e6.txt` or Hugging Face's `merges.txt`.
     /// - Throws: `PFrameError` if a file cannot be read or is none of these.
-    public init(_ weights: FilePath, merges: FilePath) throws(PFrameError) {
+    package init(_ weights: FilePath, merges: FilePath) throws(PFrameError) {
         (self.weights, self.merges) = (weights, merges)
         encoder = try CLIPTextEncoder(CLIPWeights(weights))
         tokenizer = try BPETokenizer(merges: merges)
     }
 
     /// Features of a caption.
-    public var width: Int { encoder.projection }
+    package var width: Int { encoder.projection }
 
     /// The features of captions one after the other, each scaled to a mean square of 1: their length says nothing in CLIP.
     func features(_ captions: [String]) throws(PFrameError) -> [Float] {

@@ -1,9 +1,9 @@
-public import Storage
+package import Storage
 
 /// Features of the given first frame, τ(x⁰), trained with the model.
 ///
 /// Each level halves height and width; without levels the features have the frame's own size.
-public struct FirstFrameEncoder {
+package struct FirstFrameEncoder {
     private let stem: Convolution
     private let stemNorm: GroupNorm
     private let levels: [(shrink: Convolution, norm: GroupNorm)]
@@ -15,7 +15,7 @@ public struct FirstFrameEncoder {
     /// - Parameters:
     ///   - widths: the channels of each level; one alone is at full size.
     ///   - blocks: residual blocks of the last level.
-    public init(_ scope: ParameterScope, widths: [Int], blocks: Int, outputs: Int) throws(PFrameError) {
+    package init(_ scope: ParameterScope, widths: [Int], blocks: Int, outputs: Int) throws(PFrameError) {
         let first = widths[0]
         let shrinksFirst = widths.count > 1
         stem =
@@ -40,7 +40,7 @@ public struct FirstFrameEncoder {
     }
 
     /// `(B, H, W, 3)` in −1…1 to `(B, H / 2ˡ, W / 2ˡ, outputs)`, with l the number of widths, or 0 for one width.
-    public func callAsFunction(_ x: Tensor) throws(PFrameError) -> Tensor {
+    package func callAsFunction(_ x: Tensor) throws(PFrameError) -> Tensor {
         var h = try stemNorm(stem(x), frames: 1)
         for level in levels { h = try level.norm(level.shrink(h), frames: 1) }
         for block in blocks { h = try block(h, frames: 1) }

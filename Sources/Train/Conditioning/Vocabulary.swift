@@ -1,30 +1,30 @@
 import Dataset
-public import Storage
-public import SystemPackage
+package import Storage
+package import SystemPackage
 
 /// The words of a data set's captions, and their numbers.
 ///
 /// A word is a run of letters and digits of any script, with the marks on them, in lower case; everything else separates.
-public struct Vocabulary: Sendable, Equatable {
+package struct Vocabulary: Sendable, Equatable {
     /// What captions are filled up with.
-    public static let padding: Int32 = 0
+    package static let padding: Int32 = 0
     /// Stands for every word that is not in the vocabulary.
-    public static let unknown: Int32 = 1
+    package static let unknown: Int32 = 1
     private static let firstWord: Int32 = 2
 
     /// The words, the most frequent first, equally frequent ones in alphabetical order; the first has number 2.
-    public let words: [String]
+    package let words: [String]
     private let numbers: [String: Int32]
 
     /// Numbers in use, padding and unknown words included.
-    public var count: Int { words.count + Int(Self.firstWord) }
+    package var count: Int { words.count + Int(Self.firstWord) }
 
     /// Counts the words of all captions.
     ///
     /// - Parameters:
     ///   - limit: the most words to keep.
     ///   - minimumCount: how often a word must occur to be kept.
-    public init(captions: some Sequence<String>, limit: Int = 10_000, minimumCount: Int = 1) {
+    package init(captions: some Sequence<String>, limit: Int = 10_000, minimumCount: Int = 1) {
         precondition(limit >= 0, "a limit below zero")
         var counts: [String: Int] = [:]
         for caption in captions { for word in Self.split(caption) { counts[word, default: 0] += 1 } }
@@ -40,21 +40,21 @@ public struct Vocabulary: Sendable, Equatable {
     /// Reads what `json` made.
     ///
     /// - Throws: `PFrameError` about `path` if the value is not a vocabulary.
-    public init(_ json: JSONValue, path: FilePath?) throws(PFrameError) {
+    package init(_ json: JSONValue, path: FilePath?) throws(PFrameError) {
         self.init(words: try json.distinctTexts("words", path: path))
     }
 
     /// `{"words": […]}`.
-    public var json: JSONValue { .object(["words": .list(words.map { .text($0) })]) }
+    package var json: JSONValue { .object(["words": .list(words.map { .text($0) })]) }
 
     /// The numbers of a caption's words, cut off or padded to `length`.
-    public func tokens(_ caption: String, length: Int) -> [Int32] {
+    package func tokens(_ caption: String, length: Int) -> [Int32] {
         let tokens = Self.split(caption).prefix(length).map { numbers[$0] ?? Self.unknown }
         return tokens + repeatElement(Self.padding, count: length - tokens.count)
     }
 
     /// The words of a caption that are not in the vocabulary, each once, in the order of the caption.
-    public func unknownWords(in caption: String) -> [String] {
+    package func unknownWords(in caption: String) -> [String] {
         var seen: Set<String> = []
         return Self.split(caption).filter { numbers[$0] == nil && seen.insert($0).inserted }
     }
@@ -76,13 +76,13 @@ public struct Vocabulary: Sendable, Equatable {
 }
 
 /// The distinct labels of a data set's column, in alphabetical order, and their numbers.
-public struct LabelTable: Sendable, Equatable {
+package struct LabelTable: Sendable, Equatable {
     /// The labels, each at the index of its number.
-    public let labels: [String]
+    package let labels: [String]
     private let indices: [String: Int]
 
     /// Collects the labels of all samples.
-    public init(_ labels: some Sequence<String>) { self.init(sorted: Set(labels).sorted()) }
+    package init(_ labels: some Sequence<String>) { self.init(sorted: Set(labels).sorted()) }
 
     private init(sorted labels: [String]) {
         self.labels = labels
@@ -92,15 +92,15 @@ public struct LabelTable: Sendable, Equatable {
     /// Reads what `json` made.
     ///
     /// - Throws: `PFrameError` about `path` if the value is not a table of labels.
-    public init(_ json: JSONValue, path: FilePath?) throws(PFrameError) {
+    package init(_ json: JSONValue, path: FilePath?) throws(PFrameError) {
         self.init(sorted: try json.distinctTexts("labels", path: path))
     }
 
     /// `{"labels": […]}`.
-    public var json: JSONValue { .object(["labels": .list(labels.map { .text($0) })]) }
+    package var json: JSONValue { .object(["labels": .list(labels.map { .text($0) })]) }
 
     /// The number of a label, 0 or above; nil if the data set does not have the label.
-    public func index(of label: String) -> Int? { indices[label] }
+    package func index(of label: String) -> Int? { indices[label] }
 }
 
 extension JSONValue {

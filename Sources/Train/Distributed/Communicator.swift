@@ -1,9 +1,9 @@
 import CMPI
+internal import Dataset
 import Glibc
 import Shards
 public import Storage
 import Synchronization
-internal import Dataset
 
 /// The processes that train one model together, over MPI.
 ///

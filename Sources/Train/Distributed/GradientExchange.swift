@@ -1,6 +1,6 @@
 internal import CTorch
 import Glibc
-public import Storage
+package import Storage
 
 /// Averages gradients over all ranks while `backward` still computes others.
 ///
@@ -18,10 +18,10 @@ public import Storage
 /// if clips > 0 { try loss.backward() }
 /// let gradients = try exchange.finish()
 /// ```
-public final class GradientExchange {
+package final class GradientExchange {
     /// The largest size of a bucket, unless one parameter is larger: small enough that the last bucket is sent soon,
     /// large enough that its sum is not mostly latency.
-    public static let bucketBytes = 8 << 20
+    package static let bucketBytes = 8 << 20
 
     /// Gradients that travel together.
     private struct Bucket {
@@ -33,7 +33,7 @@ public final class GradientExchange {
     }
 
     /// Σ w of the last step.
-    public private(set) var totalWeight = 0.0
+    package private(set) var totalWeight = 0.0
     private let parameters: [ParameterStore.Parameter]
     private let communicator: Communicator
     private var buckets: [Bucket] = []
@@ -47,7 +47,7 @@ public final class GradientExchange {
     /// Buckets for all parameters that have gradients, and what calls when they are complete.
     ///
     /// - Throws: `PFrameError` if another rank has other parameters.
-    public init(
+    package init(
         _ parameters: [ParameterStore.Parameter], _ communicator: Communicator, bucketBytes: Int = bucketBytes
     ) throws(PFrameError) {
         (self.parameters, self.communicator) = (parameters, communicator)
@@ -116,7 +116,7 @@ public final class GradientExchange {
     /// together, and the loss of each micro-batch is scaled with its share.
     ///
     /// - Parameter weight: the clips of this rank in this step, a whole number; with 0 there need be no `backward`.
-    public func begin(weight: Double) throws(PFrameError) {
+    package func begin(weight: Double) throws(PFrameError) {
         precondition(self.weight == nil, "begin without finish")
         precondition(weight >= 0, "a negative weight")
         self.weight = weight
@@ -138,7 +138,7 @@ public final class GradientExchange {
     /// weights were 0, so are they. The gradients of the leaves are left as they are.
     ///
     /// - Throws: `PFrameError` if a rank stays silent or MPI fails; then all ranks must end.
-    public func finish() throws(PFrameError) -> [Tensor?] {
+    package func finish() throws(PFrameError) -> [Tensor?] {
         precondition(weight != nil, "finish without begin")
         if let failure { throw failure }
         for (index, place) in places.enumerated() {

@@ -1,28 +1,28 @@
 internal import COpenBLAS
-public import Storage
+package import Storage
 
 /// Number, mean and covariance of feature vectors, gathered batch by batch and mergeable between workers, in double.
 ///
 /// Keeps `n`, `μ` and the scatter `S = Σ (x − μ)(x − μ)ᵀ`. Two parts a and b join as (Chan, Golub and LeVeque, 1979)
 ///
 /// `n = nₐ + n_b`, `δ = μ_b − μₐ`, `μ = μₐ + δ n_b / n`, `S = Sₐ + S_b + δ δᵀ nₐ n_b / n`.
-public struct FeatureStatistics: Sendable {
+package struct FeatureStatistics: Sendable {
     /// The most features of a row.
-    public static let largestDimension = 4096
+    package static let largestDimension = 4096
 
     /// D, the features of a row.
-    public let dimension: Int
+    package let dimension: Int
     /// n, the rows so far.
-    public private(set) var count = 0
+    package private(set) var count = 0
     /// μ, (D).
-    public private(set) var mean: [Double]
+    package private(set) var mean: [Double]
     /// S, (D, D) row-major; only its upper triangle is kept up to date.
     private var scatter: [Double]
 
     /// Statistics of no rows.
     ///
     /// - Parameter dimension: 1…4096.
-    public init(dimension: Int) {
+    package init(dimension: Int) {
         precondition((1...Self.largestDimension).contains(dimension), "rows of \(dimension) features")
         self.dimension = dimension
         mean = Array(repeating: 0, count: dimension)
@@ -33,7 +33,7 @@ public struct FeatureStatistics: Sendable {
     ///
     /// - Parameter rows: float32 (N, D), contiguous.
     /// - Throws: if they are not whole rows, or a feature is NaN or infinite, naming it; then nothing was added.
-    public mutating func add(_ rows: Span<Float>) throws(PFrameError) {
+    package mutating func add(_ rows: Span<Float>) throws(PFrameError) {
         guard rows.count % dimension == 0 else {
             throw PFrameError("\(rows.count) features are not whole rows of \(dimension)")
         }
@@ -69,7 +69,7 @@ public struct FeatureStatistics: Sendable {
     }
 
     /// Adds the rows that another has seen; the order does not matter but for rounding.
-    public mutating func merge(_ other: FeatureStatistics) {
+    package mutating func merge(_ other: FeatureStatistics) {
         precondition(other.dimension == dimension, "\(dimension) and \(other.dimension) features")
         guard other.count > 0 else { return }
         for index in scatter.indices { scatter[index] += other.scatter[index] }
@@ -89,7 +89,7 @@ public struct FeatureStatistics: Sendable {
     }
 
     /// Σ = S / (n − 1), the unbiased covariance, (D, D) row-major; zeros before there are two rows.
-    public var covariance: [Double] {
+    package var covariance: [Double] {
         var full = scatter
         let scale = count > 1 ? 1 / Double(count - 1) : 0
         for row in 0..<dimension {
@@ -122,7 +122,7 @@ public struct FrechetDistance: Sendable, Equatable {
     /// Compares two sets of features; which is which does not matter.
     ///
     /// - Throws: if either has fewer than two rows, or the two differ in dimension.
-    public init(_ real: FeatureStatistics, _ generated: FeatureStatistics) throws(PFrameError) {
+    package init(_ real: FeatureStatistics, _ generated: FeatureStatistics) throws(PFrameError) {
         guard real.dimension == generated.dimension else {
             throw PFrameError(
                 "real features have \(real.dimension) dimensions, generated ones \(generated.dimension): use one model")

@@ -1,4 +1,4 @@
-public import Storage
+package import Storage
 
 /// The Fréchet distance within each of several groups of clips, and its mean: cFVD where a group is a class label, sFVD
 /// where it is a subject, that is a first frame (Ni et al., 2023, "Conditional Image-to-Video Generation with Latent Flow
@@ -6,18 +6,18 @@ public import Storage
 ///
 /// The plain mean over the groups: a group of 10 clips counts as much as a group of 1,000. Groups with fewer than two
 /// clips on either side have no covariance; they are skipped and named.
-public struct GroupedFrechetDistance: Sendable, Equatable {
+package struct GroupedFrechetDistance: Sendable, Equatable {
     /// The distance within each group that counts.
-    public let groups: [String: FrechetDistance]
+    package let groups: [String: FrechetDistance]
     /// The groups that have fewer than two clips on one side or both, sorted.
-    public let leftOut: [String]
+    package let leftOut: [String]
     /// The mean of d² over `groups`.
-    public let value: Double
+    package let value: Double
 
     /// Compares the groups of the same name.
     ///
     /// - Throws: if no group has two clips on both sides, or dimensions differ, naming the group.
-    public init(
+    package init(
         _ real: [String: FeatureStatistics], _ generated: [String: FeatureStatistics]
     ) throws(PFrameError) {
         try self.init(Set(real.keys).union(generated.keys)) { (real[$0], generated[$0]) }
@@ -29,7 +29,7 @@ public struct GroupedFrechetDistance: Sendable, Equatable {
     ///   - names: of the groups.
     ///   - statistics: of a group's real and generated clips, nil if there are none.
     /// - Throws: if no group has two clips on both sides, or dimensions differ, naming the group.
-    public init(
+    package init(
         _ names: Set<String>,
         statistics: (String) throws(PFrameError) -> (real: FeatureStatistics?, generated: FeatureStatistics?)
     ) throws(PFrameError) {

@@ -1,10 +1,10 @@
-public import Codec
-public import MotionVectors
-public import Storage
+package import Codec
+package import MotionVectors
+package import Storage
 
 /// The motion of a clip as block search finds it in the frames. Generated clips of every model and real clips are
 /// measured in the same way.
-public struct MotionBetweenFrames {
+package struct MotionBetweenFrames {
     private let search: BlockSearch
     private let toLuma: Scaler
 
@@ -12,7 +12,7 @@ public struct MotionBetweenFrames {
     ///
     /// - Parameter radius: the largest motion, in pixels.
     /// - Throws: `PFrameError` if FFmpeg cannot convert such frames.
-    public init(size: Size, radius: Int) throws(PFrameError) {
+    package init(size: Size, radius: Int) throws(PFrameError) {
         var search = BlockSearch()
         search.radius = radius
         self.search = search
@@ -20,7 +20,7 @@ public struct MotionBetweenFrames {
     }
 
     /// The field of each frame against the one before it, blocks of 16: T−1 fields.
-    public func callAsFunction(_ frames: [RGBImage]) throws(PFrameError) -> [MotionField] {
+    package func callAsFunction(_ frames: [RGBImage]) throws(PFrameError) -> [MotionField] {
         var pictures: [Picture] = []
         for frame in frames {
             pictures.append(try frame.converted(by: toLuma, to: .yuv420p))

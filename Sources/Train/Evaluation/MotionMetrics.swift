@@ -1,5 +1,5 @@
 internal import Glibc
-public import Storage
+package import Storage
 
 /// Twenty numbers that describe how a clip moves, from its motion fields alone.
 ///
@@ -19,12 +19,12 @@ public import Storage
 /// | 18, 19 | the same of the last field | pixels |
 ///
 /// Direction bin b holds the vectors within 22.5° of 45° · b, from +x (0) by +y (2) round to −x (4) and −y (6).
-public struct MotionStatisticsFeatures: Sendable, Equatable {
+package struct MotionStatisticsFeatures: Sendable, Equatable {
     /// The numbers in a row.
-    public static let dimension = 20
+    package static let dimension = 20
 
     /// The row.
-    public let values: [Float]
+    package let values: [Float]
 
     /// Describes one clip.
     ///
@@ -35,7 +35,7 @@ public struct MotionStatisticsFeatures: Sendable, Equatable {
     ///   - columns: w, blocks.
     ///   - cellSize: side of a block in pixels.
     /// - Throws: if the motion has not as many values.
-    public init(_ motion: Span<Int16>, fields: Int, rows: Int, columns: Int, cellSize: Int) throws(PFrameError) {
+    package init(_ motion: Span<Int16>, fields: Int, rows: Int, columns: Int, cellSize: Int) throws(PFrameError) {
         precondition(fields > 0 && rows > 0 && columns > 0 && cellSize > 0, "\(fields) fields \(columns)x\(rows)")
         guard motion.count == fields * rows * columns * 2 else {
             throw PFrameError("\(motion.count) values are no \(fields) motion fields of \(columns)x\(rows) vectors")
@@ -90,11 +90,11 @@ public struct MotionStatisticsFeatures: Sendable, Equatable {
 /// Mean end-point error between two motion fields of a clip, in pixels (Otte and Nagel, 1994).
 ///
 /// `EPE = mean √((dx₁ − dx₂)² + (dy₁ − dy₂)²) / 4` over the vectors, which are in quarter pixels.
-public struct EndpointError: Sendable, Equatable {
+package struct EndpointError: Sendable, Equatable {
     /// The error of each of the T−1 fields.
-    public let fields: [Double]
+    package let fields: [Double]
     /// The error of all vectors; all fields have the same number of vectors.
-    public var clip: Double { fields.reduce(0, +) / Double(fields.count) }
+    package var clip: Double { fields.reduce(0, +) / Double(fields.count) }
 
     /// Compares two clips' motion.
     ///
@@ -103,7 +103,7 @@ public struct EndpointError: Sendable, Equatable {
     ///   - reference: the true values, of the same shape.
     ///   - fields: T−1.
     /// - Throws: if the two differ in length, or are not as many whole fields.
-    public init(_ motion: Span<Int16>, reference: Span<Int16>, fields: Int) throws(PFrameError) {
+    package init(_ motion: Span<Int16>, reference: Span<Int16>, fields: Int) throws(PFrameError) {
         precondition(fields > 0, "\(fields) fields")
         guard motion.count == reference.count else {
             throw PFrameError("motion of \(motion.count) values has a reference of \(reference.count)")

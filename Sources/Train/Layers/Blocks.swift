@@ -1,7 +1,7 @@
 public import Storage
 
 /// What a feed-forward layer applies between its two maps; the raw values are Hugging Face's names.
-public enum TransformerActivation: String, Sendable, CaseIterable {
+package enum TransformerActivation: String, Sendable, CaseIterable {
     /// x · Φ(x) (Hendrycks & Gimpel 2016).
     case gelu
     /// x · sigmoid(1.702 x), which OpenAI's CLIP was trained with.
@@ -11,7 +11,7 @@ public enum TransformerActivation: String, Sendable, CaseIterable {
 /// A layer of a pre-norm transformer (Vaswani et al. 2017; Xiong et al. 2020), with weights that were trained elsewhere.
 ///
 /// `x ← x + attention(norm₁(x))`, then `x ← x + down(activation(up(norm₂(x))))`, with biases everywhere and LayerNorm's ε 1e-5.
-public struct TransformerBlock {
+package struct TransformerBlock {
     /// A weight and a bias.
     private struct Pair {
         let weight: Tensor
@@ -39,7 +39,7 @@ public struct TransformerBlock {
     /// - Parameter tensor: gives a weight by its name: `norm1`, `norm2` `(W)`, `attention` `(3W, W)` of queries, keys and
     ///   values one below the other, `output` `(W, W)`, `up` `(hidden, W)`, `down` `(W, hidden)`, each with `.weight` and
     ///   `.bias` behind it.
-    public init(
+    package init(
         heads: Int, activation: TransformerActivation, _ tensor: (String) throws(PFrameError) -> Tensor
     ) throws(PFrameError) {
         (firstNorm, secondNorm) = (try Pair("norm1", tensor), try Pair("norm2", tensor))
@@ -51,7 +51,7 @@ public struct TransformerBlock {
     /// `(B, T, W)` to the same shape.
     ///
     /// - Parameter bias: `(heads, T, T)`, added to the scores of query i and key j.
-    public func callAsFunction(_ x: Tensor, bias: Tensor? = nil) throws(PFrameError) -> Tensor {
+    package func callAsFunction(_ x: Tensor, bias: Tensor? = nil) throws(PFrameError) -> Tensor {
         let shape = x.shape
         let qkv = try attention.mapped(firstNorm.normalised(x)).reshaped([shape[0], shape[1], 1, 3 * shape[2]])
         let attended = try qkv.sequenceAttention(heads: heads, bias: bias).reshaped(shape)

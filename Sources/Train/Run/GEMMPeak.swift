@@ -1,8 +1,8 @@
 import Glibc
-public import Storage
+package import Storage
 
 /// The machine's best matrix product: what training is compared with.
-public enum GEMMPeak: Sendable {
+package enum GEMMPeak: Sendable {
     /// The sizes of the products that are tried, in rows and columns: from 2,048 on the speed of a CPU changes little.
     static let sizes = [128, 256, 512, 1024, 2048, 4096]
     /// Products of each size; the first one warms up.
@@ -16,7 +16,7 @@ public enum GEMMPeak: Sendable {
     ///   - seconds: the longest time of the measurement, about.
     ///   - shouldStop: called before each product; the best result so far is returned.
     /// - Returns: 0 if it was stopped before the first product.
-    public static func measure(
+    package static func measure(
         _ precision: Precision, device: Device, seconds: Double = 1, shouldStop: () -> Bool = { false }
     ) throws(PFrameError) -> Double {
         let type = device.emulates(precision) ? .float32 : precision.type

@@ -1,18 +1,18 @@
 import CTorch
 import Glibc
-public import Storage
-public import SystemPackage
+package import Storage
+package import SystemPackage
 
 /// A network that its authors published as a program with its weights: a TorchScript archive, made by `torch.jit.save`.
-public final class ScriptModule {
+package final class ScriptModule {
     /// Where the archive lies.
-    public let path: FilePath
+    package let path: FilePath
     private let handle: OpaquePointer
 
     /// Loads an archive, whatever device it was saved on.
     ///
     /// - Throws: `PFrameError` if there is no such file, it is not a TorchScript archive, or it is damaged.
-    public init(_ path: FilePath, device: Device = .cpu) throws(PFrameError) {
+    package init(_ path: FilePath, device: Device = .cpu) throws(PFrameError) {
         try Self.checkBeginning(path)
         var handle: OpaquePointer?
         do throws(PFrameError) {
@@ -31,7 +31,7 @@ public final class ScriptModule {
     deinit { ct_script_free(handle) }
 
     /// Whether its `forward` has an argument of that name.
-    public func takes(_ argument: String) -> Bool { ct_script_has_argument(handle, argument) }
+    package func takes(_ argument: String) -> Bool { ct_script_has_argument(handle, argument) }
 
     /// Runs its `forward`.
     ///
@@ -39,7 +39,7 @@ public final class ScriptModule {
     ///   - inputs: arguments by position.
     ///   - flags: arguments by name, behind them; each must be one that it `takes`.
     /// - Returns: what it returns, of a tuple or list the first tensor.
-    public func callAsFunction(_ inputs: [Tensor], flags: [String: Bool] = [:]) throws(PFrameError) -> Tensor {
+    package func callAsFunction(_ inputs: [Tensor], flags: [String: Bool] = [:]) throws(PFrameError) -> Tensor {
         let handles = inputs.map { Optional($0.handle) }
         // The names must live until the call returns.
         let names = flags.map { strdup($0.key) }
@@ -59,7 +59,7 @@ public final class ScriptModule {
     }
 
     /// Its parameters and buffers by their dotted names, unrecorded; they share its memory.
-    public func parameters() throws(PFrameError) -> [String: Tensor] {
+    package func parameters() throws(PFrameError) -> [String: Tensor] {
         final class Found { var tensors: [String: Tensor] = [:] }
         let found = Found()
         let status = ct_script_parameters(

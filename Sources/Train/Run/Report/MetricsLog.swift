@@ -1,23 +1,23 @@
 import Dataset
 import Glibc
-public import Storage
-public import SystemPackage
+package import Storage
+package import SystemPackage
 
 /// `metrics.jsonl` read back into columns.
-public struct MetricsTable: Sendable, Equatable {
+package struct MetricsTable: Sendable, Equatable {
     /// The step of each line.
-    public private(set) var steps: [Int] = []
+    package private(set) var steps: [Int] = []
     /// The names of the columns in the order in which they first occur.
-    public private(set) var names: [String] = []
+    package private(set) var names: [String] = []
     private var columns: [String: [Double]] = [:]
 
     /// A table without lines.
-    public init() {}
+    package init() {}
 
     /// Reads the log of a run; a table without lines where there is none. Half a line at the end is skipped.
     ///
     /// - Throws: `PFrameError` that names the line if another one is damaged.
-    public init(run: FilePath) throws(PFrameError) {
+    package init(run: FilePath) throws(PFrameError) {
         var table = MetricsTable()
         try Self.forEachLine(of: run.appending(MetricsLog.fileName)) { line in
             table.append(line)
@@ -39,10 +39,10 @@ public struct MetricsTable: Sendable, Equatable {
     }
 
     /// The values of a column, one per line: NaN if a line has none; nil if no line has it.
-    public subscript(name: String) -> [Double]? { columns[name] }
+    package subscript(name: String) -> [Double]? { columns[name] }
 
     /// The last value of a column that is a number.
-    public func last(_ name: String) -> Double? { columns[name]?.last { $0.isFinite } }
+    package func last(_ name: String) -> Double? { columns[name]?.last { $0.isFinite } }
 
     /// Bytes of the lines up to a step: the first later one ends them, and half a line.
     ///
@@ -89,9 +89,9 @@ public struct MetricsTable: Sendable, Equatable {
 /// `metrics.jsonl` of a run: one object per line, `{"step":100,"loss":0.0312,"learning_rate":0.0001}`.
 ///
 /// Every line is with the kernel when `append` returns, so that a killed process loses none; the disk is not waited for.
-public final class MetricsLog {
+package final class MetricsLog {
     /// The file's name in the run's folder.
-    public static let fileName = "metrics.jsonl"
+    package static let fileName = "metrics.jsonl"
 
     private let path: FilePath
     private let descriptor: FileDescriptor
@@ -103,7 +103,7 @@ public final class MetricsLog {
     ///   - step: of the checkpoint that the run resumes from: lines of later steps, and half a line at the end, go. nil
     ///     for a new run: every line goes.
     /// - Throws: `PFrameError` if the file cannot be written, or a line in its midst is damaged.
-    public init(run: FilePath, resumingAt step: Int? = nil) throws(PFrameError) {
+    package init(run: FilePath, resumingAt step: Int? = nil) throws(PFrameError) {
         path = run.appending(Self.fileName)
         var kept = 0
         if let step { kept = try MetricsTable.length(of: path, upTo: step) }
@@ -128,7 +128,7 @@ public final class MetricsLog {
     ///
     /// - Parameter values: names and values in the order of the line; NaN and infinities become `null`.
     /// - Throws: `PFrameError`, a full disk included.
-    public func append(step: Int, _ values: [(name: String, value: Double)]) throws(PFrameError) {
+    package func append(step: Int, _ values: [(name: String, value: Double)]) throws(PFrameError) {
         var line = "{\"step\":\(step)"
         for (name, value) in values {
             precondition(name != "step", "the step stands by itself")

@@ -3,17 +3,17 @@
 import Codec
 import Dataset
 import Glibc
-public import Storage
-public import SystemPackage
+package import Storage
+package import SystemPackage
 
 /// A TensorBoard event file, `events.out.tfevents.TIME.HOST.pframe`: scalars by step.
 ///
 /// Records are framed as TFRecords: length (8 bytes), its masked CRC-32C, the message, its masked CRC-32C. Messages are
 /// `Event` and `Summary` of TensorFlow's `event.proto` and `summary.proto` with the fields that scalars need.
-public final class TensorBoardEvents {
+package final class TensorBoardEvents {
     private let descriptor: FileDescriptor
     /// The file.
-    public let path: FilePath
+    package let path: FilePath
 
     /// Begins a new file in `folder`, after the files of earlier runs.
     ///
@@ -23,7 +23,7 @@ public final class TensorBoardEvents {
     ///   - time: seconds since 1970.
     ///   - host: names the machine in the file's name.
     /// - Throws: `PFrameError` if the file cannot be created.
-    public init(
+    package init(
         folder: FilePath, resumingAt step: Int? = nil, time: Double = TensorBoardEvents.now,
         host: String = TensorBoardEvents.host
     ) throws(PFrameError) {
@@ -66,7 +66,7 @@ public final class TensorBoardEvents {
     ///   - values: tags (`loss`, `learning_rate`; a `/` groups them) and values, stored as float32.
     ///   - time: seconds since 1970.
     /// - Throws: `PFrameError`, a full disk included.
-    public func append(
+    package func append(
         step: Int, _ values: [(tag: String, value: Double)], time: Double = TensorBoardEvents.now
     ) throws(PFrameError) {
         var summary = ProtobufMessage()
@@ -82,14 +82,14 @@ public final class TensorBoardEvents {
     }
 
     /// Seconds since 1970.
-    public static var now: Double {
+    package static var now: Double {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
     /// The name of this machine.
-    public static var host: String {
+    package static var host: String {
         var name = [CChar](repeating: 0, count: 256)
         guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
         return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
