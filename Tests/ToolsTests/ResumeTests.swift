@@ -64,7 +64,7 @@ import Testing
             (["--precision", "bfloat16"], ["--precision bfloat16 (the run: float32)"]),
             (["--min-snr", "5"], ["--min-snr 5.0 (the run: none)"]),
             (["--zero-terminal-snr"], ["--zero-terminal-snr on (the run: off)"]),
-            (["--steps", "1"], ["has taken 2 steps: --steps takes that or more, not 1"]),
+            (["--steps", "1"], ["has taken 2 steps: --steps takes 2 or more, not 1"]),
         ])
     func optionsThatDisagreeAreRefused(_ options: [String], _ words: [String]) throws {
         let (models, scratch) = (try SampleModels.ready(), try Scratch())
