@@ -12,6 +12,7 @@ let package = Package(
     name: "PFrame",
     products: [
         .executable(name: "pframe", targets: ["pframe"]),
+        .library(name: "Storage", targets: ["Storage"]),
         .library(name: "Codec", targets: ["Codec"]),
         .library(name: "MotionVectors", targets: ["MotionVectors"]),
         .library(name: "Figures", targets: ["Figures"]),

@@ -9,7 +9,7 @@ public import SystemPackage
 /// residuals.
 ///
 /// Each finished shard leaves a receipt; a run that was stopped resumes with the shards without a receipt, and gives
-/// the same bytes as an uninterrupted run. Many processes share the work by ``BuildPart``; the last process closes the
+/// the same bytes as an uninterrupted run. Many processes share the work by `BuildPart`; the last process closes the
 /// data set.
 ///
 /// ```swift

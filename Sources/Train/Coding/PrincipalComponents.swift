@@ -40,7 +40,10 @@ public struct PrincipalComponents: Sendable, Equatable {
 
         /// Takes the blocks of one residual in.
         ///
-        /// - Parameter residual: int16 `(height, width, 3)`; both are multiples of 16.
+        /// - Parameters:
+        ///   - residual: int16 `(height, width, 3)`; both are multiples of 16.
+        ///   - height: rows.
+        ///   - width: pixels per row.
         public mutating func add(_ residual: UnsafeBufferPointer<Int16>, width: Int, height: Int) {
             let (rows, columns) = (height / 16, width / 16)
             var matrix = [Float](repeating: 0, count: rows * columns * PrincipalComponents.values)

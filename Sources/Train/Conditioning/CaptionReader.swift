@@ -29,7 +29,9 @@ public struct CaptionReader {
 
     /// Words or labels of a data set.
     ///
-    /// - Parameter rows: of all samples.
+    /// - Parameters:
+    ///   - rows: of all samples.
+    ///   - kind: how captions are read.
     /// - Throws: `PFrameError` if the data set has no captions or no labels.
     public init(_ kind: TextKind, rows: [ShardRow]) throws(PFrameError) {
         switch kind {

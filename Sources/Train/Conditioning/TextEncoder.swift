@@ -54,7 +54,9 @@ public struct TextEncoder {
 
     /// Captions to `(B, width)`.
     ///
-    /// - Parameter isGiven: false for dropped captions.
+    /// - Parameters:
+    ///   - isGiven: false for dropped captions.
+    ///   - tokens: the captions as tokens.
     public func callAsFunction(_ tokens: CaptionTokens, isGiven: [Bool]) throws(PFrameError) -> Tensor {
         let count = isGiven.count
         let given = try Tensor(isGiven.map { $0 ? 1 : 0 } as [Float], shape: [count, 1], device: device).to(type)

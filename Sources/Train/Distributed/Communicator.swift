@@ -76,7 +76,9 @@ public final class Communicator {
 
     /// Prints the error and ends all ranks: `MPI_Abort`.
     ///
-    /// - Parameter tell: prints a line. Default: on standard error.
+    /// - Parameters:
+    ///   - tell: prints a line. Default: on standard error.
+    ///   - message: what to print.
     public func abort(_ message: String, tell: (String) -> Void = Communicator.printError) -> Never {
         tell("rank \(rank) of \(ranks): \(message)")
         Self.calls.withLock { _ in pf_mpi_abort(1) }

@@ -24,7 +24,10 @@ public struct CLIPCaptionScores {
 
     /// Opens a data set.
     ///
-    /// - Parameter frames: of each clip that CLIP looks at, spread evenly from its first to its last; 1 for the middle one.
+    /// - Parameters:
+    ///   - frames: of each clip that CLIP looks at, spread evenly from its first to its last; 1 for the middle one.
+    ///   - folder: the folder.
+    ///   - model: the name of the family.
     /// - Throws: `PFrameError` if there is no data set, or its samples do not give frames.
     public init(_ folder: DatasetFolder, model: CLIPModel, frames: Int = 4) throws(PFrameError) {
         precondition(frames > 0, "\(frames) frames")
@@ -103,6 +106,7 @@ public struct CLIPModel {
     /// - Parameters:
     ///   - weights: OpenAI's TorchScript archive or Hugging Face's `model.safetensors`.
     ///   - merges: OpenAI's `bpe_simple_vocab_16e6.txt` or Hugging Face's `merges.txt`.
+    ///   - device: where it computes.
     /// - Throws: `PFrameError` if a file cannot be read or is none of these.
     public init(_ weights: FilePath, merges: FilePath, device: Device = .cpu) throws(PFrameError) {
         let weights = try CLIPWeights(weights)

@@ -161,6 +161,11 @@ public struct EvaluationNetworks {
     ///
     /// - Parameters:
     ///   - clipMerges: the merges that belong to `clip`.
+    ///   - lpips: the network of LPIPS.
+    ///   - device: where it computes.
+    ///   - inception: Inception's network.
+    ///   - i3d: the network of FVD.
+    ///   - clip: the clip.
     /// - Throws: `PFrameError` if a file is not what it should be.
     public init(
         i3d: FilePath?, lpips: FilePath?, inception: FilePath?, clip: FilePath?, clipMerges: FilePath?, device: Device

@@ -43,6 +43,7 @@ public final class RealClips {
     /// - Parameters:
     ///   - batch: clips of a batch.
     ///   - seed: of the order; nil for the order in which they are stored.
+    ///   - source: the data set to read.
     /// - Throws: `PFrameError` if there is no data set, it is empty, or its samples do not give frames.
     public init(_ source: ShardSource, batch: Int, seed: UInt64? = nil) throws(PFrameError) {
         let (description, arrays) = try Self.arrays(source)

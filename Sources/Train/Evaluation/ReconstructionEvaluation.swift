@@ -35,6 +35,9 @@ public struct ReconstructionEvaluation {
     ///   - components: the principal components of the coder's training set; nil if they are not known, and then `pca`
     ///     is skipped.
     ///   - networks: only I3D is used.
+    ///   - options: how it works.
+    ///   - source: the data set to read.
+    ///   - coder: codes residuals.
     /// - Throws: `PFrameError` if the set holds no frames, or those of another size than the coder's.
     public init(
         _ coder: any ResidualCoder, size: Size, components: PrincipalComponents?, _ source: ShardSource,

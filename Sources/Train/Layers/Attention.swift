@@ -27,7 +27,10 @@ public struct Attention {
 
     /// `(B·T, H, W, C)` to the same shape.
     ///
-    /// - Parameter bias: `(heads, T, T)`, added to the scores.
+    /// - Parameters:
+    ///   - bias: `(heads, T, T)`, added to the scores.
+    ///   - x: the input.
+    ///   - frames: frames of a clip, the given one included.
     public func callAsFunction(_ x: Tensor, frames: Int, bias: Tensor? = nil) throws(PFrameError) -> Tensor {
         let width = 3 * heads * Self.headWidth
         return try inParts(x, of: axis == .time ? frames : 1, width: width) { x throws(PFrameError) in

@@ -81,7 +81,11 @@ public struct ResidualBlock {
 
     /// A block from `inputs` to `outputs` channels.
     ///
-    /// - Parameter condition: the width of the embedding; nil for a block without.
+    /// - Parameters:
+    ///   - condition: the width of the embedding; nil for a block without.
+    ///   - outputs: channels of the output.
+    ///   - scope: the place of its parameters.
+    ///   - inputs: channels of the input.
     public init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, condition: Int?) throws(PFrameError) {
         if let condition {
             modulation = try Linear(scope["modulation"], condition, 2 * outputs)
@@ -97,7 +101,10 @@ public struct ResidualBlock {
 
     /// `(B·T, H, W, inputs)` to `(B·T, H, W, outputs)`.
     ///
-    /// - Parameter embedding: `(B, condition)` after SiLU.
+    /// - Parameters:
+    ///   - embedding: `(B, condition)` after SiLU.
+    ///   - x: the input.
+    ///   - frames: frames of a clip, the given one included.
     public func callAsFunction(_ x: Tensor, frames: Int, embedding: Tensor? = nil) throws(PFrameError) -> Tensor {
         var scaleShift: Tensor?
         if let modulation, let embedding { scaleShift = try modulation(embedding) }

@@ -94,7 +94,11 @@ public struct GroupNorm {
 
     /// Normalises images `(B·T, H, W, C)` over all T frames of a clip.
     ///
-    /// - Parameter modulation: `(B, 2C)`, scale and shift.
+    /// - Parameters:
+    ///   - modulation: `(B, 2C)`, scale and shift.
+    ///   - silu: whether SiLU follows.
+    ///   - x: the input.
+    ///   - frames: frames of a clip, the given one included.
     public func callAsFunction(
         _ x: Tensor, frames: Int, modulation: Tensor? = nil, silu: Bool = true
     ) throws(PFrameError) -> Tensor {

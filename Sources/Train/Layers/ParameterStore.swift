@@ -202,6 +202,9 @@ public struct ParameterScope {
     /// - Parameters:
     ///   - keepsFloat: float32 in any precision, as normalisation needs.
     ///   - isFixed: without a gradient; its value is set from the data set.
+    ///   - initialisation: how weights begin.
+    ///   - shape: the dimensions.
+    ///   - name: the name.
     public func parameter(
         _ name: String, _ shape: [Int], _ initialisation: Initialisation, keepsFloat: Bool = false,
         isFixed: Bool = false

@@ -43,7 +43,9 @@ public struct Checkpoint {
 
     /// Copies the moving average into the parameters of a model: what sampling uses.
     ///
-    /// - Parameter model: what the parameters are of, for messages.
+    /// - Parameters:
+    ///   - model: what the parameters are of, for messages.
+    ///   - store: takes the parameters.
     /// - Throws: `PFrameError` naming the first tensor that is missing, has another shape, or holds NaN.
     public func restoreAverage(
         _ store: ParameterStore, of model: String = "the model of config.json"

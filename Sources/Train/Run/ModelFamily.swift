@@ -29,7 +29,10 @@ public protocol ModelFamily: Sendable {
     ///
     /// The run may be new or resumed (`setup.goesOn`); weights of a resumed run are restored afterwards.
     ///
-    /// - Parameter files: the files that the command line names beside the options.
+    /// - Parameters:
+    ///   - files: the files that the command line names beside the options.
+    ///   - options: steps, batch and rates of training.
+    ///   - setup: the data set and the options of training.
     /// - Throws: `PFrameError` if the data set is not what the model reads.
     static func prepare(
         _ options: Options, _ files: Arguments.Files, _ setup: TrainingSetup
@@ -121,7 +124,9 @@ public protocol TrainingTask: AnyObject {
 
     /// The loss of a batch of at least one record, a mean over records.
     ///
-    /// - Parameter seeds: one for each record; everything random follows from them.
+    /// - Parameters:
+    ///   - seeds: one for each record; everything random follows from them.
+    ///   - batch: the records.
     func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss
 
     /// A picture of what the model makes of the first records of a batch, with the weights that it has now.

@@ -18,7 +18,9 @@ public struct ModelPlan: Sendable, Equatable {
 
     /// Plans a model whose parameters have a shape and no memory (`Device.meta`).
     ///
-    /// - Parameter evaluate: evaluates the network for one clip of zeros without memory.
+    /// - Parameters:
+    ///   - evaluate: evaluates the network for one clip of zeros without memory.
+    ///   - store: takes the parameters.
     public init(
         _ store: ParameterStore, evaluate: () throws(PFrameError) -> Void
     ) throws(PFrameError) {

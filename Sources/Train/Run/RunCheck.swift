@@ -21,7 +21,9 @@ public struct RunCheck: Sendable {
 
     /// Reads every file of a run.
     ///
-    /// - Parameter families: the families that the run may belong to.
+    /// - Parameters:
+    ///   - families: the families that the run may belong to.
+    ///   - path: the video.
     public init(run path: FilePath, families: [any ModelFamily.Type]) {
         var found: [PFrameError] = []
         func attempt<Result>(_ body: () throws(PFrameError) -> Result) -> Result? {

@@ -41,8 +41,10 @@ public struct RunFolder: Sendable {
 
     /// Begins a run, or resumes one of the same configuration.
     ///
-    /// - Parameter configuration: must have `model`; of a resumed run, only `steps`, `tool` and how often it keeps
-    ///   checkpoints and pictures may differ.
+    /// - Parameters:
+    ///   - configuration: must have `model`; of a resumed run, only `steps`, `tool` and how often it keeps
+    ///     checkpoints and pictures may differ.
+    ///   - path: the video.
     /// - Throws: `PFrameError` naming what differs, or if another process trains into the folder.
     public init(making path: FilePath, _ configuration: JSONValue) throws(PFrameError) {
         let file = path.appending(RunConfiguration.fileName)
@@ -168,7 +170,7 @@ extension RunFolder {
         }
     }
 
-    /// The data set, as ``ShardSource`` reads it.
+    /// The data set, as `ShardSource` reads it.
     public func dataset() throws(PFrameError) -> String {
         try parsed("dataset") { json throws(PFrameError) in
             guard let name = json.string else { throw PFrameError("has no valid \"dataset\": it is damaged") }

@@ -46,6 +46,10 @@ public final class TrainingLoop {
     /// - Parameters:
     ///   - members: the array members of a record that the task reads.
     ///   - communicator: the other ranks; nil for one process alone.
+    ///   - options: steps, batch and rates of training.
+    ///   - task: the model that trains.
+    ///   - source: the data set to read.
+    ///   - run: the run.
     /// - Throws: `PFrameError` if the data set or the run cannot be read, or another process trains into the folder.
     public init(
         _ task: any TrainingTask, members: [String], source: ShardSource, run: RunFolder, options: TrainingOptions,
@@ -86,7 +90,7 @@ public final class TrainingLoop {
     /// Trains to the last step, or until `shouldStop` returns true.
     ///
     /// - Parameters:
-    ///   - peak: operations per second of the machine's best matrix product, as ``GEMMPeak`` measures it; 0 for
+    ///   - peak: operations per second of the machine's best matrix product, as `GEMMPeak` measures it; 0 for
     ///     unknown.
     ///   - shouldStop: called before the first step and after each one, after which a checkpoint is written.
     ///   - report: called after each step.

@@ -34,6 +34,7 @@ public struct TrainingSetup {
     /// - Parameters:
     ///   - folder: of the run.
     ///   - communicator: the ranks that train together; the first makes the folder.
+    ///   - source: the data set to read.
     /// - Throws: `PFrameError` if the set cannot be read.
     public init(
         _ source: ShardSource, run folder: FilePath, communicator: Communicator? = nil
@@ -80,7 +81,10 @@ public struct TrainingSetup {
 
     /// A run of a family: a new run or a resumed run.
     ///
-    /// - Parameter files: the files that the command line names beside the options.
+    /// - Parameters:
+    ///   - files: the files that the command line names beside the options.
+    ///   - family: the family of the run.
+    ///   - shape: the dimensions.
     /// - Throws: `PFrameError` if the folder holds another run, or the set not what the model is of.
     public func begin<Family: ModelFamily>(
         _ family: Family.Type, _ shape: Family.Options, _ files: Family.Arguments.Files

@@ -5,7 +5,7 @@ public import MotionVectors
 public import Storage
 public import SystemPackage
 
-/// A folder of clips that a model made: `samples.jsonl`, and for each row the files of ``SampleFiles``.
+/// A folder of clips that a model made: `samples.jsonl`, and for each row the files of `SampleFiles`.
 ///
 /// A sample's row appears after its files, and every file at once: whatever has a row is whole, and a killed run
 /// resumes where it was. Files without a row are of an earlier call or of one that was killed.
@@ -24,7 +24,10 @@ public struct SampleFolder {
 
     /// Plans to write what a sampler makes.
     ///
-    /// - Parameter framesPerSecond: of the videos, within `ClipFile.rates`.
+    /// - Parameters:
+    ///   - framesPerSecond: of the videos, within `ClipFile.rates`.
+    ///   - sampler: makes the samples.
+    ///   - path: the video.
     public init(_ path: FilePath, of sampler: VideoSampler, framesPerSecond: Double) throws(PFrameError) {
         (self.path, self.framesPerSecond) = (path, framesPerSecond)
         hasMotion = sampler.trained.generator.makesMotion
@@ -58,8 +61,10 @@ public struct SampleFolder {
 
     /// Looks which requests are fulfilled: their rows are as this call would write them, and their files are there.
     ///
-    /// - Parameter batchSize: requests that are made together: products of other sizes round otherwise, so that a batch of
-    ///   which one is missing is made again as a whole, and gives the bytes that it would have given at once.
+    /// - Parameters:
+    ///   - batchSize: requests that are made together: products of other sizes round otherwise, so that a batch of
+    ///     which one is missing is made again as a whole, and gives the bytes that it would have given at once.
+    ///   - requests: the clips to make.
     /// - Returns: those that are to be made; `samples.jsonl` then lists the others alone.
     /// - Throws: `PFrameError` if two requests have one name, or the folder cannot be written.
     public mutating func begin(

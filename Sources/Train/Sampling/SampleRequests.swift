@@ -13,6 +13,7 @@ public enum FirstFrames: Sendable {
     ///   - model: the model that is to be asked.
     ///   - limit: the most samples, the first ones; nil for all.
     ///   - seed: of the first sample; each one after has the next.
+    ///   - source: the data set to read.
     /// - Throws: `PFrameError` if the set cannot be read, holds no frames, or frames of another size.
     public static func requests(
         _ source: ShardSource, for model: any Generator, limit: Int? = nil, seed: UInt64 = 0
@@ -72,6 +73,8 @@ extension SampleRequest {
     ///   - count: clips of each frame.
     ///   - seed: of the first clip; each one after has the next.
     ///   - fitting: the size to bring the frames to, and how; nil to take them as they are.
+    ///   - caption: the text.
+    ///   - images: the pictures.
     /// - Throws: `PFrameError` if a file holds no picture.
     public static func requests(
         _ images: [FilePath], count: Int = 1, caption: String, seed: UInt64 = 0,

@@ -18,7 +18,11 @@ public struct VideoSampler {
 
     /// Prepares a model for sampling.
     ///
-    /// - Parameter guidance: nil for 2 where the model reads text, and 1 where it does not.
+    /// - Parameters:
+    ///   - guidance: nil for 2 where the model reads text, and 1 where it does not.
+    ///   - trained: a model with its weights.
+    ///   - options: steps and kind of the sampler.
+    ///   - batchSize: clips that are made together.
     /// - Throws: `PFrameError` for guidance that makes no sense.
     public init(
         _ trained: TrainedModel, options: SamplerOptions = SamplerOptions(), guidance: Double? = nil,
@@ -62,6 +66,7 @@ public struct VideoSampler {
     ///   - shouldStop: called after every step of sampling.
     ///   - progress: told clips done, those under way in parts.
     ///   - made: given each clip as soon as its batch is there.
+    ///   - requests: the clips to make.
     /// - Returns: false if it was stopped.
     /// - Throws: `PFrameError` for requests that the model cannot fulfil, weights that give NaN, and what `made` throws.
     public func sample(

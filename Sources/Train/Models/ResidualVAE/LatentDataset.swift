@@ -33,6 +33,12 @@ public struct LatentDataset {
     /// - Parameters:
     ///   - run: of the vae; its path is recorded, and should be absolute.
     ///   - part: the share of the shards that this process makes.
+    ///   - tool: the program that `config.json` names.
+    ///   - precision: the type to compute in.
+    ///   - source: the data set to read.
+    ///   - output: the file or folder to write.
+    ///   - loop: open or closed.
+    ///   - device: where it computes.
     /// - Throws: `PFrameError` if the source has no motion and residuals, or another size than the vae.
     public init(
         source: FilePath, output: FilePath, coder run: FilePath, loop: CodingLoop, tool: String,

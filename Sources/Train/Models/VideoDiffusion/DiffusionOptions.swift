@@ -46,6 +46,10 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
     /// - Parameters:
     ///   - unetWidth: nil for the preset's.
     ///   - multiples: nil for the preset's.
+    ///   - height: rows.
+    ///   - width: pixels per row.
+    ///   - preset: the sizes to begin with.
+    ///   - frames: frames of a clip, the given one included.
     /// - Throws: `PFrameError` for sizes that the model cannot have.
     public init(
         preset: Preset, frames: Int = 16, height: Int? = nil, width: Int? = nil, unetWidth: Int? = nil,

@@ -15,7 +15,12 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
 
     /// A model with fresh parameters.
     ///
-    /// - Parameter textEntries: the number of words or labels, or the width of features, by the options' text.
+    /// - Parameters:
+    ///   - textEntries: the number of words or labels, or the width of features, by the options' text.
+    ///   - device: where it computes.
+    ///   - precision: the type to compute in.
+    ///   - options: the sizes of the model.
+    ///   - seed: what random values follow from.
     public init(
         _ options: DiffusionOptions<Family>, textEntries: Int, precision: Precision = .float32, device: Device = .cpu,
         seed: UInt64 = 0
@@ -67,6 +72,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     ///   - clean: float32 `(B·T, h, w, channels)`.
     ///   - first: uint8 `(B, H, W, 3)`.
     ///   - seeds: one per clip: step, noise and left-out captions follow from it.
+    ///   - captions: reads captions; nil for a model without text.
     public func loss(
         clean: Tensor, first: Tensor, captions: CaptionTokens?, seeds: [RandomSeed]
     ) throws(PFrameError) -> Tensor {
@@ -104,6 +110,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     ///   - seeds: one per clip; the same seeds give the same bytes.
     ///   - guidance: the scale w of ε = ε_u + w (ε_c − ε_u); 1 for none (Ho & Salimans 2021).
     ///   - progress: called after each step with the number of finished steps; what it throws ends sampling.
+    ///   - options: the sizes of the model.
     /// - Returns: float32 `(B·T, h, w, channels)`.
     /// - Throws: `PFrameError`, NaN from the network included.
     public func sample(
