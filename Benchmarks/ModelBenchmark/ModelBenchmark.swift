@@ -60,7 +60,7 @@ struct ModelBenchmark: ParsableCommand {
             if let optimiser {
                 try subject.loss().backward()
                 let norm = try optimiser.step(optimiser.gradients(), rate: 1e-4)
-                guard norm.isFinite else { throw PFrameError("the norm of the gradients is \(norm): no step was taken") }
+                guard norm.isFinite else { throw PFrameError("the norm of the gradients is \(norm): no step") }
                 gflop = (FlopCount.now.training - before.training) / 1e9
             } else {
                 try withoutGradients(subject.evaluate)

@@ -61,7 +61,7 @@ public protocol Generator {
     ///   - guidance: the scale of classifier-free guidance; 1 for none.
     ///   - progress: told after each step of sampling how many are done; what it throws ends sampling.
     ///   - requests: the clips to make.
-    ///   - options: steps, batch and rates of training.
+    ///   - options: steps and kind of the sampler.
     func generate(
         _ requests: [SampleRequest], options: SamplerOptions, guidance: Double,
         progress: (Int) throws(PFrameError) -> Void

@@ -31,7 +31,7 @@ public protocol ModelFamily: Sendable {
     ///
     /// - Parameters:
     ///   - files: the files that the command line names beside the options.
-    ///   - options: steps, batch and rates of training.
+    ///   - options: the sizes of the model.
     ///   - setup: the data set and the options of training.
     /// - Throws: `PFrameError` if the data set is not what the model reads.
     static func prepare(

@@ -110,7 +110,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     ///   - seeds: one per clip; the same seeds give the same bytes.
     ///   - guidance: the scale w of ε = ε_u + w (ε_c − ε_u); 1 for none (Ho & Salimans 2021).
     ///   - progress: called after each step with the number of finished steps; what it throws ends sampling.
-    ///   - options: the sizes of the model.
+    ///   - options: steps and kind of the sampler.
     /// - Returns: float32 `(B·T, h, w, channels)`.
     /// - Throws: `PFrameError`, NaN from the network included.
     public func sample(
