@@ -35,7 +35,7 @@ public struct ReconstructionEvaluation {
     ///   - components: the principal components of the coder's training set; nil if they are not known, and then `pca`
     ///     is skipped.
     ///   - networks: only I3D is used.
-    ///   - options: how many clips to code, and in which loop.
+    ///   - options: how many clips to code, how many at a time, and the seed that chooses them.
     ///   - source: the data set to read.
     ///   - coder: codes residuals.
     /// - Throws: `PFrameError` if the set holds no frames, or those of another size than the coder's.
