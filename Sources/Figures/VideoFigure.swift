@@ -202,7 +202,7 @@ public struct ClipFigure: Sendable {
     ///   - framesPerSecond: of the clip, and of a film of it.
     ///   - figure: title, arrangement, and the ranges that are fixed; ranges left open are fitted.
     ///   - clip: the clip.
-    public init(_ clip: MotionClip, from path: FilePath, framesPerSecond: Double, figure: MotionFigure) {
+    public init(_ clip: Clip, from path: FilePath, framesPerSecond: Double, figure: MotionFigure) {
         let rows = clip.motion.enumerated().map { number, field in
             field.motionRows(frame: Int32(number + 1), reference: Int32(number))
         }

@@ -52,9 +52,11 @@ import Testing
         }
     }
 
-    static func clips(_ path: FilePath, _ options: ClipOptions) throws -> (clips: [Clip], counts: ClipReader.Counts) {
+    static func clips(_ path: FilePath, _ options: ClipOptions) throws -> (
+        clips: [SourceClip], counts: ClipReader.Counts
+    ) {
         let reader = try ClipReader(path: path, options: options)
-        var clips: [Clip] = []
+        var clips: [SourceClip] = []
         while let clip = try reader.next() { clips.append(clip) }
         return (clips, reader.counts)
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Codec
 import Dataset
+import MotionVectors
 import Shards
 import Storage
 import SystemPackage
@@ -99,10 +100,10 @@ enum MeanColour: ModelFamily {
         func generate(
             _ requests: [SampleRequest], options: SamplerOptions, guidance: Double,
             progress: (Int) throws(PFrameError) -> Void
-        ) throws(PFrameError) -> [MadeClip] {
+        ) throws(PFrameError) -> [Clip] {
             let image = try image()
             return requests.map { request in
-                MadeClip(frames: [request.first] + Array(repeating: image, count: self.options.frames - 1))
+                Clip(frames: [request.first] + Array(repeating: image, count: self.options.frames - 1))
             }
         }
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Codec
 import Dataset
 import Foundation
+import MotionVectors
 import Shards
 import Storage
 import SystemPackage
@@ -111,7 +112,7 @@ import Train
             let model = try TrainedModel(RunFolder(run), of: MeanColour.self)
             let first = RGBImage(width: 16, height: 16, pixels: Array(repeating: 9, count: 768))
             let sampler = try VideoSampler(model, options: SamplerOptions(steps: 1))
-            var made: [MadeClip] = []
+            var made: [Clip] = []
             let requests = [SampleRequest(name: "a", first: first, caption: "", seed: 0)]
             #expect(try sampler.sample(requests) { _, clip in made.append(clip) })
             let colour = Self.expected(steps: 8).average.map { UInt8(($0 * 255).rounded()) }

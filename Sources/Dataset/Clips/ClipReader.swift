@@ -51,7 +51,7 @@ public final class ClipReader {
     /// The content values since the frame numbered `contentStart`, that frame's own included.
     private var contents: [Double] = []
     private var contentStart = 0
-    private var ready: [Clip] = []
+    private var ready: [SourceClip] = []
     private var clipsOfShot = 0
     private var sampledSinceClip = 0
     private var awaitsKey = false
@@ -84,7 +84,7 @@ public final class ClipReader {
     /// The next clip; nil at the end of the video or after the last clip of the options.
     ///
     /// - Throws: `PFrameError` if a picture cannot be converted, or memory is short.
-    public func next() throws(PFrameError) -> Clip? {
+    public func next() throws(PFrameError) -> SourceClip? {
         while ready.isEmpty, !hasEnded {
             guard let picture = try reader.next() else {
                 hasEnded = true
@@ -176,10 +176,10 @@ public final class ClipReader {
         return try fitter.fit(picture)
     }
 
-    private func clip() -> Clip {
+    private func clip() -> SourceClip {
         let (first, last) = (sampled[0].frame, sampled[sampled.count - 1].frame)
         let span = contents[(first - contentStart + 1)..<max(first - contentStart + 1, last - contentStart + 1)]
-        return Clip(
+        return SourceClip(
             frames: sampled.map(\.image), seconds: sampled.map(\.seconds),
             meanContent: span.isEmpty ? .nan : span.reduce(0, +) / Double(span.count),
             maximumContent: span.max() ?? .nan, shot: counts.shots - 1, sourceFrames: first...last)
@@ -208,7 +208,7 @@ public final class ClipReader {
 extension ClipReader: Sendable {}
 
 /// A clip cut from a video: frames of one shot, brought to one size.
-public struct Clip: Sendable {
+public struct SourceClip: Sendable {
     /// The frames, all of one size.
     public var frames: [RGBImage]
     /// The time of each frame in the video, seconds.

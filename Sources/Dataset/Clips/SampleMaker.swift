@@ -18,7 +18,7 @@ struct SampleMaker {
     /// The sample of a clip.
     ///
     /// - Parameter columns: what is known of the video: caption, source, metadata.
-    func sample(_ clip: Clip, columns: SampleColumns) throws(PFrameError) -> Sample {
+    func sample(_ clip: SourceClip, columns: SampleColumns) throws(PFrameError) -> Sample {
         let first = clip.frames[0]
         let (width, height, count) = (first.width, first.height, clip.frames.count)
         var columns = columns
@@ -88,7 +88,7 @@ struct SampleMaker {
     }
 
     /// `difference.npy`, and the mean absolute difference.
-    private func differences(_ clip: Clip) -> (bytes: [UInt8], mean: Double) {
+    private func differences(_ clip: SourceClip) -> (bytes: [UInt8], mean: Double) {
         let values = clip.frames[0].pixels.count
         var sum: UInt64 = 0
         let bytes = Self.pictures(
@@ -105,7 +105,7 @@ struct SampleMaker {
         return (bytes, Double(sum) / Double(values * (clip.frames.count - 1)))
     }
 
-    private func motion(_ clip: Clip) throws(PFrameError) -> [MotionField] {
+    private func motion(_ clip: SourceClip) throws(PFrameError) -> [MotionField] {
         let size = Size(width: clip.frames[0].width, height: clip.frames[0].height)
         let reencoded = options.motionSource == .h264 ? try ReencodedMotion(size: size, radius: options.radius) : nil
         var search = BlockSearch()
@@ -131,7 +131,7 @@ struct SampleMaker {
         }
     }
 
-    private func residual(_ clip: Clip, _ fields: [MotionField]) -> [UInt8] {
+    private func residual(_ clip: SourceClip, _ fields: [MotionField]) -> [UInt8] {
         let values = clip.frames[0].pixels.count
         return Self.pictures(
             fields.count, width: clip.frames[0].width, height: clip.frames[0].height

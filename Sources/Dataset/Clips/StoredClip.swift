@@ -26,11 +26,11 @@ package enum StoredClip: Sendable {
     /// Reads it and rebuilds its frames.
     ///
     /// - Throws: `PFrameError` if it is not there, is damaged, or holds no motion and residual.
-    package func clip() throws(PFrameError) -> MotionClip {
+    package func clip() throws(PFrameError) -> Clip {
         switch self {
-        case .sample(let files): return try MotionClip(files)
+        case .sample(let files): return try Clip(files)
         case .dataset(let folder, let key):
-            return try MotionClip(try Self.sample(of: folder, key), dataset: folder.path)
+            return try Clip(try Self.sample(of: folder, key), dataset: folder.path)
         }
     }
 
@@ -132,7 +132,7 @@ package struct RebuiltClip: Sendable {
     }
 }
 
-extension MotionClip {
+extension Clip {
     /// The clip of a sample with `first.npy`, `mv.npy` and `residual.npy`.
     ///
     /// - Throws: `PFrameError` that names the sample if an array is missing, does not fit the others, or holds what
@@ -143,7 +143,7 @@ extension MotionClip {
         let residual = try Self.array(sample, "residual.npy", .int16, dataset)
         let count = mv.shape.first ?? 0
         let size = Size(width: first.shape.dropFirst().first ?? 0, height: first.shape.first ?? 0)
-        let field = MotionField(size: size, cellSize: MotionClip.cellSize)
+        let field = MotionField(size: size, cellSize: Clip.cellSize)
         guard count > 0, size.width > 0, size.height > 0, first.shape == [size.height, size.width, 3],
             mv.shape == [count, field.rows, field.columns, 2],
             residual.shape == [count, size.height, size.width, 3]

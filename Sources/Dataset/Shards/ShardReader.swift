@@ -123,6 +123,3 @@ public struct Record: Sendable {
         return Sample(members: members, columns: columns)
     }
 }
-
-/// The name before.
-public typealias SourceSample = Record

@@ -39,7 +39,7 @@ public struct SampleFiles: Sendable, Equatable {
     private func file(_ ending: String) -> FilePath { folder.appending(name + ending) }
 }
 
-extension MotionClip {
+extension Clip {
     /// Reads `NAME.first.png`, `NAME.motion.npy` and `NAME.residual.npy` of a generated clip. The frames equal the
     /// frames of the model.
     ///

@@ -66,7 +66,7 @@ public struct GenerationEvaluation {
         while meter.count < count, let batch = try clips.next() {
             let real = Array(batch.prefix(count - meter.count))
             let done = Double(meter.count)
-            var made: [MadeClip] = []
+            var made: [Clip] = []
             let isWhole = try sampler.sample(
                 requests(real), shouldStop: shouldStop, progress: { progress(done + $0) },
                 made: { _, clip in made.append(clip) })
@@ -97,10 +97,10 @@ public struct GenerationEvaluation {
     }
 
     /// A clip that shows one frame; its blocks stand still.
-    static func copy(_ first: RGBImage, frames: Int) -> MadeClip {
+    static func copy(_ first: RGBImage, frames: Int) -> Clip {
         let size = Size(width: first.width, height: first.height)
         let still = MotionField(size: size, cellSize: 16)
-        return MadeClip(
+        return Clip(
             frames: Array(repeating: first, count: frames), motion: Array(repeating: still, count: frames - 1))
     }
 

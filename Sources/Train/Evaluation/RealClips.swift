@@ -94,8 +94,8 @@ public final class RealClips {
     private func clip(_ index: Int, of batch: Batch) throws(PFrameError) -> RealClip {
         let fields = frames - 1
         let motion =
-            hasMotion ? Self.withSample(batch, "mv.npy", index) { MotionClip.fields($0, fields, size) } : []
-        if let mistake = MotionClip.mistake(in: motion) {
+            hasMotion ? Self.withSample(batch, "mv.npy", index) { Clip.fields($0, fields, size) } : []
+        if let mistake = Clip.mistake(in: motion) {
             throw PFrameError("sample \(batch.rows[index].key): mv.npy: \(mistake)")
         }
         let images: [RGBImage]
@@ -107,11 +107,11 @@ public final class RealClips {
             }
         case .motionAndResidual:
             let first = Self.withSample(batch, "first.npy", index) { image($0[...]) }
-            let residuals = Self.withSample(batch, "residual.npy", index) { MotionClip.residuals($0, fields) }
-            images = MotionClip(first: first, motion: motion, residuals: residuals).frames
+            let residuals = Self.withSample(batch, "residual.npy", index) { Clip.residuals($0, fields) }
+            images = Clip(first: first, motion: motion, residuals: residuals).frames
         case .difference:
             let first = Self.withSample(batch, "first.npy", index) { image($0[...]) }
-            let changes = Self.withSample(batch, "difference.npy", index) { MotionClip.residuals($0, fields) }
+            let changes = Self.withSample(batch, "difference.npy", index) { Clip.residuals($0, fields) }
             images = changes.reduce(into: [first]) { frames, change in
                 frames.append(WholePixelCompensation.rebuild(frames[frames.count - 1], change))
             }

@@ -81,7 +81,7 @@ public struct ReconstructionEvaluation {
         while meter.count < count, let batch = try clips.next() {
             let real = Array(batch.prefix(count - meter.count))
             let sources = real.map(\.frames)
-            let copies = sources.map { MadeClip(frames: Array(repeating: $0[0], count: $0.count)) }
+            let copies = sources.map { Clip(frames: Array(repeating: $0[0], count: $0.count)) }
             var made = [(method: VideoMeter.Method(name: GenerationEvaluation.baseline), clips: copies)]
             for (name, encoder) in encoders {
                 let motion = clips.hasMotion ? real.map(\.motion) : nil
@@ -90,7 +90,7 @@ public struct ReconstructionEvaluation {
                     (CodingLoop.closed, try encoder.closed(sources)),
                 ] {
                     made.append(
-                        (VideoMeter.Method(name: name, loop: loop), coded.map { MadeClip(frames: $0.frames) }))
+                        (VideoMeter.Method(name: name, loop: loop), coded.map { Clip(frames: $0.frames) }))
                 }
             }
             try meter.add(real, made)

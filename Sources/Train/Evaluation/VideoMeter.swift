@@ -67,7 +67,7 @@ final class VideoMeter {
     /// Measures further clips; every call has the same methods.
     ///
     /// - Parameter made: what each method made of the real clips, in their order.
-    func add(_ clips: [RealClip], _ made: [(method: Method, clips: [MadeClip])]) throws(PFrameError) {
+    func add(_ clips: [RealClip], _ made: [(method: Method, clips: [Clip])]) throws(PFrameError) {
         guard !clips.isEmpty else { return }
         try group(clips)
         var captions: [[Float]?] = []
@@ -172,7 +172,7 @@ final class VideoMeter {
     }
 
     /// What is seen beside the real clip.
-    private func compare(_ made: MadeClip, _ clip: RealClip, _ method: Method) throws(PFrameError) {
+    private func compare(_ made: Clip, _ clip: RealClip, _ method: Method) throws(PFrameError) {
         let size = Size(width: clip.frames[0].width, height: clip.frames[0].height)
         let (pixels, reference) = (made.frames.flatMap(\.pixels), clip.frames.flatMap(\.pixels))
         let psnr = try PSNR(pixels.span, reference: reference.span, size: size)

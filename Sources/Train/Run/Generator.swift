@@ -22,21 +22,6 @@ public struct SampleRequest: Sendable {
     }
 }
 
-/// A clip as a model made it.
-public struct MadeClip: Sendable {
-    /// All frames, the given one first.
-    public var frames: [RGBImage]
-    /// The motion of frames 1…, whole pixels in quarter-pel units; empty if the model has none.
-    public var motion: [MotionField]
-    /// The residuals of frames 1…, `(H, W, 3)` each; empty if the model has none.
-    public var residuals: [[Int16]]
-
-    /// A clip of frames, with the motion and the residuals that they were made of.
-    public init(frames: [RGBImage], motion: [MotionField] = [], residuals: [[Int16]] = []) {
-        (self.frames, self.motion, self.residuals) = (frames, motion, residuals)
-    }
-}
-
 /// What makes clips with a trained model.
 public protocol Generator {
     /// The size of its frames.
@@ -65,7 +50,7 @@ public protocol Generator {
     func generate(
         _ requests: [SampleRequest], options: SamplerOptions, guidance: Double,
         progress: (Int) throws(PFrameError) -> Void
-    ) throws(PFrameError) -> [MadeClip]
+    ) throws(PFrameError) -> [Clip]
 }
 
 extension Generator {

@@ -97,7 +97,7 @@ public struct SampleFolder {
     /// Writes the files of a clip, then its row.
     ///
     /// - Throws: `PFrameError`, a full disk included.
-    public mutating func write(_ clip: MadeClip, of request: SampleRequest) throws(PFrameError) {
+    public mutating func write(_ clip: Clip, of request: SampleRequest) throws(PFrameError) {
         let files = files(request.name)
         try request.first.write(to: files.first)
         if hasMotion {

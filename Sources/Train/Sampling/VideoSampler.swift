@@ -1,4 +1,5 @@
 public import Codec
+public import MotionVectors
 public import Storage
 import SystemPackage
 
@@ -71,7 +72,7 @@ public struct VideoSampler {
     /// - Throws: `PFrameError` for requests that the model cannot fulfil, weights that give NaN, and what `made` throws.
     public func sample(
         _ requests: [SampleRequest], shouldStop: () -> Bool = { false }, progress: (Double) -> Void = { _ in },
-        made: (SampleRequest, MadeClip) throws(PFrameError) -> Void
+        made: (SampleRequest, Clip) throws(PFrameError) -> Void
     ) throws(PFrameError) -> Bool {
         try check(requests)
         var start = 0
@@ -90,7 +91,7 @@ public struct VideoSampler {
     /// The clips of one batch; nil if it was stopped.
     private func batch(
         _ requests: [SampleRequest], shouldStop: () -> Bool, progress: (Double) -> Void
-    ) throws(PFrameError) -> [MadeClip]? {
+    ) throws(PFrameError) -> [Clip]? {
         var isStopped = false
         do throws(PFrameError) {
             return try trained.generator.generate(requests, options: options, guidance: guidance) {

@@ -1,5 +1,6 @@
 import Codec
 import Dataset
+import MotionVectors
 import Shards
 public import Storage
 
@@ -47,12 +48,12 @@ struct DifferenceCodec: ClipCodec {
 
     func first(_ batch: Batch) throws(PFrameError) -> Tensor { try arrays.first(batch) }
 
-    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [MadeClip] {
+    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [Clip] {
         let (frames, count, size) = (arrays.clip[0], arrays.frameCount, arrays.size)
         let values = try x.to(.cpu).to(.float32).affine(255, 0).rounded().clamped(-255, 255).contiguous().floats()
         return first.enumerated().map { clip, image in
             var sums = image.pixels.map(Int.init)
-            var made = MadeClip(frames: [image])
+            var made = Clip(frames: [image])
             for frame in 0..<frames {
                 let start = (clip * frames + frame) * count
                 for index in 0..<count { sums[index] += Int(values[start + index]) }

@@ -32,7 +32,7 @@ struct MotionLatentCodec: ClipCodec {
 
     func first(_ batch: Batch) throws(PFrameError) -> Tensor { try arrays.first(batch) }
 
-    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [MadeClip] {
+    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [Clip] {
         let means = try Tensor(statistics.means.map(Float.init))
         let values = try x.to(.cpu).to(.float32) * Tensor(statistics.deviations.map(Float.init)) + means
         let motion = try values.sliced(0..<EDVDM.motion, along: 3).clamped(
@@ -41,11 +41,11 @@ struct MotionLatentCodec: ClipCodec {
         let latents = try Companding.expanded(values.sliced(EDVDM.motion..<options.channels, along: 3).contiguous())
         let (frames, count) = (arrays.clip[0], arrays.frameCount)
         let cells = arrays.clip[1] * arrays.clip[2]
-        var result: [MadeClip] = []
+        var result: [Clip] = []
         for (clip, image) in first.enumerated() {
             let decoded = try decoder.decode(latents.sliced((clip * frames)..<((clip + 1) * frames), along: 0))
-            let residuals = try decoded.to(.cpu).rounded().clamped(-255, 255).to(.int16).bytes()
-            var made = MadeClip(frames: [image])
+            let bytes = try decoded.to(.cpu).rounded().clamped(-255, 255).to(.int16).bytes()
+            var (fields, residuals) = ([MotionField](), [[Int16]]())
             for frame in 0..<frames {
                 var field = MotionField(size: arrays.size, cellSize: EDVDM.factor)
                 for cell in 0..<cells {
@@ -53,15 +53,13 @@ struct MotionLatentCodec: ClipCodec {
                     field.vectors[cell] = SIMD2(Int16(motion[place]) * 4, Int16(motion[place + 1]) * 4)
                     field.mask[cell] = 1
                 }
-                let residual = residuals.withUnsafeBytes {
-                    Array($0.bindMemory(to: Int16.self)[(frame * count)..<((frame + 1) * count)])
-                }
-                let prediction = WholePixelCompensation.predict(from: made.frames[frame], field)
-                made.frames.append(WholePixelCompensation.rebuild(prediction, residual))
-                made.motion.append(field)
-                made.residuals.append(residual)
+                fields.append(field)
+                residuals.append(
+                    bytes.withUnsafeBytes {
+                        Array($0.bindMemory(to: Int16.self)[(frame * count)..<((frame + 1) * count)])
+                    })
             }
-            result.append(made)
+            result.append(Clip(first: image, motion: fields, residuals: residuals))
         }
         return result
     }

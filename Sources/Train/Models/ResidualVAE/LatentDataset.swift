@@ -96,12 +96,12 @@ public struct LatentDataset {
     }
 
     private func code(_ shard: DerivedShard, _ range: Range<Int>, _ summary: inout Summary) throws(PFrameError) {
-        var samples: [SourceSample] = []
-        var clips: [MotionClip] = []
+        var samples: [Record] = []
+        var clips: [Clip] = []
         for index in range {
             let sample = try shard.sample(index)
             samples.append(sample)
-            let clip = try MotionClip(sample, dataset: source)
+            let clip = try Clip(sample, dataset: source)
             guard clip.frames[0].width == size.width, clip.frames[0].height == size.height else {
                 throw PFrameError(
                     path: source,

@@ -1,5 +1,6 @@
 import Codec
 import Dataset
+import MotionVectors
 import Shards
 public import Storage
 
@@ -52,11 +53,11 @@ struct FrameCodec: ClipCodec {
             .reshaped([batch.count, size.height, size.width, 3])
     }
 
-    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [MadeClip] {
+    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [Clip] {
         let (frames, count, size) = (arrays.frames, arrays.frameCount, arrays.size)
         let values = try x.to(.cpu).to(.float32).affine(127.5, 127.5).rounded().clamped(0, 255).to(.uint8).bytes()
         return first.enumerated().map { clip, image in
-            var made = MadeClip(frames: [image])
+            var made = Clip(frames: [image])
             for frame in 1..<frames {
                 let start = (clip * frames + frame) * count
                 let pixels = Array(values[start..<(start + count)])

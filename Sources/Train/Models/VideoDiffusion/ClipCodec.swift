@@ -1,6 +1,6 @@
 public import Codec
 import Dataset
-import MotionVectors
+public import MotionVectors
 public import Shards
 public import Storage
 
@@ -21,7 +21,7 @@ public protocol ClipCodec {
     /// - Parameters:
     ///   - x: `(B·T, h, w, channels)`, float32.
     ///   - first: the given frames, one per clip.
-    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [MadeClip]
+    func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [Clip]
 }
 
 /// The arrays of a batch as tensors of the size that a model takes.

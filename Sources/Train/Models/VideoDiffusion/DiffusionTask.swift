@@ -1,5 +1,6 @@
 import Codec
 import Dataset
+import MotionVectors
 import Shards
 import Storage
 
@@ -66,7 +67,7 @@ struct DiffusionGenerator<Family: VideoDiffusionFamily>: Generator {
     func generate(
         _ requests: [SampleRequest], options: SamplerOptions, guidance: Double,
         progress: (Int) throws(PFrameError) -> Void
-    ) throws(PFrameError) -> [MadeClip] {
+    ) throws(PFrameError) -> [Clip] {
         let pixels = requests.flatMap(\.first.pixels)
         let first = try Tensor.frames(pixels.span, size: size)
         let tokens = try captions?.tokens(captions: requests.map(\.caption))

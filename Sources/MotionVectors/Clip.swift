@@ -1,17 +1,22 @@
 public import Codec
 import Storage
 
-/// A clip as its first frame, motion and residual: `xₙ = clamp(P(xₙ₋₁, mvₙ) + rₙ)`.
-public struct MotionClip: Sendable {
+/// Frames, and the motion and residual that they were made of: `xₙ = clamp(P(xₙ₋₁, mvₙ) + rₙ)`.
+public struct Clip: Sendable {
     /// Pixels of a cell of its fields.
     public static let cellSize = 16
 
     /// All frames, the given one first.
-    public let frames: [RGBImage]
-    /// The motion of frames 1…: whole pixels in quarter-pel units.
-    public let motion: [MotionField]
-    /// The residual of frames 1…, each (H, W, 3) row-major.
-    public let residuals: [[Int16]]
+    public var frames: [RGBImage]
+    /// The motion of frames 1…: whole pixels in quarter-pel units; empty for a clip of frames alone.
+    public var motion: [MotionField]
+    /// The residual of frames 1…, each (H, W, 3) row-major; empty for a clip of frames alone.
+    public var residuals: [[Int16]]
+
+    /// A clip of frames, with the motion and the residuals that they were made of.
+    public init(frames: [RGBImage], motion: [MotionField] = [], residuals: [[Int16]] = []) {
+        (self.frames, self.motion, self.residuals) = (frames, motion, residuals)
+    }
 
     /// Rebuilds the frames.
     ///
