@@ -17,8 +17,7 @@ package enum NumberText {
         let scaled = Int((value * Double(scale)).rounded())
         let sign = scaled < 0 ? "-" : ""
         guard decimals > 0 else { return sign + String(scaled.magnitude) }
-        let fraction = String(abs(scaled) % scale)
-        return "\(sign)\(abs(scaled) / scale).\(String(repeating: "0", count: decimals - fraction.count))\(fraction)"
+        return "\(sign)\(abs(scaled) / scale).\((abs(scaled) % scale).zeroPadded(decimals))"
     }
 
     /// A number with the given number of decimals, its whole part in groups of three: `−1,234.50`.

@@ -217,8 +217,7 @@ public final class TrainingLoop {
         let image = try withoutGradients { () throws(PFrameError) in
             try task.picture(batch, seed: RandomSeed(options.seed).mixed("picture"))
         }
-        let digits = String(step)
-        let name = String(repeating: "0", count: max(0, 7 - digits.count)) + digits + ".png"
+        let name = step.zeroPadded(7) + ".png"
         try image.write(to: run.path.appending("samples").appending(name))
     }
 }

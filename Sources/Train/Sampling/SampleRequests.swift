@@ -91,10 +91,9 @@ extension SampleRequest {
                     try RGBImage(contentsOf: path)
                 }
             for _ in 0..<count {
-                let number = String(requests.count)
                 requests.append(
                     SampleRequest(
-                        name: String(repeating: "0", count: digits - number.count) + number, first: picture,
+                        name: requests.count.zeroPadded(digits), first: picture,
                         caption: caption, seed: seed &+ UInt64(requests.count), source: path))
             }
         }

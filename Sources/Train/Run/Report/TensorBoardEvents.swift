@@ -31,10 +31,8 @@ package final class TensorBoardEvents {
         let names = try Self.names(in: folder)
         var seconds = Int(time)
         if let last = names.compactMap(Self.seconds).max() { seconds = max(seconds, last + 1) }
-        let digits = String(seconds)
-        let padded = String(repeating: "0", count: max(0, 10 - digits.count)) + digits
         let host = String(host.map { $0 == "/" ? "-" : $0 })
-        path = folder.appending("\(Self.prefix)\(padded).\(host).pframe")
+        path = folder.appending("\(Self.prefix)\(seconds.zeroPadded(10)).\(host).pframe")
         do {
             descriptor = try FileDescriptor.open(
                 path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
