@@ -3,7 +3,7 @@ public import SystemPackage
 
 /// A clip of RGB frames as a video file: libx264, 4:2:0, a constant frame rate. The same frames give the same bytes.
 public enum ClipFile: Sendable {
-    /// Frames a second that a file may have.
+    /// Frames per second that a file may have.
     public static let rates = 0.1...1000.0
 
     /// Writes the frames, all of one size; the file appears when it is complete.

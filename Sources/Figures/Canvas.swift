@@ -120,12 +120,21 @@ package struct Canvas: ~Copyable {
 
     deinit { cairo_destroy(context) }
 
+    /// What cairo draws of a picture, each way.
+    private static let largest = 32_767
+
     /// What was drawn.
     ///
     /// - Throws: `PFrameError` if cairo could not draw: the canvas is too large or memory is short; or if there is no
     ///   font.
     package func image() throws(PFrameError) -> RGBImage {
         let (width, height) = (raster.width, raster.height)
+        guard max(width, height) <= Self.largest else {
+            throw PFrameError(
+                .unsupported,
+                "a figure of \(width)×\(height) pixels would have more than \(Self.largest) on a side: another --panels "
+                    + "may fit, or scale the video first")
+        }
         try check(cairo_status(context), "a figure of \(width)×\(height) pixels")
         guard typesetter != nil else {
             throw PFrameError(

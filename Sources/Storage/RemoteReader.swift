@@ -285,8 +285,9 @@ extension RemoteReader {
     /// Throws where the reply is not what was asked for.
     private func checkReply() throws(RemoteError) {
         guard let reply, reply.isRefusal else { return }
-        // The words of a refusal come with it; a connection that breaks there changes nothing about the refusal.
-        if result == nil { try? wait { false } }
+        // The words of a refusal come with it; a connection that breaks there changes nothing about the refusal. Of a
+        // server without ranges the file itself comes.
+        if result == nil, reply.status >= 300 { try? wait { self.reply?.text.count ?? 0 >= 4096 } }
         let (text, request) = (self.reply?.text ?? [], self.request)
         let mayPass = reply.status >= 500 || [408, 425, 429].contains(reply.status)
         let isS3 = request?.address.isS3 == true

@@ -124,8 +124,11 @@ package func publish(_ files: [(staged: FilePath, target: FilePath)]) throws(PFr
         }
     }
     guard let target = files.first?.target else { return }
-    let folder = target.removingLastComponent()
-    try flush(folder.isEmpty ? "." : folder, .readOnly, of: target)
+    let parent = target.removingLastComponent()
+    let folder = parent.isEmpty ? FilePath(".") : parent
+    // A folder that may be written and not read cannot be opened; its files are there.
+    guard folder.withPlatformString({ access($0, R_OK) }) == 0 else { return }
+    try flush(folder, .readOnly, of: target)
 }
 
 /// Waits until the disk has a file or a folder.

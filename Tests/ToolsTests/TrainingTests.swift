@@ -238,7 +238,7 @@ import Testing
             return (outcome.status, outcome.errors)
         }
         let other = try train(2, ["--from", models.dVDM])
-        #expect(other.status == 1 && other.errors.contains("holds a model d-vdm where a ed-vdm is wanted"), "\(other)")
+        #expect(other.status == 1 && other.errors.contains("holds a model d-vdm, but a ed-vdm is needed"), "\(other)")
         let wide = try train(2, ["--from", models.edVDM, "--width", "16"])
         #expect(wide.status == 1 && wide.errors.contains("but the new run wants F32 [16, "), "\(wide)")
         #expect(!scratch.exists("run"))

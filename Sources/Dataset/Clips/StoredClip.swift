@@ -52,7 +52,7 @@ package enum StoredClip: Sendable {
         guard var place = try index.places(of: [Substring(key)]).places.first else {
             let first = try index.rows(["key"], limit: 1).first?.first?.string
             throw PFrameError(
-                .damaged, path: folder.path,
+                .missing, path: folder.path,
                 "has no record \(key), keys are such as \(first ?? "none: the set is empty")")
         }
         for shard in description.shards {

@@ -54,7 +54,7 @@ public final class DerivedDataset: Sendable {
     ///   - part: the share of the shards that this process makes.
     ///   - jobs: finished shards whose hashes are compared at a time.
     ///   - source: the data set to read.
-    ///   - output: the file or folder to write.
+    ///   - output: the folder to write.
     /// - Throws: `PFrameError` if the source is not a finished data set, if `output` was made with other options, of
     ///   another source or by something else, or another process is writing it.
     public init(

@@ -159,7 +159,7 @@ public struct DatasetFolder: Sendable, Equatable {
     public func description() throws(PFrameError) -> DatasetDescription {
         let file = path.appending(DatasetDescription.fileName)
         guard fileSize(file) != nil else {
-            guard isFolder(path) else { throw PFrameError(.missing, path: path, "no such folder") }
+            guard isFolder(path) else { throw PFrameError(.missing, path: path, path.nameOfNoFile ?? "no such folder") }
             throw PFrameError(
                 .missing, path: path,
                 "holds no \(DatasetDescription.fileName): run `pframe build` to its end, or `pframe index` over shards")

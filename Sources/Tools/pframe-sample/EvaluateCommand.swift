@@ -124,7 +124,7 @@ struct EvaluateCommand: StoppableCommand {
     ) throws(PFrameError) -> EvaluationReport {
         let progress = Progress(weights: Array(repeating: 1, count: count), unit: "clip", counted: "clips")
         let result = try body(progress.advance)
-        guard let result else { throw PFrameError("interrupted; \(Self.remedy)") }
+        guard let result else { throw PFrameError(.interrupted, "interrupted; \(Self.remedy)") }
         return result
     }
 

@@ -56,7 +56,7 @@ struct ScoreCommand: StoppableCommand {
             let scores = try CLIPCaptionScores(DatasetFolder(dataset), model: model, frames: frames)
             let progress = Progress(weights: Array(repeating: 1, count: scores.count), unit: "clip", counted: "clips")
             let result = try scores.run(shouldStop: { Interruption.isRequested }) { progress.advance(to: Double($0)) }
-            guard let result else { throw PFrameError("interrupted; \(Self.remedy)") }
+            guard let result else { throw PFrameError(.interrupted, "interrupted; \(Self.remedy)") }
             summary = result
         } catch {
             throw DataProblem(message: "error: \(error)")

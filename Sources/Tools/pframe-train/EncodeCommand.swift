@@ -66,7 +66,7 @@ struct EncodeCommand: StoppableCommand {
             let summary = try set.run(shouldStop: { Interruption.isRequested }) { done in
                 progress.advance(to: Double(done))
             }
-            guard let summary else { throw PFrameError("interrupted; \(Self.remedy)") }
+            guard let summary else { throw PFrameError(.interrupted, "interrupted; \(Self.remedy)") }
             try show(summary, seconds: progress.elapsed)
         } catch {
             throw DataProblem(message: "error: \(error)")

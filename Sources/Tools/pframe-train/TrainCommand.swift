@@ -17,7 +17,7 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             `pframe train --output RUN` resumes a run that was stopped or killed. The run supplies the model, the data \
             set and omitted options; --steps may grow. RUN holds config.json, checkpoint.safetensors, metrics.jsonl, \
-            TensorBoard events, samples/ and report.html.
+            TensorBoard events, samples/ and report.html. `pframe train <model> --help` lists all options.
 
             EXAMPLES:
             \(examples)

@@ -76,18 +76,18 @@ enum TrainWords {
 
     /// The options that a family reads beside those of all.
     private static func options<Family: ModelFamily>(of family: Family.Type) -> Set<String> {
-        Set(entries(Family.Arguments.helpMessage()).map { String($0.prefix { $0 != " " }) })
+        Set(entries(Family.Arguments.helpMessage(columns: .max)).map { String($0.prefix { $0 != " " }) })
     }
 
     /// The options of a family's command that take no value.
     private static func flags<Family: ModelFamily>(of family: Family.Type) -> Set<String> {
         Set(
-            entries(FamilyCommand<Family>.helpMessage()).filter { !$0.contains("<") }.map {
+            entries(FamilyCommand<Family>.helpMessage(columns: .max)).filter { !$0.contains("<") }.map {
                 String($0.prefix { $0 != " " })
             })
     }
 
-    /// The lines of a help text that begin with a long option.
+    /// The lines of a help text, which is not wrapped, that begin with a long option.
     private static func entries(_ help: String) -> [Substring] {
         help.split(separator: "\n").map { $0.drop { $0 == " " } }.filter { $0.hasPrefix("--") }
     }

@@ -115,7 +115,7 @@ struct BenchLoaderCommand: StoppableCommand {
         }
     }
 
-    /// Bytes a second of `cat` over the set's shards, the best of three times; nil if they are not in a folder.
+    /// Bytes per second of `cat` over the set's shards, the best of three times; nil if they are not in a folder.
     private func catSpeed(_ dataset: DatasetDescription) throws(PFrameError) -> Double? {
         guard case .folder(let folder) = try loading.source, dataset.bytes > 0 else { return nil }
         var (paths, bytes): ([String], Int) = ([], 0)

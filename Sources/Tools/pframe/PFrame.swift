@@ -39,7 +39,7 @@ struct PFrame: ParsableCommand {
               pframe report kept                                a page about it
               pframe check kept                                 whether it is whole
               pframe train vae kept --output vae                the first of two models
-              pframe help train                                 all options of train
+              pframe train vae --help                           the options of a model
 
             Each step works alone. The same command again resumes a long step that was stopped. For completion of \
             commands and options: pframe --generate-completion-script bash (or zsh, fish).

@@ -25,7 +25,7 @@ public struct Checkpoint {
     public init(run: FilePath, model name: String) throws(PFrameError) {
         let path = run.appending(Self.fileName)
         guard fileSize(path) != nil else {
-            throw PFrameError(path: path, "the run has no checkpoint yet: train it for longer")
+            throw PFrameError(.missing, path: path, "the run has no checkpoint yet: train it for longer")
         }
         file = try SafetensorsFile(path)
         let model = file.metadata["model"] ?? "nothing that PFrame knows"

@@ -76,7 +76,7 @@ extension ModelFamily {
     /// - Throws: `PFrameError` if the run is of another family or its configuration is damaged.
     public static func options(of run: RunFolder) throws(PFrameError) -> Options {
         guard run.model == name else {
-            throw PFrameError(path: run.path, "holds a model \(run.model) where a \(name) is wanted")
+            throw PFrameError(.conflict, path: run.path, "holds a model \(run.model), but a \(name) is needed")
         }
         return try run.parsed("options") { json throws(PFrameError) in
             let options = try json.decoded(as: Options.self)

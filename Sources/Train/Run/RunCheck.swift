@@ -23,7 +23,7 @@ public struct RunCheck: Sendable {
     ///
     /// - Parameters:
     ///   - families: the families that the run may belong to.
-    ///   - path: the video.
+    ///   - path: the folder of the run.
     public init(run path: FilePath, families: [any ModelFamily.Type]) {
         var found: [PFrameError] = []
         func attempt<Result>(_ body: () throws(PFrameError) -> Result) -> Result? {

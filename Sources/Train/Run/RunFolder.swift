@@ -25,7 +25,8 @@ public struct RunFolder: Sendable {
     public init(_ path: FilePath) throws(PFrameError) {
         let file = path.appending(RunConfiguration.fileName)
         guard fileSize(file) != nil else {
-            throw PFrameError(path: path, "is not a run: no config.json (`pframe train … --output RUN` makes one)")
+            throw PFrameError(
+                .missing, path: path, "is not a run: no config.json (`pframe train … --output RUN` makes one)")
         }
         let configuration = try JSONValue(try readFile(file), path: file)
         guard let model = configuration["model"]?.string else {
@@ -44,7 +45,7 @@ public struct RunFolder: Sendable {
     /// - Parameters:
     ///   - configuration: must have `model`; of a resumed run, only `steps`, `tool` and how often it keeps
     ///     checkpoints and pictures may differ.
-    ///   - path: the video.
+    ///   - path: the folder.
     /// - Throws: `PFrameError` naming what differs, or if another process trains into the folder.
     public init(making path: FilePath, _ configuration: JSONValue) throws(PFrameError) {
         let file = path.appending(RunConfiguration.fileName)
@@ -64,7 +65,7 @@ public struct RunFolder: Sendable {
     /// - Throws: `PFrameError` if another one does.
     static func lock(_ path: FilePath) throws(PFrameError) -> KernelLock {
         let lock = try KernelLock(path.appending(".lock"))
-        guard let lock else { throw PFrameError(path: path, "another process trains into this folder") }
+        guard let lock else { throw PFrameError(.busy, path: path, "another process trains into this folder") }
         return lock
     }
 
@@ -76,7 +77,7 @@ public struct RunFolder: Sendable {
         let said = ["dataset", "model", "options", "precision", "preset", "training", "parameters", "gflop_per_clip"]
         let isOfData = found.allSatisfy { difference in !said.contains { difference.name.hasPrefix($0) } }
         throw PFrameError(
-            path: before.path,
+            .conflict, path: before.path,
             isOfData
                 ? "was begun with another content of the data set: \(list) are not the same. Restore the data set, or take "
                     + "another --output"

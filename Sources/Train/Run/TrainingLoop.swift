@@ -17,7 +17,7 @@ public struct TrainingStep: Sendable {
     public var norm: Double
     /// The learning rate.
     public var rate: Double
-    /// Samples a second over all ranks, over the last steps.
+    /// Records per second over all ranks, over the last steps.
     public var samplesPerSecond: Double
     /// Floating-point operations per second of this rank's convolutions and products.
     public var flopsPerSecond: Double
@@ -160,6 +160,7 @@ public final class TrainingLoop {
                 RandomSeed(options.seed).mixed("train").mixed(batch.epoch).mixed($0)
             }
             let result = try task.loss(batch, seeds: seeds)
+            precondition(result.metrics.count == task.metrics.count, "a value for each metric of the task")
             try (result.loss * share).backward()
             loss += try result.loss.item() * share
             for place in metrics.indices { metrics[place] += try result.metrics[place].item() * share }

@@ -75,7 +75,14 @@ public struct TrainingSetup {
     public func captions(_ kind: TextKind) throws(PFrameError) -> CaptionReader? {
         guard kind != .clip else { throw PFrameError("CLIP reads captions by its own files: give it as CaptionReader") }
         guard kind != .none else { return nil }
-        if let run = try inherited() { return try run.captions(kind) }
+        if let run = try inherited() {
+            if !goesOn, let other = run.configuration["options"]?["text"]?.string, other != kind.rawValue {
+                throw PFrameError(
+                    .conflict, path: run.path,
+                    "was trained with --text \(other), not \(kind.rawValue): choose --text \(other)")
+            }
+            return try run.captions(kind)
+        }
         return try usingStorage { () throws(PFrameError) in try CaptionReader(kind, rows: facts.rows(source)) }
     }
 

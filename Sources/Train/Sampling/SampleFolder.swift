@@ -27,7 +27,7 @@ public struct SampleFolder {
     /// - Parameters:
     ///   - framesPerSecond: of the videos, within `ClipFile.rates`.
     ///   - sampler: makes the samples.
-    ///   - path: the video.
+    ///   - path: the folder.
     public init(_ path: FilePath, of sampler: VideoSampler, framesPerSecond: Double) throws(PFrameError) {
         (self.path, self.framesPerSecond) = (path, framesPerSecond)
         hasMotion = sampler.trained.generator.makesMotion

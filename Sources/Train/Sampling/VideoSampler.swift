@@ -98,7 +98,7 @@ public struct VideoSampler {
                 step throws(PFrameError) in
                 progress(Double(step) / Double(options.steps))
                 isStopped = shouldStop()
-                if isStopped { throw PFrameError("interrupted") }
+                if isStopped { throw PFrameError(.interrupted, "interrupted") }
             }
         } catch {
             if isStopped { return nil }

@@ -52,7 +52,7 @@ func check(_ status: ct_status, _ what: @autoclosure () -> String) throws(PFrame
     guard status != CT_OK else { return }
     let message = String(cString: ct_message())
     if status == CT_OUT_OF_MEMORY {
-        throw PFrameError("\(what()): out of memory (\(message)): take a smaller batch")
+        throw PFrameError(.full, "\(what()): out of memory (\(message)): take a smaller batch")
     }
     throw PFrameError("\(what()): \(message)")
 }

@@ -28,7 +28,7 @@ struct MappedFile: ~Copyable, Sendable {
         } catch let error as PFrameError {
             throw error
         } catch {
-            throw PFrameError(path: path, "cannot read: \(error)")
+            throw PFrameError(error, path: path, "cannot read")
         }
         self.bytes = bytes
     }

@@ -51,7 +51,7 @@ public struct SafetensorsWriter: ~Copyable {
                 temporary, .writeOnly, options: [.create, .truncate, .closeOnExec],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch {
-            throw PFrameError(path: path, "cannot create the file: \(error)")
+            throw PFrameError(error, path: path, "cannot create the file")
         }
         do throws(PFrameError) {
             let start = (0..<8).map { UInt8(truncatingIfNeeded: length >> ($0 * 8)) }
@@ -88,29 +88,16 @@ public struct SafetensorsWriter: ~Copyable {
     /// - Throws: `PFrameError`, a full disk included.
     public consuming func finish() throws(PFrameError) {
         precondition(expected.isEmpty, "tensors are missing: \(expected.last?.name ?? "")")
-        let parent = path.removingLastComponent()
-        try Self.attempt(path) {
-            guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
-            let result = temporary.withPlatformString { from in path.withPlatformString { rename(from, $0) } }
-            guard result == 0 else { throw Errno(rawValue: errno) }
-        }
+        try publish([(temporary, path)])
         isFinished = true
-        try Self.attempt(path) {
-            try descriptor.close()
-            // The new name is in the folder, which has to reach the disk as well.
-            let folder = try FileDescriptor.open(
-                parent.isEmpty ? "." : parent, .readOnly, options: [.directory, .closeOnExec])
-            try folder.closeAfter {
-                guard fsync(folder.rawValue) == 0 else { throw Errno(rawValue: errno) }
-            }
-        }
+        try Self.attempt(path) { try descriptor.close() }
     }
 
     private static func attempt(_ path: FilePath, _ body: () throws -> Void) throws(PFrameError) {
         do { try body() } catch {
             let isFull = [Errno.noSpace, Errno.diskQuotaExceeded].contains { $0 == error as? Errno }
             let remedy = isFull ? "; make room, or write elsewhere" : ""
-            throw PFrameError(path: path, "cannot write: \(error)\(remedy)")
+            throw PFrameError(PFrameError.Code(error), path: path, "cannot write: \(error)\(remedy)")
         }
     }
 }

@@ -36,7 +36,7 @@ public struct LatentDataset {
     ///   - tool: the program that `config.json` names.
     ///   - precision: the type to compute in.
     ///   - source: the data set to read.
-    ///   - output: the file or folder to write.
+    ///   - output: the folder to write.
     ///   - loop: open or closed.
     ///   - device: where it computes.
     /// - Throws: `PFrameError` if the source has no motion and residuals, or another size than the vae.

@@ -153,10 +153,13 @@ public struct AutoencoderOptions: ModelOptions {
     public func validate() throws(PFrameError) {
         guard patch > 0, !widths.isEmpty, widths.allSatisfy({ $0 > 0 && $0 % 8 == 0 }), blocks > 0, latentChannels > 0,
             residualsPerClip > 0
-        else { throw PFrameError("levels are multiples of 8 channels, counts 1 or more: the configuration is damaged") }
-        guard factor == 16 else { throw PFrameError("an autoencoder shrinks 16 times, not \(factor)") }
+        else {
+            throw PFrameError(
+                .usage, "levels are multiples of 8 channels, counts 1 or more: the configuration is damaged")
+        }
+        guard factor == 16 else { throw PFrameError(.usage, "an autoencoder shrinks 16 times, not \(factor)") }
         guard height % 16 == 0, width % 16 == 0, height > 0, width > 0 else {
-            throw PFrameError("frames are multiples of 16 pixels, not \(width)x\(height)")
+            throw PFrameError(.usage, "frames are multiples of 16 pixels, not \(width)x\(height)")
         }
     }
 }

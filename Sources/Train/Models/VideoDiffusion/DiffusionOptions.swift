@@ -98,20 +98,21 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
     ///
     /// - Throws: `PFrameError`.
     public func validate() throws(PFrameError) {
-        guard frames >= 2 else { throw PFrameError("a clip has 2 frames or more, not \(frames)") }
+        guard frames >= 2 else { throw PFrameError(.usage, "a clip has 2 frames or more, not \(frames)") }
         let counts = multiples + firstFrameWidths + [latentChannels, firstFrameChannels, heads, textWidth]
         guard !multiples.isEmpty, firstFrameBlocks >= 0, counts.allSatisfy({ $0 > 0 }) else {
-            throw PFrameError("levels, channels and heads are 1 or more: the configuration is damaged")
+            throw PFrameError(.usage, "levels, channels and heads are 1 or more: the configuration is damaged")
         }
         let step = Family.factor << (multiples.count - 1)
         guard height >= step, width >= step, height % step == 0, width % step == 0 else {
             throw PFrameError(
+                .usage,
                 "\(Family.name) with \(multiples.count) levels takes frames in multiples of \(step) pixels, not "
                     + "\(width)x\(height): build the data set with --size \(max(1, width / step) * step)x"
                     + "\(max(1, height / step) * step), or take fewer --multiples")
         }
         guard unetWidth % 8 == 0, unetWidth > 0 else {
-            throw PFrameError("the width of the U-Net is a multiple of 8, not \(unetWidth)")
+            throw PFrameError(.usage, "the width of the U-Net is a multiple of 8, not \(unetWidth)")
         }
     }
 }

@@ -40,13 +40,23 @@ public struct DiffusionNetworks: Sendable {
     /// Channels of each level, in multiples of the first.
     public var multiples: [Int]
     /// Channels of each level of the first-frame encoder; empty if the frame itself is the condition.
-    public var firstFrameWidths: [Int] = []
+    public var firstFrameWidths: [Int]
     /// Residual blocks of its last level.
-    public var firstFrameBlocks = 0
+    public var firstFrameBlocks: Int
     /// Channels of τ(x⁰).
-    public var firstFrameChannels = 3
+    public var firstFrameChannels: Int
     /// The share of the channels of motion in the loss; nil if all channels count equally.
     public var motionShare: Double?
+
+    /// The sizes; without widths the first frame itself is the condition.
+    public init(
+        width: Int, multiples: [Int], firstFrameWidths: [Int] = [], firstFrameBlocks: Int = 0,
+        firstFrameChannels: Int = 3, motionShare: Double? = nil
+    ) {
+        (self.width, self.multiples, self.motionShare) = (width, multiples, motionShare)
+        (self.firstFrameWidths, self.firstFrameBlocks) = (firstFrameWidths, firstFrameBlocks)
+        self.firstFrameChannels = firstFrameChannels
+    }
 }
 
 /// Files and runs that a new model is made of.
@@ -65,9 +75,17 @@ public struct PreparedCodec {
     /// The codec.
     public var codec: any ClipCodec
     /// Further members of `config.json`.
-    public var recorded: [String: JSONValue] = [:]
+    public var recorded: [String: JSONValue]
     /// Writes the family's own files into the run's folder.
-    public var fill: (RunFolder) throws(PFrameError) -> Void = { _ in }
+    public var fill: (RunFolder) throws(PFrameError) -> Void
+
+    /// A codec that records `recorded` and writes what `fill` writes.
+    public init(
+        codec: any ClipCodec, recorded: [String: JSONValue] = [:],
+        fill: @escaping (RunFolder) throws(PFrameError) -> Void = { _ in }
+    ) {
+        (self.codec, self.recorded, self.fill) = (codec, recorded, fill)
+    }
 }
 
 @available(*, unavailable)

@@ -112,10 +112,10 @@ package final class MetricsLog {
                 path, .writeOnly, options: [.create, .append, .closeOnExec],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch {
-            throw PFrameError(path: path, "cannot open: \(error)")
+            throw PFrameError(error, path: path, "cannot open")
         }
         guard ftruncate(descriptor.rawValue, off_t(kept)) == 0 else {
-            throw PFrameError(path: path, "cannot cut off later steps: \(Errno(rawValue: errno))")
+            throw PFrameError(Errno(rawValue: errno), path: path, "cannot cut off later steps")
         }
     }
 
@@ -135,7 +135,7 @@ package final class MetricsLog {
             line += ",\(JSONValue.text(name).json()):\(JSONValue.number(value).json())"
         }
         do { try descriptor.writeAll(Array((line + "}\n").utf8)) } catch {
-            throw PFrameError(path: path, "cannot write: \(error)")
+            throw PFrameError(error, path: path, "cannot write")
         }
     }
 }

@@ -38,7 +38,7 @@ package final class TensorBoardEvents {
                 path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch {
-            throw PFrameError(path: path, "cannot create the event file: \(error)")
+            throw PFrameError(error, path: path, "cannot create the event file")
         }
         var start = ProtobufMessage()
         start.append(3, text: "brain.Event:2")
@@ -116,7 +116,7 @@ package final class TensorBoardEvents {
         let length = withUnsafeBytes(of: UInt64(message.count).littleEndian) { Array($0) }
         let record = length + Self.checksum(length) + message + Self.checksum(message)
         do { try descriptor.writeAll(record) } catch {
-            throw PFrameError(path: path, "cannot write the event file: \(error)")
+            throw PFrameError(error, path: path, "cannot write the event file")
         }
     }
 
