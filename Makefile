@@ -68,7 +68,7 @@ example: deps  ## build packages that use the libraries, and run them; one that 
 	rm -rf .build/example && python3 Tests/Peers/clip_set.py .build/example
 	LIBTORCH=none swift run --package-path Examples/ReadShards ReadShards .build/example
 	ldd Examples/ReadShards/.build/debug/ReadShards >.build/example/links
-	! grep -E 'libav|libsw|libjpeg|libsqlite3|libopenblas|libtorch' .build/example/links
+	! grep -E 'libav|libswscale|libjpeg|libsqlite3|libopenblas|libtorch' .build/example/links
 
 bench: build  ## measure beside ffmpeg and Python tools in 45 minutes: docs/benchmarks.md
 	python3 Benchmarks/bench.py --pframe $(PFRAME) $(BENCH)
