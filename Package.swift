@@ -98,7 +98,7 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: ["Storage", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["Shards", "Storage", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport"
         ),
         .testTarget(

@@ -3,17 +3,21 @@
 
 ROOMS is the one table of what may use what; docs/architecture.md shows the same. A folder, with the folders in it, may
 use the folders that its target lists before it. A name counts as used where the word stands in code, outside comments and strings.
-Exit status 1 where an arrow runs the wrong way; with --report 0.
+A module that a target of Package.swift imports without naming it there is listed too: SwiftPM may compile it too late.
+Exit status 1 where something is listed; with --report 0.
 """
 
 import argparse
 import collections
+import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-SOURCES = Path(__file__).resolve().parent.parent / "Sources"
+PACKAGE = Path(__file__).resolve().parent.parent
+SOURCES = PACKAGE / "Sources"
 
 
 class Room(NamedTuple):
@@ -104,11 +108,31 @@ def wrong_arrows() -> list[str]:
     return sorted(set(found))
 
 
+def undeclared_imports() -> list[str]:
+    manifest = json.loads(
+        subprocess.run(
+            ["swift", "package", "--package-path", PACKAGE, "dump-package"], check=True, capture_output=True
+        ).stdout
+    )
+    targets = {target["name"] for target in manifest["targets"]}
+    found = []
+    for target in manifest["targets"]:
+        default = ("Tests/" if target["type"] == "test" else "Sources/") + target["name"]
+        folder = PACKAGE / (target.get("path") or default)
+        excluded = [folder / name for name in target["exclude"]]
+        named = {next(value for key, value in kind.items() if value)[0] for kind in target["dependencies"]}
+        for path in sorted(folder.rglob("*.swift")):
+            if not any(path.is_relative_to(part) for part in excluded):
+                for module in sorted((set(IMPORT.findall(path.read_text())) & targets) - named):
+                    found.append(f"{target['name']} imports {module} and Package.swift does not say so: {path.name}")
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report", action="store_true", help="only say what is wrong")
     arguments = parser.parse_args()
-    found = wrong_arrows()
+    found = wrong_arrows() + undeclared_imports()
     for arrow in found:
         print(arrow)
     return 1 if found and not arguments.report else 0
