@@ -14,6 +14,8 @@ struct Demuxer: ~Copyable {
     let stream: VideoStream
     /// The size of the file in bytes, 0 if the container cannot say.
     let fileSize: Int
+    /// When the file starts, microseconds: the earliest time of its streams, 0 if the container has no times.
+    let startTime: Int
     /// What ended reading before the end of the file, once it has.
     private(set) var readError: String?
 
@@ -41,6 +43,7 @@ struct Demuxer: ~Copyable {
         videoStreams = videos
         stream = chosen
         fileSize = max(0, Int(owner.raw.pointee.pb.map { avio_size($0) } ?? 0))
+        startTime = owner.raw.pointee.start_time == pframe_no_pts() ? 0 : Int(owner.raw.pointee.start_time)
         self.owner = owner
     }
 
@@ -68,6 +71,28 @@ struct Demuxer: ~Copyable {
         context.pointee.streams[stream.index].flatMap {
             ContainerEnd.missing($0, path: path, fileSize: fileSize)
         }
+    }
+
+    /// Whether packets have their own times wherever reading begins, and decoding from a key packet on gives the same
+    /// pictures as decoding from the start: MP4 and Matroska, with codecs whose key pictures need nothing before them.
+    ///
+    /// Of H.264 only an IDR picture is such a one; the caller looks at that.
+    var seeksExactly: Bool {
+        let codec = parameters.pointee.codec_id
+        let isIntra = avcodec_descriptor_get(codec).map { $0.pointee.props & AV_CODEC_PROP_INTRA_ONLY != 0 } ?? false
+        let known = [
+            AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_VP8, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1, AV_CODEC_ID_MPEG4,
+            AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_MPEG1VIDEO,
+        ]
+        let container = context.pointee.iformat.map { String(cString: $0.pointee.name) } ?? ""
+        return (isIntra || known.contains(codec)) && ["mov,", "matroska,"].contains { container.hasPrefix($0) }
+    }
+
+    /// Goes to a key packet before a time, in the stream's time base; false if the container cannot.
+    ///
+    /// The time is that of the container's index: the packet may be shown later.
+    mutating func seek(to time: Int) -> Bool {
+        av_seek_frame(context, Int32(stream.index), Int64(time), AVSEEK_FLAG_BACKWARD) >= 0
     }
 
     /// Reads the next packet of the stream; false at the end.

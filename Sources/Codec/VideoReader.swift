@@ -6,6 +6,9 @@ public import SystemPackage
 ///
 /// A damaged packet is recorded and skipped, as the `ffmpeg` program does.
 public final class VideoReader {
+    /// Where a picture lies relative to the span that is read.
+    package enum Place { case before, inside, after }
+
     private var demuxer: Demuxer
     private let decoder: VideoDecoder
     private let packet: Packet
@@ -13,11 +16,16 @@ public final class VideoReader {
     private let checksSlices: Bool
     private var state = State.reading
     private var times = BestEffortTimestamp()
+    /// The span that is read, in the stream's time base.
+    private let window: (start: Int, end: Int?)?
+    /// Where the last picture lay.
+    private var place = Place.before
     /// Every packet so far, in decode order.
     package private(set) var packets: [PacketRecord] = []
-    /// Pictures delivered so far.
+    /// Pictures decoded so far.
     public private(set) var delivered = 0
     /// Damage so far: pictures with errors, and damaged packets that gave no picture. Every count of damage is this one.
+    /// Of a span, damage before its last whole key picture does not count.
     public private(set) var damaged = 0
     /// How pictures are turned for display: by the matrix that came with the first picture, or by the container's.
     public private(set) var orientation: Orientation
@@ -32,12 +40,16 @@ public final class VideoReader {
     ///   - path: a local file.
     ///   - streamIndex: container index of the stream; nil for the first video stream.
     ///   - options: how to decode.
+    ///   - span: the pictures to give; nil for all. Decoding begins at the key picture before the span where the container
+    ///     leads there exactly, else at the start of the file; the pictures and their times are the same.
     /// - Throws: `PFrameError` if the file cannot be opened or decoded.
-    public init(path: FilePath, streamIndex: Int? = nil, options: DecoderOptions = DecoderOptions()) throws(PFrameError)
-    {
+    public init(
+        path: FilePath, streamIndex: Int? = nil, options: DecoderOptions = DecoderOptions(), span: TimeSpan? = nil
+    ) throws(PFrameError) {
         demuxer = try Demuxer(path: path, streamIndex: streamIndex)
         decoder = try VideoDecoder(parameters: demuxer.parameters, path: path, options: options)
         orientation = demuxer.stream.orientation
+        window = span?.ticks(demuxer.stream.timeBase, origin: demuxer.startTime)
         packet = try Packet()
         let parameters = demuxer.parameters.pointee
         checksSlices = options.checksSlices && parameters.codec_id == AV_CODEC_ID_FFV1
@@ -45,6 +57,7 @@ public final class VideoReader {
             let bytes = UnsafeRawBufferPointer(start: parameters.extradata, count: Int(parameters.extradata_size))
             syntax = H264Syntax(extradata: bytes)
         }
+        if let span, span.start > 0, let window { try seek(before: window.start, streamIndex) }
     }
 
     /// The file.
@@ -60,16 +73,93 @@ public final class VideoReader {
     /// What cut the file short, in words: a read error, or, once the last picture was read, pictures that the container
     /// keeps beyond the end of the file. Nil where nothing did.
     public var truncation: String? {
+        // What lies after a span does not concern it.
+        guard place != .after else { return nil }
         if let error = demuxer.readError { return "reading stopped: \(error)" }
         return state == .ended ? demuxer.missingEnd : nil
     }
     /// The numbers of the damaged packets.
     public var damagedPackets: [Int] { packets.indices.filter { packets[$0].isDamaged } }
 
-    /// The next picture in output order, nil at the end.
+    /// Whether a time lies in the span; a picture without one lies in none.
+    package func spans(_ time: Int?) -> Bool {
+        guard let window else { return true }
+        return time.map { $0 >= window.start && $0 < window.end ?? .max } ?? false
+    }
+
+    /// How long the video is, in words: `the video is 5.2 s long`; nil if the container does not say.
+    package var lengthInWords: String? {
+        stream.duration.map { "the video is \(NumberText.trimmed($0, 3)) s long" }
+    }
+
+    /// What to say of a video, or of a span of it, without a picture.
+    package func nothingDecoded(in span: TimeSpan?) -> PFrameError {
+        guard let span else { return PFrameError(.damaged, path: path, "no picture could be decoded") }
+        let length = lengthInWords.map { "; \($0)" } ?? ""
+        return PFrameError(.missing, path: path, "holds no picture \(span.words)\(length)")
+    }
+
+    /// The next picture of the video, or of the span, in output order; nil at the end.
     ///
-    /// - Throws: `PFrameError` when memory is short, and for encrypted packets. Damage is no error: see `packets` and `Picture.isDamaged`.
+    /// - Throws: `PFrameError` when memory is short, and for encrypted packets. Damage is no error: see `packets` and
+    ///   `Picture.isDamaged`. A span of a stream without times is an error.
     public func next() throws(PFrameError) -> Picture? {
+        while place != .after, let (picture, place) = try nextDecoded() {
+            if place == .inside { return picture }
+        }
+        return nil
+    }
+
+    /// The next picture that is decoded, those before and after the span included: pictures of the span may predict from
+    /// them.
+    ///
+    /// - Throws: `PFrameError` as ``next()``.
+    package func nextDecoded() throws(PFrameError) -> (picture: Picture, place: Place)? {
+        guard let picture = try decode() else { return nil }
+        try locate(picture)
+        return (picture, place)
+    }
+
+    /// Finds out where a picture lies. From the first one after the span on, all do.
+    private func locate(_ picture: Picture) throws(PFrameError) {
+        guard let window else { return place = .inside }
+        guard place != .after else { return }
+        guard let time = picture.time else {
+            throw PFrameError(
+                .unsupported, path: path,
+                "has no times to cut at; put the stream into a container with times first: "
+                    + "ffmpeg -i \(path.lastComponent?.string ?? "IN") -c copy OUT.mp4")
+        }
+        if place == .before, picture.isKey, !picture.isDamaged, let number = picture.packetNumber {
+            damaged = packets[(number + 1)...].count { $0.isDamaged }
+        }
+        place = time < window.start ? .before : window.end.map { time >= $0 } ?? false ? .after : .inside
+    }
+
+    /// Goes to a key packet from which the pictures of the span decode as they do from the start of the file, or stays at
+    /// the start.
+    private func seek(before start: Int, _ streamIndex: Int?) throws(PFrameError) {
+        guard demuxer.seeksExactly else { return }
+        var target = start
+        for _ in 0..<Self.mostSeeks {
+            guard demuxer.seek(to: target), try demuxer.read(into: packet) else { break }
+            let raw = packet.raw.pointee
+            guard raw.pts != pframe_no_pts() else { break }
+            let isRefresh = packet.withBytes { syntax?.facts(of: $0) }.map(\.isIDR) ?? true
+            if raw.flags & AV_PKT_FLAG_KEY != 0, isRefresh, raw.pts <= start {
+                record()
+                state = .packetPending
+                return
+            }
+            target = min(target, Int(raw.pts), raw.dts == pframe_no_pts() ? .max : Int(raw.dts)) - 1
+        }
+        demuxer = try Demuxer(path: path, streamIndex: streamIndex)
+    }
+
+    /// How many key packets are looked at for one that decoding can begin at.
+    private static let mostSeeks = 16
+
+    private func decode() throws(PFrameError) -> Picture? {
         while state != .ended {
             if state == .reading || state == .packetPending { try advance() }
             switch try decoder.receive() {
@@ -134,7 +224,7 @@ public final class VideoReader {
             pts: index.flatMap { packets[$0].pts },
             dts: packet(numbered: picture.frame.pointee.pkt_dts).flatMap { packets[$0].dts })
         guard let index else {
-            if picture.isDamaged { damaged += 1 }
+            if picture.isDamaged, place != .after { damaged += 1 }
             return
         }
         if picture.isDamaged { markDamaged(index) }
@@ -153,7 +243,7 @@ public final class VideoReader {
     private func markDamaged(_ index: Int) {
         guard !packets[index].isDamaged else { return }
         packets[index].isDamaged = true
-        damaged += 1
+        if place != .after { damaged += 1 }
     }
 }
 

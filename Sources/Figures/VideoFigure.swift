@@ -12,6 +12,10 @@ private protocol FrameSource {
     var averageFrameRate: Rational { get }
     /// The share that was read, after so many frames, 0…1.
     func share(_ frames: Int) -> Double
+    /// What to say where it gave no frame.
+    var nothing: PFrameError { get }
+    /// Whether its frames are a span of a video, so that a film of them begins with the first.
+    var isSpan: Bool { get }
 }
 
 /// Draws the motion figure of a video or of its extraction: one frame of it, or all as a film.
@@ -64,6 +68,7 @@ public struct VideoFigure {
         var options = ExtractionOptions()
         (options.streamIndex, options.source) = (description.options.stream, description.motionSource)
         (options.radius, options.frameLimit) = (description.options.radius, description.options.frameLimit)
+        options.span = description.options.span
         self.init(path: video, options: options, figure: figure)
     }
 
@@ -85,6 +90,7 @@ public struct VideoFigure {
             if frame.record.display == chosen { return try figure.render(source.shown(frame)) }
             count += 1
         }
+        guard count > 0 else { throw source.nothing }
         throw PFrameError(.missing, path: path, "has no frame \(chosen): it has \(count) frames, numbered from 0")
     }
 
@@ -102,9 +108,9 @@ public struct VideoFigure {
         let source = try open(nil)
         let rate = source.averageFrameRate.value > 0 ? source.averageFrameRate : Rational(25, 1)
         var count = 0
-        let origin = self.path
         try StagedFile.write(output) { path throws(PFrameError) in
             var last = -1
+            var start = source.isSpan ? nil : 0.0
             var writer: VideoWriter?
             while let frame = try source.nextFrame() {
                 let image = try figure.render(source.shown(frame))
@@ -116,12 +122,14 @@ public struct VideoFigure {
                         frameRate: rate, tags: .convertedFromRGB, threads: 0)
                 }
                 // Frames fall on the nearest step of the average rate, one a step: smooth enough to look at.
-                last = max(last + 1, Int(((frame.record.seconds ?? 0) * rate.value).rounded()))
+                let seconds = frame.record.seconds ?? 0
+                start = start ?? seconds
+                last = max(last + 1, Int(((seconds - (start ?? 0)) * rate.value).rounded()))
                 try writer?.write(try image.yuv420p(), at: last)
                 count += 1
                 try progress(count, source.share(count))
             }
-            guard let writer else { throw PFrameError(.damaged, path: origin, "no picture could be decoded") }
+            guard let writer else { throw source.nothing }
             try writer.finish()
         }
         return count
@@ -170,6 +178,9 @@ extension Extraction: FrameSource {
     fileprivate func share(_ frames: Int) -> Double {
         progress.total > 0 ? min(1, Double(progress.read) / Double(progress.total)) : 0
     }
+
+    fileprivate var nothing: PFrameError { nothingDecoded }
+    fileprivate var isSpan: Bool { span != nil }
 }
 
 extension Reconstruction: FrameSource {
@@ -181,6 +192,9 @@ extension Reconstruction: FrameSource {
     }
 
     fileprivate func share(_ frames: Int) -> Double { Double(frames) / Double(max(1, description.frames)) }
+
+    fileprivate var nothing: PFrameError { PFrameError(.damaged, path: folder, "holds no frame; extract again") }
+    fileprivate var isSpan: Bool { description.options.span != nil }
 }
 
 @available(*, unavailable)

@@ -21,6 +21,11 @@ public struct ExtractionOptions: Sendable {
     public var loopFilter = false
     /// Stop after this many pictures; nil for all.
     public var frameLimit: Int?
+    /// The part of the video to extract; nil for all. Display indices count from its first picture.
+    ///
+    /// Pictures outside of the span are not delivered, so nothing predicts from them: a vector that points to one is there
+    /// and takes no part in the prediction (`MotionRow.unused`).
+    public var span: TimeSpan?
 
     /// The defaults: the stream's own vectors and nothing else.
     public init() {}
@@ -63,6 +68,9 @@ public final class Extraction {
     private var predictor: (any FramePredictor)?
     private var finished = DisplayOrder<ExtractedFrame>()
     private var reachedEnd = false
+    /// Pictures so far: before the span, in it (or in the video), and after it.
+    private var counts = (before: 0, inside: 0, after: 0)
+    private var emitted = 0
     private var firstSize: Size?
     private var vectors: [MotionVector] = []
 
@@ -74,7 +82,8 @@ public final class Extraction {
         var decoding = DecoderOptions()
         decoding.exportsMotionVectors = options.source == .stream
         decoding.loopFilter = options.needsPixels || options.loopFilter
-        reader = try VideoReader(path: path, streamIndex: options.streamIndex, options: decoding)
+        reader = try VideoReader(
+            path: path, streamIndex: options.streamIndex, options: decoding, span: options.span)
         guard options.source != .stream || reader.stream.predictionRule != nil else {
             throw PFrameError(
                 .unsupported, path: path,
@@ -83,12 +92,14 @@ public final class Extraction {
         }
     }
 
+    /// The part of the video that is extracted; nil for all.
+    package var span: TimeSpan? { options.span }
     /// The stream that is read.
     public var stream: VideoStream { reader.stream }
     /// Bytes of packets read so far, and of the whole file, for progress.
     public var progress: (read: Int, total: Int) { (reader.bytesRead, reader.fileSize) }
-    /// Pictures decoded so far.
-    public var delivered: Int { reader.delivered }
+    /// Pictures decoded so far, those outside of the span left out.
+    public var delivered: Int { counts.inside }
     /// The most reference pictures that a picture may predict from; known after the first picture.
     public var referenceFrames: Int {
         guard options.source == .stream else { return 1 }
@@ -108,7 +119,7 @@ public final class Extraction {
     /// Rows of `frames.csv` for damaged packets that gave no picture.
     public func lostPackets(delivered: [FrameRecord]) -> [FrameRecord] {
         let numbers = Set(delivered.map(\.decode))
-        return reader.damagedPackets.filter { !numbers.contains($0) }.map {
+        return reader.damagedPackets.filter { !numbers.contains($0) && reader.spans(reader.packets[$0].pts) }.map {
             FrameRecord(lost: $0, packet: reader.packets[$0], timeBase: stream.timeBase)
         }
     }
@@ -119,19 +130,57 @@ public final class Extraction {
     public func next() throws(PFrameError) -> ExtractedFrame? {
         while true {
             if let frame = finished.pop() { return frame }
-            if reachedEnd { return nil }
-            let limitReached = options.frameLimit.map { reader.delivered >= $0 } ?? false
-            if !limitReached, let picture = try reader.next() {
-                try accept(picture)
+            if reachedEnd {
+                guard emitted < counts.inside else { return nil }
+                predictor?.finish(packets: reader.packets, emit: finish)
+                // What a decoder lost is not waited for.
+                emitted = counts.inside
+                continue
+            }
+            let limitReached = options.frameLimit.map { counts.inside >= $0 } ?? false
+            if !limitReached, let (picture, place) = try reader.nextDecoded() {
+                if place == .inside { try accept(picture) } else { try passBy(picture, place) }
             } else {
                 reachedEnd = true
-                predictor?.finish(packets: reader.packets) { finished.insert($0, at: $0.record.display) }
             }
         }
     }
 
+    /// What to say of a video, or of a span of it, without a picture.
+    package var nothingDecoded: PFrameError { reader.nothingDecoded(in: options.span) }
+
+    private func finish(_ frame: ExtractedFrame) {
+        finished.insert(frame, at: frame.record.display)
+        emitted += 1
+    }
+
+    /// Shows the predictor a picture outside of the span, from which pictures in the span may predict; after the span
+    /// only as long as pictures in it wait for such a picture.
+    private func passBy(_ picture: Picture, _ place: VideoReader.Place) throws(PFrameError) {
+        let isBefore = place == .before
+        let isWanted = isBefore || emitted < counts.inside && firstSize == picture.size
+        guard options.needsPixels, options.source == .stream, isWanted else {
+            reachedEnd = !isBefore
+            return
+        }
+        // Far from the numbers of the span, and rising as time does.
+        let display = isBefore ? Int(Int32.min) + counts.before : counts.inside + counts.after
+        if isBefore { counts.before += 1 } else { counts.after += 1 }
+        // Nothing predicts across a change of size.
+        if firstSize != picture.size { (predictor, firstSize) = (nil, picture.size) }
+        try checkSupported(picture, max(0, display))
+        let packet = picture.packetNumber.map { reader.packets[$0] }
+        let record = FrameRecord(picture, display: display, packet: packet, timeBase: stream.timeBase, vectors: 0)
+        if predictor == nil { predictor = try makePredictor(picture.size) }
+        let frame = DecodedFrame(picture: picture, record: record, rows: [], isDelivered: false)
+        try predictor?.accept(frame, packets: reader.packets, emit: finish)
+        reachedEnd = !isBefore && emitted == counts.inside
+    }
+
     private func accept(_ picture: Picture) throws(PFrameError) {
-        let display = reader.delivered - 1
+        let display = counts.inside
+        counts.inside += 1
+        if display == 0, firstSize != picture.size { (predictor, firstSize) = (nil, nil) }
         try checkSupported(picture, display)
         picture.readMotionVectors(into: &vectors)
         let packet = picture.packetNumber.map { reader.packets[$0] }
@@ -139,15 +188,15 @@ public final class Extraction {
             picture, display: display, packet: packet, timeBase: stream.timeBase, vectors: vectors.count)
         let rows = vectors.map { MotionRow(frame: Int32(display), vector: $0) }
         guard options.needsPixels else {
-            finished.insert(
+            finish(
                 ExtractedFrame(
                     record: record, rows: rows, picture: picture, residual: nil, accumulated: nil,
-                    accumulatedResidual: nil), at: display)
+                    accumulatedResidual: nil))
             return
         }
         if predictor == nil { predictor = try makePredictor(picture.size) }
         let frame = DecodedFrame(picture: picture, record: record, rows: rows)
-        try predictor?.accept(frame, packets: reader.packets) { finished.insert($0, at: $0.record.display) }
+        try predictor?.accept(frame, packets: reader.packets, emit: finish)
     }
 
     private func makePredictor(_ size: Size) throws(PFrameError) -> any FramePredictor {

@@ -16,6 +16,8 @@ struct DecodedFrame {
     let picture: Picture
     var record: FrameRecord
     var rows: [MotionRow]
+    /// Whether it is delivered. One that is not, as it lies outside of the span that is extracted, is only predicted from.
+    var isDelivered = true
 
     var display: Int32 { Int32(record.display) }
 }

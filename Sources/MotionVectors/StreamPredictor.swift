@@ -12,6 +12,8 @@ final class StreamPredictor: FramePredictor {
     private var traces: [Int32: Trace] = [:]
     private var lastNumber = -1
     private var lastReference: Picture?
+    /// The display indices of references that are not delivered: whoever rebuilds the pictures does not have them.
+    private var undelivered: Set<Int32> = []
 
     /// Accumulated motion and the intra picture it leads back to.
     private struct Trace {
@@ -33,14 +35,15 @@ final class StreamPredictor: FramePredictor {
         _ frame: DecodedFrame, packets: [PacketRecord], emit: (ExtractedFrame) -> Void
     ) {
         order.insert(frame, number: frame.record.decode)
-        while let next = order.pop(isComplete: false) { emit(process(next, packets)) }
+        while let next = order.pop(isComplete: false) { process(next, packets).map(emit) }
     }
 
     func finish(packets: [PacketRecord], emit: (ExtractedFrame) -> Void) {
-        while let next = order.pop(isComplete: true) { emit(process(next, packets)) }
+        while let next = order.pop(isComplete: true) { process(next, packets).map(emit) }
     }
 
-    private func process(_ frame: consuming DecodedFrame, _ packets: [PacketRecord]) -> ExtractedFrame {
+    /// The frame with what was predicted; nil if it is not delivered.
+    private func process(_ frame: consuming DecodedFrame, _ packets: [PacketRecord]) -> ExtractedFrame? {
         let number = frame.record.decode
         let passed = (lastNumber + 1..<max(number, lastNumber + 1)).clamped(to: packets.indices)
         lastNumber = max(lastNumber, number)
@@ -49,6 +52,13 @@ final class StreamPredictor: FramePredictor {
         // that was delivered stands in the decoder's own picture buffer as it is.
         let lostReference = passed.contains { packets[$0].isDamaged && packets[$0].isReference }
         if isIDR || lostReference { references.removeAll() }
+        guard frame.isDelivered else {
+            if frame.record.isReference {
+                references.insert(frame.picture, display: frame.display)
+                undelivered.insert(frame.display)
+            }
+            return nil
+        }
         let (prediction, isCopy) = predict(&frame)
         let trace = options.accumulate ? trace(&frame) : nil
         if frame.record.isReference {
@@ -92,13 +102,16 @@ final class StreamPredictor: FramePredictor {
         let picture = frame.picture
         frame.rows.withUnsafeMutableBufferPointer { rows in
             inference.infer(rows, of: picture, from: references.entries)
+            for index in rows.indices where undelivered.contains(rows[index].reference) {
+                rows[index].reference = MotionRow.unused
+            }
             if options.residual { compensator.predict(rows, from: references.entries) }
         }
         return (options.residual ? compensator.prediction : nil, false)
     }
 
     private func trace(_ frame: inout DecodedFrame) -> Trace {
-        let latest = references.entries.first.flatMap { traces[$0.display] }
+        let latest = references.entries.first { !undelivered.contains($0.display) }.flatMap { traces[$0.display] }
         guard frame.record.type != .intra, !frame.record.isDamaged, let latest else {
             let identity = AccumulatedMotion(identity: frame.picture.size, origin: frame.record.display)
             return Trace(motion: identity, origin: frame.picture)

@@ -1,6 +1,6 @@
 // By hand, because Foundation reads no CSV, and the state machine is small.
 
-/// Reads the records of comma-separated text (RFC 4180): quoted fields with commas, line feeds and doubled quotes in
+/// Reads the records of comma-separated or tab-separated text (RFC 4180): quoted fields with commas, line feeds and doubled quotes in
 /// them, lines that end with LF, CRLF or CR, a byte order mark.
 ///
 /// Blank lines are not records. A quote inside a field that does not begin with one stands for itself.
@@ -19,14 +19,15 @@ package struct CSVReader {
     }
 
     private let bytes: [UInt8]
+    private let separator: UInt8
     /// Where the next record begins.
     package private(set) var position: Int
     /// The line in which it begins, from 1.
     package private(set) var line: Int
 
     /// Begins at the start of `bytes`, or at a record after it.
-    package init(_ bytes: [UInt8], position: Int = 0, line: Int = 1) {
-        self.bytes = bytes
+    package init(_ bytes: [UInt8], position: Int = 0, line: Int = 1, separator: UInt8 = Self.comma) {
+        (self.bytes, self.separator) = (bytes, separator)
         self.position = position == 0 && bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : position
         self.line = line
     }
@@ -43,7 +44,7 @@ package struct CSVReader {
         while true {
             fields.append(try field())
             guard position < bytes.count else { return }
-            guard bytes[position] == Self.comma else { return skipLineEnd() }
+            guard bytes[position] == separator else { return skipLineEnd() }
             position += 1
         }
     }
@@ -60,7 +61,10 @@ package struct CSVReader {
         return String(validating: text, as: UTF8.self)
     }
 
-    private static let comma = UInt8(ascii: ",")
+    /// What separates fields.
+    package static let comma = UInt8(ascii: ",")
+    /// What separates the fields of a TSV.
+    package static let tab = UInt8(ascii: "\t")
     private static let quote = UInt8(ascii: "\"")
     private static let lineFeed = UInt8(ascii: "\n")
     private static let carriageReturn = UInt8(ascii: "\r")
@@ -79,7 +83,7 @@ package struct CSVReader {
     private mutating func field() throws(Problem) -> Field {
         if position < bytes.count, bytes[position] == Self.quote { return try quotedField() }
         let start = position
-        while position < bytes.count, bytes[position] != Self.comma, !endsLine(bytes[position]) { position += 1 }
+        while position < bytes.count, bytes[position] != separator, !endsLine(bytes[position]) { position += 1 }
         return Field(range: start..<position, isDoubled: false)
     }
 
@@ -98,7 +102,7 @@ package struct CSVReader {
                 position += 2
             } else {
                 position += 1
-                guard position == bytes.count || bytes[position] == Self.comma || endsLine(bytes[position]) else {
+                guard position == bytes.count || bytes[position] == separator || endsLine(bytes[position]) else {
                     throw Problem(
                         line: line, message: "text after a closing quote; write a quote inside quotes twice")
                 }

@@ -13,6 +13,7 @@ final class ShardAssembly: Sendable {
     private struct Slot {
         let spool: SampleSpool
         var isFinished = false
+        var reject: Reject?
     }
 
     private struct State {
@@ -62,7 +63,7 @@ final class ShardAssembly: Sendable {
     func finish(slot: Int, reject: Reject?, totals: [String: Int]) throws(PFrameError) -> Bool {
         try state.withLock { state throws(PFrameError) in
             state.slots[slot].isFinished = true
-            if let reject { state.receipt.rejects.append(reject) }
+            state.slots[slot].reject = reject
             state.receipt.totals.merge(totals) { $0 + $1 }
             while state.head < state.slots.count, state.slots[state.head].isFinished {
                 try flush(state.head, &state)
@@ -89,8 +90,11 @@ final class ShardAssembly: Sendable {
 
     private func complete(_ state: inout State) throws(PFrameError) {
         state.receipt.shard = try state.writer?.finish()
-        // In the order of the input list, whichever came first.
-        state.receipt.rejects.sort { $0.video.utf8.lexicographicallyPrecedes($1.video.utf8) }
+        // By name, and those of one name in the order of the input list.
+        state.receipt.rejects = (state.receipt.rejects + state.slots.compactMap(\.reject)).enumerated().sorted {
+            if $0.element.video.utf8.elementsEqual($1.element.video.utf8) { return $0.offset < $1.offset }
+            return $0.element.video.utf8.lexicographicallyPrecedes($1.element.video.utf8)
+        }.map(\.element)
         try replaceFile(receiptPath, with: state.receipt.json)
         state.writer = nil
         state.lock = nil

@@ -2,7 +2,7 @@ import Codec
 import Shards
 import Storage
 
-/// Turns one video into records, and reports the outcome.
+/// Turns one video, or a span of one, into records, and reports the outcome.
 struct VideoBuild {
     let video: InputVideo
     let options: BuildOptions
@@ -25,12 +25,15 @@ struct VideoBuild {
         deliver: (sending Sample) throws(PFrameError) -> Void
     ) throws(PFrameError) -> Outcome {
         let reader: ClipReader
-        do throws(PFrameError) { reader = try ClipReader(path: video.path, options: options.clips) } catch {
+        do throws(PFrameError) {
+            reader = try ClipReader(path: video.path, options: options.clips, span: video.span)
+        } catch {
             return Outcome(reject: reject(.unreadable, error.message), totals: ["videos": 1, "rejected_videos": 1])
         }
         let maker = SampleMaker(clips: options.clips, options: options.samples)
         var columns = SampleColumns()
         columns.caption = video.caption ?? ""
+        columns.captions = video.captions
         columns.source = video.name
         columns.metadata = video.metadata
         var failure: PFrameError?
@@ -47,23 +50,30 @@ struct VideoBuild {
             try progress(reader.counts.clips, reader.share)
         }
         let counts = reader.counts
-        let totals = [
+        var totals = [
             "videos": 1, "rejected_videos": counts.clips == 0 ? 1 : 0, "clips": counts.clips, "frames": counts.frames,
             "shots": counts.shots, "short_shots": counts.shortShots, "tails": counts.tails,
             "damaged_frames": reader.damaged, "skipped_frames": counts.skipped,
         ]
+        if video.span != nil { totals["spans"] = 1 }
         return Outcome(reject: reject(reader, failure), totals: totals)
     }
 
     private func reject(_ kind: Reject.Kind, _ reason: String, clips: Int = 0) -> Reject {
-        Reject(video: video.name, kind: kind, reason: reason, clips: clips)
+        let place = video.span.map { "\($0.words): " } ?? ""
+        return Reject(video: video.name, kind: kind, reason: place + reason, clips: clips)
     }
 
     /// Why a video that was opened gave no clip, or not all.
     private func reject(_ reader: ClipReader, _ failure: PFrameError?) -> Reject? {
         let counts = reader.counts
         if let failure { return reject(.unreadable, failure.message, clips: counts.clips) }
-        if counts.frames == 0 { return reject(.unreadable, "no picture could be decoded") }
+        if counts.frames == 0 {
+            guard video.span != nil, reader.damaged == 0 else {
+                return reject(.unreadable, "no picture could be decoded")
+            }
+            return reject(.badRow, reader.nothingDecoded)
+        }
         if reader.damaged > 0 {
             let damaged = NumberText.count(reader.damaged, "damaged frame")
             let skipped = NumberText.count(counts.skipped, "frame")

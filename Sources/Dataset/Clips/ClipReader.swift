@@ -63,12 +63,16 @@ public final class ClipReader {
 
     /// Opens a video.
     ///
+    /// - Parameters:
+    ///   - path: the video.
+    ///   - options: how to cut it.
+    ///   - span: the part of the video to cut, as if it were all of it; nil for the whole video.
     /// - Throws: `PFrameError` if it cannot be opened or holds no video.
-    public init(path: FilePath, options: ClipOptions) throws(PFrameError) {
+    public init(path: FilePath, options: ClipOptions, span: TimeSpan? = nil) throws(PFrameError) {
         var decoding = DecoderOptions()
         decoding.exportsMotionVectors = false
         decoding.cropping = true
-        reader = try VideoReader(path: path, options: decoding)
+        reader = try VideoReader(path: path, options: decoding, span: span)
         self.options = options
         meter = ContentMeter(rule: options.rule, rotation: reader.stream.orientation.rotation)
         sampler = ClipSampler(options)
@@ -78,6 +82,11 @@ public final class ClipReader {
     public var truncation: String? { hasEnded ? reader.truncation : nil }
     /// How far reading has come, 0…1.
     public var share: Double { reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0 }
+    /// What to say of a span without a picture.
+    var nothingDecoded: String {
+        let length = reader.lengthInWords.map { "; \($0)" } ?? ""
+        return "the video has no picture there\(length)"
+    }
     /// Pictures with errors so far, and damaged packets that gave none (`VideoReader.damaged`).
     public var damaged: Int { reader.damaged }
 
@@ -217,9 +226,9 @@ public struct SourceClip: Sendable {
     public var meanContent: Double
     /// The largest of those.
     public var maximumContent: Double
-    /// The number of its shot in the video, from 0.
+    /// The number of its shot in the video or its span, from 0.
     public var shot: Int
-    /// The number of the first and the last source frame, in display order.
+    /// The number of the first and the last source frame of the video or its span, in display order.
     public var sourceFrames: ClosedRange<Int>
 
     /// Creates a clip.

@@ -160,6 +160,7 @@ enum ForeignSample {
             columns.seconds = seconds.compactMap(\.double)
             columns.source = fields["source"]?.string ?? ""
             caption = fields["caption"]?.string
+            columns.captions = fields["captions"]?.array?.compactMap(\.string)
             for name in SampleColumns.builtScores {
                 if let score = fields.removeValue(forKey: name) { columns.scores[name] = score.double ?? .nan }
             }

@@ -1,3 +1,4 @@
+import Codec
 import Shards
 import Storage
 
@@ -8,34 +9,53 @@ struct InputColumns {
         ["key", "caption", "caption_clip", "duplicate_of", "hash", "seconds", "source"] + SampleColumns.builtScores
             + SampleMaker.metadata)
 
+    /// What the columns of a list's times are called in a data set: seconds from the start of the video.
+    static let span = ["span_end", "span_start"]
+
     /// The names, sorted by their bytes; label, subject and split are always among them.
     let names: [String]
     private let types: [ColumnType]
     private let numbers: [String: Int]
+    /// Where the times stand among the names; nil if no table has times.
+    private let spanPlaces: (start: Int, end: Int)?
 
-    /// Joins the columns of the tables with those of the layout.
+    /// Joins the columns of the tables with those of the layout; of tables with times, the times have columns too.
     init(_ tables: [VideoTable], layout: InputLayout?) {
         var raw: [String: ColumnType] = ["label": .unknown, "subject": .unknown, "split": .unknown]
         for (name, type) in layout?.columns ?? [:] { raw[name] = type }
         for table in tables {
             for column in table.metadata {
-                raw[column.name] = (raw[column.name] ?? .unknown).joined(table.table.types[column.place])
+                raw[column.name] = (raw[column.name] ?? .unknown).joined(table.type(column.place))
             }
         }
+        let spans = tables.contains { $0.hasSpans } ? Self.span : []
+        let reserved = Self.reserved.union(spans)
         var renamed: [(raw: String, name: String)] = []
-        var taken = Set(raw.keys).union(Self.reserved)
+        var taken = Set(raw.keys).union(reserved)
         for name in raw.keys.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
             var free = name
-            if Self.reserved.contains(name) {
+            if reserved.contains(name) {
                 repeat { free += "_" } while taken.contains(free)
                 taken.insert(free)
             }
             renamed.append((name, free))
         }
-        renamed.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-        names = renamed.map(\.name)
-        types = renamed.map { raw[$0.raw] ?? .unknown }
-        numbers = Dictionary(uniqueKeysWithValues: renamed.enumerated().map { ($1.raw, $0) })
+        let names = (renamed.map(\.name) + spans).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let places = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+        self.names = names
+        var types = [ColumnType](repeating: .number, count: names.count)
+        var numbers: [String: Int] = [:]
+        for column in renamed {
+            guard let place = places[column.name] else { continue }
+            numbers[column.raw] = place
+            types[place] = raw[column.raw] ?? .unknown
+        }
+        (self.types, self.numbers) = (types, numbers)
+        if !spans.isEmpty, let start = places["span_start"], let end = places["span_end"] {
+            spanPlaces = (start, end)
+        } else {
+            spanPlaces = nil
+        }
     }
 
     /// Where the columns of a table stand among these.
@@ -44,9 +64,10 @@ struct InputColumns {
     }
 
     /// A value in every column, each of the column's type; later values replace earlier ones.
-    func values(_ facts: [String: JSONValue], _ rows: [(places: [(from: Int, to: Int)], values: [JSONValue])])
-        -> [JSONValue]
-    {
+    func values(
+        _ facts: [String: JSONValue], _ rows: [(places: [(from: Int, to: Int)], values: [JSONValue])],
+        span: TimeSpan?
+    ) -> [JSONValue] {
         var values = [JSONValue](repeating: .null, count: names.count)
         for (name, value) in facts {
             if let number = numbers[name] { values[number] = value }
@@ -55,6 +76,10 @@ struct InputColumns {
             for place in row.places where row.values[place.from] != .null {
                 values[place.to] = row.values[place.from]
             }
+        }
+        if let spanPlaces, let span {
+            values[spanPlaces.start] = .number(span.start)
+            values[spanPlaces.end] = span.end.map { .number($0) } ?? .null
         }
         return zip(types, values).map { $0.value($1) }
     }

@@ -12,6 +12,9 @@ public enum InputLayout: String, Sendable, CaseIterable {
     /// WebVid (Bain et al., ICCV 2021): its CSV with `videoid,contentUrl,duration,page_dir,name`, and
     /// `page_dir/videoid.mp4`.
     case webvid
+    /// Panda-70M (Chen et al., CVPR 2024): its CSV with `videoID,url,timestamp,caption,matching_score`, a list of clips in
+    /// every column from the third on, and `videoID.mp4`.
+    case panda70m
 
     /// What a name says.
     struct Facts: Equatable {
@@ -26,8 +29,12 @@ public enum InputLayout: String, Sendable, CaseIterable {
         case .natops: "gGGsSS.avi or gGGsSSpPP.avi with GG in 01...24, as g01s01.avi"
         case .bair: "[SPLIT/]traj_A_to_B/K.mp4 or traj_A_to_B_K.mp4, as train/traj_0_to_255/1.mp4"
         case .webvid: "page_dir/videoid.mp4"
+        case .panda70m: "videoID.mp4"
         }
     }
+
+    /// Whether videos, captions and times stand in the data set's own CSV.
+    var readsList: Bool { self == .webvid || self == .panda70m }
 
     /// Whether names or the list give captions.
     var hasCaptions: Bool { self != .bair }
@@ -37,7 +44,7 @@ public enum InputLayout: String, Sendable, CaseIterable {
         switch self {
         case .mhad, .natops: ["label": .text, "subject": .integer, "trial": .integer]
         case .bair: ["split": .text, "trajectory": .text]
-        case .webvid: [:]
+        case .webvid, .panda70m: [:]
         }
     }
 
@@ -54,7 +61,7 @@ public enum InputLayout: String, Sendable, CaseIterable {
         case .mhad: Self.mhad(Self.stem(name))
         case .natops: Self.natops(Self.stem(name))
         case .bair: Self.bair(name)
-        case .webvid: Facts()
+        case .webvid, .panda70m: Facts()
         }
     }
 

@@ -1,3 +1,4 @@
+public import Codec
 public import Shards
 public import Storage
 public import SystemPackage
@@ -7,7 +8,9 @@ public import SystemPackage
 //     InputLayout     the layouts of public data sets: where captions, labels and subjects stand
 //     InputSearch     folders: which videos there are, hidden names and links left out
 //     VideoFiles      what counts as a video or a picture by its name
-//     InputTable      a CSV or JSONL list: its rows
+//     InputTable      a CSV, TSV or JSONL list: its rows
+//     ListLiteral     a list as text in a field of a CSV
+//     SpanColumns     which columns tell times, and the spans of a row
 //     InputColumns    what the columns of a list mean, and the types of the user's own
 //     InputReading    lists and folders to one list of videos
 //     CaptionMatch    which row of the captions belongs to which video
@@ -18,7 +21,7 @@ public import SystemPackage
 /// Everything that is found is among the videos, among the rejects, or counted. Videos have the order of the inputs;
 /// within a folder, the order of the bytes of their names.
 public struct InputList: Sendable {
-    /// The videos to build from.
+    /// The videos to build from; of a list with times, one for each span of a video.
     public let videos: [InputVideo]
     /// What gives no clip, and why.
     public let rejects: [Reject]
@@ -37,14 +40,17 @@ public struct InputList: Sendable {
     /// - Throws: `PFrameError` if a list or the captions cannot be read or contradict themselves, and if captions are
     ///   required and nothing gives any.
     public init(_ options: InputOptions) throws(PFrameError) {
-        if options.layout == .webvid, options.captions == nil, !options.inputs.contains(where: InputTable.isTable) {
+        let isListed = options.captions != nil || options.inputs.contains(where: InputTable.isTable)
+        if let layout = options.layout, layout.readsList, !isListed {
             throw PFrameError(
-                .usage, "the layout webvid reads WebVid's CSV: name it as input, or with --captions FILE")
+                .usage,
+                "the layout \(layout.rawValue) reads the CSV of the data set: name it as input, or with --captions FILE"
+            )
         }
         let search = try InputSearch(options)
         let captions: VideoTable?
         if let file = options.captions {
-            let table = try VideoTable(file, layout: options.layout)
+            let table = try VideoTable(file, layout: options.layout, skipsBadRows: options.skipsBadRows)
             guard table.hasCaptions || !options.requiresCaptions else {
                 throw PFrameError(
                     .missing, path: file,
@@ -76,30 +82,36 @@ public struct InputList: Sendable {
 
 /// What a data set is built from.
 public struct InputOptions: Sendable, Equatable {
-    /// Videos, folders of videos (searched recursively), and lists of videos (`.csv`, `.jsonl`).
+    /// Videos, folders of videos (searched recursively), and lists of videos (`.csv`, `.tsv`, `.jsonl`).
     public var inputs: [FilePath] = []
-    /// A file of captions, CSV or JSONL. Default: nil.
+    /// A file of captions, CSV, TSV or JSONL. Default: nil.
     public var captions: FilePath?
     /// Whether a video without a caption is rejected. Default: true.
     public var requiresCaptions = true
     /// How a known data set names its videos. Default: nil.
     public var layout: InputLayout?
+    /// Whether rows of lists and captions with a mistake become rejects, rather than stop everything. Default: false.
+    public var skipsBadRows = false
 
     /// Options with every default.
     public init() {}
 }
 
-/// A video that a data set is built from, with its caption and metadata.
+/// A video, or a span of one, that a data set is built from, with its caption and metadata.
 public struct InputVideo: Sendable, Equatable {
     /// Where it lies.
     public var path: FilePath
     /// As the list names it, or relative to the folder given, `/` between the parts; no other video has the
-    /// same bytes as name.
+    /// same bytes as name. Spans of one video share its name.
     public var name: String
     /// The size of the file.
     public var bytes: Int
-    /// The caption; nil where captions are not required and there is none.
+    /// The caption, of several the first; nil where captions are not required and there is none.
     public var caption: String?
+    /// All captions; nil if no video of the list has several.
+    public var captions: [String]?
+    /// The part of the video that is meant; nil for all.
+    public var span: TimeSpan?
     /// The names of the metadata, sorted, one storage for all videos of a list.
     private let columns: [String]
     /// The metadata as a JSON list: a tenth of a dictionary's memory, for lists of millions.
@@ -127,8 +139,11 @@ public struct InputVideo: Sendable, Equatable {
     }
 
     /// Creates a video from columns whose names are sorted.
-    init(path: FilePath, name: String, bytes: Int, caption: String?, columns: [String], values: [JSONValue]) {
-        (self.path, self.name, self.bytes, self.caption) = (path, name, bytes, caption)
+    init(
+        path: FilePath, name: String, bytes: Int, caption: String?, span: TimeSpan? = nil, columns: [String],
+        values: [JSONValue]
+    ) {
+        (self.path, self.name, self.bytes, self.caption, self.span) = (path, name, bytes, caption, span)
         self.columns = columns
         self.values = JSONValue.list(values).json()
     }
@@ -137,6 +152,9 @@ public struct InputVideo: Sendable, Equatable {
     var identity: String {
         let caption = caption.map { JSONValue.text($0) } ?? .null
         let head = JSONValue.list([.text(name), .integer(bytes), caption]).json()
-        return head + values
+        var more: [String: JSONValue] = [:]
+        if let span { more["span"] = .list([.number(span.start), span.end.map { .number($0) } ?? .null]) }
+        if let captions { more["captions"] = .list(captions.map { .text($0) }) }
+        return head + values + (more.isEmpty ? "" : JSONValue.object(more).json())
     }
 }

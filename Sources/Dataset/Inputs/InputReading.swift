@@ -1,3 +1,4 @@
+import Codec
 import Shards
 import Storage
 import SystemPackage
@@ -15,6 +16,8 @@ struct InputReading {
     private let columns: InputColumns
     private let captionPlaces: [(from: Int, to: Int)]
     private let listPlaces: [Int: [(from: Int, to: Int)]]
+    /// Of captions with times, the further rows of a video by its first.
+    private var further: [Int: [Int]] = [:]
     /// Whether captions are written anywhere: in a file, in a list, beside a video.
     private var isCaptioned: Bool
 
@@ -28,8 +31,19 @@ struct InputReading {
         (self.options, self.search, self.captions) = (options, search, captions)
         rejects = search.rejects
         var match: CaptionMatch?
-        if let captions { match = try CaptionMatch(captions, videos: search.candidates.map(\.name)) }
+        if let captions {
+            rejects += captions.rejects
+            if captions.hasSpans, let list = search.lists.values.first(where: { $0.hasSpans }) {
+                throw PFrameError(
+                    .conflict, path: captions.table.path,
+                    "has times, and so has \(list.table.path): leave the times in one of the two")
+            }
+            match = try CaptionMatch(captions, videos: search.candidates.map(\.name))
+        }
         self.match = match
+        if captions?.hasSpans == true {
+            for (row, first) in match?.repeated ?? [] { further[first, default: []].append(row) }
+        }
         let tables = search.lists.sorted { $0.key < $1.key }.map(\.value) + [captions].compactMap { $0 }
         let columns = InputColumns(tables, layout: options.layout)
         self.columns = columns
@@ -53,7 +67,13 @@ struct InputReading {
                 "no captions: give --captions FILE (CSV or JSONL with the columns video,caption), write a .txt beside "
                     + "each video, or build with --no-captions")
         }
-        guard let match, let table = captions?.table else { return }
+        if videos.contains(where: { $0.captions != nil }) {
+            // Readers take the columns of a set from its first records: every record has the column, or none.
+            for index in videos.indices where videos[index].captions == nil {
+                videos[index].captions = [videos[index].caption].compactMap { $0 }
+            }
+        }
+        guard let match, let table = captions?.table, captions?.hasSpans == false else { return }
         for (row, first) in match.repeated {
             guard let name = try captions?.video(row) else { continue }
             rejects.append(
@@ -77,23 +97,55 @@ struct InputReading {
             }
             facts = known
         }
-        var rows: [(places: [(from: Int, to: Int)], values: [JSONValue])] = []
-        var caption: Caption?
-        if let row = candidate.row, let list = search.lists[candidate.input] {
-            let content = try list.content(row)
-            rows.append((listPlaces[candidate.input] ?? [], content.values))
-            if list.hasCaptions {
-                caption = content.caption.map { .text($0) } ?? .none("its caption in the list is empty")
+        var listed: [VideoTable.Entry?] = [nil]
+        if let list = search.lists[candidate.input], !candidate.rows.isEmpty {
+            listed = try list.entries(candidate.rows)
+        }
+        var described: [VideoTable.Entry?] = [nil]
+        if let captions, let row = match?.rows[number] {
+            described = try captions.entries([row] + (further[row] ?? []))
+        }
+        // At most one of the two has several: those of a table with times.
+        var lines: [TimeSpan?: Int] = [:]
+        for own in listed {
+            for other in described {
+                let (span, line) = (other?.span ?? own?.span, (other ?? own)?.line ?? 0)
+                if let first = lines[span] {
+                    let what = span.map { "the same times, \($0.words)" } ?? "the whole video"
+                    rejects.append(
+                        Reject(
+                            video: candidate.name, kind: .repeated,
+                            reason: "lines \(first) and \(line) name \(what); the first is used"))
+                    continue
+                }
+                lines[span] = line
+                add(candidate, facts, own, other, span)
             }
         }
-        if let captions, let match {
+    }
+
+    /// Adds a video, or a span of one, by its row in the list and its row in the captions.
+    private mutating func add(
+        _ candidate: InputSearch.Candidate, _ facts: InputLayout.Facts, _ own: VideoTable.Entry?,
+        _ other: VideoTable.Entry?, _ span: TimeSpan?
+    ) {
+        var rows: [(places: [(from: Int, to: Int)], values: [JSONValue])] = []
+        var caption: Caption?
+        var several: [String] = []
+        if let own {
+            rows.append((listPlaces[candidate.input] ?? [], own.values))
+            if search.lists[candidate.input]?.hasCaptions == true {
+                caption = own.captions.first.map { .text($0) } ?? .none("its caption in the list is empty")
+                several = own.captions
+            }
+        }
+        if let captions {
             caption = .none("no row of the captions names it; add one, or build with --no-captions")
-            if let row = match.rows[number] {
-                let content = try captions.content(row)
-                rows.append((captionPlaces, content.values))
-                caption =
-                    content.caption.map { .text($0) }
-                    ?? .none("its caption in line \(captions.table.line(row)) is empty")
+            several = []
+            if let other {
+                rows.append((captionPlaces, other.values))
+                caption = other.captions.first.map { .text($0) } ?? .none("its caption in line \(other.line) is empty")
+                several = other.captions
             }
         }
         let text: String?
@@ -101,15 +153,17 @@ struct InputReading {
         case .text(let found): text = found
         case .none(let reason):
             guard !requiresCaptions else {
-                rejects.append(Reject(video: candidate.name, kind: .noCaption, reason: reason))
+                let place = span.map { "\($0.words): " } ?? ""
+                rejects.append(Reject(video: candidate.name, kind: .noCaption, reason: place + reason))
                 return
             }
             text = nil
         }
-        videos.append(
-            InputVideo(
-                path: candidate.path, name: candidate.name, bytes: candidate.bytes, caption: text,
-                columns: columns.names, values: columns.values(facts.values, rows)))
+        var video = InputVideo(
+            path: candidate.path, name: candidate.name, bytes: candidate.bytes, caption: text, span: span,
+            columns: columns.names, values: columns.values(facts.values, rows, span: span))
+        if several.count > 1 { video.captions = several }
+        videos.append(video)
     }
 
     private var nothingGiven: Caption {
@@ -129,92 +183,5 @@ struct InputReading {
         }
         let words = text.drop { $0 == "\u{FEFF}" }.split(whereSeparator: \.isWhitespace)
         return words.isEmpty ? Caption.none("the .txt file beside it is empty") : .text(words.joined(separator: " "))
-    }
-}
-
-/// A table whose rows name videos: which column names them, which describes them, and what the others are.
-struct VideoTable: Sendable {
-    /// The rows.
-    let table: InputTable
-    /// Whether it has a column of captions.
-    var hasCaptions: Bool { caption != nil }
-    /// The columns that become metadata, by their place in a row.
-    let metadata: [(place: Int, name: String)]
-    private let naming: Naming
-    private let caption: Int?
-
-    /// How a row names its video.
-    private enum Naming: Sendable {
-        /// In the column `video`.
-        case column(Int)
-        /// As `page_dir/videoid.mp4`.
-        case webvid(videoid: Int, folder: Int?)
-    }
-
-    /// Reads a table.
-    ///
-    /// - Throws: `PFrameError` with the line of the first mistake, or if there is no column that names videos.
-    init(_ path: FilePath, layout: InputLayout?) throws(PFrameError) {
-        let table = try InputTable(path)
-        func require(_ name: String, _ purpose: String) throws(PFrameError) -> Int {
-            if let place = table.columns.firstIndex(of: name) { return place }
-            let others = table.columns.isEmpty ? "it has none" : "it has " + table.columns.joined(separator: ", ")
-            throw PFrameError(.missing, path: path, "no column \"\(name)\", \(purpose); \(others)")
-        }
-        self.table = table
-        if layout == .webvid {
-            let videoid = try require("videoid", "which names the videos of WebVid")
-            caption = try require("name", "which holds the captions of WebVid")
-            naming = .webvid(videoid: videoid, folder: table.columns.firstIndex(of: "page_dir"))
-        } else {
-            naming = .column(try require("video", "which names the videos"))
-            caption = table.columns.firstIndex(of: "caption")
-        }
-        var taken = [caption]
-        if case .column(let place) = naming { taken.append(place) }
-        metadata = table.columns.enumerated().filter { !taken.contains($0.offset) }.map { ($0.offset, $0.element) }
-    }
-
-    /// The columns, for messages.
-    var columnList: String { table.columns.joined(separator: ", ") }
-
-    /// How a row names its video.
-    ///
-    /// - Throws: `PFrameError` with the line if it does not.
-    func video(_ row: Int) throws(PFrameError) -> String { try video(row, try table.values(row)) }
-
-    /// The caption of a row, nil if it is blank, and its values by their place.
-    ///
-    /// - Throws: `PFrameError` with the line if the caption is not text.
-    func content(_ row: Int) throws(PFrameError) -> (caption: String?, values: [JSONValue]) {
-        let values = try table.values(row)
-        guard let caption else { return (nil, values) }
-        switch values[caption] {
-        case .null: return (nil, values)
-        case .text(let text): return (text.allSatisfy(\.isWhitespace) ? nil : text, values)
-        case let other: throw problem(row, "\"\(table.columns[caption])\" is \(other.json()) and no text")
-        }
-    }
-
-    private func video(_ row: Int, _ values: [JSONValue]) throws(PFrameError) -> String {
-        func text(_ place: Int) throws(PFrameError) -> String {
-            switch values[place] {
-            case .text(let text) where !text.isEmpty && !text.utf8.contains(0): return text
-            case .integer(let number): return String(number)
-            case .null, .text(""): throw problem(row, "\"\(table.columns[place])\" is empty and names no video")
-            case let other: throw problem(row, "\"\(table.columns[place])\" is \(other.json()) and names no video")
-            }
-        }
-        switch naming {
-        case .column(let place): return try text(place)
-        case .webvid(let videoid, let folder):
-            let file = try text(videoid) + ".mp4"
-            guard let folder, values[folder] != .null, values[folder] != .text("") else { return file }
-            return try text(folder) + "/" + file
-        }
-    }
-
-    private func problem(_ row: Int, _ message: String) -> PFrameError {
-        PFrameError(.damaged, path: table.path, "line \(table.line(row)): \(message)")
     }
 }

@@ -13,8 +13,8 @@ struct InputSearch {
         let bytes: Int
         /// The input through which it was found.
         let input: Int
-        /// Its row, where that input is a list.
-        let row: Int?
+        /// Its rows, where that input is a list: of a list with times as many as name it.
+        var rows: [Int] = []
     }
 
     /// The videos in the order of the inputs; no path and no name occurs twice.
@@ -41,9 +41,9 @@ struct InputSearch {
                 if InputTable.isTable(input) {
                     try readList(input, number)
                 } else {
-                    addFile(input, named: Self.name(input.lastComponent), number, nil)
+                    addFile(input, named: Self.name(input.lastComponent), number)
                 }
-            case .special: addFile(input, named: Self.name(input.lastComponent), number, nil)
+            case .special: addFile(input, named: Self.name(input.lastComponent), number)
             }
         }
         rejectRepeated()
@@ -60,7 +60,7 @@ struct InputSearch {
                     others += 1
                 } else {
                     found.append(
-                        Candidate(path: folder.pushing(path), name: name, bytes: bytes, input: input, row: nil))
+                        Candidate(path: folder.pushing(path), name: name, bytes: bytes, input: input))
                 }
             case .other(let path):
                 others += 1
@@ -81,20 +81,25 @@ struct InputSearch {
     }
 
     private mutating func readList(_ path: FilePath, _ input: Int) throws(PFrameError) {
-        let list = try VideoTable(path, layout: options.layout)
+        let list = try VideoTable(path, layout: options.layout, skipsBadRows: options.skipsBadRows)
         lists[input] = list
+        rejects += list.rejects
         let folder = path.removingLastComponent()
+        var refused: Set<String> = []
         for row in 0..<list.table.count {
             let name = try list.video(row)
+            let before = rejects.count
             // An absolute path replaces the folder.
-            addFile(folder.pushing(FilePath(name)), named: name, input, row)
+            addFile(folder.pushing(FilePath(name)), named: name, input, [row])
+            // Of many clips of a missing video one reject says enough.
+            if list.hasSpans, rejects.count > before, !refused.insert(name).inserted { rejects.removeLast() }
         }
     }
 
-    private mutating func addFile(_ path: FilePath, named name: String, _ input: Int, _ row: Int?) {
+    private mutating func addFile(_ path: FilePath, named name: String, _ input: Int, _ rows: [Int] = []) {
         switch FileFacts(path) {
         case .file(let bytes):
-            candidates.append(Candidate(path: path, name: name, bytes: bytes, input: input, row: row))
+            candidates.append(Candidate(path: path, name: name, bytes: bytes, input: input, rows: rows))
         case .folder: rejects.append(Reject(video: name, kind: .unreadable, reason: "is a folder, not a video"))
         case .special:
             rejects.append(
@@ -105,7 +110,7 @@ struct InputSearch {
         }
     }
 
-    /// Rejects all but the first of videos with one path.
+    /// Rejects all but the first of videos with one path; rows of a list with times are joined instead.
     private mutating func rejectRepeated() {
         let folder = Self.workingFolder()
         /// Absolute and without `.`; what `..` stands for, only the file system knows.
@@ -122,10 +127,15 @@ struct InputSearch {
         for number in candidates.indices {
             for earlier in index.numbers(hashes[number]).prefix(while: { $0 < number })
             where place(earlier) == place(number) {
-                rejects.append(
-                    Reject(
-                        video: candidates[number].name, kind: .repeated,
-                        reason: "is named twice; it is built once, as \(candidates[earlier].name)"))
+                let input = candidates[number].input
+                if lists[input]?.hasSpans == true, candidates[earlier].input == input {
+                    candidates[earlier].rows += candidates[number].rows
+                } else {
+                    rejects.append(
+                        Reject(
+                            video: candidates[number].name, kind: .repeated,
+                            reason: "is named twice; it is built once, as \(candidates[earlier].name)"))
+                }
                 repeated.insert(number)
                 break
             }
@@ -138,7 +148,7 @@ struct InputSearch {
     private mutating func makeNamesUnique() {
         for number in Self.repeatedNames(candidates, all: true) {
             let input = options.inputs[candidates[number].input]
-            let isFolder = candidates[number].row == nil && input != candidates[number].path
+            let isFolder = candidates[number].rows.isEmpty && input != candidates[number].path
             let prefix = isFolder ? input.lastComponent : input.removingLastComponent().lastComponent
             if let prefix { candidates[number].name = "\(prefix.string)/\(candidates[number].name)" }
         }

@@ -62,7 +62,7 @@ struct BuildSection: Sendable {
 
     /// The names of totals in the order of the work, with what they count.
     private static let totals = [
-        ("videos", "videos read"), ("rejected_videos", "videos without a clip"),
+        ("videos", "videos read"), ("spans", "of them spans of videos"), ("rejected_videos", "videos without a clip"),
         ("listed_rejects", "listed videos, not read"), ("frames", "frames decoded"), ("shots", "shots"),
         ("short_shots", "shots too short for a clip"), ("tails", "shots with a tail"),
         ("damaged_frames", "damaged frames"), ("skipped_frames", "frames skipped for damage"), ("clips", "clips"),

@@ -124,6 +124,7 @@ extension Reject.Kind {
         case .noClip: "too short for a clip"
         case .noCaption: "without a caption"
         case .repeated: "named twice"
+        case .badRow: "with a mistake in its row"
         }
     }
 }

@@ -65,15 +65,16 @@ package struct VideoMotion: Sendable, Equatable {
     ///   - path: a local file.
     ///   - rule: to which size pictures shrink before they are compared.
     ///   - streamIndex: container index of the stream; nil for the first video stream.
+    ///   - span: the part of the video to measure; nil for all.
     ///   - receive: gets each picture's scores and the share of the file read, 0…1; what it throws ends the work.
     /// - Throws: `PFrameError` for a file that cannot be read or gives no picture. Damage on the way is no error.
     package init(
-        path: FilePath, rule: ShrinkRule = .v06, streamIndex: Int? = nil,
+        path: FilePath, rule: ShrinkRule = .v06, streamIndex: Int? = nil, span: TimeSpan? = nil,
         receive: (FrameMotion, Double) throws(PFrameError) -> Void = { _, _ in }
     ) throws(PFrameError) {
         var decoding = DecoderOptions()
         decoding.cropping = true
-        let reader = try VideoReader(path: path, streamIndex: streamIndex, options: decoding)
+        let reader = try VideoReader(path: path, streamIndex: streamIndex, options: decoding, span: span)
         let hasVectors = reader.stream.predictionRule != nil
         let meter = ContentMeter(rule: rule, rotation: reader.stream.orientation.rotation)
         var sums = (content: 0.0, length: 0.0, moving: 0)
@@ -94,7 +95,7 @@ package struct VideoMotion: Sendable, Equatable {
             let share = reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0
             try receive(motion, share)
         }
-        guard frames > 0 else { throw PFrameError(.damaged, path: path, "no picture could be decoded") }
+        guard frames > 0 else { throw reader.nothingDecoded(in: span) }
         meanContent = sums.content / Double(max(1, frames - 1))
         meanLength = hasVectors ? sums.length / Double(max(1, sums.moving)) : nil
         damaged = reader.damaged

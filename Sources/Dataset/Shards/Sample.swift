@@ -21,8 +21,10 @@ public struct Sample: Sendable {
 
 /// What is known of a sample beside its arrays.
 public struct SampleColumns: Sendable, Equatable {
-    /// The caption, empty without one.
+    /// The caption, of several the first; empty without one.
     public var caption = ""
+    /// All captions; nil where no record of the set has several.
+    public var captions: [String]?
     /// The video that the clip was cut from, as the input list names it; empty for samples made elsewhere.
     public var source = ""
     /// The time of each frame in the source, seconds.
@@ -48,11 +50,25 @@ public struct SampleColumns: Sendable, Equatable {
         var members = metadata
         for (name, value) in scores { members[name] = .number(value) }
         members["caption"] = .text(caption)
+        if let captions { members["captions"] = .list(captions.map { .text($0) }) }
         members["source"] = .text(source)
         members["seconds"] = .list(seconds.map { .number($0) })
         members["hash"] = .text(Self.hexadecimal(hash))
         members["key"] = .text(key)
         return JSONValue.object(members).json()
+    }
+
+    /// The caption that training reads: of several one, each as likely as the others, which the arguments alone decide.
+    ///
+    /// - Parameters:
+    ///   - seed: of the run.
+    ///   - epoch: from 0.
+    ///   - position: the place of the record in the order of the epoch.
+    package func caption(seed: UInt64, epoch: Int, position: Int) -> String {
+        guard let captions, captions.count > 1 else { return caption }
+        let stream = SplitMix64.mix(UInt64(bitPattern: Int64(epoch))) &+ UInt64(bitPattern: Int64(position))
+        var random = SplitMix64(seed: seed, stream: stream)
+        return captions[random.below(captions.count)]
     }
 
     /// Whether a `json` member is one that PFrame wrote from columns; that of a sample made elsewhere says other things.

@@ -88,6 +88,8 @@ public struct Reject: Sendable, Equatable {
         case noCaption = "no-caption"
         /// The list names it twice.
         case repeated
+        /// Its row of the list or of the captions has a mistake, or times that the video does not have.
+        case badRow = "bad-row"
     }
 
     /// The video as the input list names it.

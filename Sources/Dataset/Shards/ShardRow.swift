@@ -47,14 +47,16 @@ public struct ShardRow: Sendable, Equatable {
     /// The row as one line without its line feed.
     public var json: String {
         let members = members.map { ($0.name, JSONValue.list([.integer($0.offset), .integer($0.length)])) }
-        return JSONValue.object([
+        var fields: [String: JSONValue] = [
             "key": .text(key), "offset": .integer(offset), "size": .integer(size), "crc32c": .integer(Int(crc32c)),
             "members": .object(Dictionary(members) { first, _ in first }),
             "caption": .text(columns.caption), "source": .text(columns.source),
             "seconds": .list(columns.seconds.map { .number($0) }),
             "hash": .text(SampleColumns.hexadecimal(columns.hash)),
             "scores": .object(columns.scores.mapValues { .number($0) }), "metadata": .object(columns.metadata),
-        ]).json()
+        ]
+        if let captions = columns.captions { fields["captions"] = .list(captions.map { .text($0) }) }
+        return JSONValue.object(fields).json()
     }
 
     /// Reads a row.
@@ -81,6 +83,7 @@ public struct ShardRow: Sendable, Equatable {
         members.sort { ($0.offset, $0.name) < ($1.offset, $1.name) }
         var columns = SampleColumns()
         columns.caption = value["caption"]?.string ?? ""
+        columns.captions = value["captions"]?.array?.compactMap(\.string)
         columns.source = value["source"]?.string ?? ""
         columns.seconds = value["seconds"]?.array?.compactMap(\.double) ?? []
         columns.hash = value["hash"]?.string.flatMap { UInt64($0, radix: 16) } ?? 0

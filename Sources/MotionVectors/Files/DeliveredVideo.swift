@@ -27,6 +27,8 @@ package final class DeliveredVideo {
     private var raw: RawVideoWriter?
     private var encoded: VideoWriter?
     private var lastTimestamp: Int?
+    /// Where the time of the file begins: at 0, and for a span at its first picture.
+    private var origin: Int?
 
     /// Creates the file.
     ///
@@ -66,7 +68,9 @@ package final class DeliveredVideo {
         let rate = description.averageFrameRate.value > 0 ? description.averageFrameRate.value : 25
         let step = max(1, Int(min(1e9, 1 / (rate * max(description.timeBase.value, 1e-9))).rounded()))
         // Streams without times, and repeated times, still need rising ones.
-        let time = record.pts.map { min(max($0, -1 << 60), 1 << 60) }
+        let shown = record.pts.map { min(max($0, -1 << 60), 1 << 60) }
+        if origin == nil { origin = description.options.span == nil ? 0 : shown }
+        let time = shown.map { $0 - (origin ?? 0) }
         let next = lastTimestamp.map { max(time ?? ($0 + step), $0 + 1) } ?? time ?? 0
         lastTimestamp = next
         try encoded.write(try picture.cropped(description.crop), at: next)

@@ -93,7 +93,9 @@ public struct ExtractionWriter {
         let announced =
             stream.announcedFrames > 0
             ? stream.announcedFrames : Int(min(1e9, (stream.duration ?? 0) * stream.averageFrameRate.value))
-        let frames = min(announced, options.frameLimit ?? .max)
+        let seconds = options.span.flatMap { span in span.end.map { $0 - span.start } } ?? 1e9
+        let most = Int(min(1e9, (seconds * stream.averageFrameRate.value).rounded(.up)))
+        let frames = min(announced, options.frameLimit ?? .max, most > 0 ? most : .max)
         let pixels = stream.size.width * stream.size.height
         // A row of 48 bytes per macroblock; 1.5 int16 samples per pixel; two int16 per cell, and its mask.
         var bytes = pixels / 256 * 48
@@ -159,7 +161,7 @@ public struct ExtractionWriter {
             try progress(records.count, share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0)
         }
         if isExactOnlyWhole, extraction.foundDamage { return nil }
-        guard let first else { throw PFrameError(.damaged, path: path, "no picture could be decoded") }
+        guard let first else { throw extraction.nothingDecoded }
         let lost = extraction.lostPackets(delivered: records)
         summary.frames = records.count
         summary.damaged = extraction.damaged
@@ -184,7 +186,7 @@ public struct ExtractionWriter {
         StreamDescription.Options(
             residual: output.residual, field: output.fieldCellSize, references: options.needsPixels,
             accumulate: options.accumulate, radius: options.radius, frameLimit: options.frameLimit,
-            stream: options.streamIndex)
+            stream: options.streamIndex, span: options.span)
     }
 }
 

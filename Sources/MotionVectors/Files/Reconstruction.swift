@@ -6,7 +6,7 @@ public import SystemPackage
 public final class Reconstruction {
     /// What the folder says of the video.
     public let description: StreamDescription
-    private let folder: FilePath
+    package let folder: FilePath
     private let records: [FrameRecord]
     private let motion: NPYReader
     private let residuals: ResidualReader

@@ -32,6 +32,8 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         public var frameLimit: Int?
         /// The stream asked for, or nil for the first.
         public var stream: Int?
+        /// The span asked for, or nil for the whole video.
+        public var span: TimeSpan?
     }
 
     /// Layout of the folder; readers refuse a newer one.

@@ -25,29 +25,34 @@ struct BuildCommand: StoppableCommand {
               pframe build videos/ --captions captions.csv --output shards
               pframe build videos/ --no-captions --output shards --size 256 --fps 12
               pframe build list.jsonl --output shards --represent frames,difference
+              pframe build clips.csv --output shards             columns video,start,end,caption
               pframe build UTD-MHAD/ --layout mhad --output shards
               pframe build videos/ --no-captions --output shards --part 3/64
               pframe index shards                             after the last part
 
-            INPUT is a video, a folder, or a CSV or JSONL list. Captions come from a CSV or JSONL file with \
-            video,caption and more columns, or from a .txt file beside each video. rejects.jsonl lists every video \
+            INPUT is a video, a folder, or a CSV, TSV or JSONL list. Captions come from a CSV, TSV or JSONL file with \
+            video,caption and more columns, or from a .txt file beside each video. With the columns start and end, a \
+            row names a span of its video. rejects.jsonl lists every video \
             without a clip with the reason. Such a video makes the exit code 1; the data set is complete all the same. \
             Under srun, mpirun or torchrun each process builds its part.
             """)
 
     @Argument(
-        help: ArgumentHelp("Videos, folders of videos, or a CSV or JSONL list of videos.", valueName: "input"),
+        help: ArgumentHelp("Videos, folders of videos, or a CSV, TSV or JSONL list of videos.", valueName: "input"),
         completion: .file())
     var inputs: [FilePath]
 
     @Option(name: .shortAndLong, help: "Folder for the data set.", completion: .directory)
     var output: FilePath
 
-    @Option(help: "CSV or JSONL file with the columns video, caption, and others to keep.", completion: .file())
+    @Option(help: "CSV, TSV or JSONL file with the columns video, caption, and others to keep.", completion: .file())
     var captions: FilePath?
 
     @Flag(help: "Build without captions.")
     var noCaptions = false
+
+    @Flag(help: "Make rejects of rows with a mistake in lists and captions, instead of stopping.")
+    var skipBadRows = false
 
     @Option(help: "Read label, subject and other columns from the file names of a known data set.")
     var layout: InputLayout?
@@ -102,6 +107,7 @@ struct BuildCommand: StoppableCommand {
         inputs.captions = captions
         inputs.requiresCaptions = !noCaptions
         inputs.layout = layout
+        inputs.skipsBadRows = skipBadRows
         do {
             let list = try InputList(inputs)
             var options = try options()
@@ -163,8 +169,11 @@ struct BuildCommand: StoppableCommand {
                     picturesPassedOver: list.pictures.pictures,
                     unusedCaptions: list.unused, bytes: whole?.bytes, seconds: seconds, totals: totals))
         } else if let whole {
+            let spans = list.videos.count { $0.span != nil }
+            let videos = spans == 0 ? list.videos.count : Set(list.videos.map(\.name)).count
+            let parts = spans == 0 ? "" : "\(Format.quantity(spans, "span")) of "
             var lines = [
-                "\(output): \(Format.quantity(whole.samples, "clip")) of \(Format.quantity(list.videos.count, "video")) in "
+                "\(output): \(Format.quantity(whole.samples, "clip")) of \(parts)\(Format.quantity(videos, "video")) in "
                     + "\(Format.quantity(whole.shards.count, "shard")), \(Format.bytes(whole.bytes)), "
                     + "\(Format.fixed(seconds, 1)) s"
             ]
@@ -204,7 +213,7 @@ struct ClipArguments: ParsableArguments {
     @Option(help: "Frames from the start of one clip to the start of the next; default: --frames.")
     var hop: Int?
 
-    @Option(help: "Take at most this many clips per video, the first ones.")
+    @Option(help: "Take at most this many clips per video or span, the first ones.")
     var clipsPerVideo: Int?
 
     @Flag(help: "Let clips run across cuts.")

@@ -27,6 +27,7 @@ struct ExtractCommand: StoppableCommand {
               pframe extract clip.mp4 --output out --residual npy  as int16 arrays
               pframe extract clip.mp4 --output out --field 16      a dense field
               pframe extract hevc.mkv --output out --motion-source search
+              pframe extract film.mp4 --output out --start 1:30 --end 1:35
 
             A vector points from a block to the prediction of the block: source = destination + motion / motion_scale, \
             +x right, +y down. The column reference of motion.npy is -2 if the reference is unknown, and -1 if the \

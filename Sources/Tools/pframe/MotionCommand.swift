@@ -26,6 +26,7 @@ struct MotionCommand: StoppableCommand {
               pframe motion videos/ --json | jq 'select(.mean_content > 1)'
               pframe motion clip.mp4 --per-frame > clip.txt    one line per frame
               pframe motion clip.mp4 --rule 0.7       as PySceneDetect since 0.6.5
+              pframe motion film.mp4 --start 1:30 --end 1:35
 
             --per-frame prints the columns frame, content, hue, saturation, lightness, vector. Frame 0 has 0.0; a \
             codec without vectors has nan. With several videos, a line "# path" precedes each video. Damaged videos \
@@ -46,6 +47,8 @@ struct MotionCommand: StoppableCommand {
 
     @OptionGroup var streams: StreamOptions
 
+    @OptionGroup var part: SpanOptions
+
     @OptionGroup var running: RunOptions
 
     @OptionGroup var report: ReportOptions
@@ -54,7 +57,7 @@ struct MotionCommand: StoppableCommand {
         let found = inputs.resolve()
         let output = OrderedOutput()
         let settings = Settings(
-            rule: rule, stream: streams.stream, json: report.json, namesVideos: found.items.count > 1)
+            rule: rule, stream: streams.stream, span: part.span, json: report.json, namesVideos: found.items.count > 1)
         let printsFrames = perFrame
         try MotionResult.each(
             of: found, running: running, report: report, summary: !perFrame, remedy: Self.remedy
@@ -77,6 +80,7 @@ struct MotionCommand: StoppableCommand {
     struct Settings: Sendable {
         let rule: ShrinkRule
         let stream: Int?
+        let span: TimeSpan?
         let json: Bool
         let namesVideos: Bool
 
@@ -85,7 +89,7 @@ struct MotionCommand: StoppableCommand {
         ) -> MotionResult? {
             var result = MotionResult(video: path.string, rule: rule)
             do throws(PFrameError) {
-                let motion = try VideoMotion(path: path, rule: rule, streamIndex: stream) {
+                let motion = try VideoMotion(path: path, rule: rule, streamIndex: stream, span: span) {
                     frame, share throws(PFrameError) in
                     do { try receive(frame, share) } catch {
                         throw PFrameError(PFrameError.Code(error), path: path, "\(error)")

@@ -25,11 +25,43 @@ struct StreamOptions: ParsableArguments {
     var stream: Int?
 }
 
+/// Which part of a video.
+struct SpanOptions: ParsableArguments {
+    @Option(help: "Start at this time of the video: seconds (83.5) or a timecode (1:23.5).")
+    var start: String?
+
+    @Option(help: "End before this time of the video.")
+    var end: String?
+
+    mutating func validate() throws {
+        do throws(PFrameError) { _ = try parsed() } catch { throw ValidationError(error.message) }
+    }
+
+    /// The span; nil for the whole video.
+    var span: TimeSpan? {
+        // Checked above.
+        try? parsed()
+    }
+
+    private func parsed() throws(PFrameError) -> TimeSpan? {
+        func seconds(_ option: String, _ text: String?) throws(PFrameError) -> Double? {
+            guard let text else { return nil }
+            if let seconds = TimeSpan.seconds(timecode: text) { return seconds }
+            throw PFrameError(
+                .usage, "\(option) takes seconds (83.5) or a timecode (1:23.5 or 0:01:23.5), not \"\(text)\"")
+        }
+        let (first, last) = (try seconds("--start", start), try seconds("--end", end))
+        return first == nil && last == nil ? nil : try TimeSpan(start: first ?? 0, end: last)
+    }
+}
+
 extension MotionSource: ExpressibleByArgument {}
 
 /// Which vectors of a video.
 struct MotionOptions: ParsableArguments {
     @OptionGroup var streams: StreamOptions
+
+    @OptionGroup var part: SpanOptions
 
     @Option(help: "stream (the video's own vectors), h264 (ED-VDM's re-encoding) or search (block search, any codec).")
     var motionSource = MotionSource.stream
@@ -46,7 +78,9 @@ struct MotionOptions: ParsableArguments {
     }
 
     /// Whether any differs from its default.
-    var isGiven: Bool { streams.stream != nil || frames != nil || motionSource != .stream || radius != 15 }
+    var isGiven: Bool {
+        streams.stream != nil || part.span != nil || frames != nil || motionSource != .stream || radius != 15
+    }
 
     /// The library's options for these.
     var extraction: ExtractionOptions {
@@ -55,6 +89,7 @@ struct MotionOptions: ParsableArguments {
         options.source = motionSource
         options.radius = radius
         options.frameLimit = frames
+        options.span = part.span
         return options
     }
 }

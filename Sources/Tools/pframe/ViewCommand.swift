@@ -36,6 +36,7 @@ struct ViewCommand: StoppableCommand {
             EXAMPLES:
               pframe view clip.mp4 --output figure.png       the liveliest frame
               pframe view clip.mp4 --output figure.png --frame 42
+              pframe view clip.mp4 --output film.mp4 --start 1:30 --end 1:35
               pframe view clip.mp4 --output film.mp4 --frames 250
               pframe view clip.mp4 --output figure.png --magnitude-range 20
               pframe view out/clip --output figure.png       what extract wrote
@@ -50,7 +51,7 @@ struct ViewCommand: StoppableCommand {
     @Option(name: .shortAndLong, help: "The picture (.png, .jpg) or film (.mp4, .mkv) to write.", completion: .file())
     var output: FilePath
 
-    @Option(help: "The frame to draw, from 0 in display order (pictures only).")
+    @Option(help: "The frame to draw, from 0 in display order, with --start from there (pictures only).")
     var frame: Int?
 
     @OptionGroup var motion: MotionOptions
@@ -86,7 +87,7 @@ struct ViewCommand: StoppableCommand {
         if frame != nil, !isPicture { throw ValidationError("--frame is for pictures; films take --frames") }
         if motion.isGiven, isExtraction || StoredClip(video) != nil {
             throw ValidationError(
-                "--stream, --motion-source, --radius and --frames are for videos: \(video) is "
+                "--stream, --start, --end, --motion-source, --radius and --frames are for videos: \(video) is "
                     + (isExtraction ? "an extraction" : "a clip"))
         }
         if let residualRange, !(1...255).contains(residualRange) {

@@ -42,7 +42,7 @@ public struct CaptionReader {
             }
             table = .labels(labels)
         default:
-            let vocabulary = Vocabulary(captions: rows.map(\.columns.caption))
+            let vocabulary = Vocabulary(captions: rows.flatMap { $0.columns.captions ?? [$0.columns.caption] })
             guard !vocabulary.words.isEmpty else {
                 throw PFrameError("the data set has no captions: take --text none, or build it with --captions")
             }
@@ -62,11 +62,14 @@ public struct CaptionReader {
         }
     }
 
-    /// The captions of a batch.
-    public func tokens(_ rows: [ShardRow]) throws(PFrameError) -> CaptionTokens {
+    /// The captions, or labels, of a batch, or of its first records; of several captions the one that the batch draws.
+    public func tokens(_ batch: Batch, first count: Int? = nil) throws(PFrameError) -> CaptionTokens {
+        let count = count ?? batch.count
         switch table {
-        case .words, .clip: return try tokens(captions: rows.map(\.columns.caption))
-        case .labels: return try tokens(captions: rows.map { $0.columns.metadata[Self.labelColumn]?.string ?? "" })
+        case .words, .clip: return try tokens(captions: Array(batch.captions.prefix(count)))
+        case .labels:
+            let rows = batch.rows.prefix(count)
+            return try tokens(captions: rows.map { $0.columns.metadata[Self.labelColumn]?.string ?? "" })
         }
     }
 

@@ -16,14 +16,15 @@ public final class Batch: Sendable {
     public let arrays: [ArrayMember]
     /// For each sample, where the bytes of its row's members begin in the storage's rest; nil if they are not kept.
     private let places: [[Int?]]
+    private let seed: UInt64
     private let storage: BatchStorage
     private let pool: BatchPool
 
     package init(
-        epoch: Int, positions: [Int], rows: [ShardRow], places: [[Int?]], arrays: [ArrayMember], storage: BatchStorage,
-        pool: BatchPool
+        epoch: Int, positions: [Int], rows: [ShardRow], places: [[Int?]], arrays: [ArrayMember], seed: UInt64,
+        storage: BatchStorage, pool: BatchPool
     ) {
-        (self.epoch, self.positions, self.rows, self.places) = (epoch, positions, rows, places)
+        (self.epoch, self.positions, self.rows, self.places, self.seed) = (epoch, positions, rows, places, seed)
         (self.arrays, self.storage, self.pool) = (arrays, storage, pool)
     }
 
@@ -33,8 +34,11 @@ public final class Batch: Sendable {
     public var count: Int { rows.count }
     /// The key of each sample.
     public var keys: [String] { rows.map(\.key) }
-    /// The caption of each sample, empty if it has none.
-    public var captions: [String] { rows.map(\.columns.caption) }
+    /// The caption of each sample, empty if it has none. Of several captions one is drawn, by the seed of the loader, the
+    /// epoch and the position: the same one for any number of ranks, and after resuming.
+    public var captions: [String] {
+        zip(rows, positions).map { $0.columns.caption(seed: seed, epoch: epoch, position: $1) }
+    }
 
     /// Lends an array of all samples, C order, little-endian.
     ///

@@ -71,7 +71,7 @@ package struct BatchFiller: Sendable {
         isOwned = false
         let batch = Batch(
             epoch: run.epoch, positions: draft.positions, rows: draft.rows, places: draft.places,
-            arrays: found.layout.members, storage: storage, pool: pool)
+            arrays: found.layout.members, seed: options.seed, storage: storage, pool: pool)
         return FilledBatch(
             batch: batch, damaged: draft.damaged, samples: step.items.count, bytes: draft.bytes, end: step.end)
     }

@@ -17,7 +17,7 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
     var store: ParameterStore { model.store }
 
     func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss {
-        let tokens = try captions.map { reader throws(PFrameError) in try reader.tokens(batch.rows) }
+        let tokens = try captions.map { reader throws(PFrameError) in try reader.tokens(batch) }
         return BatchLoss(
             try model.loss(
                 clean: codec.clean(batch).to(model.store.device), first: codec.first(batch), captions: tokens,
@@ -32,9 +32,7 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
         let images = try firstImages(batch, count)
         let clean = try codec.clean(batch).sliced(0..<(count * frames), along: 0)
         let first = try codec.first(batch).sliced(0..<count, along: 0)
-        let tokens = try captions.map { reader throws(PFrameError) in
-            try reader.tokens(Array(batch.rows.prefix(count)))
-        }
+        let tokens = try captions.map { reader throws(PFrameError) in try reader.tokens(batch, first: count) }
         let options = SamplerOptions(steps: 20)
         let made = try model.sample(
             first: first, captions: tokens, seeds: (0..<count).map { seed.mixed($0) }, options: options, guidance: 1)
