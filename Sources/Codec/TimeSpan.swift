@@ -36,6 +36,18 @@ public struct TimeSpan: Sendable, Hashable, Codable {
         (self.start, self.end) = (start, end)
     }
 
+    private enum CodingKeys: CodingKey {
+        case start, end
+    }
+
+    /// Reads a span that was recorded, and checks it as any other.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        try self.init(
+            start: container.decode(Double.self, forKey: .start),
+            end: container.decodeIfPresent(Double.self, forKey: .end))
+    }
+
     /// The seconds of a timecode: `SS`, `MM:SS` or `HH:MM:SS`, each with or without a fraction of a second; nil for other
     /// text.
     ///
@@ -73,7 +85,7 @@ public struct TimeSpan: Sendable, Hashable, Codable {
         func tick(_ seconds: Double) -> Int {
             // Microseconds first, as ffmpeg reads times; whole numbers keep the halfway cases the same everywhere.
             let time = Double(Int((seconds * 1e6).rounded()) + origin)
-            return Int((time * Double(timeBase.denominator) / (1e6 * Double(timeBase.numerator))).rounded())
+            return Int((time * Double(timeBase.denominator) / (1e6 * Double(max(1, timeBase.numerator)))).rounded())
         }
         return (tick(start), end.map(tick))
     }
