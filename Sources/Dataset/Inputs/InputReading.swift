@@ -139,7 +139,7 @@ struct InputReading {
                 several = own.captions
             }
         }
-        if let captions {
+        if captions != nil {
             caption = .none("no row of the captions names it; add one, or build with --no-captions")
             several = []
             if let other {

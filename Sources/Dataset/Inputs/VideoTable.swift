@@ -19,9 +19,9 @@ struct VideoTable: Sendable {
     }
 
     /// The rows.
-    let table: InputTable
+    private(set) var table: InputTable
     /// Rows that were skipped.
-    let rejects: [Reject]
+    private(set) var rejects: [Reject] = []
     /// Whether it has a column of captions.
     var hasCaptions: Bool { caption != nil }
     /// Whether it has columns of times, so that several rows may name one video.
@@ -76,17 +76,11 @@ struct VideoTable: Sendable {
         metadata = table.columns.enumerated().filter { !taken.contains($0.offset) }.map { ($0.offset, $0.element) }
         self.layout = layout
         self.table = table
-        rejects = []
-        if skipsBadRows { self = withoutBadRows() }
+        if skipsBadRows { removeBadRows() }
     }
 
-    private init(_ other: VideoTable, _ table: InputTable, _ rejects: [Reject]) {
-        (self.table, self.rejects, metadata, naming) = (table, rejects, other.metadata, other.naming)
-        (caption, spans, layout) = (other.caption, other.spans, other.layout)
-    }
-
-    /// The table without the rows that say nothing sensible, which become rejects.
-    private func withoutBadRows() -> VideoTable {
+    /// Makes rejects of the rows that say nothing sensible.
+    private mutating func removeBadRows() {
         let file = table.path.lastComponent?.string ?? ""
         var found = table.problems.map { (name: file, problem: $0) }
         var bad: Set<Int> = []
@@ -101,13 +95,11 @@ struct VideoTable: Sendable {
                 found.append((name, error))
             }
         }
-        var left = table
-        left.remove(bad)
+        table.remove(bad)
         found.sort { $0.problem.line < $1.problem.line }
-        let rejects = found.map {
+        rejects = found.map {
             Reject(video: $0.name, kind: .badRow, reason: "line \($0.problem.line) of \(file): \($0.problem.message)")
         }
-        return VideoTable(self, left, rejects)
     }
 
     /// The columns, for messages.

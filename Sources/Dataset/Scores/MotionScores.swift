@@ -1,4 +1,4 @@
-import Codec
+package import Codec
 import MotionVectors
 package import Storage
 package import SystemPackage
