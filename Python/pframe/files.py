@@ -29,7 +29,8 @@ class Members:
         return cls(path, values)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.values
+        """Whether there is a member that is not null."""
+        return self.values.get(name) is not None
 
     def _invalid(self, name: str) -> PFrameError:
         return PFrameError(f'{self.path}: has no valid "{name}": it is damaged, or another version of PFrame wrote it')

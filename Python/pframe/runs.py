@@ -140,8 +140,8 @@ def load(folder: str | Path, weights: str = "average") -> Run:
     options = config.members("options")
     denoiser = _built(config, _denoiser)
     step = _fill(denoiser, folder, model, weights)
-    schedule = NoiseSchedule(options.text("schedule", SCHEDULES), zero_terminal_snr=options.flag("zeroTerminalSNR"))
-    min_snr = options.number("minSNR") if "minSNR" in options else None
+    schedule = NoiseSchedule(options.text("schedule", SCHEDULES), zero_terminal_snr=options.flag("zero_terminal_snr"))
+    min_snr = options.number("min_snr") if "min_snr" in options else None
     process = DiffusionProcess(schedule, options.text("target", TARGETS), min_snr)
     if model != "ed-vdm":
         return Run(folder, config, step, None, denoiser, process, FrameCodec() if model == "vdm" else DifferenceCodec())
@@ -161,7 +161,7 @@ def load(folder: str | Path, weights: str = "average") -> Run:
 
 def _channels(model: str, options: Members) -> int:
     """Channels of a diffused clip."""
-    return 2 + options.integer("latentChannels", 1) if model == "ed-vdm" else 3
+    return 2 + options.integer("latent_channels", 1) if model == "ed-vdm" else 3
 
 
 def _built(config: Members, build: Callable[[Members], Network]) -> Network:
@@ -176,22 +176,22 @@ def _autoencoder(config: Members) -> ResidualAutoencoder:
     options = config.members("options")
     return ResidualAutoencoder(
         options.integer("patch", 1), options.items("widths", int), options.integer("blocks", 1),
-        options.integer("latentChannels", 1),
+        options.integer("latent_channels", 1),
     )  # fmt: skip
 
 
 def _denoiser(config: Members) -> Denoiser:
     options = config.members("options")
     channels, kind = _channels(config.text("model"), options), options.text("text", TEXTS)
-    text_width = options.integer("textWidth", 1)
-    features = options.integer("firstFrameChannels", 1)
+    text_width = options.integer("text_width", 1)
+    features = options.integer("first_frame_channels", 1)
     unet = UNet3D(
-        options.integer("unetWidth", 1), options.items("multiples", int), channels, channels,
+        options.integer("unet_width", 1), options.items("multiples", int), channels, channels,
         options.integer("frames", 2) - (config.text("model") != "vdm"), text=0 if kind == "none" else text_width,
         conditions=features, heads=options.integer("heads", 1),
     )  # fmt: skip
-    widths = options.items("firstFrameWidths", int)
-    first_frame = FirstFrameEncoder(widths, options.integer("firstFrameBlocks"), features) if widths else None
+    widths = options.items("first_frame_widths", int)
+    first_frame = FirstFrameEncoder(widths, options.integer("first_frame_blocks"), features) if widths else None
     captions = CaptionReader.of(config, kind) if kind in ("vocabulary", "labels") else None
     if kind == "none":
         return Denoiser(unet, first_frame, None, None)

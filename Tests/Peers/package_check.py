@@ -112,7 +112,7 @@ def errors(run: Path, dataset: Path, folder: Path) -> int:
     shard = pframe.Records(dataset).description.items("shards", dict)[0]["name"]
     changes: list[tuple[Path, Callable[[Path], object], list[str]]] = [
         (run, lambda copy: (copy / "config.json").unlink(), ["is not a run", "pframe train"]),
-        (run, lambda copy: edited(copy / "config.json", '"textWidth"', '"other"'), ["config.json", "textWidth"]),
+        (run, lambda copy: edited(copy / "config.json", '"text_width"', '"other"'), ["config.json", "text_width"]),
         (run, lambda copy: edited(copy / "config.json", '"captions"', '"other"'), ["config.json", "captions"]),
         (run, lambda copy: edited(copy / "config.json", '"heads": 2', '"heads": 3'), ["checkpoint", "qkv.weight"]),
         (run, lambda copy: edited(copy / "config.json", '"ed-vdm"', '"gan"'), ["config.json", "gan", "d-vdm"]),

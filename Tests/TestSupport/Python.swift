@@ -1,5 +1,5 @@
 import Foundation
-import SystemPackage
+package import SystemPackage
 
 /// Pythons with the packages that tests take.
 package enum Python {
