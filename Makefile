@@ -83,9 +83,10 @@ docs: deps  ## the libraries' reference by DocC, to .build/docs/html; fails at a
 	    generate-documentation --target $$library --warnings-as-errors --output-path .build/docs/html/$$library || exit; \
 	done
 
-lint:  ## check the formatting and that public symbols are documented, and that rooms use only what lies below them
+lint:  ## check the formatting and that public symbols are documented, that rooms use only what lies below them, and that Python compiles
 	swift format lint --strict --recursive $(SWIFT)
 	python3 Scripts/rooms.py
+	python3 -m compileall -q Python Scripts Tests/Peers Benchmarks Demo Examples
 
 format:  ## format in place
 	swift format --in-place --recursive $(SWIFT)

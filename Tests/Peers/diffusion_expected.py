@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes what the tests of diffusion compare with, as fixtures/train/diffusion.json. Needs diffusers and torch.
+"""Writes what the tests of diffusion compare with, as fixtures/train/diffusion.json. Needs diffusers and the package in
+Python/ (`pip install ./Python`).
 
-Schedules are written out from the papers in float64 and must agree with those of diffusers, which are float32. Noised
-clips, velocities and samplers are those of diffusers, run in float64 over these schedules; its network is
-tanh(0.8 x − 0.6 t / T + 0.1), and the noise that it adds is drawn as RandomSeed.swift says.
+Schedules are those of the package in float64 and must agree with those of diffusers, which are float32. Noised clips,
+velocities and samplers are those of diffusers, run in float64 over these schedules; its network is
+tanh(0.8 x − 0.6 t / T + 0.1), and the noise that it adds is drawn with the package's seeds. The package's own samplers
+must agree too.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import numpy as np
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
+from pframe import DiffusionProcess, NoiseSchedule, RandomSeed, sampler_steps
 
 STEPS = 1000
 NAMES = {"cosine": "squaredcos_cap_v2", "linear": "linear", "ldm-linear": "scaled_linear"}
@@ -46,18 +49,10 @@ SAMPLERS = [
 PLACES = [0, 1, 2, 50, 100, 333, 500, 750, 900, 990, 998, 999]
 
 
-def alpha_bars(shape: str, zero: bool, steps: int = STEPS) -> np.ndarray:
-    if shape == "cosine":  # Nichol & Dhariwal, 2021, equation 17
-        f = np.cos((np.arange(steps + 1) / steps + 0.008) / 1.008 * math.pi / 2) ** 2
-        betas = np.minimum(1 - f[1:] / f[:-1], 0.999)
-    elif shape == "linear":
-        betas = np.linspace(1e-4, 0.02, steps)
-    else:
-        betas = np.linspace(math.sqrt(0.00085), math.sqrt(0.012), steps) ** 2
-    bars = np.cumprod(1 - betas)
-    if zero:  # Lin et al., 2024, algorithm 1
-        roots = np.sqrt(bars)
-        bars = ((roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])) ** 2
+def alpha_bars(shape: str, zero: bool) -> np.ndarray:
+    bars = (NoiseSchedule(shape, zero_terminal_snr=zero).alphas ** 2).numpy()
+    if zero:
+        betas = 1 - (bare := (NoiseSchedule(shape).alphas ** 2).numpy()) / np.concatenate([[1], bare[:-1]])
         theirs = torch.cumprod(1 - rescale_zero_terminal_snr(torch.from_numpy(betas)), 0).numpy()
         np.testing.assert_allclose(bars, theirs, rtol=1e-9, atol=1e-15)
     return bars
@@ -79,35 +74,34 @@ def scheduler(kind: type, shape: str, zero: bool, target: str = "v", clip: float
     return made
 
 
-def mixed(value: int, number: int) -> int:
-    """RandomSeed.mixed."""
-    mask = (1 << 64) - 1
-    z = ((value ^ (number * 0x9E3779B97F4A7C15 & mask)) + 0x9E3779B97F4A7C15) & mask
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & mask
-    z = (z ^ z >> 27) * 0x94D049BB133111EB & mask
-    return z ^ z >> 31
-
-
-def named(value: int, name: str) -> int:
-    number = 0xCBF29CE484222325
-    for byte in name.encode():
-        number = (number ^ byte) * 0x100000001B3 & ((1 << 64) - 1)
-    return mixed(value, number)
-
-
 def added_noise(step: int) -> torch.Tensor:
-    seed = mixed(named(SEED, "step"), step)
-    return torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed), dtype=torch.float32).double()
+    generator = torch.Generator().manual_seed(RandomSeed(SEED).mixed("step").mixed(step).value)
+    return torch.randn(SHAPE, generator=generator, dtype=torch.float32).double()
 
 
 def clip(salt: int) -> torch.Tensor:
     """Numbers that float32 holds exactly, between −2 and 2."""
-    values = [(mixed(salt, index) >> 56) / 64 - 2 for index in range(math.prod(SHAPE))]
+    values = [(RandomSeed(salt).mixed(index).value >> 56) / 64 - 2 for index in range(math.prod(SHAPE))]
     return torch.tensor(values, dtype=torch.float64).reshape(SHAPE)
 
 
 def network(x: torch.Tensor, step: int) -> torch.Tensor:
     return torch.tanh(0.8 * x - 0.6 * step / STEPS + 0.1)
+
+
+def package_path(
+    name: str, steps: int, eta: float, shape: str, zero: bool, target: str, range_: float | None
+) -> np.ndarray:  # fmt: skip
+    """What the package makes of the same noise."""
+    process = DiffusionProcess(NoiseSchedule(shape, zero_terminal_snr=zero), target)
+    x, previous = clip(1), None
+    path = [x]
+    for step in sampler_steps(process.schedule, steps, name, eta):
+        clean = process.clean(network(x, step.time), x, step.time)
+        clean = clean.clamp(-range_, range_) if range_ else clean
+        x, previous = step(x, clean, previous, added_noise(step.time)), clean
+        path.append(x)
+    return torch.stack(path).numpy()
 
 
 def sampled(name: str, steps: int, eta: float, shape: str, zero: bool, target: str, range_: float | None) -> dict:
@@ -130,6 +124,8 @@ def sampled(name: str, steps: int, eta: float, shape: str, zero: bool, target: s
             noise |= {"use_clipped_model_output": range_ is not None} if name == "ddim" else {}
             x = made.step(network(x, step), step, x, **noise).prev_sample
     path.append(x)
+    again = package_path(name, steps, eta, shape, zero, target, range_)
+    np.testing.assert_allclose(again, torch.stack(path).numpy(), rtol=1e-6, atol=1e-6)
     kept = path if steps <= 20 else [path[0], path[steps // 2], path[-1]]
     case["times"] = made.timesteps.tolist() if steps <= 20 else []
     return case | {"path": [[float(f"{value:.8g}") for value in x.ravel().tolist()] for x in kept]}

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the expected values of layers, operations, the 3D U-Net and AdamW with PyTorch, as safetensors files.
+"""Makes the expected values of layers, operations, the 3D U-Net, the autoencoder and AdamW with PyTorch, as safetensors
+files. The networks are those of the package in Python/, which `pip install ./Python` installs.
 
 Inputs, parameters and the gradients of outputs come from one formula of a name (`values`), which the tests share, so
 that the files hold results only: `CASE/output` and `CASE/gradient.NAME` for inputs and parameters, computed in float64.
@@ -18,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-import torch_layers as layers
+from pframe import ResidualAutoencoder, UNet3D, layers
 
 # Name, U-Net (width, multiples, inputs, outputs, frames) and height of the images.
 PAPER = {
@@ -210,7 +211,7 @@ def operation_cases() -> Cases:
 def unet() -> tuple[Cases, dict[str, str]]:
     """A whole model: of each parameter's gradient its product with a vector and its norm."""
     cases = Cases()
-    model = fill(layers.UNet3D(16, [1, 2], 5, 4, 3, text=6), "unet")
+    model = fill(UNet3D(16, [1, 2], 5, 4, 3, text=6), "unet")
     x, text = values("unet/x", (6, 8, 8, 5)).requires_grad_(), values("unet/text", (2, 6)).requires_grad_()
     output = last(model(first(x), torch.tensor([17.0, 803.0], dtype=torch.float64), text))
     (output * values("unet/weights", tuple(output.shape))).sum().backward()
@@ -225,7 +226,7 @@ def unet() -> tuple[Cases, dict[str, str]]:
     facts = {}
     for name, (shape, height) in PAPER.items():
         with torch.device("meta"):
-            model = layers.UNet3D(*shape)
+            model = UNet3D(*shape)
             x, step = torch.zeros(shape[4], shape[2], height, height), torch.zeros(1)
             with FlopCounterMode(display=False) as forward:
                 model(x, step)
@@ -240,7 +241,7 @@ def unet() -> tuple[Cases, dict[str, str]]:
 def autoencoder() -> Cases:
     """A whole autoencoder: mean and logarithm of the variance, and what is decoded of the mean."""
     cases = Cases()
-    model = fill(layers.ResidualAutoencoder(4, [8, 16, 24], 1, 16), "vae")
+    model = fill(ResidualAutoencoder(4, [8, 16, 24], 1, 16), "vae")
     residual = values("vae/residual", (2, 32, 48, 3), 5).requires_grad_()
     mean, variance = model.encode(first(residual))
     outputs = {"mean": last(mean), "variance": last(variance), "decoded": last(model.decode(mean))}

@@ -14,6 +14,9 @@ struct ExpectedValues {
         file = try SafetensorsFile(folder.appending("\(name).safetensors"))
     }
 
+    /// What a script wrote elsewhere.
+    init(path: FilePath) throws { file = try SafetensorsFile(path) }
+
     /// What the file holds results of.
     var cases: Set<String> { Set(file.names.compactMap { $0.split(separator: "/").first.map(String.init) }) }
 

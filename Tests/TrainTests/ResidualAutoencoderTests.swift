@@ -1,7 +1,7 @@
 import Testing
 import Train
 
-/// The whole autoencoder against PyTorch's (`Tests/Peers/torch_layers.py`).
+/// The whole autoencoder against PyTorch's (`Python/pframe`).
 @Suite struct ResidualAutoencoderTests {
     @Test func equalsPyTorch() throws {
         let expected = try ExpectedValues("vae")

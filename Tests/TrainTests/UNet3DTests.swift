@@ -2,7 +2,7 @@ import Storage
 import Testing
 import Train
 
-/// The whole U-Net against PyTorch's (`Tests/Peers/torch_layers.py`).
+/// The whole U-Net against PyTorch's (`Python/pframe`).
 @Suite struct UNet3DTests {
     @Test func equalsPyTorch() throws {
         let (expected, store) = (try ExpectedValues("unet3d"), ParameterStore())
