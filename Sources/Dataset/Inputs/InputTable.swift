@@ -28,7 +28,7 @@ struct InputTable: Sendable {
 
     /// Whether a path names a list and no video.
     static func isTable(_ path: FilePath) -> Bool {
-        ["csv", "jsonl", "ndjson"].contains(path.extension?.lowercased() ?? "")
+        ["csv", "jsonl", "ndjson"].contains(FilePath(path.fileName ?? "").extension?.lowercased() ?? "")
     }
 
     /// Reads a table; what begins with `{` is JSONL, all else CSV.
@@ -36,7 +36,7 @@ struct InputTable: Sendable {
     /// - Throws: `PFrameError` with the line of the first mistake.
     init(_ path: FilePath) throws(PFrameError) {
         self.path = path
-        text = try readFile(path)
+        if let address = path.address { text = try RemoteFile(address).contents() } else { text = try readFile(path) }
         let start = text.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
         let first = text[start...].first { !Self.isSpace($0) }
         guard first != UInt8(ascii: "[") else {
