@@ -120,7 +120,8 @@ enum ContainerEnd {
                 var buffer = [UInt8](repeating: 0, count: count)
                 // A read that fails counts as the end of the file: it proves nothing about the pictures.
                 let read =
-                    (try? buffer.withUnsafeMutableBytes { try file.read(fromAbsoluteOffset: Int64(offset), into: $0) }) ?? 0
+                    (try? buffer.withUnsafeMutableBytes { try file.read(fromAbsoluteOffset: Int64(offset), into: $0) })
+                    ?? 0
                 return Array(buffer[..<read])
             }
         }

@@ -52,7 +52,8 @@ final class SpooledBytes: InputBytes, @unchecked Sendable {
             while count <= offset, !hasEnded { try pull() }
             guard offset < count, let spool else { return 0 }
             do {
-                return try spool.fill(UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(count - offset)), at: offset)
+                return try spool.fill(
+                    UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(count - offset)), at: offset)
             } catch { throw PFrameError(error, "cannot read again what came of \(name)") }
         }
     }

@@ -74,11 +74,7 @@ extension FilePath {
     /// Ask only if no file has the name. A path keeps one `/` of `https://host/clip.mp4`.
     public var nameOfNoFile: String? {
         if isStandardInput { return "is standard input, which is not read here: name a file" }
-        if let address {
-            let isS3 = address.hasPrefix("s3://")
-            return "is an address, and files are wanted here: download it first"
-                + (isS3 ? " (aws s3 cp, or aws s3 sync for a folder)" : "")
-        }
+        if address != nil { return "is an address, and a file is wanted here: download it first" }
         guard isRelative, components.count > 1, let first = components.first?.string, first.hasSuffix(":"),
             first.count > 2, first.dropLast().allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "+") })
         else { return nil }

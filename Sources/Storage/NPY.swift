@@ -73,7 +73,8 @@ package enum NPYElement: Sendable, Equatable {
     var description: String {
         switch self {
         case .number(let type): "'\(type.rawValue)'"
-        case .record(let fields): "[" + fields.map { "('\($0.name)', '\($0.type.rawValue)')" }.joined(separator: ", ") + "]"
+        case .record(let fields):
+            "[" + fields.map { "('\($0.name)', '\($0.type.rawValue)')" }.joined(separator: ", ") + "]"
         }
     }
 }

@@ -21,6 +21,9 @@ public struct Patience: Sendable {
 package final class Cancellation: Sendable {
     private let flag = Atomic<Bool>(false)
 
+    /// Not asked yet.
+    package init() {}
+
     /// Whether to stop.
     package var isRequested: Bool { flag.load(ordering: .relaxed) }
 

@@ -86,7 +86,8 @@ package struct RemoteAddress: Sendable {
 
     /// The address of the folder that a file lies in; the query of the address stays at the end.
     package static func folder(of file: String) -> String {
-        let query = file.hasPrefix("s3://") ? file.endIndex : file.firstIndex { $0 == "?" || $0 == "#" } ?? file.endIndex
+        let query =
+            file.hasPrefix("s3://") ? file.endIndex : file.firstIndex { $0 == "?" || $0 == "#" } ?? file.endIndex
         let place = file[..<query]
         let host = place.firstRange(of: "://").map(\.upperBound) ?? place.startIndex
         let end = place[host...].lastIndex(of: "/") ?? place.endIndex

@@ -90,7 +90,8 @@ package final class RemoteReader: @unchecked Sendable {
             (CURLOPT_NOSIGNAL, 1), (CURLOPT_QUICK_EXIT, 1),
             // Another host would get a token that it has no use for.
             (CURLOPT_FOLLOWLOCATION, address.signature == nil ? 1 : 0), (CURLOPT_MAXREDIRS, 10),
-            (CURLOPT_TCP_KEEPALIVE, 1), (CURLOPT_FILETIME, 1), (CURLOPT_BUFFERSIZE, 1 << 16), (CURLOPT_PATH_AS_IS, address.isS3 ? 1 : 0),
+            (CURLOPT_TCP_KEEPALIVE, 1), (CURLOPT_FILETIME, 1), (CURLOPT_BUFFERSIZE, 1 << 16),
+            (CURLOPT_PATH_AS_IS, address.isS3 ? 1 : 0),
             // What a reader of HTTP/2 leaves unread gathers in memory.
             (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)),
         ] { pframe_curl_set_number(easy, option, value) }

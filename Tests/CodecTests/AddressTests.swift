@@ -7,8 +7,10 @@ import Testing
     @Test(
         "a path keeps every character of an address",
         arguments: [
-            "https://host/clip.mp4", "http://host:8080/a//b///c.mp4", "https://host/", "https://host", "s3://bucket/a//b/",
-            "https://host/x?u=https://other//y/&v=1/", "s3://bucket/100% sure?.mp4", "https://host//", "s3://", "http://é/ü/",
+            "https://host/clip.mp4", "http://host:8080/a//b///c.mp4", "https://host/", "https://host",
+            "s3://bucket/a//b/",
+            "https://host/x?u=https://other//y/&v=1/", "s3://bucket/100% sure?.mp4", "https://host//", "s3://",
+            "http://é/ü/",
         ])
     func keepsAddresses(_ text: String) {
         let path = FilePath(location: text)
@@ -19,7 +21,9 @@ import Testing
 
     @Test(
         "other names are paths",
-        arguments: ["clip.mp4", "/http:/host/clip.mp4", "./https:/host/x", "https/x", "httpss://x", "gs://bucket/x", "-", "s3"])
+        arguments: [
+            "clip.mp4", "/http:/host/clip.mp4", "./https:/host/x", "https/x", "httpss://x", "gs://bucket/x", "-", "s3",
+        ])
     func leavesPaths(_ text: String) {
         let path = FilePath(location: text)
         #expect(path.address == nil && path == FilePath(text))
@@ -40,7 +44,8 @@ import Testing
             ("https://host/a.mp4?access_token=abc", "https://host/a.mp4"),
             ("https://host/a.mp4?Expires=9&Signature=x%2F&Key-Pair-Id=K#t=3", "https://host/a.mp4#t=3"),
             ("https://host/watch?v=5", "https://host/watch?v=5"), ("https://host/a@b.mp4", "https://host/a@b.mp4"),
-            ("https://a:b@c:d@host:9/x", "https://host:9/x"), ("s3://bucket/me:x@y?token=1", "s3://bucket/me:x@y?token=1"),
+            ("https://a:b@c:d@host:9/x", "https://host:9/x"),
+            ("s3://bucket/me:x@y?token=1", "s3://bucket/me:x@y?token=1"),
         ])
     func hidesSecrets(_ address: String, _ shown: String) throws {
         let path = FilePath(location: address)
@@ -54,7 +59,8 @@ import Testing
         arguments: [
             ("https://host/a/clip%20one.mp4?x=1/2", "clip one.mp4"), ("https://host/clip.mp4/", "clip.mp4"),
             ("https://host/%2e%2e", "%2e%2e"), ("https://host/a%2Fb", "a%2Fb"), ("https://host", "host"),
-            ("s3://bucket/a/clip%20.mp4", "clip%20.mp4"), ("https://host/%FF", "%FF"), ("-", "stdin"), ("a/b.mp4", "b.mp4"),
+            ("s3://bucket/a/clip%20.mp4", "clip%20.mp4"), ("https://host/%FF", "%FF"), ("-", "stdin"),
+            ("a/b.mp4", "b.mp4"),
         ])
     func names(_ location: String, _ name: String) { #expect(FilePath(location: location).fileName == name) }
 
@@ -68,7 +74,9 @@ import Testing
         #expect(RemoteAddress.joined("s3://bucket/a?b", "c d.mp4") == "s3://bucket/a?b/c d.mp4")
     }
 
-    @Test("incomplete addresses are wrong use", arguments: ["http://", "https:///x", "s3://", "s3://bucket", "s3://bucket/"])
+    @Test(
+        "incomplete addresses are wrong use",
+        arguments: ["http://", "https:///x", "s3://", "s3://bucket", "s3://bucket/"])
     func incomplete(_ address: String) {
         let error = #expect(throws: RemoteError.self) { try RemoteAddress(address) { _ in nil } }
         #expect(error?.code == .usage && error?.message.contains("is expected") == true)

@@ -12,9 +12,14 @@ import Testing
         let folder = FilePath(NSTemporaryDirectory()).appending("pframe-remote-\(UUID().uuidString)")
         try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
         try ffmpeg(
-            ["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25,noise=alls=80:allf=t", "-frames:v", "40", "-c:v", "libx264"]
+            [
+                "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25,noise=alls=80:allf=t", "-frames:v", "40", "-c:v",
+                "libx264",
+            ]
                 + ["-preset", "ultrafast", "-crf", "8", "-pix_fmt", "yuv420p", folder.appending("clip.mp4").string])
-        for (name, options) in [("clip.mkv", []), ("fast.mp4", ["-movflags", "faststart"]), ("clip.ts", []), ("clip.avi", [])]
+        for (name, options) in [
+            ("clip.mkv", []), ("fast.mp4", ["-movflags", "faststart"]), ("clip.ts", []), ("clip.avi", []),
+        ]
             + [("fragments.mp4", ["-movflags", "frag_keyframe+empty_moov"]), ("clip.h264", [])] as [(String, [String])]
         {
             try ffmpeg(
@@ -35,7 +40,9 @@ import Testing
         return lines + ["\(reader.damaged) \(reader.truncation ?? "whole")"]
     }
 
-    private static let names = ["clip.mp4", "fast.mp4", "fragments.mp4", "clip.mkv", "clip.ts", "clip.avi", "clip.h264"]
+    private static let names = [
+        "clip.mp4", "fast.mp4", "fragments.mp4", "clip.mkv", "clip.ts", "clip.avi", "clip.h264",
+    ]
 
     @Test("the pictures are those of the file", arguments: names, [[], ["--no-ranges"]])
     func samePictures(_ name: String, _ options: [String]) throws {
@@ -55,7 +62,9 @@ import Testing
         #expect(try server.counts().refusals.count == 2)
     }
 
-    @Test("a file that its container says is longer is cut off, here as there", arguments: ["clip.mkv", "fragments.mp4", "clip.avi"])
+    @Test(
+        "a file that its container says is longer is cut off, here as there",
+        arguments: ["clip.mkv", "fragments.mp4", "clip.avi"])
     func cutOff(_ name: String) throws {
         let folder = try Self.clip.get()
         try withTemporaryFolder { other in
@@ -95,7 +104,8 @@ import Testing
 
     @Test("what a server refuses is named by its number")
     func refused() throws {
-        let server = try FileServer(try Self.clip.get(), ["--password", Data("me:a secret".utf8).base64EncodedString()])
+        let server = try FileServer(
+            try Self.clip.get(), ["--password", Data("me:a secret".utf8).base64EncodedString()])
         let bare = server.address.dropFirst("http://".count)
         let error = try codecError { _ = try VideoReader(path: FilePath(location: "http://me:wrong@\(bare)/clip.mp4")) }
         #expect(error.code == .refused && error.message.contains("HTTP 401"), "\(error)")

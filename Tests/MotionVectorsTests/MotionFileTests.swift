@@ -18,12 +18,17 @@ import Testing
         var random = SplitMix64(seed: 4)
         let rows = (0..<3000).map { number in
             let scale: Int32 = [2, 4][number % 2]
-            let (x, y) = (Int32.random(in: -16_000...16_384, using: &random), Int32.random(in: -64...16_384, using: &random))
-            let (dx, dy) = (Int32.random(in: -8192...8191, using: &random), Int32.random(in: -2048...2047, using: &random))
+            let (x, y) = (
+                Int32.random(in: -16_000...16_384, using: &random), Int32.random(in: -64...16_384, using: &random)
+            )
+            let (dx, dy) = (
+                Int32.random(in: -8192...8191, using: &random), Int32.random(in: -2048...2047, using: &random)
+            )
             return MotionRow(
                 frame: Int32(number) * 700_000, reference: Int32(number) * 700_000 - 2,
                 vector: MotionVector(
-                    source: number % 3 == 0 ? 1 : -1, width: 16, height: 8, sourceX: x + dx / scale, sourceY: y + dy / scale,
+                    source: number % 3 == 0 ? 1 : -1, width: 16, height: 8, sourceX: x + dx / scale,
+                    sourceY: y + dy / scale,
                     destinationX: x, destinationY: y, motionX: dx, motionY: dy, motionScale: scale))
         }
         try withTemporaryFolder { folder in
@@ -73,7 +78,9 @@ import Testing
         try withTemporaryFolder { folder in
             let clip = folder.appending("clip.mp4")
             let pictures = try (0..<90).map { number in
-                try Pictures.make(Size(width: 96, height: 64)) { x, y in waves(Double(x) + Double(number) * 1.5, Double(y)) }
+                try Pictures.make(Size(width: 96, height: 64)) { x, y in
+                    waves(Double(x) + Double(number) * 1.5, Double(y))
+                }
             }
             try encode(pictures, to: clip, "bframes=0")
             var output = ExtractionOutput(folder: folder.appending("x"))

@@ -5,14 +5,18 @@ import Testing
 
 /// Videos and lists on servers, as the commands read them.
 @Suite struct AddressTests {
-    private static let names = ["bframes-4refs.mp4", "cropped.mp4", "interlaced.ts", "mpeg4-bframes.avi", "two-streams.mkv"]
+    private static let names = [
+        "bframes-4refs.mp4", "cropped.mp4", "interlaced.ts", "mpeg4-bframes.avi", "two-streams.mkv",
+    ]
     private static let clip = ["--size", "32", "--frames", "4", "--stride", "1", "--no-cuts", "--represent", "frames"]
 
     private static func serve(_ arguments: [String] = [], script: String = "range_server.py") throws -> FileServer {
         try FileServer(FilePath(Programs.fixtures.path), arguments, script: script)
     }
 
-    private static func put(_ text: String, _ path: String) throws { try Data(text.utf8).write(to: URL(filePath: path)) }
+    private static func put(_ text: String, _ path: String) throws {
+        try Data(text.utf8).write(to: URL(filePath: path))
+    }
 
     /// All bytes below a folder.
     private static func everything(below folder: String) throws -> Data {
@@ -36,7 +40,9 @@ import Testing
         for name in Self.names {
             let stem = (name as NSString).deletingPathExtension
             for file in ["motion.npy", "frames.csv", "residual.mkv"] {
-                #expect(try scratch.data("remote/\(stem)/\(file)") == scratch.data("local/\(stem)/\(file)"), "\(name) \(file)")
+                #expect(
+                    try scratch.data("remote/\(stem)/\(file)") == scratch.data("local/\(stem)/\(file)"),
+                    "\(name) \(file)")
             }
             let source: JSON = try decode(scratch.text("remote/\(stem)/stream.json"))
             let facts = try FileManager.default.attributesOfItem(atPath: Programs.fixture(name))
@@ -70,7 +76,9 @@ import Testing
     }
 
     @Test func buildsWhatItBuildsOfFiles() throws {
-        let (scratch, server) = (try Scratch(), try Self.serve(["--drop", "3", "--drop-all", "--refuse", "2", "--ending", ".ts"]))
+        let (scratch, server) = (
+            try Scratch(), try Self.serve(["--drop", "3", "--drop-all", "--refuse", "2", "--ending", ".ts"])
+        )
         let bare = server.address.dropFirst("http://".count)
         for (list, place) in [("local.csv", Programs.fixtures.path), ("remote.csv", "http://me:secret@\(bare)")] {
             let rows = Self.names.map { "\(place)/\($0),a caption" }
@@ -94,7 +102,9 @@ import Testing
         let folder = scratch.path("served")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let source = Programs.fixture("bframes-4refs.mp4")
-        for name in ["a b.mp4", "c?d.mp4"] { try FileManager.default.copyItem(atPath: source, toPath: "\(folder)/\(name)") }
+        for name in ["a b.mp4", "c?d.mp4"] {
+            try FileManager.default.copyItem(atPath: source, toPath: "\(folder)/\(name)")
+        }
         try Self.put(
             #"{"video": "./a b.mp4", "caption": "one"}"# + "\n" + #"{"video": "sub/c?d.mp4", "caption": "two"}"# + "\n",
             "\(folder)/list.jsonl")
@@ -156,7 +166,8 @@ import Testing
         let concluded = try Programs.run(Programs.pframe.path, command + ["--reject-unreachable"])
         #expect(concluded.status == 1 && concluded.output.contains("1 shard finished before"), "\(concluded.errors)")
         let rejects: [JSON] = try decodeLines(scratch.text("set/rejects.jsonl"))
-        let kinds = Dictionary(uniqueKeysWithValues: rejects.map { ($0["video"].string ?? "", $0["kind"].string ?? "") })
+        let kinds = Dictionary(
+            uniqueKeysWithValues: rejects.map { ($0["video"].string ?? "", $0["kind"].string ?? "") })
         #expect(kinds == ["\(server.address)/none.mp4": "missing", dead: "unreadable"])
         #expect(rejects.contains { $0["reason"].string?.contains("HTTP 404") == true })
         let names: [JSON] = try decodeLines(scratch.text("set/clips-000001.jsonl"))

@@ -22,17 +22,22 @@ import Testing
 
     @Test(
         .requires(.pyAV),
-        arguments: ["bframes-4refs.mp4", "interlaced.ts", "mpeg2.mpg", "mpeg4-bframes.avi", "mpeg4-odd.mp4", "open-gop.h264"],
+        arguments: [
+            "bframes-4refs.mp4", "interlaced.ts", "mpeg2.mpg", "mpeg4-bframes.avi", "mpeg4-odd.mp4", "open-gop.h264",
+        ],
         [[], ["--references"], ["--motion-source", "search"]])
     func numpyFindsTheSameColumns(_ name: String, _ options: [String]) throws {
         let scratch = try Scratch()
         try Self.extract(Programs.fixture(name), scratch, options)
         let sizes = try Self.compare((name as NSString).deletingPathExtension, scratch)
         try #require(sizes.count == 3 && sizes[0] > 100)
-        #expect(sizes[1] == 128 + 48 * sizes[0] && (sizes[2] - 20 * sizes[0]) % 64 == 0 && sizes[2] - 20 * sizes[0] < 512)
+        #expect(
+            sizes[1] == 128 + 48 * sizes[0] && (sizes[2] - 20 * sizes[0]) % 64 == 0 && sizes[2] - 20 * sizes[0] < 512)
     }
 
-    @Test(.requires(.pyAV), .requires(.realClips(["mvx_vid_h264.mp4"]))) func numpyFindsTheSameColumnsOfARealClip() throws {
+    @Test(.requires(.pyAV), .requires(.realClips(["mvx_vid_h264.mp4"]))) func numpyFindsTheSameColumnsOfARealClip()
+        throws
+    {
         let scratch = try Scratch()
         try Self.extract(realClip("mvx_vid_h264.mp4"), scratch, ["--references", "--frames", "200"])
         #expect(try Self.compare("mvx_vid_h264", scratch)[0] > 100_000)
@@ -64,7 +69,8 @@ import Testing
     @Test func aDamagedFileIsRefused() throws {
         let scratch = try Scratch()
         try Programs.pframe(
-            "extract", Programs.fixture("cropped.mp4"), "--residual", "--motion-format", "compact", "--output", scratch.path("x"))
+            "extract", Programs.fixture("cropped.mp4"), "--residual", "--motion-format", "compact", "--output",
+            scratch.path("x"))
         let path = "x/cropped/motion.npy"
         let whole = try scratch.data(path)
         let start = try #require(whole.firstIndex(of: 0x0A)) + 1
@@ -72,7 +78,8 @@ import Testing
             var bytes = whole
             change(&bytes)
             try bytes.write(to: URL(filePath: scratch.path(path)))
-            let outcome = try Programs.pframe("reconstruct", scratch.path("x/cropped"), "--output", scratch.path("y.yuv"))
+            let outcome = try Programs.pframe(
+                "reconstruct", scratch.path("x/cropped"), "--output", scratch.path("y.yuv"))
             #expect(outcome.status == 1 && outcome.errors.contains(message), "\(outcome.errors)")
         }
         // motion_scale of the first vector; then half a vector less, and another field.
@@ -99,8 +106,11 @@ import Testing
         let line = try #require(outcome.errorLines.first { $0.contains("to write") })
         // 5,000 pictures, 98 of 100 of them of 8,160 vectors, 48 or 20 bytes each.
         #expect(line.contains("long.mp4: about 1.9 GB to write; motion.npy about 1.9 GB"), "\(line)")
-        #expect(line.hasSuffix("with --motion-format compact about 787.5 MB") || line.contains("compact about 7"), "\(line)")
-        let short = try Programs.pframe("extract", scratch.path("long.mp4"), "--frames", "40", "--output", scratch.path("y"))
+        #expect(
+            line.hasSuffix("with --motion-format compact about 787.5 MB") || line.contains("compact about 7"), "\(line)"
+        )
+        let short = try Programs.pframe(
+            "extract", scratch.path("long.mp4"), "--frames", "40", "--output", scratch.path("y"))
         #expect(short.status == 0 && !short.errors.contains("to write"), "\(short.errors)")
     }
 }

@@ -28,7 +28,8 @@ import Testing
         let stem = (name as NSString).deletingPathExtension
         // `-`, its other name, a redirection, and a pipe that bash gives a name.
         for (number, script) in [
-            #"cat "$1" | "$0" extract - --output 0 "${@:2}""#, #"cat "$1" | "$0" extract /dev/stdin --output 1 "${@:2}""#,
+            #"cat "$1" | "$0" extract - --output 0 "${@:2}""#,
+            #"cat "$1" | "$0" extract /dev/stdin --output 1 "${@:2}""#,
             #""$0" extract - --output 2 "${@:2}" < "$1""#,
             #"mkfifo stdin && { cat "$1" > stdin & "$0" extract stdin --output 3 "${@:2}"; }"#,
         ].enumerated() {
@@ -61,7 +62,9 @@ import Testing
         let file = Programs.fixture("bframes-4refs.mp4")
         for (format, options) in [("matroska", ""), ("mpegts", ""), ("mp4", "-movflags frag_keyframe+empty_moov")] {
             let source = "ffmpeg -nostdin -v error -i \"$1\" -c copy \(options) -f \(format) - | \"$0\""
-            for command in ["info -", "motion -", "extract - --output \(format)", "view - --output \(format).png --title x"] {
+            for command in [
+                "info -", "motion -", "extract - --output \(format)", "view - --output \(format).png --title x",
+            ] {
                 let outcome = try Self.bash("\(source) \(command)", [file], scratch)
                 #expect(outcome.status == 0, "\(format) \(command): \(outcome.errors)")
                 if !command.hasPrefix("view") { #expect(outcome.output.contains("stdin"), "\(outcome.output)") }

@@ -125,15 +125,17 @@ import Testing
         #expect(try scratch.names() == ["list.csv"])
     }
 
-    @Test(arguments: ["s3://bucket/set", "https://example.com/set"])
+    @Test(arguments: ["s3://bucket/set", "https://me:secret@example.com/set"])
     func saysWhatToDoWithDataSetsOfServers(_ name: String) throws {
         let scratch = try Scratch()
-        for command in ["check", "report", "filter", "index"] {
-            let options = command == "filter" ? ["--output", scratch.path("x")] : []
-            let outcome = try Programs.run(Programs.pframe.path, [command, name] + options, folder: scratch.url)
-            #expect(outcome.status == 1 && outcome.errors.contains("download it first"), "\(command): \(outcome.errors)")
-            #expect(outcome.errors.contains(name), "\(command): \(outcome.errors)")
-            #expect(outcome.errors.contains("aws s3 sync") == name.hasPrefix("s3"), "\(outcome.errors)")
+        for command in [
+            ["check", name], ["report", name], ["filter", name, "--motion", "1...", "--output", "x"], ["index", name],
+            ["reconstruct", name, "--output", "x.mp4"],
+        ] {
+            let outcome = try Programs.run(Programs.pframe.path, command, folder: scratch.url)
+            #expect(outcome.status == 2 && !outcome.errors.contains("secret"), "\(command): \(outcome.errors)")
+            #expect(outcome.errors.contains("reads folders: download it first"), "\(command): \(outcome.errors)")
+            #expect(outcome.errors.contains("aws s3 sync \(name) FOLDER") == name.hasPrefix("s3"), "\(outcome.errors)")
         }
         #expect(try scratch.names().isEmpty)
     }
@@ -142,7 +144,7 @@ import Testing
         let scratch = try Scratch()
         for command in [
             ["build", "-", "--no-captions", "--output", "set"],
-            ["build", Programs.fixture("cropped.mp4"), "--captions", "-", "--output", "set"], ["check", "-"],
+            ["build", Programs.fixture("cropped.mp4"), "--captions", "-", "--output", "set"],
         ] {
             let outcome = try Programs.run(Programs.pframe.path, command, folder: scratch.url)
             #expect(outcome.status == 1 && outcome.errors.contains("standard input"), "\(command): \(outcome.errors)")

@@ -178,7 +178,8 @@ public struct ExtractionWriter {
         if let files {
             let description = StreamDescription(
                 extraction: extraction, source: try StreamDescription.Source(path, received: pipe?.received),
-                options: describedOptions, motionSource: options.source, tool: output.tool, first: first, summary: summary)
+                options: describedOptions, motionSource: options.source, tool: output.tool, first: first,
+                summary: summary)
             summary.bytes = try files.finish(records + lost, description)
         }
         return summary

@@ -49,7 +49,9 @@ struct CompactMotionRow: BitwiseCopyable, Equatable {
             motionScale > 0
         else { return nil }
         (frame, reference, self.source, self.motionScale) = (row.frame, row.reference, source, motionScale)
-        (self.destinationX, self.destinationY, self.motionX, self.motionY) = (destinationX, destinationY, motionX, motionY)
+        (self.destinationX, self.destinationY, self.motionX, self.motionY) = (
+            destinationX, destinationY, motionX, motionY
+        )
         (self.width, self.height) = (width, height)
         guard vector.sourceX == predictionX, vector.sourceY == predictionY else { return nil }
     }
@@ -120,7 +122,8 @@ package final class MotionReader {
     package init(path: FilePath) throws(PFrameError) {
         let file = try NPYReader(path: path, elements: [.number(.int32), .record(CompactMotionRow.fields)])
         format = file.element == .number(.int32) ? .wide : .compact
-        guard file.shape.dropFirst() == (format == .wide ? [MotionRow.columns] : []), let count = file.shape.first else {
+        guard file.shape.dropFirst() == (format == .wide ? [MotionRow.columns] : []), let count = file.shape.first
+        else {
             throw PFrameError(
                 .damaged, path: path, "has shape \(file.shape) and not (N, \(MotionRow.columns)); extract again")
         }

@@ -152,7 +152,8 @@ struct ExtractCommand: StoppableCommand {
                 return result
             }
             do throws(PFrameError) {
-                let summary = try writer.run(announce: { announce($0, of: item) }) { frames, share throws(PFrameError) in
+                let summary = try writer.run(announce: { announce($0, of: item) }) {
+                    frames, share throws(PFrameError) in
                     progress(frames, share)
                     if Interruption.isRequested { throw PFrameError(.interrupted, path: item.path, "interrupted") }
                 }
@@ -172,7 +173,8 @@ struct ExtractCommand: StoppableCommand {
             if residual == .mkv { text += " and residual.mkv" }
             let (wide, compact) = (MotionFormat.wide.bytesPerVector, MotionFormat.compact.bytesPerVector)
             if motionFormat == .wide, estimate.vectors * wide > long {
-                text += "; motion.npy about \(Format.bytes(estimate.vectors * wide)), with --motion-format compact about "
+                text +=
+                    "; motion.npy about \(Format.bytes(estimate.vectors * wide)), with --motion-format compact about "
                     + Format.bytes(estimate.vectors * compact)
             }
             Console.error(text)

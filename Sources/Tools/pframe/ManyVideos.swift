@@ -87,6 +87,15 @@ extension FilePath {
         guard let address else { return }
         do throws(RemoteError) { _ = try RemoteAddress(address) } catch { throw ValidationError(error.message) }
     }
+
+    /// Refuses an address where a folder is wanted.
+    ///
+    /// - Throws: `ValidationError`.
+    func checkIsNoAddress() throws {
+        guard let address else { return }
+        let copying = address.hasPrefix("s3://") ? " (aws s3 sync \(shown) FOLDER)" : ""
+        throw ValidationError("\(shown): is an address, and this command reads folders: download it first\(copying)")
+    }
 }
 
 /// What became of one video: a line of JSON, a row of the summary.
