@@ -18,6 +18,19 @@
 static inline int pframe_averror_eof(void) { return AVERROR_EOF; }
 static inline int pframe_averror_again(void) { return AVERROR(EAGAIN); }
 static inline int pframe_averror_invalid_data(void) { return AVERROR_INVALIDDATA; }
+static inline int pframe_averror_io(void) { return AVERROR(EIO); }
+static inline int pframe_averror_no_system_call(void) { return AVERROR(ENOSYS); }
+
+// What opens the files that a playlist or a script names, where none may be opened.
+static inline int pframe_refuse_to_open(
+    AVFormatContext *_Nullable context, AVIOContext *_Nullable *_Nullable opened, const char *_Nullable url, int flags,
+    AVDictionary *_Nullable *_Nullable options) {
+    return AVERROR(EPERM);
+}
+
+static inline void pframe_refuse_other_files(AVFormatContext *_Nonnull context) {
+    context->io_open = pframe_refuse_to_open;
+}
 
 // What an error of libav* means to a program.
 enum pframe_error_kind {

@@ -12,8 +12,8 @@ struct Demuxer: ~Copyable {
     let videoStreams: [VideoStream]
     /// The stream that is read.
     let stream: VideoStream
-    /// The size of the file in bytes, 0 if the container cannot say.
-    let fileSize: Int
+    /// The size of the file in bytes as it was opened, 0 if the container cannot say.
+    private let headerSize: Int
     /// When the file starts, microseconds: the earliest time of its streams, 0 if the container has no times.
     let startTime: Int
     /// What ended reading before the end of the file, once it has.
@@ -22,13 +22,15 @@ struct Demuxer: ~Copyable {
     /// Opens a file and chooses a stream.
     ///
     /// - Parameters:
-    ///   - path: a local file; protocols of libavformat (`http:`, `pipe:`) are not looked for in its name.
+    ///   - path: a local file, a pipe, `-` for standard input, or an address (`FilePath.address`). Other protocols of
+    ///     libavformat (`rtsp:`, `pipe:`) are not looked for in its name.
     ///   - streamIndex: container index of the stream to read; nil for the first that is not a cover picture.
     /// - Throws: `PFrameError` for a file that cannot be opened, holds no video, or has no such stream.
     init(path: FilePath, streamIndex: Int? = nil) throws(PFrameError) {
         pframe_silence_log()
         let owner = try FormatContext(reading: path)
         let info = avformat_find_stream_info(owner.raw, nil)
+        try owner.checkInput(path)
         guard info >= 0 else {
             throw PFrameError(errorCode(info), path: path, "cannot read the streams: \(reason(info))")
         }
@@ -42,7 +44,7 @@ struct Demuxer: ~Copyable {
         self.path = path
         videoStreams = videos
         stream = chosen
-        fileSize = max(0, Int(owner.raw.pointee.pb.map { avio_size($0) } ?? 0))
+        headerSize = max(0, Int(owner.raw.pointee.pb.map { avio_size($0) } ?? 0))
         startTime = owner.raw.pointee.start_time == pframe_no_pts() ? 0 : Int(owner.raw.pointee.start_time)
         self.owner = owner
     }
@@ -66,10 +68,18 @@ struct Demuxer: ~Copyable {
         return raw.pointee.codecpar
     }
 
+    /// The size of the file in bytes, 0 if the container cannot say; of a pipe, once all has come.
+    var fileSize: Int {
+        if case .bytes(let bytes) = owner.source { bytes.knownSize ?? 0 } else { headerSize }
+    }
+
     /// What the container keeps beyond the end of the file, in words; nil if nothing is known to be missing.
-    var missingEnd: String? {
-        context.pointee.streams[stream.index].flatMap {
-            ContainerEnd.missing($0, path: path, fileSize: fileSize)
+    ///
+    /// - Throws: `PFrameError` if a server does not give the bytes that tell.
+    func missingEnd() throws(PFrameError) -> String? {
+        guard let raw = context.pointee.streams[stream.index] else { return nil }
+        do throws(PFrameError) { return try ContainerEnd.missing(raw, in: owner.source, fileSize: fileSize) } catch {
+            throw error.locating(path)
         }
     }
 
@@ -100,11 +110,13 @@ struct Demuxer: ~Copyable {
     /// A read error ends the stream, as its end does, and is kept in `readError`. The packets before the error are
     /// good.
     ///
-    /// - Throws: `PFrameError` for an encrypted packet.
+    /// - Throws: `PFrameError` for an encrypted packet, and if a server stops giving bytes.
     mutating func read(into packet: borrowing Packet) throws(PFrameError) -> Bool {
         while true {
             av_packet_unref(packet.raw)
             let code = av_read_frame(context, packet.raw)
+            // Bytes that a server did not give are no end of the video.
+            try owner.checkInput(path)
             if code == pframe_averror_again() { continue }
             guard code >= 0 else {
                 if code != pframe_averror_eof() { readError = reason(code) }
@@ -124,10 +136,34 @@ struct Demuxer: ~Copyable {
 /// Owns an `AVFormatContext` that reads.
 private struct FormatContext: ~Copyable {
     let raw: UnsafeMutablePointer<AVFormatContext>
+    /// Where the bytes come from.
+    let source: InputSource
+    /// What they are read through, where that is no file.
+    private let input: InputContext?
 
     init(reading path: FilePath) throws(PFrameError) {
-        var opened: UnsafeMutablePointer<AVFormatContext>?
-        let code = path.withFileURL { avformat_open_input(&opened, $0, nil, nil) }
+        let source: InputSource
+        do throws(PFrameError) { source = try InputSource(path) } catch { throw error.locating(path) }
+        var (opened, input) = (UnsafeMutablePointer<AVFormatContext>?.none, InputContext?.none)
+        let code: Int32
+        switch source {
+        case .file(let file): code = file.withFileURL { avformat_open_input(&opened, $0, nil, nil) }
+        case .bytes(let bytes):
+            let reading = InputContext(bytes)
+            let pointer = try reading.raw()
+            opened = avformat_alloc_context()
+            let context = try allocated(opened, path)
+            context.pointee.pb = pointer
+            context.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
+            pframe_refuse_other_files(context)
+            // Of the name, the ending alone counts, for containers without signs of their own.
+            code = avformat_open_input(&opened, path.fileName ?? "", nil, nil)
+            if let failure = reading.failure {
+                avformat_close_input(&opened)
+                throw failure.locating(path)
+            }
+            input = reading
+        }
         if code == pframe_averror_invalid_data() {
             throw PFrameError(
                 .damaged, path: path, "is not a video that libavformat reads: wrong kind of file, empty, or cut off")
@@ -137,11 +173,27 @@ private struct FormatContext: ~Copyable {
         }
         try check(code, path, "cannot open")
         raw = try allocated(opened, path)
+        (self.source, self.input) = (source, input)
+    }
+
+    /// Throws where bytes of a server or a pipe could not be read.
+    func checkInput(_ path: FilePath) throws(PFrameError) {
+        if let failure = input?.failure { throw failure.locating(path) }
     }
 
     deinit {
         var owned: UnsafeMutablePointer<AVFormatContext>? = raw
         avformat_close_input(&owned)
+    }
+}
+
+extension PFrameError {
+    /// The error about a video; of a server's error, which names the address itself, the rest is the message.
+    fileprivate func locating(_ path: FilePath) -> PFrameError {
+        guard self.path == nil else { return self }
+        let prefix = path.shown + ": "
+        return PFrameError(
+            code, path: path, message.hasPrefix(prefix) ? String(message.dropFirst(prefix.count)) : message)
     }
 }
 

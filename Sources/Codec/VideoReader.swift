@@ -32,12 +32,16 @@ public final class VideoReader {
     /// Bytes read so far, for progress.
     public private(set) var bytesRead = 0
 
+    /// What the container keeps beyond the end of the file, once it was read to its end.
+    private var missingEnd: String?
+
     private enum State { case reading, packetPending, draining, ended }
 
     /// Opens a video.
     ///
     /// - Parameters:
-    ///   - path: a local file.
+    ///   - path: a local file, a pipe, `-` for standard input, or an address: `FilePath(location: "https://…")`. A pipe is
+    ///     read again by a later reader while an earlier one lives, or ``PipedVideo`` does.
     ///   - streamIndex: container index of the stream; nil for the first video stream.
     ///   - options: how to decode.
     ///   - span: the pictures to give; nil for all. Decoding begins at the key picture before the span where the container
@@ -76,7 +80,7 @@ public final class VideoReader {
         // What lies after a span does not concern it.
         guard place != .after else { return nil }
         if let error = demuxer.readError { return "reading stopped: \(error)" }
-        return state == .ended ? demuxer.missingEnd : nil
+        return missingEnd
     }
     /// The numbers of the damaged packets.
     public var damagedPackets: [Int] { packets.indices.filter { packets[$0].isDamaged } }
@@ -101,8 +105,8 @@ public final class VideoReader {
 
     /// The next picture of the video, or of the span, in output order; nil at the end.
     ///
-    /// - Throws: `PFrameError` when memory is short, and for encrypted packets. Damage is no error: see `packets` and
-    ///   `Picture.isDamaged`. A span of a stream without times is an error.
+    /// - Throws: `PFrameError` when memory is short, for encrypted packets, and if a server or a pipe stops giving bytes.
+    ///   Damage is no error: see `packets` and `Picture.isDamaged`. A span of a stream without times is an error.
     public func next() throws(PFrameError) -> Picture? {
         while place != .after, let (picture, place) = try nextDecoded() {
             if place == .inside { return picture }
@@ -173,6 +177,7 @@ public final class VideoReader {
                 break
             case .end:
                 state = .ended
+                missingEnd = try demuxer.missingEnd()
             }
         }
         return nil
@@ -249,6 +254,25 @@ public final class VideoReader {
 
 @available(*, unavailable)
 extension VideoReader: Sendable {}
+
+/// Keeps what comes through a pipe, so that several readers, one after the other, read the same video from its start.
+public struct PipedVideo: Sendable {
+    private let bytes: SpooledBytes
+
+    /// Keeps the video of a pipe; nil for a path that is no pipe.
+    ///
+    /// - Throws: `PFrameError` if the pipe cannot be opened.
+    public init?(_ path: FilePath) throws(PFrameError) {
+        guard let bytes = try SpooledBytes.pipe(path) else { return nil }
+        self.bytes = bytes
+    }
+
+    /// Whether a path leads to a pipe, which is not opened.
+    public static func isPipe(_ path: FilePath) -> Bool { SpooledBytes.isPipe(path) }
+
+    /// Bytes that came so far.
+    public var received: Int { bytes.received }
+}
 
 /// Tells the presentation times of pictures where containers leave them out or count them wrong: ffprobe's
 /// `best_effort_timestamp` (libavcodec's `guess_correct_pts`).

@@ -33,12 +33,15 @@ public struct VideoFigure {
     /// - Parameters:
     ///   - options: which stream, and whose vectors.
     ///   - figure: title, arrangement, and the ranges that are fixed; ranges left open are fitted.
-    ///   - path: the video.
+    ///   - path: the video: a file, a pipe, `-`, or an address.
     public init(path: FilePath, options: ExtractionOptions, figure: MotionFigure) {
         var options = options
         options.residual = true
         let (planned, limit) = (options, options.frameLimit)
+        // A figure reads its video more than once.
+        var pipe: PipedVideo?
         self.init(path, figure) { most throws(PFrameError) in
+            if pipe == nil { pipe = try PipedVideo(path) }
             var options = planned
             options.frameLimit = most.map { min($0, limit ?? $0) } ?? limit
             return try Extraction(path: path, options: options)
@@ -56,7 +59,7 @@ public struct VideoFigure {
             self.init(folder, figure) { _ throws(PFrameError) in try Reconstruction(folder: folder) }
             return
         }
-        let video = FilePath(description.source.path)
+        let video = FilePath(location: description.source.path)
         let found: StreamDescription.Source?
         do throws(PFrameError) { found = try StreamDescription.Source(video) } catch { found = nil }
         guard found == description.source else {

@@ -4,7 +4,7 @@ public import SystemPackage
 
 /// What a user needs to know of a video before extracting it, from its header and its first frames.
 public struct VideoSurvey: Sendable, Codable {
-    /// The path as given.
+    /// The path as given; an address without passwords and signatures.
     public var video: String
     /// Container index of the stream.
     public var stream: Int
@@ -96,7 +96,7 @@ public struct VideoSurvey: Sendable, Codable {
     public init(path: FilePath, streamIndex: Int? = nil, frameLimit: Int = 300) throws(PFrameError) {
         let reader = try VideoReader(path: path, streamIndex: streamIndex)
         let described = reader.stream
-        video = path.string
+        video = path.shown
         stream = described.index
         otherVideoStreams = reader.videoStreams.map(\.index).filter { $0 != described.index }
         codec = described.codecName

@@ -1,5 +1,5 @@
 import Glibc
-public import SystemPackage
+package import SystemPackage
 
 /// The whole of a file.
 ///
@@ -36,6 +36,24 @@ extension FileDescriptor {
             filled += count
         }
         return filled
+    }
+}
+
+/// A file without a name in the folder for temporary files (`TMPDIR`), which is gone with its last descriptor.
+///
+/// - Parameter name: what its name begins with while it has one.
+/// - Throws: `PFrameError` if it cannot be made.
+package func temporaryFile(_ name: String) throws(PFrameError) -> FileDescriptor {
+    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    let path = FilePath(folder.isEmpty ? "/tmp" : folder)
+        .appending("\(name)-" + String(UInt64.random(in: 0...UInt64.max), radix: 36))
+    do {
+        let descriptor = try FileDescriptor.open(
+            path, .readWrite, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .ownerReadWrite)
+        _ = path.withPlatformString { unlink($0) }
+        return descriptor
+    } catch {
+        throw PFrameError(error, path: path, "cannot make a temporary file")
     }
 }
 
@@ -107,19 +125,6 @@ package func ownName(of folder: FilePath) -> String {
 package func removeFile(_ path: FilePath) throws(PFrameError) {
     guard path.withPlatformString({ unlink($0) }) != 0, errno != ENOENT else { return }
     throw PFrameError(Errno(rawValue: errno), path: path, "cannot remove")
-}
-
-extension FilePath {
-    /// Why a name cannot name a local file, with the remedy; nil for every other name.
-    ///
-    /// Ask only if no file has the name. A path keeps one `/` of `https://host/clip.mp4`.
-    public var nameOfNoFile: String? {
-        if string == "-" { return "is standard input, which PFrame does not read: name a file" }
-        guard isRelative, components.count > 1, let first = components.first?.string, first.hasSuffix(":"),
-            first.count > 2, first.dropLast().allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "+") })
-        else { return nil }
-        return "is an address, and PFrame reads local files: download it first"
-    }
 }
 
 /// A lock that the kernel holds for this process (`flock`): SIGKILL frees it.

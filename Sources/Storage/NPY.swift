@@ -35,6 +35,50 @@ public enum NPYType: String, Sendable, CaseIterable {
     }
 }
 
+/// A field of a record of a NumPy structured array.
+package struct NPYField: Sendable, Equatable {
+    /// Its name, without quotes in it.
+    package let name: String
+    /// Its type.
+    package let type: NPYType
+
+    /// Names a field.
+    package init(_ name: String, _ type: NPYType) { (self.name, self.type) = (name, type) }
+}
+
+/// What an array is made of.
+package enum NPYElement: Sendable, Equatable {
+    /// Numbers.
+    case number(NPYType)
+    /// Records, packed: each field begins where the one before ends.
+    case record([NPYField])
+
+    /// Bytes of one element.
+    package var size: Int {
+        switch self {
+        case .number(let type): type.size
+        case .record(let fields): fields.reduce(0) { $0 + $1.type.size }
+        }
+    }
+
+    /// For messages.
+    var name: String {
+        switch self {
+        case .number(let type): "\(type)"
+        case .record(let fields): "records of " + fields.map(\.name).joined(separator: ", ")
+        }
+    }
+
+    /// NumPy's `descr`, as it stands in a header.
+    var description: String {
+        switch self {
+        case .number(let type): "'\(type.rawValue)'"
+        case .record(let fields):
+            "[" + fields.map { "('\($0.name)', '\($0.type.rawValue)')" }.joined(separator: ", ") + "]"
+        }
+    }
+}
+
 /// The header of a `.npy` file: type and shape of the array, and the offset of the elements.
 ///
 /// Written as format version 1.0, padded so that the elements begin at a multiple of 64 bytes; read as versions 1 to 3.
@@ -60,14 +104,23 @@ package struct NPYHeader: Sendable, Equatable {
     package init(type: NPYType, shape: [Int]) {
         self.type = type
         self.shape = shape
-        let length = 10 + Self.dictionary(type, shape).utf8.count + 1
-        size = max(128, (length + 63) / 64 * 64)
+        size = Self.size(.number(type), shape)
     }
 
     /// Reads the header at the start of `bytes`, which may continue after the header.
     ///
     /// - Throws: `Problem` for what is not a header, or that of an array in Fortran order or of another element type.
     package init(_ bytes: UnsafeRawBufferPointer) throws(Problem) {
+        let (_, type, shape, size) = try Self.parse(bytes, NPYType.allCases.map { ($0, NPYElement.number($0)) })
+        (self.type, self.shape, self.size) = (type, shape, size)
+    }
+
+    /// Reads the header of an array whose elements are one of several kinds.
+    ///
+    /// - Returns: the element, what it stands for, the dimensions, and the bytes before the first element.
+    static func parse<Kind>(
+        _ bytes: UnsafeRawBufferPointer, _ elements: [(kind: Kind, element: NPYElement)]
+    ) throws(Problem) -> (element: NPYElement, kind: Kind, shape: [Int], size: Int) {
         guard bytes.count >= 12, bytes.prefix(6).elementsEqual([0x93] + Array("NUMPY".utf8)) else {
             throw Problem(description: "is not an .npy file")
         }
@@ -75,9 +128,10 @@ package struct NPYHeader: Sendable, Equatable {
         let length = Int(bytes[8]) | Int(bytes[9]) << 8
         guard prefix + length <= bytes.count else { throw Problem(description: "its header is cut off or too long") }
         let text = String(decoding: bytes[prefix..<(prefix + length)], as: UTF8.self)
-        guard let type = NPYType.allCases.first(where: { text.contains("'descr': '\($0.rawValue)'") }),
-            text.contains("'fortran_order': False"),
-            let open = text.firstIndex(of: "("), let close = text[open...].firstIndex(of: ")")
+        guard
+            let (kind, element) = elements.first(where: { text.contains("'descr': \($0.element.description)") }),
+            text.contains("'fortran_order': False"), let place = text.firstRange(of: "'shape':"),
+            let open = text[place.upperBound...].firstIndex(of: "("), let close = text[open...].firstIndex(of: ")")
         else {
             throw Problem(description: "holds no C-ordered array of numbers; its header says \(text.prefix(80))")
         }
@@ -86,7 +140,7 @@ package struct NPYHeader: Sendable, Equatable {
         guard shape.count == parts.count, shape.allSatisfy({ (0...1 << 40).contains($0) }) else {
             throw Problem(description: "its shape is unreadable: \(text.prefix(80))")
         }
-        var total = type.size
+        var total = element.size
         for dimension in shape {
             let (product, overflow) = total.multipliedReportingOverflow(by: dimension)
             guard !overflow, product < Int.max / 2 else {
@@ -94,28 +148,36 @@ package struct NPYHeader: Sendable, Equatable {
             }
             total = product
         }
-        self.type = type
-        self.shape = shape
-        size = prefix + length
+        return (element, kind, shape, prefix + length)
     }
 
     /// The header as it stands in the file.
-    package var bytes: [UInt8] {
+    package var bytes: [UInt8] { Self.bytes(.number(type), shape, size: size) }
+
+    /// A header of `size` bytes.
+    static func bytes(_ element: NPYElement, _ shape: [Int], size: Int) -> [UInt8] {
         let field = size - 10
         var bytes: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(field & 255), UInt8(field >> 8)]
-        bytes += Array(Self.dictionary(type, shape).utf8)
+        bytes += Array(dictionary(element, shape).utf8)
         bytes += [UInt8](repeating: 0x20, count: size - 1 - bytes.count) + [0x0A]
         return bytes
     }
 
-    private static func dictionary(_ type: NPYType, _ shape: [Int]) -> String {
+    /// The least size of a header that a header needs, of those after which elements begin at a multiple of 64 bytes.
+    static func size(_ element: NPYElement, _ shape: [Int]) -> Int {
+        max(128, (10 + dictionary(element, shape).utf8.count + 1 + 63) / 64 * 64)
+    }
+
+    private static func dictionary(_ element: NPYElement, _ shape: [Int]) -> String {
         let dimensions = shape.map { "\($0)" }.joined(separator: ", ") + (shape.count == 1 ? "," : "")
-        return "{'descr': '\(type.rawValue)', 'fortran_order': False, 'shape': (\(dimensions)), }"
+        return "{'descr': \(element.description), 'fortran_order': False, 'shape': (\(dimensions)), }"
     }
 }
 
 /// Reads a NumPy `.npy` file from start to end: format versions 1 to 3, little-endian, C order.
 package final class NPYReader {
+    /// What the array is made of.
+    package let element: NPYElement
     /// The dimensions.
     package let shape: [Int]
     private let path: FilePath
@@ -135,13 +197,21 @@ package final class NPYReader {
     ///
     /// - Parameter type: the element type it must have.
     /// - Throws: `PFrameError` if it is missing, cut off, or holds something else.
-    package init(path: FilePath, type: NPYType) throws(PFrameError) {
+    package convenience init(path: FilePath, type: NPYType) throws(PFrameError) {
+        try self.init(path: path, elements: [.number(type)])
+    }
+
+    /// Opens a file and reads its header.
+    ///
+    /// - Parameter elements: what the array may be made of.
+    /// - Throws: `PFrameError` if it is missing, cut off, or holds something else.
+    package init(path: FilePath, elements: [NPYElement]) throws(PFrameError) {
         let owner: OpenFile
         do { owner = OpenFile(descriptor: try FileDescriptor.open(path, .readOnly, options: .closeOnExec)) } catch {
             throw PFrameError(error, path: path, "cannot open")
         }
-        let (shape, start) = try Self.readHeader(owner.descriptor, path, type)
-        let expected = start + shape.reduce(type.size, *)
+        let (element, shape, start) = try Self.readHeader(owner.descriptor, path, elements)
+        let expected = start + shape.reduce(element.size, *)
         do {
             let size = try owner.descriptor.seek(offset: 0, from: .end)
             guard size == expected else {
@@ -154,6 +224,7 @@ package final class NPYReader {
         } catch {
             throw PFrameError(error, path: path, "cannot read")
         }
+        self.element = element
         self.shape = shape
         self.path = path
         self.owner = owner
@@ -176,27 +247,32 @@ package final class NPYReader {
     }
 
     private static func readHeader(
-        _ descriptor: FileDescriptor, _ path: FilePath, _ type: NPYType
-    ) throws(PFrameError) -> (shape: [Int], start: Int) {
+        _ descriptor: FileDescriptor, _ path: FilePath, _ elements: [NPYElement]
+    ) throws(PFrameError) -> (element: NPYElement, shape: [Int], start: Int) {
         var head = [UInt8](repeating: 0, count: 4096)
         let count: Int
         do { count = try head.withUnsafeMutableBytes { try descriptor.read(into: $0) } } catch {
             throw PFrameError(error, path: path, "cannot read")
         }
-        let header: NPYHeader
+        // Any other array of numbers is named by its type.
+        let known = elements + NPYType.allCases.map { .number($0) }
+        let found: (element: NPYElement, kind: Int, shape: [Int], size: Int)
         do throws(NPYHeader.Problem) {
-            header = try head.withUnsafeBytes { head in
+            found = try head.withUnsafeBytes { head in
                 Result { () throws(NPYHeader.Problem) in
-                    try NPYHeader(UnsafeRawBufferPointer(rebasing: head.prefix(count)))
+                    try NPYHeader.parse(
+                        UnsafeRawBufferPointer(rebasing: head.prefix(count)),
+                        known.enumerated().map { ($0.offset, $0.element) })
                 }
             }.get()
         } catch {
             throw PFrameError(.damaged, path: path, error.description)
         }
-        guard header.type == type else {
-            throw PFrameError(.damaged, path: path, "holds \(header.type) and not \(type)")
+        guard elements.contains(found.element) else {
+            let (there, wanted) = (found.element.name, elements.map(\.name).joined(separator: " or "))
+            throw PFrameError(.damaged, path: path, "holds \(there) and not \(wanted)")
         }
-        return (header.shape, header.size)
+        return (found.element, found.shape, found.size)
     }
 }
 
@@ -205,11 +281,11 @@ extension NPYReader: Sendable {}
 
 /// Writes a NumPy `.npy` file (format version 1.0) whose first dimension grows: little-endian, C order.
 ///
-/// The header has 128 bytes, and is written again at `close` when the length is known.
+/// The header has 128 bytes, of records more, and is written again at `close` when the length is known.
 package final class NPYWriter {
-    package static let headerSize = 128
     private var file: OutputFile
-    private let type: NPYType
+    private let element: NPYElement
+    private let headerSize: Int
     private let path: FilePath
     private let itemShape: [Int]
 
@@ -219,11 +295,23 @@ package final class NPYWriter {
     ///   - type: of every element.
     ///   - itemShape: the dimensions after the first: `[12]` for rows of twelve.
     /// - Throws: `PFrameError` if it cannot be created.
-    package init(path: FilePath, type: NPYType, itemShape: [Int]) throws(PFrameError) {
+    package convenience init(path: FilePath, type: NPYType, itemShape: [Int]) throws(PFrameError) {
+        try self.init(path: path, element: .number(type), itemShape: itemShape)
+    }
+
+    /// Creates the file.
+    ///
+    /// - Parameters:
+    ///   - element: numbers or records.
+    ///   - itemShape: the dimensions after the first.
+    /// - Throws: `PFrameError` if it cannot be created.
+    package init(path: FilePath, element: NPYElement, itemShape: [Int]) throws(PFrameError) {
+        // With room for any length.
+        headerSize = NPYHeader.size(element, [1 << 40] + itemShape)
         var file = try OutputFile(path: path)
-        try file.write(Self.header(type, [0] + itemShape))
+        try file.write(NPYHeader.bytes(element, [0] + itemShape, size: headerSize))
         self.file = file
-        self.type = type
+        self.element = element
         self.path = path
         self.itemShape = itemShape
     }
@@ -246,17 +334,14 @@ package final class NPYWriter {
     ///
     /// - Throws: `PFrameError`, also if the last item is not whole.
     package func close() throws(PFrameError) {
-        let item = itemShape.reduce(type.size, *)
-        let payload = file.size - Self.headerSize
+        let item = itemShape.reduce(element.size, *)
+        let payload = file.size - headerSize
         guard payload % item == 0 else {
             throw PFrameError(.usage, path: path, "\(payload) bytes are no whole number of items of \(item) bytes")
         }
-        try file.overwriteStart(Self.header(type, [payload / item] + itemShape))
+        try file.overwriteStart(NPYHeader.bytes(element, [payload / item] + itemShape, size: headerSize))
         try file.close()
     }
-
-    /// The dimensions are few: every header has the size of the first.
-    private static func header(_ type: NPYType, _ shape: [Int]) -> [UInt8] { NPYHeader(type: type, shape: shape).bytes }
 }
 
 @available(*, unavailable)

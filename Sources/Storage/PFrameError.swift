@@ -15,6 +15,8 @@ public struct PFrameError: Error, Sendable, CustomStringConvertible {
         case refused
         /// Another process is at it: wait, or choose another folder.
         case busy
+        /// A server does not answer, is busy or breaks off, after all tries: the same may succeed later.
+        case unreachable
         /// The disk, the quota or the memory is full.
         case full
         /// Files or options, each good by itself, do not fit each other: a folder holds something else.
@@ -59,9 +61,15 @@ public struct PFrameError: Error, Sendable, CustomStringConvertible {
         PFrameError(code, path: path, offset: offset, message)
     }
 
-    /// `path: at byte N: message`.
+    /// What the message of a server's refusal says before its number.
+    static let answer = "cannot open: HTTP "
+
+    /// Whether a server said that it does not give the file.
+    package var isAnswerOfServer: Bool { message.contains(Self.answer) }
+
+    /// `path: at byte N: message`, an address without passwords and signatures.
     public var description: String {
-        (path.map { "\($0): " } ?? "") + (offset.map { "at byte \($0): " } ?? "") + message
+        (path.map { "\($0.shown): " } ?? "") + (offset.map { "at byte \($0): " } ?? "") + message
     }
 }
 

@@ -41,6 +41,8 @@ package final class RemoteReader: @unchecked Sendable {
         /// Of the whole file.
         let size: Int?
         let givesRanges: Bool
+        /// What tells this version of the file from others; nil where the server does not say.
+        let tag: String?
         var isRefusal: Bool
         /// The first bytes of a refusal's body.
         var text: [UInt8] = []
@@ -88,7 +90,8 @@ package final class RemoteReader: @unchecked Sendable {
             (CURLOPT_NOSIGNAL, 1), (CURLOPT_QUICK_EXIT, 1),
             // Another host would get a token that it has no use for.
             (CURLOPT_FOLLOWLOCATION, address.signature == nil ? 1 : 0), (CURLOPT_MAXREDIRS, 10),
-            (CURLOPT_TCP_KEEPALIVE, 1), (CURLOPT_BUFFERSIZE, 1 << 16), (CURLOPT_PATH_AS_IS, address.isS3 ? 1 : 0),
+            (CURLOPT_TCP_KEEPALIVE, 1), (CURLOPT_FILETIME, 1), (CURLOPT_BUFFERSIZE, 1 << 16),
+            (CURLOPT_PATH_AS_IS, address.isS3 ? 1 : 0),
             // What a reader of HTTP/2 leaves unread gathers in memory.
             (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)),
         ] { pframe_curl_set_number(easy, option, value) }
@@ -137,6 +140,15 @@ package final class RemoteReader: @unchecked Sendable {
         try wait { reply != nil }
         try checkReply()
         return reply?.size
+    }
+
+    /// The strong entity tag of the file (RFC 9110, 8.8.3), known with the reply; nil where the server gives none.
+    package var tag: String? { reply?.tag }
+
+    /// When the file changed last, in seconds since 1970, known with the reply; nil where the server does not say.
+    package var modified: Int? {
+        let time = Int(pframe_curl_offset(easy, CURLINFO_FILETIME_T))
+        return time >= 0 ? time : nil
     }
 
     /// Whether the server said that it gives ranges of bytes.
@@ -234,17 +246,20 @@ package final class RemoteReader: @unchecked Sendable {
 
     private func newReply() -> Reply {
         let status = pframe_curl_number(easy, CURLINFO_RESPONSE_CODE)
+        // A weak one may differ between the servers behind one address.
+        let tag = header("ETag").flatMap { $0.hasPrefix("W/") ? nil : $0 }
         // "bytes FIRST-LAST/SIZE"; the size may be "*", and so may the range where it is refused.
         let parts = (header("Content-Range") ?? "").split(whereSeparator: { " -/".contains($0) })
         if let request, !request.isWhole {
             let isRange = status == 206 && parts.count == 4 && Int(parts[1]) == request.start
             return Reply(
-                status: status, size: parts.last.flatMap { Int($0) }, givesRanges: isRange, isRefusal: !isRange)
+                status: status, size: parts.last.flatMap { Int($0) }, givesRanges: isRange, tag: tag,
+                isRefusal: !isRange)
         }
         let length = Int(pframe_curl_offset(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T))
         return Reply(
             status: status, size: length >= 0 ? length : nil, givesRanges: header("Accept-Ranges") == "bytes",
-            isRefusal: status != 200)
+            tag: tag, isRefusal: status != 200)
     }
 }
 
@@ -310,7 +325,7 @@ extension RemoteReader {
         default: remedy = ""
         }
         throw error(
-            "cannot open: HTTP \(reply.status)\(Self.code(in: text))\(remedy)", code: Self.code(of: reply.status),
+            PFrameError.answer + "\(reply.status)\(Self.code(in: text))\(remedy)", code: Self.code(of: reply.status),
             mayPass: mayPass,
             wait: Double(pframe_curl_offset(easy, CURLINFO_RETRY_AFTER)))
     }

@@ -82,7 +82,7 @@ import Testing
             #expect(error.message.contains(server.address) && error.message.contains("tried 3 times"), "\(error)")
             let late = try #require(throws: PFrameError.self) { try Loader(ShardSource(server.address)) }
             #expect(late.message.contains("/dataset.json: cannot open: Connection refused"), "\(late)")
-            #expect(late.code == .failed)
+            #expect(late.code == .unreachable)
             let incapable = try FileServer(shards.folder, ["--no-ranges"])
             let whole = try Loader(ShardSource(incapable.address), options: options())
             let refusal = try #require(throws: PFrameError.self) { try rest(whole) }

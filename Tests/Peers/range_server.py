@@ -31,7 +31,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         options = self.server.options
         place = urllib.parse.urlsplit(self.path).path
         name = urllib.parse.unquote(place).rsplit("/", 1)[-1]
-        path = options.folder / name
+        below = options.folder / urllib.parse.unquote(place).lstrip("/")
+        path = below if below.is_file() else options.folder / name
         if name == "counts":
             self.reply(json.dumps(self.server.counts).encode())
             return
@@ -41,7 +42,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        is_archive = name.endswith(".tar")
+        if options.password and self.headers.get("Authorization") != "Basic " + options.password:
+            self.reply(b"", 401)
+            return
+        is_archive = name.endswith(options.ending)
         with self.server.lock:
             refuse = is_archive and options.refuse > 0
             options.refuse -= refuse
@@ -73,6 +77,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {first + options.shift}-{last + options.shift}/{told}")
         if not options.no_ranges:
             self.send_header("Accept-Ranges", "bytes")
+        if options.retag:
+            self.send_header("ETag", '"new"' if is_archive and number >= options.retag else '"old"')
         self.end_headers()
         with path.open("rb") as file:
             file.seek(first)
@@ -127,6 +133,9 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--redirect", default="", metavar="URL", help="send requests on to URL/moved/…")
     parser.add_argument("--grow", type=int, default=0, metavar="N", help="tell N bytes more after the first request")
     parser.add_argument("--shift", type=int, default=0, metavar="N", help="tell ranges N bytes behind those asked for")
+    parser.add_argument("--retag", type=int, default=0, metavar="N", help="tell another tag after N requests")
+    parser.add_argument("--password", default="", metavar="BASE64", help="of USER:PASSWORD that requests must bear")
+    parser.add_argument("--ending", default=".tar", help="of the names that count as archives")
     parser.add_argument("--certificate", metavar="PEM", help="of a server over TLS, with its key")
     return parser
 

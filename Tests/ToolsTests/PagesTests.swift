@@ -1,4 +1,5 @@
 import Foundation
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -64,10 +65,12 @@ import Testing
         return data
     }
 
+    /// - Parameter proxy: what answers for `http://example.com`.
     @discardableResult
-    private static func bash(_ command: String, _ scratch: Scratch) throws -> Outcome {
+    private static func bash(_ command: String, _ scratch: Scratch, proxy: String = "") throws -> Outcome {
         try Programs.run(
-            "/bin/bash", ["-c", command], limit: 600, folder: scratch.url, environment: environment)
+            "/bin/bash", ["-c", command], limit: 600, folder: scratch.url,
+            environment: environment.merging(["http_proxy": proxy, "no_proxy": ""]) { $1 })
     }
 
     /// A folder as a page's reader would have it; what the page makes itself is not there yet.
@@ -121,9 +124,11 @@ import Testing
         }
         guard blocks.contains(where: { ["sh", "console"].contains($0.tag) }) else { return }
         let scratch = try Self.folder(for: blocks.filter { $0.tag == "sh" }.flatMap(\.lines))
+        let server = try FileServer(FilePath(scratch.url.path))
+        defer { server.stop() }
         for block in blocks {
             switch block.tag {
-            case "sh": try run(block.lines, in: scratch)
+            case "sh": try run(block.lines, in: scratch, proxy: server.address)
             case "console": try replay(block.lines, in: scratch)
             default: continue
             }
@@ -189,10 +194,10 @@ import Testing
                 + [scratch.path("main.swift")])
     }
 
-    private func run(_ lines: [String], in scratch: Scratch) throws {
+    private func run(_ lines: [String], in scratch: Scratch, proxy: String) throws {
         let commands = lines.joined(separator: "\n").replacing("\\\n", with: " ").split(separator: "\n")
         for command in commands.map({ Self.shortened(String($0)) }) {
-            let outcome = try Self.bash(command, scratch)
+            let outcome = try Self.bash(command, scratch, proxy: proxy)
             #expect(outcome.status == 0, "\(command)\n\(outcome.output)\(outcome.errors)")
         }
     }

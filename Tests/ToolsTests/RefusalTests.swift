@@ -88,10 +88,9 @@ import Testing
 
     @Test(
         arguments: [
-            ("https://example.com/clip.mp4", "download it first"), ("s3://bucket/clip.mp4", "download it first"),
-            ("-", "standard input"),
+            ("rtsp://example.com/clip.mp4", "download it first"), ("gs://bucket/clip.mp4", "give http://"),
         ])
-    func namesAddressesAndStandardInput(_ name: String, _ expected: String) throws {
+    func namesAddressesThatItDoesNotRead(_ name: String, _ expected: String) throws {
         let scratch = try Scratch()
         let (set, file) = (scratch.path("set"), scratch.path("x.png"))
         try Data("video,caption\n\(name),a shape\n".utf8).write(to: URL(filePath: scratch.path("list.csv")))
@@ -105,6 +104,52 @@ import Testing
             #expect(outcome.status == 1 && outcome.errors.contains(expected), "\(command): \(outcome.errors)")
         }
         #expect(try scratch.names() == ["list.csv"])
+    }
+
+    @Test(arguments: ["s3://", "s3://bucket", "http://", "https:///clip.mp4"])
+    func namesAddressesThatAreIncomplete(_ name: String) throws {
+        let scratch = try Scratch()
+        for command in [
+            ["info", name], ["extract", name, "--discard"], ["motion", name],
+            ["view", name, "--output", scratch.path("x.png")],
+            ["build", name, "--no-captions", "--output", scratch.path("set")],
+            ["build", Programs.fixture("cropped.mp4"), "--captions", name, "--output", scratch.path("set")],
+        ] {
+            let outcome = try Programs.run(Programs.pframe.path, command)
+            #expect(outcome.status == 2 && outcome.errors.contains("is expected"), "\(command): \(outcome.errors)")
+        }
+        let list = scratch.path("list.csv")
+        try Data("video,caption\nx.mp4,a\n\(name),b\n".utf8).write(to: URL(filePath: list))
+        let outcome = try Programs.pframe("build", list, "--output", scratch.path("set"))
+        #expect(outcome.status == 1 && outcome.errors.contains("list.csv: line 3: \(name)"), "\(outcome.errors)")
+        #expect(try scratch.names() == ["list.csv"])
+    }
+
+    @Test(arguments: ["s3://bucket/set", "https://me:secret@example.com/set"])
+    func saysWhatToDoWithDataSetsOfServers(_ name: String) throws {
+        let scratch = try Scratch()
+        for command in [
+            ["check", name], ["report", name], ["filter", name, "--motion", "1...", "--output", "x"], ["index", name],
+            ["reconstruct", name, "--output", "x.mp4"],
+        ] {
+            let outcome = try Programs.run(Programs.pframe.path, command, folder: scratch.url)
+            #expect(outcome.status == 2 && !outcome.errors.contains("secret"), "\(command): \(outcome.errors)")
+            #expect(outcome.errors.contains("reads folders: download it first"), "\(command): \(outcome.errors)")
+            #expect(outcome.errors.contains("aws s3 sync \(name) FOLDER") == name.hasPrefix("s3"), "\(outcome.errors)")
+        }
+        #expect(try scratch.names().isEmpty)
+    }
+
+    @Test func namesStandardInputWhereItIsNotRead() throws {
+        let scratch = try Scratch()
+        for command in [
+            ["build", "-", "--no-captions", "--output", "set"],
+            ["build", Programs.fixture("cropped.mp4"), "--captions", "-", "--output", "set"],
+        ] {
+            let outcome = try Programs.run(Programs.pframe.path, command, folder: scratch.url)
+            #expect(outcome.status == 1 && outcome.errors.contains("standard input"), "\(command): \(outcome.errors)")
+        }
+        #expect(try scratch.names().isEmpty)
     }
 
     @Test func namesAddressesOfDataSetsThatItDoesNotRead() throws {

@@ -28,6 +28,7 @@ public final class DatasetBuild: Sendable {
     private let folder: FilePath
     private let observer: Observer
     private let failure = Mutex<PFrameError?>(nil)
+    private let unreachable = Mutex(UnreachableVideos())
     private let budget: SpoolBudget
 
     /// Bytes of samples that may wait in memory for each job, before they wait on disk.
@@ -83,6 +84,7 @@ public final class DatasetBuild: Sendable {
         // Until the set is closed again there is no finished one here.
         if !missing.isEmpty { try removeFile(folder.appending(DatasetDescription.fileName)) }
         try build(missing)
+        try unreachable.withLock { $0 }.check(folder)
         for number in mine {
             let receipt = try ShardReceipt(reading: ShardReceipt.path(in: folder, number: number))
             summary.totals.merge(receipt.totals) { $0 + $1 }
@@ -158,12 +160,18 @@ public final class DatasetBuild: Sendable {
             guard failure.withLock({ $0 == nil }) else { return }
             do throws(PFrameError) {
                 try checkCancelled()
-                let target = try open(shard, among: assemblies)
+                guard let target = try open(shard, among: assemblies) else { return }
                 if try build(video, slot: video - videos(of: shard).lowerBound, into: target) {
                     assemblies.withLock { $0[shard] = nil }
                 }
             } catch {
-                failure.withLock { $0 = $0 ?? error }
+                guard error.code == .unreachable else { return failure.withLock { $0 = $0 ?? error } }
+                // Without a receipt the next run builds the shard again.
+                assemblies.withLock { open in
+                    unreachable.withLock { $0.note(shard) }
+                    open[shard] = nil
+                }
+                observer.finished(video, Reject(video: list.videos[video].name, kind: .missing, reason: error.message))
             }
         }
         if let error = failure.withLock({ $0 }) { throw error }
@@ -180,16 +188,18 @@ public final class DatasetBuild: Sendable {
         } deliver: { sample throws(PFrameError) in
             try assembly.add(sample, slot: slot)
         }
+        unreachable.withLock { $0.inARow = 0 }
         let isComplete = try assembly.finish(slot: slot, reject: outcome.reject, totals: outcome.totals)
         observer.finished(index, outcome.reject)
         return isComplete
     }
 
-    /// The assembly of a shard, made for its first video.
+    /// The assembly of a shard, made for its first video; nil for a shard that is left unfinished.
     private func open(
         _ shard: Int, among assemblies: borrowing Mutex<[Int: ShardAssembly]>
-    ) throws(PFrameError) -> ShardAssembly {
+    ) throws(PFrameError) -> ShardAssembly? {
         try assemblies.withLock { open throws(PFrameError) in
+            guard unreachable.withLock({ $0.wants(shard) }) else { return nil }
             if let there = open[shard] { return there }
             let made = try assembly(of: shard)
             open[shard] = made
@@ -226,6 +236,36 @@ public final class DatasetBuild: Sendable {
     }
 }
 
+/// The videos of a run that servers did not give, and the shards that are left unfinished for it.
+private struct UnreachableVideos: Sendable {
+    /// So many, with none between them that could be read: the network is down, and the rest is left for the next run.
+    private static let most = 20
+    private var shards: Set<Int> = []
+    private var count = 0
+    /// Those since the last video that was read.
+    var inARow = 0
+
+    /// Whether videos of a shard are still to be read.
+    func wants(_ shard: Int) -> Bool { inARow < Self.most && !shards.contains(shard) }
+
+    mutating func note(_ shard: Int) {
+        shards.insert(shard)
+        count += 1
+        inARow += 1
+    }
+
+    /// Throws where there is any.
+    func check(_ folder: FilePath) throws(PFrameError) {
+        guard count > 0 else { return }
+        let stop = inARow < Self.most ? "" : "; the build stopped after \(Self.most) in a row"
+        throw PFrameError(
+            .unreachable, path: folder,
+            "\(NumberText.count(count, "video")) could not be read from servers, and \(NumberText.count(shards.count, "shard")) "
+                + "are left unfinished\(stop): run the same command again, or with --reject-unreachable to leave out such "
+                + "videos")
+    }
+}
+
 /// How a data set is built.
 public struct BuildOptions: Sendable, Equatable {
     /// How videos are cut into clips.
@@ -238,6 +278,8 @@ public struct BuildOptions: Sendable, Equatable {
     public var part = BuildPart.whole
     /// Videos at the same time.
     public var jobs = 1
+    /// Whether a video that a server does not give is rejected. Default: false, which leaves its shard to the next run.
+    public var rejectsUnreachable = false
     /// What builds: `pframe 0.1.0`.
     public var tool = "pframe"
 

@@ -19,7 +19,8 @@ struct VideoBuild {
     ///   - progress: called with the clips so far and the share read, 0…1; throws to stop.
     ///   - deliver: takes each sample.
     /// - Returns: the outcome. A video that cannot be read is an outcome, not an error.
-    /// - Throws: what `progress` and `deliver` throw.
+    /// - Throws: what `progress` and `deliver` throw; `unreachable` where a server does not give the video now and may
+    ///   give it later.
     func run(
         progress: (Int, Double) throws(PFrameError) -> Void,
         deliver: (sending Sample) throws(PFrameError) -> Void
@@ -28,7 +29,7 @@ struct VideoBuild {
         do throws(PFrameError) {
             reader = try ClipReader(path: video.path, options: options.clips, span: video.span)
         } catch {
-            return Outcome(reject: reject(.unreadable, error.message), totals: ["videos": 1, "rejected_videos": 1])
+            return Outcome(reject: try refusal(error), totals: ["videos": 1, "rejected_videos": 1])
         }
         let maker = SampleMaker(clips: options.clips, options: options.samples)
         var columns = SampleColumns()
@@ -50,6 +51,7 @@ struct VideoBuild {
             try progress(reader.counts.clips, reader.share)
         }
         let counts = reader.counts
+        if let error = failure { try checkPassing(error) }
         var totals = [
             "videos": 1, "rejected_videos": counts.clips == 0 ? 1 : 0, "clips": counts.clips, "frames": counts.frames,
             "shots": counts.shots, "short_shots": counts.shortShots, "tails": counts.tails,
@@ -62,6 +64,23 @@ struct VideoBuild {
     private func reject(_ kind: Reject.Kind, _ reason: String, clips: Int = 0) -> Reject {
         let place = video.span.map { "\($0.words): " } ?? ""
         return Reject(video: video.name, kind: kind, reason: place + reason, clips: clips)
+    }
+
+    /// Why a video was not opened.
+    ///
+    /// - Throws: as ``run(progress:deliver:)``.
+    private func refusal(_ error: PFrameError) throws(PFrameError) -> Reject {
+        try checkPassing(error)
+        return reject(error.isAnswerOfServer ? .missing : .unreadable, error.message)
+    }
+
+    /// Throws where the same build may read the video later: the server did not answer, the file was being replaced, or
+    /// the keys of `s3://` open nothing.
+    private func checkPassing(_ error: PFrameError) throws(PFrameError) {
+        guard let address = video.path.address, !options.rejectsUnreachable else { return }
+        let isRefusedBucket = error.code == .refused && address.hasPrefix("s3://")
+        guard [.unreachable, .conflict].contains(error.code) || isRefusedBucket else { return }
+        throw PFrameError(.unreachable, path: video.path, error.message)
     }
 
     /// Why a video that was opened gave no clip, or not all.

@@ -37,13 +37,13 @@ struct InputSearch {
         for (number, input) in options.inputs.enumerated() {
             switch FileFacts(input) {
             case .folder: searchFolder(input, number)
-            case .file, .missing:
+            case .file, .missing, .address:
                 if InputTable.isTable(input) {
                     try readList(input, number)
                 } else {
-                    addFile(input, named: Self.name(input.lastComponent), number)
+                    try addFile(input, named: Self.name(input), number)
                 }
-            case .special: addFile(input, named: Self.name(input.lastComponent), number)
+            case .special: try addFile(input, named: Self.name(input), number)
             }
         }
         rejectRepeated()
@@ -84,26 +84,47 @@ struct InputSearch {
         let list = try VideoTable(path, layout: options.layout, skipsBadRows: options.skipsBadRows)
         lists[input] = list
         rejects += list.rejects
-        let folder = path.removingLastComponent()
         var refused: Set<String> = []
         for row in 0..<list.table.count {
             let name = try list.video(row)
+            let place = Self.place(name, in: path)
+            let shown = FilePath.isAddress(name) ? RemoteAddress.withoutSecrets(name) : name
             let before = rejects.count
-            // An absolute path replaces the folder.
-            addFile(folder.pushing(FilePath(name)), named: name, input, [row])
+            do throws(PFrameError) { try addFile(place, named: shown, input, [row]) } catch {
+                throw PFrameError(error.code, path: path, "line \(list.table.line(row)): \(error.message)")
+            }
             // Of many clips of a missing video one reject says enough.
-            if list.hasSpans, rejects.count > before, !refused.insert(name).inserted { rejects.removeLast() }
+            if list.hasSpans, rejects.count > before, !refused.insert(shown).inserted { rejects.removeLast() }
         }
     }
 
-    private mutating func addFile(_ path: FilePath, named name: String, _ input: Int, _ rows: [Int] = []) {
+    /// What a row of a list names: an address, an absolute path, or a file below the folder of the list.
+    private static func place(_ name: String, in list: FilePath) -> FilePath {
+        if FilePath.isAddress(name) { return FilePath(address: name) }
+        let path = FilePath(name)
+        guard let address = list.address, path.isRelative else { return list.removingLastComponent().pushing(path) }
+        return FilePath(address: RemoteAddress.joined(RemoteAddress.folder(of: address), name))
+    }
+
+    private mutating func addFile(
+        _ path: FilePath, named name: String, _ input: Int, _ rows: [Int] = []
+    ) throws(PFrameError) {
         switch FileFacts(path) {
         case .file(let bytes):
             candidates.append(Candidate(path: path, name: name, bytes: bytes, input: input, rows: rows))
+        case .address:
+            do throws(RemoteError) { _ = try RemoteAddress(path.address ?? "") } catch {
+                throw PFrameError(error.code, error.message)
+            }
+            // The server is asked when the video is read: a list may hold millions.
+            candidates.append(Candidate(path: path, name: name, bytes: 0, input: input, rows: rows))
         case .folder: rejects.append(Reject(video: name, kind: .unreadable, reason: "is a folder, not a video"))
         case .special:
             rejects.append(
-                Reject(video: name, kind: .unreadable, reason: "is a pipe, a socket or a device, not a file"))
+                Reject(
+                    video: name, kind: .unreadable,
+                    reason: path.isStandardInput
+                        ? path.nameOfNoFile ?? "" : "is a pipe, a socket or a device, not a file"))
         case .missing(let reason):
             let remark = FilePath(name).nameOfNoFile
             rejects.append(Reject(video: name, kind: .missing, reason: remark ?? reason))
@@ -182,6 +203,11 @@ struct InputSearch {
 
     /// A name as text; bytes that are not UTF-8 become U+FFFD.
     private static func name(_ component: FilePath.Component?) -> String { component?.string ?? "." }
+
+    /// The name of an input that is no folder; an address is its own.
+    private static func name(_ input: FilePath) -> String {
+        input.address == nil ? input.fileName ?? "." : input.shown
+    }
 
     private static func workingFolder() -> FilePath {
         guard let path = getcwd(nil, 0) else { return FilePath("/") }

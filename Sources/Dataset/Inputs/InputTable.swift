@@ -31,7 +31,11 @@ struct InputTable: Sendable {
 
     /// Whether a path names a list and no video.
     static func isTable(_ path: FilePath) -> Bool {
-        ["csv", "tsv", "jsonl", "ndjson"].contains(path.extension?.lowercased() ?? "")
+        ["csv", "tsv", "jsonl", "ndjson"].contains(ending(path))
+    }
+
+    private static func ending(_ path: FilePath) -> String {
+        FilePath(path.fileName ?? "").extension?.lowercased() ?? ""
     }
 
     /// Reads a table; what begins with `{` is JSONL, all else CSV. Tabs separate the fields where the name ends in `.tsv`,
@@ -41,7 +45,7 @@ struct InputTable: Sendable {
     /// - Throws: `PFrameError` with the line of the first mistake.
     init(_ path: FilePath, skipsBadRows: Bool = false) throws(PFrameError) {
         self.path = path
-        text = try readFile(path)
+        if let address = path.address { text = try RemoteFile(address).contents() } else { text = try readFile(path) }
         let start = text.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
         let first = text[start...].first { !Self.isSpace($0) }
         guard first != UInt8(ascii: "[") else {
@@ -55,7 +59,7 @@ struct InputTable: Sendable {
         } else {
             let head = text[start...].prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
             let hasTabs = head.contains(CSVReader.tab) && !head.contains(CSVReader.comma)
-            let separator = hasTabs || path.extension?.lowercased() == "tsv" ? CSVReader.tab : CSVReader.comma
+            let separator = hasTabs || Self.ending(path) == "tsv" ? CSVReader.tab : CSVReader.comma
             self.separator = separator
             try scan.readCSV(separator)
         }

@@ -9,13 +9,23 @@ package enum FileFacts: Sendable, Equatable {
     case file(bytes: Int)
     /// A folder, or a link to one.
     case folder
-    /// A pipe, a socket or a device.
+    /// A pipe, a socket or a device; standard input.
     case special
+    /// The address of a file on a server, which is not asked.
+    case address
     /// Nothing that can be read, and why.
     case missing(String)
 
     /// Asks the file system (`stat`, `access`).
     package init(_ path: FilePath) {
+        if path.address != nil {
+            self = .address
+            return
+        }
+        if path.isStandardInput {
+            self = .special
+            return
+        }
         var facts = stat()
         guard path.withPlatformString({ stat($0, &facts) }) == 0, path.withPlatformString({ access($0, R_OK) }) == 0
         else {
@@ -86,7 +96,7 @@ package enum VideoFiles: Sendable {
             case .folder: search(path, below: relative, visit)
             case _ where !isVideo(relative): visit(.other(relative))
             case .file(let bytes): visit(.video(relative, bytes: bytes))
-            case .special: visit(.problem(relative, reason: "is a pipe, a socket or a device, not a file"))
+            case .address, .special: visit(.problem(relative, reason: "is a pipe, a socket or a device, not a file"))
             case .missing(let reason): visit(.problem(relative, reason: reason))
             }
         }

@@ -19,7 +19,7 @@ package struct CommandOutput {
     /// - Throws: `PFrameError` after the last try, with the last line that the command wrote on stderr.
     package func shard(size: Int?) throws(PFrameError) -> LocalShard {
         try patience.retrying(cancellation) { () throws(PFrameError) in
-            let file = try temporaryFile()
+            let file = try temporaryFile("pframe-shard")
             let shard = LocalShard(file, path: FilePath(command))
             try run(into: file, shard, limit: size)
             let printed = try shard.size()
@@ -41,21 +41,6 @@ package struct CommandOutput {
 
     private func failure(_ what: String, _ code: PFrameError.Code = .failed) -> PFrameError {
         PFrameError(code, "`\(command)` \(what)")
-    }
-
-    /// A file without a name, which is gone with its last descriptor.
-    private func temporaryFile() throws(PFrameError) -> FileDescriptor {
-        let folder = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-        let name = "pframe-shard-" + String(UInt64.random(in: 0...UInt64.max), radix: 36)
-        let path = FilePath(folder.isEmpty ? "/tmp" : folder).appending(name)
-        do {
-            let descriptor = try FileDescriptor.open(
-                path, .readWrite, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .ownerReadWrite)
-            _ = path.withPlatformString { unlink($0) }
-            return descriptor
-        } catch {
-            throw PFrameError(error, path: path, "cannot make a temporary file")
-        }
     }
 
     /// Runs the command once. It counts as dead when it neither prints nor ends for the time of `patience`.

@@ -14,7 +14,7 @@ public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
     ///
     /// - Throws: `PFrameError` for a command without `{}`, and for other addresses.
     public init(_ argument: String) throws(PFrameError) {
-        if ["http://", "https://", "s3://"].contains(where: argument.hasPrefix) {
+        if FilePath.isAddress(argument) {
             self = .server(argument)
         } else if argument.hasPrefix("pipe:") {
             let command = String(argument.dropFirst("pipe:".count))
@@ -45,18 +45,9 @@ public enum ShardSource: Sendable, Equatable, CustomStringConvertible {
     package func location(of name: String) -> String {
         switch self {
         case .folder(let path): path.appending(name).string
-        case .server(let address): Self.address(address, name)
+        case .server(let address): RemoteAddress.joined(address, name)
         case .command(let command): Self.command(command, name)
         }
-    }
-
-    /// The address of a file in the folder at `base`, whose query stays at the end.
-    private static func address(_ base: String, _ name: String) -> String {
-        // Keys of a bucket are no addresses: `?` and `%` mean nothing there.
-        if base.hasPrefix("s3://") { return base + (base.hasSuffix("/") ? "" : "/") + name }
-        let query = base.firstIndex { $0 == "?" || $0 == "#" } ?? base.endIndex
-        let folder = base[..<query]
-        return folder + (folder.hasSuffix("/") ? "" : "/") + RemoteAddress.percentEncoded(name) + base[query...]
     }
 
     private static func command(_ template: String, _ name: String) -> String {

@@ -72,7 +72,9 @@ package struct ShardStore: Sendable {
         }
         // An address or a command is not a path: it stands in the message.
         let place = offset.map { "at byte \($0): " } ?? ""
-        return PFrameError(code, "\(source.location(of: name)): \(place)\(message)")
+        let location = source.location(of: name)
+        let shown = if case .server = source { RemoteAddress.withoutSecrets(location) } else { location }
+        return PFrameError(code, "\(shown): \(place)\(message)")
     }
 
     /// Runs `body` and lets its errors name a file of the set.
@@ -85,7 +87,8 @@ package struct ShardStore: Sendable {
     }
 
     private func remoteShard(_ location: String) throws(PFrameError) -> RemoteShard {
-        try RemoteShard(location, readers: readers, patience: patience, cancellation: cancellation)
+        RemoteShard(
+            file: try RemoteFile(location, readers: readers, patience: patience, cancellation: cancellation))
     }
 
     private func contents(of name: String) throws(PFrameError) -> [UInt8] {
@@ -96,7 +99,7 @@ package struct ShardStore: Sendable {
                 try readFile(folder.appending(name))
             }
         case .server:
-            return try remoteShard(location).contents()
+            return try remoteShard(location).file.contents()
         case .command:
             return try CommandOutput(location, patience: patience, cancellation: cancellation).contents()
         }

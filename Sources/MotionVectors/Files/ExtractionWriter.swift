@@ -8,6 +8,8 @@ public struct ExtractionOutput: Sendable {
     public var folder: FilePath?
     /// Store residuals; nil for none.
     public var residual: ResidualFormat?
+    /// How `motion.npy` stores vectors. Default: `wide`.
+    public var motionFormat = MotionFormat.wide
     /// Cell size of `field.npy` and `mask.npy`: 4, 8 or 16; nil for none.
     public var fieldCellSize: Int?
     /// Threads of the FFV1 encoder; the bytes do not depend on it.
@@ -43,6 +45,17 @@ public struct ExtractionSummary: Sendable {
     public var bytes = 0
 }
 
+/// How much an extraction is about to write, judged by its first pictures.
+public struct ExtractionEstimate: Sendable, Equatable {
+    /// Pictures that are judged by.
+    public static let pictures = 30
+
+    /// Bytes of all arrays. `residual.mkv` is not counted, since its size depends on the pictures.
+    public var bytes: Int
+    /// Vectors in all.
+    public var vectors: Int
+}
+
 /// Extracts a video into a folder: `motion.npy`, `frames.csv`, `stream.json`, and on demand `residual.mkv` or
 /// `residual_{y,u,v}.npy`, `field.npy` with `mask.npy`, `accumulated.npy` and the accumulated residual.
 ///
@@ -69,10 +82,10 @@ public struct ExtractionWriter {
     /// Nil if there is something to do.
     public func finished() -> ExtractionSummary? {
         // A folder or a file that cannot be read is something to do: `run` says what is wrong with it.
-        guard let folder = output.folder, let source = try? source(),
-            let found = try? StreamDescription(folder: folder),
-            found.source == source, found.options == describedOptions, found.motionSource == options.source,
-            found.tool == output.tool
+        guard let folder = output.folder, let found = try? StreamDescription(folder: folder),
+            found.options == describedOptions, found.motionSource == options.source, found.tool == output.tool,
+            // What comes through a pipe is new each time.
+            !PipedVideo.isPipe(path), let source = try? StreamDescription.Source(path), found.source == source
         else { return nil }
         var summary = ExtractionSummary()
         summary.frames = found.frames
@@ -84,41 +97,25 @@ public struct ExtractionWriter {
         return summary
     }
 
-    /// How many bytes the arrays will have, from the video's header: 0 if it announces no length. `residual.mkv` is not
-    /// counted, since its size depends on the pictures.
-    ///
-    /// - Throws: `PFrameError` for a file that cannot be read.
-    public func estimatedSize() throws(PFrameError) -> Int {
-        let stream = try VideoReader(path: path, streamIndex: options.streamIndex).stream
-        let announced =
-            stream.announcedFrames > 0
-            ? stream.announcedFrames : Int(min(1e9, (stream.duration ?? 0) * stream.averageFrameRate.value))
-        let seconds = options.span.flatMap { span in span.end.map { $0 - span.start } } ?? 1e9
-        let most = Int(min(1e9, (seconds * stream.averageFrameRate.value).rounded(.up)))
-        let frames = min(announced, options.frameLimit ?? .max, most > 0 ? most : .max)
-        let pixels = stream.size.width * stream.size.height
-        // A row of 48 bytes per macroblock; 1.5 int16 samples per pixel; two int16 per cell, and its mask.
-        var bytes = pixels / 256 * 48
-        if output.residual == .npy { bytes += pixels * 3 * (options.accumulate ? 2 : 1) }
-        if options.accumulate { bytes += pixels * 4 }
-        if let cell = output.fieldCellSize { bytes += pixels / (cell * cell) * 5 }
-        return frames * bytes
-    }
-
     /// Does the work.
     ///
-    /// - Parameter progress: called after every frame with the frames so far and the share of the file read, 0…1; what
-    ///   it throws ends the work, and nothing half-written stays.
+    /// - Parameters:
+    ///   - announce: called once, after the first pictures, with what is about to be written. Not called for shorter videos
+    ///     and without a folder, and where neither the video nor its size says how long it is.
+    ///   - progress: called after every frame with the frames so far and the share of the file read, 0…1; what it throws
+    ///     ends the work, and nothing half-written stays.
     /// - Throws: `PFrameError` for input that cannot be read at all, and for every failing write. Damage on the way is no
     ///   error: it is counted in the summary and flagged in `frames.csv`.
     public func run(
+        announce: (ExtractionEstimate) -> Void = { _ in },
         progress: (Int, Double) throws(PFrameError) -> Void = { _, _ in }
     ) throws(PFrameError) -> ExtractionSummary {
         do throws(PFrameError) {
-            if let summary = try run(options, progress) { return summary }
+            let pipe = try PipedVideo(path)
+            if let summary = try run(options, pipe, announce, progress) { return summary }
             var filtered = options
             filtered.loopFilter = true
-            guard let summary = try run(filtered, progress) else {
+            guard let summary = try run(filtered, pipe, { _ in }, progress) else {
                 preconditionFailure("the loop filter was asked for")
             }
             return summary
@@ -131,7 +128,8 @@ public struct ExtractionWriter {
     /// One pass; nil if it found damage without the loop filter: concealment guesses vectors from pixels, so only a
     /// pass with the filter has the exact ones.
     private func run(
-        _ options: ExtractionOptions, _ progress: (Int, Double) throws(PFrameError) -> Void
+        _ options: ExtractionOptions, _ pipe: PipedVideo?, _ announce: (ExtractionEstimate) -> Void,
+        _ progress: (Int, Double) throws(PFrameError) -> Void
     ) throws(PFrameError) -> ExtractionSummary? {
         let extraction = try Extraction(path: path, options: options)
         let files: FolderFiles?
@@ -158,7 +156,13 @@ public struct ExtractionWriter {
             prediction.add(frame)
             try files?.write(frame)
             let share = extraction.progress
-            try progress(records.count, share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0)
+            let read = share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0
+            if records.count == ExtractionEstimate.pictures, files != nil,
+                let total = frames(of: extraction.stream, read: read)
+            {
+                announce(estimate(frames: total, vectorsPerFrame: summary.vectors / records.count, first?.size))
+            }
+            try progress(records.count, read)
         }
         if isExactOnlyWhole, extraction.foundDamage { return nil }
         guard let first else { throw extraction.nothingDecoded }
@@ -173,20 +177,43 @@ public struct ExtractionWriter {
         summary.orientation = extraction.orientation
         if let files {
             let description = StreamDescription(
-                extraction: extraction, source: try source(), options: describedOptions, motionSource: options.source,
-                tool: output.tool, first: first, summary: summary)
+                extraction: extraction, source: try StreamDescription.Source(path, received: pipe?.received),
+                options: describedOptions, motionSource: options.source, tool: output.tool, first: first,
+                summary: summary)
             summary.bytes = try files.finish(records + lost, description)
         }
         return summary
     }
 
-    private func source() throws(PFrameError) -> StreamDescription.Source { try StreamDescription.Source(path) }
+    /// How many pictures a stream has, as its header says, or else by the share that the first ones are of the file.
+    private func frames(of stream: VideoStream, read: Double) -> Int? {
+        var total = Double(stream.announcedFrames)
+        if total == 0 { total = (stream.duration ?? 0) * stream.averageFrameRate.value }
+        if total == 0, read > 0 { total = Double(ExtractionEstimate.pictures) / read }
+        if let span = options.span, let end = span.end {
+            let most = ((end - span.start) * stream.averageFrameRate.value).rounded(.up)
+            if most > 0 { total = total > 0 ? min(total, most) : most }
+        }
+        guard total > 0 else { return nil }
+        return min(max(ExtractionEstimate.pictures, Int(min(1e9, total))), options.frameLimit ?? .max)
+    }
+
+    private func estimate(frames: Int, vectorsPerFrame: Int, _ size: Size?) -> ExtractionEstimate {
+        let pixels = size.map { $0.width * $0.height } ?? 0
+        // 1.5 int16 samples per pixel; two int16 per cell, and its mask.
+        var bytes = vectorsPerFrame * output.motionFormat.bytesPerVector
+        if output.residual == .npy { bytes += pixels * 3 * (options.accumulate ? 2 : 1) }
+        if options.accumulate { bytes += pixels * 4 }
+        if let cell = output.fieldCellSize { bytes += pixels / (cell * cell) * 5 }
+        return ExtractionEstimate(bytes: frames * bytes, vectors: frames * vectorsPerFrame)
+    }
 
     private var describedOptions: StreamDescription.Options {
         StreamDescription.Options(
             residual: output.residual, field: output.fieldCellSize, references: options.needsPixels,
             accumulate: options.accumulate, radius: options.radius, frameLimit: options.frameLimit,
-            stream: options.streamIndex, span: options.span)
+            stream: options.streamIndex, span: options.span,
+            motionFormat: output.motionFormat == .wide ? nil : output.motionFormat)
     }
 }
 

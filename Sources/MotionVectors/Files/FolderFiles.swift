@@ -6,7 +6,7 @@ package import SystemPackage
 /// The open files of one extraction.
 final class FolderFiles {
     private var folder: StagedFolder
-    private var motion: NPYWriter
+    private let motion: MotionWriter
     private var residual: ResidualWriter?
     private var accumulatedResidual: ResidualWriter?
     private var field: NPYWriter?
@@ -20,7 +20,7 @@ final class FolderFiles {
         _ path: FilePath, _ extraction: Extraction, _ options: ExtractionOptions, _ output: ExtractionOutput
     ) throws(PFrameError) {
         var folder = try StagedFolder(path: path)
-        motion = try NPYWriter(path: folder.stage("motion.npy"), type: .int32, itemShape: [MotionRow.columns])
+        motion = try MotionWriter(path: folder.stage("motion.npy"), format: output.motionFormat)
         self.folder = folder
         self.options = options
         self.output = output
@@ -98,13 +98,25 @@ private func fileSize(_ path: FilePath) -> Int {
 }
 
 extension StreamDescription.Source {
-    /// Describes a file as it is now.
-    package init(_ path: FilePath) throws(PFrameError) {
+    /// Describes a file as it is now, also one on a server, which is asked.
+    ///
+    /// - Parameter received: what came of a pipe, in bytes.
+    package init(_ path: FilePath, received: Int? = nil) throws(PFrameError) {
+        self.path = path.shown
+        if let received {
+            (bytes, modified) = (received, 0)
+            return
+        }
+        if let address = path.address {
+            let facts = try RemoteFile(address).facts()
+            (bytes, modified) = (facts.size ?? 0, (facts.modified ?? 0) * 1_000_000_000)
+            return
+        }
         var facts = stat()
-        guard path.withPlatformString({ stat($0, &facts) }) == 0 else {
+        let file: FilePath = path.isStandardInput ? "/dev/stdin" : path
+        guard file.withPlatformString({ stat($0, &facts) }) == 0 else {
             throw PFrameError(Errno(rawValue: errno), path: path, "cannot examine")
         }
-        self.path = path.string
         bytes = Int(facts.st_size)
         modified = facts.st_mtim.tv_sec * 1_000_000_000 + facts.st_mtim.tv_nsec
     }

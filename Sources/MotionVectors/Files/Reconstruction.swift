@@ -8,7 +8,7 @@ public final class Reconstruction {
     public let description: StreamDescription
     package let folder: FilePath
     private let records: [FrameRecord]
-    private let motion: NPYReader
+    private let motion: MotionReader
     private let residuals: ResidualReader
     private let compensator: MotionCompensator
     private var references: ReferencePictures
@@ -43,11 +43,11 @@ public final class Reconstruction {
                 "does not list the \(description.frames) frames in order")
         }
         let path = folder.appending("motion.npy")
-        motion = try NPYReader(path: path, type: .int32)
+        motion = try MotionReader(path: path)
         let rows = records.reduce(0) { $0 + $1.vectors }
-        guard motion.shape == [rows, MotionRow.columns] else {
+        guard motion.count == rows else {
             throw PFrameError(
-                .damaged, path: path, "has shape \(motion.shape), but frames.csv says [\(rows), 12]; extract again")
+                .damaged, path: path, "has \(motion.count) vectors, but frames.csv says \(rows); extract again")
         }
         residuals = try ResidualReader(format, folder: folder, size: description.codedSize, frames: records.count)
         compensator = try MotionCompensator(size: description.codedSize, rule: description.predictionRule)
@@ -78,10 +78,7 @@ public final class Reconstruction {
 
     private func readNext() throws(PFrameError) {
         let record = records[nextRead]
-        var rows = [MotionRow](
-            repeating: MotionRow(frame: 0, vector: MotionVector(blockX: 0, y: 0, size: 16, dx: 0, dy: 0)),
-            count: record.vectors)
-        try rows.withUnsafeMutableBufferPointer { buffer throws(PFrameError) in try motion.read(into: buffer) }
+        let rows = try motion.read(record.vectors)
         guard rows.allSatisfy({ $0.isSane(in: record.display) }) else {
             throw PFrameError(
                 .damaged, path: folder.appending("motion.npy"),

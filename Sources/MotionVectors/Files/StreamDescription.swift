@@ -8,11 +8,11 @@ public import SystemPackage
 public struct StreamDescription: Sendable, Codable, Equatable {
     /// Which file it was.
     public struct Source: Sendable, Codable, Equatable {
-        /// The path as given.
+        /// The path as given: an address without passwords and signatures, `stdin` for standard input.
         public var path: String
         /// Its size.
         public var bytes: Int
-        /// Its modification time, nanoseconds since 1970.
+        /// Its modification time, nanoseconds since 1970; 0 for a pipe, and where a server does not say.
         public var modified: Int
     }
 
@@ -34,6 +34,8 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         public var stream: Int?
         /// The span asked for, or nil for the whole video.
         public var span: TimeSpan?
+        /// How `motion.npy` stores vectors, or nil for ``MotionFormat/wide``.
+        public var motionFormat: MotionFormat?
     }
 
     /// Layout of the folder; readers refuse a newer one.

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Glibc
+import Storage
 public import SystemPackage
 
 /// Command-line arguments whose bytes are not UTF-8, carried through Swift strings unharmed.
@@ -41,8 +42,9 @@ package enum RawArguments {
         return String(result)
     }
 
-    /// The path that an argument names, byte for byte.
+    /// The path that an argument names, byte for byte, or the address.
     package static func path(_ argument: String) -> FilePath {
+        if FilePath.isAddress(argument) { return FilePath(address: argument) }
         guard argument.unicodeScalars.contains(where: { $0.value >= base }) else { return FilePath(argument) }
         var bytes: [CChar] = []
         for scalar in argument.unicodeScalars {

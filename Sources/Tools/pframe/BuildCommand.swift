@@ -31,14 +31,16 @@ struct BuildCommand: StoppableCommand {
               pframe index shards                             after the last part
 
             INPUT is a video, a folder, or a CSV, TSV or JSONL list. Captions come from a CSV, TSV or JSONL file with \
-            video,caption and more columns, or from a .txt file beside each video. With the columns start and end, a \
-            row names a span of its video. rejects.jsonl lists every video \
+            video,caption and more columns, or from a .txt file beside each video. Videos, lists and captions may be \
+            http, https and s3 addresses. With the columns start and end, a row names a span of its video. \
+            rejects.jsonl lists every video \
             without a clip with the reason. Such a video makes the exit code 1; the data set is complete all the same. \
             Under srun, mpirun or torchrun each process builds its part.
             """)
 
     @Argument(
-        help: ArgumentHelp("Videos, folders of videos, or a CSV, TSV or JSONL list of videos.", valueName: "input"),
+        help: ArgumentHelp(
+            "Videos, folders of videos, or a CSV, TSV or JSONL list of videos; paths or addresses.", valueName: "input"),
         completion: .file())
     var inputs: [FilePath]
 
@@ -71,6 +73,9 @@ struct BuildCommand: StoppableCommand {
     @Option(help: "Input videos per shard.")
     var videosPerShard = 32
 
+    @Flag(help: "Reject videos that servers do not give, instead of leaving their shards to the next run.")
+    var rejectUnreachable = false
+
     @OptionGroup var parts: PartOptions
 
     @OptionGroup var running: RunOptions
@@ -78,6 +83,7 @@ struct BuildCommand: StoppableCommand {
     @OptionGroup var report: ReportOptions
 
     func validate() throws {
+        try (inputs + [captions].compactMap { $0 }).forEach { try $0.checkAddress() }
         do throws(PFrameError) { try options().validate() } catch { throw ValidationError(error.message) }
         if noCaptions, captions != nil { throw ValidationError("--captions and --no-captions exclude each other") }
     }
@@ -96,6 +102,7 @@ struct BuildCommand: StoppableCommand {
         options.samples.motionSource = motionSource
         options.samples.radius = radius
         options.videosPerShard = videosPerShard
+        options.rejectsUnreachable = rejectUnreachable
         options.tool = Program.name
         options.part = parts.part
         return options

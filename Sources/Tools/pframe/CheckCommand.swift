@@ -52,6 +52,8 @@ struct CheckCommand: StoppableCommand {
         let bytesPerSecond: Double
     }
 
+    func validate() throws { try dataset.checkIsNoAddress() }
+
     func run() throws {
         let progress = ByteProgress()
         let check = DatasetCheck(DatasetFolder(dataset))

@@ -8,6 +8,8 @@ import ToolOptions
 
 extension ResidualFormat: ExpressibleByArgument {}
 
+extension MotionFormat: ExpressibleByArgument {}
+
 /// `pframe extract`.
 struct ExtractCommand: StoppableCommand {
     static let remedy = "run the same command again to resume"
@@ -26,6 +28,8 @@ struct ExtractCommand: StoppableCommand {
               pframe extract clip.mp4 --output out --residual      residual.mkv, exact
               pframe extract clip.mp4 --output out --residual npy  as int16 arrays
               pframe extract clip.mp4 --output out --field 16      a dense field
+              pframe extract https://host/clip.mp4 --output out
+              ffmpeg -i rtsp://camera -t 60 -c copy -f matroska - | pframe extract - --output out
               pframe extract hevc.mkv --output out --motion-source search
               pframe extract film.mp4 --output out --start 1:30 --end 1:35
 
@@ -45,6 +49,9 @@ struct ExtractCommand: StoppableCommand {
         defaultAsFlag: .mkv,
         help: "Also store the residual: mkv (lossless FFV1, the default) or npy (int16 planes).")
     var residual: ResidualFormat?
+
+    @Option(help: "wide (int32 rows of 48 bytes) or compact (a structured array, 20 bytes per vector), for motion.npy.")
+    var motionFormat = MotionFormat.wide
 
     @Option(help: "Also write a dense field of B×B cells: 4, 8 or 16.")
     var field: Int?
@@ -91,7 +98,7 @@ struct ExtractCommand: StoppableCommand {
         let names = ResultFolders.names(items.map(\.name))
         if output != nil, let (one, other) = names.clash {
             throw ValidationError(
-                "\(items[one].path) and \(items[other].path) would both write \(names.folders[other]); extract them into two folders"
+                "\(items[one].path.shown) and \(items[other].path.shown) would both write \(names.folders[other]); extract them into two folders"
             )
         }
         let jobs = running.jobs(for: items.count)
@@ -109,6 +116,7 @@ struct ExtractCommand: StoppableCommand {
         let options: ExtractionOptions
         let output: FilePath?
         let residual: ResidualFormat?
+        let motionFormat: MotionFormat
         let field: Int?
         let force: Bool
         let encoderThreads: Int
@@ -120,6 +128,7 @@ struct ExtractCommand: StoppableCommand {
             self.options = options
             output = command.output
             residual = command.residual
+            motionFormat = command.motionFormat
             field = command.field
             force = command.force
             self.encoderThreads = encoderThreads
@@ -128,9 +137,10 @@ struct ExtractCommand: StoppableCommand {
         func extract(
             _ item: VideoInputs.Item, into folder: FilePath, _ progress: (Int, Double) -> Void
         ) -> VideoResult? {
-            var result = VideoResult(video: item.path.string)
+            var result = VideoResult(video: item.path.shown)
             var target = ExtractionOutput(folder: output?.pushing(folder))
             target.residual = residual
+            target.motionFormat = motionFormat
             target.fieldCellSize = field
             target.encoderThreads = encoderThreads
             target.tool = Program.name
@@ -143,11 +153,8 @@ struct ExtractCommand: StoppableCommand {
                 return result
             }
             do throws(PFrameError) {
-                if output != nil, residual == .npy || options.accumulate || field == 4 {
-                    let size = try writer.estimatedSize()
-                    if size > 1_000_000_000 { Console.error("\(item.path): about \(Format.bytes(size)) to write") }
-                }
-                let summary = try writer.run { frames, share throws(PFrameError) in
+                let summary = try writer.run(announce: { announce($0, of: item) }) {
+                    frames, share throws(PFrameError) in
                     progress(frames, share)
                     if Interruption.isRequested { throw PFrameError(.interrupted, path: item.path, "interrupted") }
                 }
@@ -157,6 +164,21 @@ struct ExtractCommand: StoppableCommand {
                 (result.status, result.error) = (.failed, error.description)
             }
             return result
+        }
+
+        /// Says before a long write how much there is to write, and what makes it less.
+        private func announce(_ estimate: ExtractionEstimate, of item: VideoInputs.Item) {
+            let long = 1_000_000_000
+            guard estimate.bytes > long else { return }
+            var text = "\(item.path.shown): about \(Format.bytes(estimate.bytes)) to write"
+            if residual == .mkv { text += " and residual.mkv" }
+            let (wide, compact) = (MotionFormat.wide.bytesPerVector, MotionFormat.compact.bytesPerVector)
+            if motionFormat == .wide, estimate.vectors * wide > long {
+                text +=
+                    "; motion.npy about \(Format.bytes(estimate.vectors * wide)), with --motion-format compact about "
+                    + Format.bytes(estimate.vectors * compact)
+            }
+            Console.error(text)
         }
     }
 }

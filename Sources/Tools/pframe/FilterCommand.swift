@@ -93,6 +93,7 @@ struct FilterCommand: StoppableCommand {
     }
 
     func validate() throws {
+        try dataset.checkIsNoAddress()
         if (top == nil) != (by == nil) { throw ValidationError("--top N and --by COLUMN go together") }
         if let top, top < 1 { throw ValidationError("--top takes 1 or more") }
         if rules.isEmpty, !list {

@@ -50,6 +50,8 @@ struct IndexCommand: StoppableCommand {
         let exported: [String]
     }
 
+    func validate() throws { try dataset.checkIsNoAddress() }
+
     func run() throws {
         let folder = DatasetFolder(dataset)
         do throws(PFrameError) {

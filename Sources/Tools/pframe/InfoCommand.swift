@@ -36,7 +36,7 @@ struct InfoCommand: StoppableCommand {
 
     func run() throws {
         let found = inputs.resolve()
-        for problem in found.problems { Console.error("error: \(problem.path): \(problem.reason)") }
+        for problem in found.problems { Console.error("error: \(problem.path.shown): \(problem.reason)") }
         var failed = !found.problems.isEmpty
         for (index, item) in found.items.enumerated() {
             if Interruption.isRequested { throw DataProblem.interrupted(Self.remedy) }

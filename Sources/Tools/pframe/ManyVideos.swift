@@ -9,12 +9,15 @@ import ToolOptions
 /// The videos that a command works on.
 struct VideoInputs: ParsableArguments {
     @Argument(
-        help: ArgumentHelp("Videos, or folders of videos (searched recursively).", valueName: "video"),
+        help: ArgumentHelp(
+            "Videos, folders of videos (searched recursively), http, https and s3 addresses, or - for standard input.",
+            valueName: "video"),
         completion: .file())
     var videos: [FilePath] = []
 
     mutating func validate() throws {
         if videos.isEmpty { throw ValidationError("name at least one video or folder of videos") }
+        try videos.forEach { try $0.checkAddress() }
     }
 
     /// A video, and its path below the folder that was given; of a video that was given itself, its name.
@@ -60,7 +63,7 @@ struct VideoInputs: ParsableArguments {
                 }
             case .file(let bytes): found.append(Item(path: input, name: Self.name(input), bytes: bytes))
             // A pipe that is named itself is tried: it may hold a video.
-            case .special: found.append(Item(path: input, name: Self.name(input), bytes: 0))
+            case .special, .address: found.append(Item(path: input, name: Self.name(input), bytes: 0))
             case .missing(let reason): problems.append(Problem(path: input, reason: reason))
             }
         }
@@ -69,7 +72,29 @@ struct VideoInputs: ParsableArguments {
     }
 
     private static func name(_ path: FilePath) -> FilePath {
-        FilePath(root: nil, [path.lastComponent].compactMap { $0 })
+        guard path.address != nil || path.isStandardInput else {
+            return FilePath(root: nil, [path.lastComponent].compactMap { $0 })
+        }
+        return FilePath(root: nil, [path.fileName.flatMap { FilePath.Component($0) }].compactMap { $0 })
+    }
+}
+
+extension FilePath {
+    /// Refuses an address that names no file, such as `s3://`, and keys of which one half is missing.
+    ///
+    /// - Throws: `ValidationError`.
+    func checkAddress() throws {
+        guard let address else { return }
+        do throws(RemoteError) { _ = try RemoteAddress(address) } catch { throw ValidationError(error.message) }
+    }
+
+    /// Refuses an address where a folder is wanted.
+    ///
+    /// - Throws: `ValidationError`.
+    func checkIsNoAddress() throws {
+        guard let address else { return }
+        let copying = address.hasPrefix("s3://") ? " (aws s3 sync \(shown) FOLDER)" : ""
+        throw ValidationError("\(shown): is an address, and this command reads folders: download it first\(copying)")
     }
 }
 
@@ -127,7 +152,7 @@ extension VideoOutcome {
         work: @Sendable (Int, VideoInputs.Item, Progress) -> Self?
     ) throws {
         let items = found.items
-        let unread = found.problems.map { Self(video: $0.path.string, error: "\($0.path): \($0.reason)") }
+        let unread = found.problems.map { Self(video: $0.path.shown, error: "\($0.path.shown): \($0.reason)") }
         for outcome in unread { Console.error(outcome.note ?? "") }
         let progress = Progress(weights: items.map(\.bytes), unit: "video")
         let outcomes = Mutex<[Self?]>(Array(repeating: nil, count: items.count))

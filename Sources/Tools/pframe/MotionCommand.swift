@@ -62,7 +62,7 @@ struct MotionCommand: StoppableCommand {
         try MotionResult.each(
             of: found, running: running, report: report, summary: !perFrame, remedy: Self.remedy
         ) { index, item, progress in
-            var lines = FrameLines(settings, video: item.path.string)
+            var lines = FrameLines(settings, video: item.path.shown)
             defer {
                 output.write(index, lines.take())
                 output.finish(index)
@@ -87,7 +87,7 @@ struct MotionCommand: StoppableCommand {
         fileprivate func measure(
             _ path: FilePath, _ receive: (FrameMotion, Double) throws -> Void
         ) -> MotionResult? {
-            var result = MotionResult(video: path.string, rule: rule)
+            var result = MotionResult(video: path.shown, rule: rule)
             do throws(PFrameError) {
                 let motion = try VideoMotion(path: path, rule: rule, streamIndex: stream, span: span) {
                     frame, share throws(PFrameError) in

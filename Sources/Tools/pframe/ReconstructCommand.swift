@@ -57,6 +57,7 @@ struct ReconstructCommand: StoppableCommand {
     }
 
     func validate() throws {
+        try folder.checkIsNoAddress()
         if clip == nil { _ = try kind() } else { _ = try clipKind() }
         if let fps, clip == nil || !ClipFile.rates.contains(fps) {
             throw ValidationError(

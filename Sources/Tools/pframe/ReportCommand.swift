@@ -50,6 +50,7 @@ struct ReportCommand: StoppableCommand {
     }
 
     func validate() throws {
+        try dataset.checkIsNoAddress()
         if !(0...10_000).contains(examples) { throw ValidationError("--examples takes 0 to 10000") }
     }
 

@@ -58,6 +58,7 @@ struct ScoreCommand: StoppableCommand {
     }
 
     func validate() throws {
+        try dataset.checkIsNoAddress()
         if text == nil || image == nil || keys == nil { throw ValidationError("give --text, --image and --keys") }
     }
 

@@ -45,7 +45,9 @@ struct ViewCommand: StoppableCommand {
             """)
 
     @Argument(
-        help: "The video; or a folder that extract wrote, DIR/NNN of a sample, or DATASET/KEY.", completion: .file())
+        help: ArgumentHelp(
+            "The video, its address, or - for standard input; or a folder that extract wrote, DIR/NNN of a sample, or DATASET/KEY."
+        ), completion: .file())
     var video: FilePath
 
     @Option(name: .shortAndLong, help: "The picture (.png, .jpg) or film (.mp4, .mkv) to write.", completion: .file())
@@ -82,6 +84,7 @@ struct ViewCommand: StoppableCommand {
         guard isPicture || ["mp4", "mkv"].contains(output.extension?.lowercased()) else {
             throw ValidationError("\(output): the output must end in .png, .jpg, .mp4 or .mkv")
         }
+        try video.checkAddress()
         if let frame, frame < 0 { throw ValidationError("--frame counts from 0") }
         if motion.frames != nil, isPicture { throw ValidationError("--frames is for films; pictures take --frame") }
         if frame != nil, !isPicture { throw ValidationError("--frame is for pictures; films take --frames") }
@@ -101,7 +104,7 @@ struct ViewCommand: StoppableCommand {
     func run() throws {
         let options = motion.extraction
         let figure = MotionFigure(
-            title: title ?? video.lastComponent?.string ?? "",
+            title: title ?? video.fileName ?? "",
             ranges: MotionFigure.Ranges(residual: residualRange, magnitude: magnitudeRange), arrangement: panels)
         do {
             let count: Int
@@ -124,7 +127,7 @@ struct ViewCommand: StoppableCommand {
                     }
                 }
             }
-            try show(Result(video: video.string, output: output.string, frames: count))
+            try show(Result(video: video.shown, output: output.string, frames: count))
         } catch {
             throw DataProblem(message: "error: \(error)")
         }

@@ -1,4 +1,4 @@
-package import Storage
+public import Storage
 
 /// What a loader does with samples that are damaged or cannot be read.
 public enum DamagePolicy: String, Sendable, CaseIterable {

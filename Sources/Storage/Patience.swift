@@ -1,5 +1,4 @@
 import Glibc
-package import Storage
 import Synchronization
 
 /// How often a file is tried that cannot be opened or read, and how long each try may take.
@@ -21,6 +20,9 @@ public struct Patience: Sendable {
 /// Tells threads that wait or read that nobody needs their result any more.
 package final class Cancellation: Sendable {
     private let flag = Atomic<Bool>(false)
+
+    /// Not asked yet.
+    package init() {}
 
     /// Whether to stop.
     package var isRequested: Bool { flag.load(ordering: .relaxed) }
@@ -52,6 +54,25 @@ extension Patience {
                 guard number < tries, !cancellation.isRequested else { throw error.afterTries(number) }
             }
             cancellation.sleep(seconds: wait(after: number))
+            number += 1
+        }
+    }
+}
+
+extension Patience {
+    /// As ``retrying(_:_:)``, for requests: an error that no wait mends ends at once, and the wait that a server asks for
+    /// is kept, up to the time after which a silent server counts as dead.
+    package func retrying<Result>(
+        _ cancellation: Cancellation, _ body: () throws(RemoteError) -> Result
+    ) throws(PFrameError) -> Result {
+        var number = 1
+        while true {
+            do throws(RemoteError) { return try body() } catch {
+                guard error.mayPass, number < tries, !cancellation.isRequested else {
+                    throw PFrameError(error.mayPass ? .unreachable : error.code, error.message).afterTries(number)
+                }
+                cancellation.sleep(seconds: max(wait(after: number), min(error.wait, timeout)))
+            }
             number += 1
         }
     }
