@@ -1,6 +1,6 @@
 import Dataset
-import Foundation
 import Storage
+import SystemPackage
 import TestSupport
 import Testing
 

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Prints the cuts and the adaptive ratios that PySceneDetect itself finds; fixtures/cuts-of-*.csv are its output.
 
-Needs scenedetect 0.7, opencv-python-headless and av. Of videos (OpenCV decodes) one CSV row per rule of shrinking and
+Needs scenedetect 0.7, opencv-python-headless and av. Of videos one CSV row per rule of shrinking and
 detector: name, rule, measure, shortest shot, frames, ratios, cuts. With --sequences one row per sequence of made-up
 content values and detector: values, measure, threshold, shortest shot, ratios, cuts. A frame without a ratio has "-".
-Lists are separated by spaces. The content detector filters short shots with its mode "suppress".
+OpenCV decodes; with --one-thread it is PyAV, for AV1, which OpenCV's wheel does not decode, and for damaged videos, which
+several threads conceal otherwise. Lists are separated by spaces. The content detector filters short shots with its mode "suppress".
 """
 
 import argparse
 import random
 from pathlib import Path
 
+import content_value
+import cv2
 from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode, SceneManager, StatsManager, open_video
 from scenedetect.detector import FlashFilter
 
@@ -29,22 +32,47 @@ def written(ratios: list[float | None], decimals: int) -> str:
     return " ".join("-" if ratio is None else f"{ratio:.{decimals}f}" for ratio in ratios)
 
 
-def of_video(path: str, rule: str, measure: str, shortest: int, backend: str = "opencv") -> str:
-    """The row of a video. PyAV decodes what OpenCV's FFmpeg does not, as AV1."""
-    video, stats = open_video(path, backend=backend), StatsManager()
-    manager = SceneManager(stats_manager=stats)
-    if rule == "0.6":
-        manager.auto_downscale = False
-        manager.downscale = max(1, video.frame_size[0] // 256)
-    kind = ContentDetector if measure == "content" else AdaptiveDetector
-    manager.add_detector(detector(kind, measure, None, shortest))
-    frames = manager.detect_scenes(video)
-    if not frames and backend == "opencv":
-        return of_video(path, rule, measure, shortest, "pyav")
-    ratios = {time.frame_num: row.get("adaptive_ratio (w=2)") for time, row in stats._frame_metrics.items()}
-    cuts = [start.frame_num for start, _ in manager.get_scene_list()[1:]]
-    listed = written([ratios.get(frame) for frame in range(frames)], 5) if measure == "adaptive" else ""
-    return f"{Path(path).name},{rule},{measure},{shortest},{frames},{listed},{' '.join(map(str, cuts))}"
+def noting(base: type) -> type:
+    """The detector with a note of ratios and cuts by the places of the frames: 0.7 numbers frames by their times."""
+
+    class Noting(base):
+        def process_frame(self, timecode, frame_img):
+            if not hasattr(self, "times"):
+                self.times, self.ratios, self.cuts = [], [], []
+            self.times.append(timecode)
+            self.ratios.append(None)
+            cuts = super().process_frame(timecode, frame_img)
+            self.cuts += [max(place for place, time in enumerate(self.times) if time == cut) for cut in cuts]
+            if base is AdaptiveDetector and len(self.times) > 2 * self.window_width:
+                place = len(self.times) - 1 - self.window_width
+                metrics = self.stats_manager.get_metrics(self.times[place], [self._adaptive_ratio_key])
+                self.ratios[place] = metrics[0]
+            return cuts
+
+    return Noting
+
+
+def of_video(path: str, rule: str, measure: str, shortest: int, one_thread: bool) -> str:
+    """The row of a video."""
+    base = ContentDetector if measure == "content" else AdaptiveDetector
+    judge = detector(noting(base), measure, None, shortest)
+    judge.stats_manager = stats = StatsManager()
+    if one_thread:
+        stats.register_metrics(judge.get_metrics())
+        for frame, picture in enumerate(content_value.pictures(path)):
+            height, width = content_value.shrunk_size(*picture.shape[:2], rule)
+            shrunk = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+            judge.process_frame(FrameTimecode(frame, 25.0), shrunk)
+    else:
+        video, manager = open_video(path), SceneManager(stats_manager=stats)
+        if rule == "0.6":
+            manager.auto_downscale = False
+            manager.downscale = max(1, video.frame_size[0] // 256)
+        manager.add_detector(judge)
+        manager.detect_scenes(video)
+    listed = written(judge.ratios, 5) if measure == "adaptive" else ""
+    cuts = " ".join(map(str, judge.cuts))
+    return f"{Path(path).name},{rule},{measure},{shortest},{len(judge.times)},{listed},{cuts}"
 
 
 def sequences() -> list[list[float]]:
@@ -83,12 +111,13 @@ def of_sequence(values: list[float], measure: str, threshold: float, shortest: i
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="*", metavar="VIDEO")
+    parser.add_argument("--one-thread", action="store_true", help="PyAV decodes, on one thread")
     parser.add_argument("--sequences", action="store_true", help="made-up content values in place of videos")
     arguments = parser.parse_args()
     for path in arguments.videos:
         for rule in ("0.6", "0.7"):
-            print(of_video(path, rule, "adaptive", 15), flush=True)
-            print(of_video(path, rule, "content", 15), flush=True)
+            for measure in ("adaptive", "content"):
+                print(of_video(path, rule, measure, 15, arguments.one_thread), flush=True)
     if arguments.sequences:
         for values in sequences():
             for shortest in (0, 6, 0.4):

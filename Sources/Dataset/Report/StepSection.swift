@@ -53,7 +53,7 @@ struct StepSection: Sendable {
     var html: HTML {
         guard clips > 0 else { return "" }
         let which = clips == total ? "" : " (of \(NumberText.count(total)), spread evenly over the data set)"
-        var text =
+        let text =
             "In \(NumberText.count(even)) of \(NumberText.count(clips, "clip"))\(which), \(NumberText.percent(even, of: clips)), "
             + "the frames lie evenly in time: the longest step from a frame to the next is at most "
             + "\(NumberText.short(StepRange.evenRatio)) times the shortest."
@@ -62,8 +62,6 @@ struct StepSection: Sendable {
             let (short, long) = (NumberText.fixed(range.lowerBound, 3), NumberText.fixed(range.upperBound, 3))
             let times = worst.steps.ratio.isFinite ? ", \(NumberText.fixed(worst.steps.ratio, 2)) times" : ""
             least = " The least even clip, <code>\(worst.key)</code>, has steps of \(short) to \(long) s\(times)."
-        } else {
-            text += " No clip is less even."
         }
         return """
             <section id="steps"><h2>Time between frames</h2>

@@ -24,7 +24,7 @@ struct BuildCommand: StoppableCommand {
             EXAMPLES:
               pframe build videos/ --captions captions.csv --output shards
               pframe build videos/ --no-captions --output shards --size 256 --fps 12
-              pframe build videos/ --no-captions --output shards --fps source/3 --cut-rule adaptive
+              pframe build videos/ --no-captions --output shards --fps source/3
               pframe build list.jsonl --output shards --represent frames,difference
               pframe build UTD-MHAD/ --layout mhad --output shards
               pframe build videos/ --no-captions --output shards --part 3/64
