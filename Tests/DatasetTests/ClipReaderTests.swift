@@ -32,8 +32,9 @@ import Testing
     }
 
     /// The times of the clips of one shot by definition: instants `m / fps` after its start, each with the nearest
-    /// picture, the earlier of two equally near.
-    static func expected(_ times: [Double], _ options: ClipOptions) -> [[Double]] {
+    /// picture, the earlier of two equally near; at a share of the source's rate each instant follows the picture before
+    /// and takes a later one.
+    static func expected(_ times: [Double], _ options: ClipOptions, sourceRate: Double = 25) -> [[Double]] {
         let hop = options.hop ?? options.frames
         var chosen: [Double] = []
         if let stride = options.stride {
@@ -41,10 +42,19 @@ import Testing
         } else if let first = times.first, let last = times.last {
             let reach = times.count > 1 ? (last - times[times.count - 2]) / 2 : 0
             var instant = first
-            while instant <= last + reach {
-                chosen.append(
-                    times.min { (abs($0 - instant), $0) < (abs($1 - instant), $1) } ?? first)
-                instant = first + Double(chosen.count) / options.framesPerSecond
+            if let divisor = options.sourceDivisor {
+                while let next = times.filter({ $0 > chosen.last ?? -1 }).min(by: {
+                    (abs($0 - instant), $0) < (abs($1 - instant), $1)
+                }), instant <= last + reach {
+                    chosen.append(next)
+                    instant = next + Double(divisor) / sourceRate
+                }
+            } else {
+                while instant <= last + reach {
+                    chosen.append(
+                        times.min { (abs($0 - instant), $0) < (abs($1 - instant), $1) } ?? first)
+                    instant = first + Double(chosen.count) / options.framesPerSecond
+                }
             }
         }
         return stride(from: 0, through: chosen.count - options.frames, by: hop).map {
@@ -76,13 +86,17 @@ import Testing
         try withTemporaryFolder { folder in
             let path = folder.appending("video.mkv")
             try Self.write(milliseconds, to: path)
+            let sourceRate = try VideoReader(path: path).stream.averageFrameRate.value
             for (frames, rate, hop, step) in [
                 (16, 8.0, nil, nil), (4, 8, 2, nil), (5, 12.5, 9, nil), (8, 3, nil, nil), (6, 8, nil, 3), (6, 8, 2, 4),
+                (6, -3, nil, nil), (4, -4, 2, nil), (5, -1, 7, nil),
             ] as [(Int, Double, Int?, Int?)] {
                 var options = ClipOptions()
                 (options.width, options.height) = (32, 32)
-                (options.frames, options.framesPerSecond, options.hop, options.stride) = (frames, rate, hop, step)
-                let expected = Self.expected(milliseconds.map { Double($0) / 1000 }, options)
+                (options.frames, options.hop, options.stride) = (frames, hop, step)
+                // Below zero: a share of the source's rate.
+                if rate > 0 { options.framesPerSecond = rate } else { options.sourceDivisor = Int(-rate) }
+                let expected = Self.expected(milliseconds.map { Double($0) / 1000 }, options, sourceRate: sourceRate)
                 let (clips, counts) = try Self.clips(path, options)
                 #expect(clips.map(\.seconds) == expected, "\(frames) at \(rate), hop \(hop ?? frames), \(step ?? 0)")
                 #expect(counts.frames == milliseconds.count && counts.clips == expected.count)
@@ -111,7 +125,7 @@ import Testing
             #expect(Set(clips.map(\.shot)) == [0, 2, 3])
             #expect(clips.allSatisfy { $0.maximumContent < 27 })
 
-            options.cutThreshold = nil
+            options.cuts = nil
             let across = try Self.clips(path, options)
             #expect(across.clips.map(\.seconds) == Self.expected(times, options))
             #expect(across.counts.shots == 1 && across.clips.contains { $0.maximumContent >= 27 })
@@ -119,6 +133,31 @@ import Testing
             options.clipsPerVideo = 2
             #expect(
                 try Self.clips(path, options).clips.map(\.seconds) == Array(Self.expected(times, options).prefix(2)))
+        }
+    }
+
+    /// The rule decides two pictures late; damage, steps in time and the last pictures are dealt with all the same.
+    @Test func adaptiveCutsLieWhereTheBrightnessChanges() throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending("cuts.mkv")
+            let milliseconds = (0..<150).map { $0 * 40 + ($0 < 120 ? 0 : 5000) }
+            try Self.write(milliseconds, cuts: [30, 40, 95], to: path)
+            var options = ClipOptions()
+            (options.width, options.height, options.frames) = (32, 32, 6)
+            options.cuts = CutRule(.adaptive)
+            let times = milliseconds.map { Double($0) / 1000 }
+            func clips(_ starts: [Int]) -> [[Double]] {
+                zip([0] + starts, starts + [times.count]).flatMap { Self.expected(Array(times[$0..<$1]), options) }
+            }
+            let (found, counts) = try Self.clips(path, options)
+            #expect(found.map(\.seconds) == clips([30, 40, 95, 120]))
+            #expect(counts.frames == 150 && counts.shots == 5 && counts.shortShots == 1)
+            options.cuts = CutRule(.adaptive, shortest: .frames(13))
+            #expect(try Self.clips(path, options).clips.map(\.seconds) == clips([30, 95, 120]))
+            options.cuts = CutRule(.content, shortest: .seconds(0.44))
+            #expect(try Self.clips(path, options).clips.map(\.seconds) == clips([30, 95, 120]))
+            options.cuts = CutRule(.content, threshold: 200)
+            #expect(try Self.clips(path, options).clips.map(\.seconds) == clips([120]))
         }
     }
 

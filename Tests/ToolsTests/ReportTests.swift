@@ -142,14 +142,14 @@ import Testing
             #expect(
                 view.complaints.isEmpty && !view.ran && view.scripts == 0 && view.handlers == 0, "\(view.complaints)")
             #expect(view.images > 20 && view.broken == 0 && view.unnamed == 0 && view.sheet == 20)
-            #expect(view.scoreCharts == 7 && view.charts == 8 && view.arrows > 10)
+            #expect(view.scoreCharts == 7 && view.charts == 9 && view.arrows > 10)
             #expect(view.smallest >= 9, "\(view.view): type of \(view.smallest) px in charts")
             #expect(view.cutLabels.sorted() == ["≤ 20", "≥ 0.01", "≥ 0.2"], "\(view.cutLabels)")
             #expect(view.droppedBars > 3 && view.rules.count == 3)
             #expect(view.rules.first?.contains("motion_content from 0.01 to 20") == true, "\(view.rules)")
             #expect(view.heading == "set <i>" && view.problems.isEmpty)
             #expect(
-                view.sections == ["build", "filter", "scores", "captions", "clips", "extremes", "duplicates"])
+                view.sections == ["build", "filter", "steps", "scores", "captions", "clips", "extremes", "duplicates"])
             // Every caption stands there word for word, and so does the tip that shows all of it.
             for caption in Self.captions {
                 #expect(view.captions.contains(caption) && view.titles.contains(caption), "\(caption)")

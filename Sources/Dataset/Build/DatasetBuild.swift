@@ -14,8 +14,8 @@ public final class DatasetBuild: Sendable {
     public struct Observer: Sendable {
         /// A video's number in the list, its clips so far, and the share of the video that was read.
         public var progress: @Sendable (_ video: Int, _ clips: Int, _ share: Double) -> Void = { _, _, _ in }
-        /// A video's number in the list, and the row it leaves in `rejects.jsonl`.
-        public var finished: @Sendable (_ video: Int, _ reject: Reject?) -> Void = { _, _ in }
+        /// A video's number in the list, and what it came to.
+        public var finished: @Sendable (_ video: Int, _ outcome: BuiltVideo) -> Void = { _, _ in }
         /// Whether to stop.
         public var isCancelled: @Sendable () -> Bool = { false }
 
@@ -190,7 +190,7 @@ public final class DatasetBuild: Sendable {
         }
         unreachable.withLock { $0.inARow = 0 }
         let isComplete = try assembly.finish(slot: slot, reject: outcome.reject, totals: outcome.totals)
-        observer.finished(index, outcome.reject)
+        observer.finished(index, outcome)
         return isComplete
     }
 
@@ -305,7 +305,12 @@ public struct BuildOptions: Sendable, Equatable {
         try require(
             clips.framesPerSecond > 0 && clips.framesPerSecond <= 1000,
             "frames per second are above 0 and at most 1000, not \(clips.framesPerSecond)")
+        try clips.cuts?.validate()
+        try require(
+            clips.stride == nil || clips.sourceDivisor == nil,
+            "a stride and a share of the source's rate exclude each other")
         for (name, value) in [
+            ("the divisor of the source's rate", clips.sourceDivisor),
             ("the stride", clips.stride), ("the hop", clips.hop), ("the most clips of a video", clips.clipsPerVideo),
             ("the videos of a shard", videosPerShard),
         ] {

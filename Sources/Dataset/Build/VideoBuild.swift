@@ -1,17 +1,11 @@
 import Codec
-import Shards
+public import Shards
 import Storage
 
 /// Turns one video, or a span of one, into records, and reports the outcome.
 struct VideoBuild {
     let video: InputVideo
     let options: BuildOptions
-
-    /// What a video came to.
-    struct Outcome {
-        var reject: Reject?
-        var totals: [String: Int]
-    }
 
     /// Reads the video to its end.
     ///
@@ -24,12 +18,12 @@ struct VideoBuild {
     func run(
         progress: (Int, Double) throws(PFrameError) -> Void,
         deliver: (sending Sample) throws(PFrameError) -> Void
-    ) throws(PFrameError) -> Outcome {
+    ) throws(PFrameError) -> BuiltVideo {
         let reader: ClipReader
         do throws(PFrameError) {
             reader = try ClipReader(path: video.path, options: options.clips, span: video.span)
         } catch {
-            return Outcome(reject: try refusal(error), totals: ["videos": 1, "rejected_videos": 1])
+            return BuiltVideo(reject: try refusal(error), totals: ["videos": 1, "rejected_videos": 1])
         }
         let maker = SampleMaker(clips: options.clips, options: options.samples)
         var columns = SampleColumns()
@@ -38,10 +32,13 @@ struct VideoBuild {
         columns.source = video.name
         columns.metadata = video.metadata
         var failure: PFrameError?
+        var leastEven = StepRange()
         while failure == nil {
             let sample: Sample
             do throws(PFrameError) {
                 guard let clip = try reader.next() else { break }
+                let steps = StepRange(clip.seconds)
+                if steps.ratio > leastEven.ratio { leastEven = steps }
                 sample = try maker.sample(clip, columns: columns)
             } catch {
                 failure = error
@@ -58,7 +55,11 @@ struct VideoBuild {
             "damaged_frames": reader.damaged, "skipped_frames": counts.skipped,
         ]
         if video.span != nil { totals["spans"] = 1 }
-        return Outcome(reject: reject(reader, failure), totals: totals)
+        var outcome = BuiltVideo(reject: reject(reader, failure), totals: totals)
+        outcome.sourceRate = reader.sourceRate
+        outcome.hasVariableRate = reader.hasVariableRate
+        outcome.unevenSteps = leastEven.isEven ? nil : leastEven.range
+        return outcome
     }
 
     private func reject(_ kind: Reject.Kind, _ reason: String, clips: Int = 0) -> Reject {
@@ -103,7 +104,9 @@ struct VideoBuild {
         }
         if let truncation = reader.truncation { return reject(.truncated, truncation, clips: counts.clips) }
         guard counts.clips == 0 else { return nil }
-        let rate = "at \(options.clips.framesPerSecond) frames per second"
+        let rate =
+            options.clips.sourceDivisor.map { "at the source's frames per second over \($0)" }
+            ?? "at \(options.clips.framesPerSecond) frames per second"
         let wanted = options.clips.stride.map { "with a stride of \($0)" } ?? rate
         let shots = counts.shots == 1 ? "one shot" : "\(counts.shots) shots"
         let what = "\(NumberText.count(counts.frames, "frame")) in \(shots)"
@@ -111,4 +114,20 @@ struct VideoBuild {
         return reject(
             .noClip, "\(what): too short for a clip of \(options.clips.frames) \(wanted) (\(remedy))")
     }
+}
+
+/// What a video came to.
+public struct BuiltVideo: Sendable {
+    /// The row that it leaves in `rejects.jsonl`; nil for none.
+    public var reject: Reject?
+    /// Counts by name, as in `dataset.json`.
+    public var totals: [String: Int]
+    /// Its average frame rate, as the container states it; 25 where it states none, 0 for a video that does not open.
+    public var sourceRate = 0.0
+    /// Whether its pictures lie unevenly in time.
+    public var hasVariableRate = false
+    /// How far apart the frames of its least even clip lie, in seconds; nil where the frames of all lie evenly.
+    public var unevenSteps: ClosedRange<Double>?
+
+    init(reject: Reject?, totals: [String: Int]) { (self.reject, self.totals) = (reject, totals) }
 }

@@ -4,7 +4,7 @@ public import SystemPackage
 
 /// Cuts one video into clips in a single pass: decodes it, finds its shots, and samples clips from them.
 ///
-/// Memory holds one clip and one decoded picture, however long the video is. Pictures from a damaged picture up to the
+/// Memory holds one clip and a few decoded pictures, however long the video is. Pictures from a damaged picture up to the
 /// next key frame are skipped; then a new shot begins. A new shot also begins where time steps back.
 public final class ClipReader {
     /// What a video came to beside its clips.
@@ -30,6 +30,16 @@ public final class ClipReader {
         var frame: Int
     }
 
+    /// A decoded picture that waits until it is known whether it begins a shot.
+    private struct Waiting {
+        var picture: Picture
+        var seconds: Double
+        var frame: Int
+        var content: Double
+        /// Whether something before it was lost, or the picture itself is damaged.
+        var followsDamage: Bool
+    }
+
     /// A decoded picture that may still be chosen.
     private struct Candidate {
         var picture: Picture
@@ -42,6 +52,8 @@ public final class ClipReader {
     private let reader: VideoReader
     private let options: ClipOptions
     private let meter: ContentMeter
+    private var cuts: CutDetector?
+    private var waiting: [Waiting] = []
     private var fitter: ClipFitter?
     private var sampler: ClipSampler
     private var newest: Candidate?
@@ -57,6 +69,7 @@ public final class ClipReader {
     private var awaitsKey = false
     private var damageSeen = 0
     private var lastSeconds: Double?
+    private var steps = (all: 0, odd: 0)
     private var hasEnded = false
     /// What the video came to so far.
     public private(set) var counts = Counts()
@@ -75,7 +88,8 @@ public final class ClipReader {
         reader = try VideoReader(path: path, options: decoding, span: span)
         self.options = options
         meter = ContentMeter(rule: options.rule, rotation: reader.stream.orientation.rotation)
-        sampler = ClipSampler(options)
+        cuts = options.cuts.map { CutDetector($0) }
+        sampler = ClipSampler(options, sourceRate: Self.rate(of: reader.stream))
     }
 
     /// What cut the file short, in words, nil if nothing did.
@@ -89,6 +103,10 @@ public final class ClipReader {
     }
     /// Pictures with errors so far, and damaged packets that gave none (`VideoReader.damaged`).
     public var damaged: Int { reader.damaged }
+    /// The average frame rate of the video, as its container states it; 25 where it states none.
+    public var sourceRate: Double { Self.rate(of: reader.stream) }
+    /// Whether more than a twentieth of the steps from picture to picture is further from the average than its half.
+    public var hasVariableRate: Bool { 20 * steps.odd > steps.all }
 
     /// The next clip; nil at the end of the video or after the last clip of the options.
     ///
@@ -97,45 +115,64 @@ public final class ClipReader {
         while ready.isEmpty, !hasEnded {
             guard let picture = try reader.next() else {
                 hasEnded = true
+                while !waiting.isEmpty { try take(waiting.removeFirst(), isCut: false) }
                 try endShot()
                 break
             }
-            try take(picture)
+            try measure(picture)
         }
         guard !ready.isEmpty, counts.clips < options.clipsPerVideo ?? .max else { return nil }
         counts.clips += 1
         return ready.removeFirst()
     }
 
-    private func take(_ picture: Picture) throws(PFrameError) {
+    /// Measures a picture; takes the one that the cuts are now known of.
+    private func measure(_ picture: Picture) throws(PFrameError) {
         let frame = counts.frames
         counts.frames += 1
         let content = try meter.next(picture).value
-        if reader.damaged > damageSeen {
-            damageSeen = reader.damaged
+        let followsDamage = reader.damaged > damageSeen
+        damageSeen = reader.damaged
+        let seconds = time(of: picture)
+        waiting.append(
+            Waiting(
+                picture: picture, seconds: seconds, frame: frame, content: content, followsDamage: followsDamage))
+        guard cuts != nil else { return try take(waiting.removeFirst(), isCut: false) }
+        if let verdict = cuts?.add(content, at: seconds) {
+            try take(waiting.removeFirst(), isCut: verdict.isCut)
+        }
+    }
+
+    private func take(_ next: Waiting, isCut: Bool) throws(PFrameError) {
+        let (picture, seconds, content) = (next.picture, next.seconds, next.content)
+        if next.followsDamage {
             // A key frame that is itself whole, decoded after a lost packet, mends everything.
             awaitsKey = picture.isDamaged || !picture.isKey
             try endShot()
         } else if picture.isKey {
             awaitsKey = false
         }
-        let seconds = time(of: picture)
         guard !awaitsKey else {
             counts.skipped += 1
             return
         }
         let step = newest.map { seconds - $0.seconds } ?? 0
-        let isJump = step < 0 || step > ClipSampler.longestStep(options)
-        let isCut = newest != nil && options.cutThreshold.map { content >= $0 } ?? false
+        let isJump = step < 0 || step > sampler.longestStep
         if isCut || isJump { try endShot() }
         // Time that stands still gives no instant a nearer picture; a stride counts pictures, whatever their time.
         if let newest, seconds <= newest.seconds, options.stride == nil {
             contents.append(content)
             return
         }
-        if newest == nil { beginShot(frame) } else { contents.append(content) }
+        if newest == nil {
+            beginShot(next.frame)
+        } else {
+            contents.append(content)
+            steps.all += 1
+            if abs(step * sourceRate - 1) > 0.5 { steps.odd += 1 }
+        }
         previous = newest
-        newest = Candidate(picture: picture, seconds: seconds, frame: frame)
+        newest = Candidate(picture: picture, seconds: seconds, frame: next.frame)
         for choice in sampler.add(time: seconds) { try keep(choice) }
     }
 
@@ -203,13 +240,16 @@ public final class ClipReader {
 
     /// Presentation time in seconds; where the file knows none, one average interval after the picture before.
     private func time(of picture: Picture) -> Double {
-        let stream = reader.stream
-        let rate = stream.averageFrameRate.value
         let seconds =
-            picture.time.map { (Double($0) * stream.timeBase.value * 1e6).rounded() / 1e6 }
-            ?? (lastSeconds.map { $0 + 1 / (rate > 0 ? rate : 25) } ?? 0)
+            picture.time.map { (Double($0) * reader.stream.timeBase.value * 1e6).rounded() / 1e6 }
+            ?? (lastSeconds.map { $0 + 1 / sourceRate } ?? 0)
         lastSeconds = seconds
         return seconds
+    }
+
+    private static func rate(of stream: VideoStream) -> Double {
+        let rate = stream.averageFrameRate.value
+        return rate > 0 ? rate : 25
     }
 }
 

@@ -5,6 +5,9 @@ public import Storage
 /// A shot needs a picture at every instant `start + m / fps` (or every `stride`-th picture); clip `j` consists of the
 /// instants `j · hop … j · hop + frames − 1`. Each instant takes the picture nearest in time, the earlier of two
 /// equally near. An instant after the last picture takes it if no further away than half the last interval.
+///
+/// At a share of the source's own rate the next instant is `N / rate` after the picture that was taken last, and takes a
+/// later one: a wrong rate shifts no picture, and no picture comes twice.
 struct ClipSampler {
     /// A picture chosen for an instant.
     struct Choice: Equatable {
@@ -16,24 +19,35 @@ struct ClipSampler {
 
     private let options: ClipOptions
     private let hop: Int
+    private let sourceRate: Double
     private var start = 0.0
     private var previous: Double?
     private var pictures = 0
     private var instant = 0
     private var interval = 0.0
+    private var taken: Double?
 
-    init(_ options: ClipOptions) {
-        self.options = options
+    init(_ options: ClipOptions, sourceRate: Double) {
+        (self.options, self.sourceRate) = (options, sourceRate)
         hop = options.hop ?? options.frames
     }
 
     /// Begins a new shot with the next picture.
-    mutating func reset() { self = ClipSampler(options) }
+    mutating func reset() { self = ClipSampler(options, sourceRate: sourceRate) }
 
     /// The longest step from picture to picture that a shot may have, in seconds: a clip's length and at least one. Beyond
     /// it time is broken, and a new shot begins.
-    static func longestStep(_ options: ClipOptions) -> Double {
-        max(1, Double(options.frames) / options.framesPerSecond)
+    var longestStep: Double {
+        max(1, sourceStep.map { Double(options.frames) * $0 } ?? Double(options.frames) / options.framesPerSecond)
+    }
+
+    /// From instant to instant at a share of the source's rate; nil at a rate of the options.
+    private var sourceStep: Double? { options.sourceDivisor.map { Double($0) / sourceRate } }
+
+    /// When the next instant is.
+    private var wanted: Double {
+        guard let sourceStep, let taken else { return start + Double(instant) / options.framesPerSecond }
+        return taken + sourceStep
     }
 
     /// Whether a clip contains the instant.
@@ -48,14 +62,16 @@ struct ClipSampler {
         func choose(isPrevious: Bool) {
             if isWanted(instant) { choices.append(Choice(instant: instant, isPrevious: isPrevious)) }
             instant += 1
+            taken = isPrevious ? previous : time
         }
         if let stride = options.stride {
             if pictures % stride == 0 { choose(isPrevious: false) }
             return choices
         }
         if let before = previous {
-            while case let wanted = start + Double(instant) / options.framesPerSecond, wanted <= time {
-                choose(isPrevious: wanted - before <= time - wanted)
+            while case let wanted = self.wanted, wanted <= time {
+                let mayRepeat = options.sourceDivisor == nil
+                choose(isPrevious: wanted - before <= time - wanted && (mayRepeat || taken != before))
             }
             interval = time - before
         } else {
@@ -69,7 +85,7 @@ struct ClipSampler {
     /// The choice for the instant that the end of the shot settles, if there is one; the newest picture is meant.
     mutating func end() -> Choice? {
         guard options.stride == nil, let last = previous else { return nil }
-        let wanted = start + Double(instant) / options.framesPerSecond
+        guard options.sourceDivisor == nil || taken != last else { return nil }
         guard isWanted(instant), wanted - last <= interval / 2 else { return nil }
         defer { instant += 1 }
         return Choice(instant: instant, isPrevious: false)
@@ -98,14 +114,16 @@ public struct ClipOptions: Sendable, Equatable {
     public var frames = 16
     /// Frames per second, by presentation time; each instant takes the nearest frame. Default: 8.
     public var framesPerSecond = 8.0
+    /// Take the average frame rate of each video, divided by so many, as the frames per second.
+    public var sourceDivisor: Int?
     /// Take every so-manieth frame instead, whatever its time.
     public var stride: Int?
     /// Frames from the start of a clip to the start of the next one, as they are sampled. Default: the clip's length.
     public var hop: Int?
     /// The most clips of a video, its first ones; nil for all.
     public var clipsPerVideo: Int?
-    /// The content value at which a new shot begins; nil where clips may run across cuts.
-    public var cutThreshold: Double? = 27
+    /// Where shots begin; nil where clips may run across cuts.
+    public var cuts: CutRule? = CutRule()
     /// At which size pictures are compared for content values.
     public var rule = ShrinkRule.v06
     /// Pixels per row. Default: 128.
@@ -120,12 +138,14 @@ public struct ClipOptions: Sendable, Equatable {
 
     /// As `dataset.json` records them.
     public var json: JSONValue {
-        .object([
-            "frames": .integer(frames), "fps": stride == nil ? .number(framesPerSecond) : .null,
+        let rate = sourceDivisor.map { JSONValue.text("source/\($0)") } ?? .number(framesPerSecond)
+        let members: [String: JSONValue] = [
+            "frames": .integer(frames), "fps": stride == nil ? rate : .null,
             "stride": stride.map { .integer($0) } ?? .null, "hop": .integer(hop ?? frames),
             "clips_per_video": clipsPerVideo.map { .integer($0) } ?? .null,
-            "cut_threshold": cutThreshold.map { .number($0) } ?? .null, "content_rule": .text(rule.rawValue),
+            "cut_threshold": .null, "content_rule": .text(rule.rawValue),
             "width": .integer(width), "height": .integer(height), "fit": .text(fit.rawValue),
-        ])
+        ]
+        return .object(members.merging(cuts?.json ?? [:]) { $1 })
     }
 }

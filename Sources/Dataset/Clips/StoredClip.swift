@@ -34,14 +34,17 @@ package enum StoredClip: Sendable {
         }
     }
 
-    /// Frames per second, as `samples.jsonl` or `dataset.json` says; 8 where neither does.
+    /// Frames per second, as `samples.jsonl` or `dataset.json` says, or as the times of the frames are where the set has a
+    /// share of its sources' rates; else 8.
     ///
-    /// - Throws: `PFrameError` if the one that is there is damaged.
+    /// - Throws: `PFrameError` if what is there is damaged.
     package func framesPerSecond() throws(PFrameError) -> Double {
         let rate: Double?
         switch self {
         case .sample(let files): rate = try Self.recordedRate(files)
-        case .dataset(let folder, _): rate = try folder.description().options["fps"]?.double
+        case .dataset(let folder, let key):
+            let recorded = try folder.description().options["fps"]
+            rate = recorded?.string == nil ? recorded?.double : try Self.rate(of: Self.sample(of: folder, key))
         }
         return rate.flatMap { ClipFile.rates.contains($0) ? $0 : nil } ?? 8
     }
@@ -65,6 +68,13 @@ package enum StoredClip: Sendable {
         }
         throw PFrameError(
             .damaged, path: index.path, "does not fit the shards beside it: run `pframe index \(folder.path)`")
+    }
+
+    /// The rate by the times of a record's frames; nil without times.
+    private static func rate(of record: Record) -> Double? {
+        let seconds = record.row.columns.seconds
+        guard let first = seconds.first, let last = seconds.last, last > first else { return nil }
+        return Double(seconds.count - 1) / (last - first)
     }
 
     /// The rate in `samples.jsonl`; nil if there is no such file or no row for this sample.

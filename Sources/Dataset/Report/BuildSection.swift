@@ -22,9 +22,6 @@ struct BuildSection: Sendable {
         guard let frames = options["frames"]?.int, let width = options["width"]?.int,
             let height = options["height"]?.int
         else { return table(of: options.members ?? [:]) }
-        let rate =
-            options["stride"]?.int.map { "every \(NumberText.count($0, "frame"))" }
-            ?? options["fps"]?.double.map { "\(NumberText.short($0)) frames per second" } ?? "its own rate"
         let fit = ["crop": ", cropped to fill", "pad": ", with black bars", "stretch": ", stretched"]
         var text =
             "Clips of \(NumberText.count(frames, "frame")) at \(rate), \(width) × \(height) pixels"
@@ -33,11 +30,7 @@ struct BuildSection: Sendable {
             text += hop == frames ? " Each clip begins where the previous ends" : " A clip begins every \(hop) frames"
             text += options["clips_per_video"]?.int.map { ", at most \(NumberText.count($0)) per video." } ?? "."
         }
-        text +=
-            options["cut_threshold"]?.double.map {
-                " Shots are cut where the content value reaches \(NumberText.short($0))"
-                    + (options["content_rule"]?.string.map { ", pictures shrunk by rule \($0)." } ?? ".")
-            } ?? " Clips may run across cuts."
+        text += cuts
         let names = options["represent"]?.array?.compactMap(\.string) ?? []
         let words = names.map {
             $0 == "motion-residual" ? "motion vectors and residual" : $0 == "difference" ? "differences" : $0
@@ -50,6 +43,32 @@ struct BuildSection: Sendable {
         }
         if !names.isEmpty { text += "." }
         return "<p>\(text)</p>"
+    }
+
+    /// How far apart frames were taken.
+    private var rate: String {
+        let options = description.options
+        if let stride = options["stride"]?.int { return "every \(NumberText.count(stride, "frame"))" }
+        if let share = options["fps"]?.string { return "\(share) frames per second, by the source’s own rate" }
+        return options["fps"]?.double.map { "\(NumberText.short($0)) frames per second" } ?? "its own rate"
+    }
+
+    /// Where shots were cut.
+    private var cuts: String {
+        let options = description.options
+        guard let threshold = options["cut_threshold"]?.double.map({ NumberText.short($0) }) else {
+            return " Clips may run across cuts."
+        }
+        var text = " Shots are cut where the content value reaches "
+        if options["cut_rule"]?.string == CutRule.Measure.adaptive.rawValue {
+            text += "\(threshold) times the mean of its four neighbours, and \(NumberText.short(CutRule.leastContent))"
+        } else {
+            text += threshold
+        }
+        text += options["content_rule"]?.string.map { ", pictures shrunk by rule \($0)." } ?? "."
+        let shortest =
+            options["min_shot"]?.int.map { NumberText.count($0, "frame") } ?? options["min_shot"]?.string
+        return text + (shortest.map { " Cuts within \($0) of the cut before are left out." } ?? "")
     }
 
     private func table(of members: [String: JSONValue]) -> HTML {

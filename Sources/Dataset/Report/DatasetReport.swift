@@ -70,12 +70,16 @@ public struct DatasetReport: Sendable {
         let extremes = try ExtremesSection(index, progress: checkCancelled)
         let pictures = try ClipPictures(
             sheet.clips + duplicates.clips + extremes.clips, in: folder, description, progress: checkCancelled)
+        let steps = try StepSection(folder, description, progress: checkCancelled)
+        let known = Set(pictures.problems.map(\.description))
+        let problems = pictures.problems + steps.problems.filter { !known.contains($0.description) }
         let motions = pictures.pictures.sorted { $0.key < $1.key }.compactMap(\.value.motion)
         let card = ClipCard(pictures: pictures, arrows: MotionArrows(fitting: motions))
 
         let sections: [(id: String, heading: String, html: HTML)] = [
             ("build", "Build", BuildSection(description: description, facts: facts).html),
             ("filter", "Filter", filter.map { FilterSection(filter: $0).html } ?? ""),
+            ("steps", "Time between frames", steps.html),
             ("scores", "Scores", scores.count > 0 ? scores.html : ""),
             ("captions", "Captions and labels", captions.html),
             ("clips", "Clips", sheet.html(card, score: index.scores.first)),
@@ -84,13 +88,13 @@ public struct DatasetReport: Sendable {
         ].filter { $0.2 != "" }
         let page = ReportPage(
             title: options.title ?? ownName(of: folder.path), description: description, facts: facts,
-            problems: pictures.problems,
+            problems: problems,
             contents: sections.map { ($0.id, $0.heading) }, body: HTML(sections.map(\.html)))
         let text = page.html.text
         try replaceFile(path, with: text)
         return Summary(
             clips: facts.clips, scores: scores.count, pictures: pictures.pictures.count, bytes: text.utf8.count,
-            problems: pictures.problems)
+            problems: problems)
     }
 
     /// The filter that the set went through; a rule for the greatest values cuts at the least that is left.

@@ -7,6 +7,7 @@ public import Storage
 //     PixelSource       a decoded picture as the BGR24 that OpenCV reads
 //     PictureShrinker   the bilinear shrinking that PySceneDetect does first
 //     ContentMeter      the content value of a picture against the one before
+//     CutDetector       the cuts of a video, by its content values
 //     MotionScores      the scores of vectors: of a clip, and of a whole video
 //     PerceptualHash    the hash that finds near duplicates
 //     CaptionScores     caption against frames, from embeddings that the user brings

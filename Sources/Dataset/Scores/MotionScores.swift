@@ -39,6 +39,8 @@ package struct FrameMotion: Sendable, Equatable {
     /// Mean length of its exported motion vectors in pixels, weighted by block area; 0 without any, as in an intra
     /// picture; nil where libavcodec exports none of the codec.
     package var vectorLength: Double?
+    /// What the rule of the cuts says of it.
+    package var verdict = CutDetector.Verdict.none
 }
 
 /// How much a video moves: a summary of the scores of its pictures.
@@ -49,7 +51,7 @@ package struct VideoMotion: Sendable, Equatable {
     package private(set) var meanContent = 0.0
     /// Largest content value.
     package private(set) var maxContent = 0.0
-    /// Pictures whose content value is at least `ContentScore.cutThreshold`: shots, less one.
+    /// Cuts by the rule: shots, less one.
     package private(set) var cuts = 0
     /// Mean vector length in pixels over pictures that have vectors, 0 without any; nil where libavcodec exports none of
     /// the codec.
@@ -64,21 +66,34 @@ package struct VideoMotion: Sendable, Equatable {
     /// - Parameters:
     ///   - path: a local file.
     ///   - rule: to which size pictures shrink before they are compared.
+    ///   - cutRule: where shots begin.
     ///   - streamIndex: container index of the stream; nil for the first video stream.
     ///   - span: the part of the video to measure; nil for all.
-    ///   - receive: gets each picture's scores and the share of the file read, 0…1; what it throws ends the work.
+    ///   - receive: gets each picture's scores in order, up to two pictures late, and the share of the file read, 0…1;
+    ///     what it throws ends the work.
     /// - Throws: `PFrameError` for a file that cannot be read or gives no picture. Damage on the way is no error.
     package init(
-        path: FilePath, rule: ShrinkRule = .v06, streamIndex: Int? = nil, span: TimeSpan? = nil,
+        path: FilePath, rule: ShrinkRule = .v06, cutRule: CutRule = CutRule(), streamIndex: Int? = nil,
+        span: TimeSpan? = nil,
         receive: (FrameMotion, Double) throws(PFrameError) -> Void = { _, _ in }
     ) throws(PFrameError) {
         var decoding = DecoderOptions()
         decoding.cropping = true
         let reader = try VideoReader(path: path, streamIndex: streamIndex, options: decoding, span: span)
         let hasVectors = reader.stream.predictionRule != nil
+        let rate = reader.stream.averageFrameRate.value > 0 ? reader.stream.averageFrameRate.value : 25
         let meter = ContentMeter(rule: rule, rotation: reader.stream.orientation.rotation)
         var sums = (content: 0.0, length: 0.0, moving: 0)
         var vectors: [MotionVector] = []
+        var detector = CutDetector(cutRule)
+        var waiting: [FrameMotion] = []
+        func judge(_ verdict: CutDetector.Verdict) throws(PFrameError) {
+            var motion = waiting.removeFirst()
+            motion.verdict = verdict
+            if verdict.isCut { cuts += 1 }
+            let share = reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0
+            try receive(motion, share)
+        }
         while let picture = try reader.next() {
             var motion = FrameMotion(frame: frames, content: try meter.next(picture), vectorLength: nil)
             if hasVectors {
@@ -90,11 +105,12 @@ package struct VideoMotion: Sendable, Equatable {
             let value = motion.content.value
             sums.content += value
             maxContent = max(maxContent, value)
-            if value >= ContentScore.cutThreshold { cuts += 1 }
             frames += 1
-            let share = reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0
-            try receive(motion, share)
+            waiting.append(motion)
+            let seconds = picture.time.map { Double($0) * reader.stream.timeBase.value } ?? Double(frames - 1) / rate
+            if let verdict = detector.add(value, at: seconds) { try judge(verdict) }
         }
+        while !waiting.isEmpty { try judge(.none) }
         guard frames > 0 else { throw reader.nothingDecoded(in: span) }
         meanContent = sums.content / Double(max(1, frames - 1))
         meanLength = hasVectors ? sums.length / Double(max(1, sums.moving)) : nil

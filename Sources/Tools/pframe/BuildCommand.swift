@@ -24,6 +24,7 @@ struct BuildCommand: StoppableCommand {
             EXAMPLES:
               pframe build videos/ --captions captions.csv --output shards
               pframe build videos/ --no-captions --output shards --size 256 --fps 12
+              pframe build videos/ --no-captions --output shards --fps source/3
               pframe build list.jsonl --output shards --represent frames,difference
               pframe build clips.csv --output shards             columns video,start,end,caption
               pframe build UTD-MHAD/ --layout mhad --output shards
@@ -124,15 +125,21 @@ struct BuildCommand: StoppableCommand {
                 Console.error("part \(options.part.index) of \(options.part.count), by \(options.part.origin)")
             }
             let progress = Progress(weights: list.videos.map(\.bytes), unit: "video", counted: "clips")
+            let remarks = SamplingRemarks(options.clips)
             var observer = DatasetBuild.Observer()
             observer.progress = { progress.update($0, count: $1, share: $2) }
-            observer.finished = { video, reject in
+            observer.finished = { [clips = options.clips] video, outcome in
+                let lines = [
+                    outcome.reject.map { Self.line($0, outcome, clips) },
+                    remarks.remark(on: list.videos[video].name, outcome),
+                ].compactMap { $0 }
                 progress.finish(
-                    video, message: reject.map(Self.line), isRejected: reject.map { $0.clips == 0 } ?? false)
+                    video, message: lines.isEmpty ? nil : lines.joined(separator: "\n"),
+                    isRejected: outcome.reject.map { $0.clips == 0 } ?? false)
             }
             observer.isCancelled = { Interruption.isRequested }
             let build = try DatasetBuild(list: list, options: options, folder: output, observer: observer)
-            try conclude(build.run(), list, options.part, seconds: progress.elapsed)
+            try conclude(build.run(), list, options, remarks, seconds: progress.elapsed)
         } catch let error as PFrameError {
             throw DataProblem(message: "error: \(error)")
         }
@@ -141,6 +148,14 @@ struct BuildCommand: StoppableCommand {
     private static func line(_ reject: Reject) -> String {
         let kept = reject.clips > 0 ? " (\(Format.quantity(reject.clips, "clip")) taken)" : ""
         return "\(reject.clips > 0 ? "warning" : "error"): \(reject.video): \(reject.reason)\(kept)"
+    }
+
+    /// The line of a video that was read; where its shots are too short, with what makes them longer.
+    private static func line(_ reject: Reject, _ outcome: BuiltVideo, _ clips: ClipOptions) -> String {
+        guard reject.kind == .noClip, outcome.totals["shots", default: 0] > 1, let cuts = clips.cuts else {
+            return line(reject)
+        }
+        return line(reject) + "; " + CutArguments.remedy(for: cuts)
     }
 
     /// What the run came to, as JSON.
@@ -152,6 +167,7 @@ struct BuildCommand: StoppableCommand {
         let clips: Int?
         let videos: Int
         let rejected: Int
+        let unevenVideos: Int
         let passedOver: Int
         let picturesPassedOver: Int
         let unusedCaptions: Int
@@ -162,8 +178,10 @@ struct BuildCommand: StoppableCommand {
 
     /// Prints the summary, and ends with exit code 1 where a video gave no clip.
     private func conclude(
-        _ summary: DatasetBuild.Summary, _ list: InputList, _ part: BuildPart, seconds: Double
+        _ summary: DatasetBuild.Summary, _ list: InputList, _ options: BuildOptions, _ remarks: SamplingRemarks,
+        seconds: Double
     ) throws {
+        let part = options.part
         let whole = summary.description
         let totals = summary.totals
         let rejected = totals["rejected_videos", default: 0] + totals["listed_rejects", default: 0]
@@ -172,7 +190,8 @@ struct BuildCommand: StoppableCommand {
                 Result(
                     dataset: output.string, part: part.count > 1 ? "\(part.index)/\(part.count)" : nil,
                     shards: summary.shards, shardsFinishedBefore: summary.finishedBefore, clips: whole?.samples,
-                    videos: list.videos.count, rejected: rejected, passedOver: list.passedOver,
+                    videos: list.videos.count, rejected: rejected, unevenVideos: remarks.videos,
+                    passedOver: list.passedOver,
                     picturesPassedOver: list.pictures.pictures,
                     unusedCaptions: list.unused, bytes: whole?.bytes, seconds: seconds, totals: totals))
         } else if let whole {
@@ -188,6 +207,14 @@ struct BuildCommand: StoppableCommand {
                 "\(Format.quantity(totals["shots", default: 0], "shot")): "
                     + "\(Format.count(totals["short_shots", default: 0])) too short for a clip, "
                     + "\(Format.count(totals["tails", default: 0])) with a tail")
+            if let cuts = options.clips.cuts, totals["short_shots", default: 0] > 0,
+                totals["shots", default: 0] > totals["videos", default: 0]
+            {
+                lines[lines.count - 1] += "; \(CutArguments.remedy(for: cuts))"
+            }
+            if remarks.videos > 0 {
+                lines.append("\(Format.quantity(remarks.videos, "video")) with frames that lie unevenly in time")
+            }
             if rejected > 0 { lines.append("\(Format.quantity(rejected, "video")) without a clip: see rejects.jsonl") }
             if list.unused > 0 { lines.append("\(Format.quantity(list.unused, "caption")) without a video") }
             if list.passedOver > 0 { lines.append("\(Format.quantity(list.passedOver, "other file")) skipped") }
@@ -211,8 +238,8 @@ struct ClipArguments: ParsableArguments {
     @Option(help: "Frames per clip.")
     var frames = 16
 
-    @Option(help: "Frames per second; each instant takes the nearest frame.")
-    var fps = 8.0
+    @Option(help: "Frames per second; each instant takes the nearest frame. source/N: the video's own rate over N.")
+    var fps = SamplingRate.perSecond(8)
 
     @Option(help: "Take every Nth frame instead, whatever its time.")
     var stride: Int?
@@ -223,6 +250,8 @@ struct ClipArguments: ParsableArguments {
     @Option(help: "Take at most this many clips per video or span, the first ones.")
     var clipsPerVideo: Int?
 
+    @OptionGroup var cuts: CutArguments
+
     @Flag(help: "Let clips run across cuts.")
     var noCuts = false
 
@@ -232,11 +261,21 @@ struct ClipArguments: ParsableArguments {
     @Option(help: "crop (fill the frame), pad (black bars) or stretch.")
     var fit = ClipOptions.Fit.crop
 
+    func validate() throws {
+        if noCuts, cuts.areGiven {
+            throw ValidationError("--no-cuts excludes --cut-rule, --cut-threshold and --min-shot")
+        }
+    }
+
     var options: ClipOptions {
         var options = ClipOptions()
-        (options.frames, options.framesPerSecond, options.stride, options.hop) = (frames, fps, stride, hop)
+        (options.frames, options.stride, options.hop) = (frames, stride, hop)
+        switch fps {
+        case .perSecond(let rate): options.framesPerSecond = rate
+        case .source(let divisor): options.sourceDivisor = divisor
+        }
         (options.clipsPerVideo, options.fit) = (clipsPerVideo, fit)
-        if noCuts { options.cutThreshold = nil }
+        options.cuts = noCuts ? nil : cuts.rule
         (options.width, options.height) = (size.width, size.height)
         return options
     }

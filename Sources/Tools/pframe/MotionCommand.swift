@@ -18,7 +18,7 @@ struct MotionCommand: StoppableCommand {
         usage: "pframe motion <video> ... [<options>]",
         discussion: """
             Decodes each video once and prints PySceneDetect's content value (mean of frames 1 to N-1, and largest), \
-            the number of cuts (frames with a content value of 27 or more), and the mean length of the exported motion \
+            the number of cuts (frames with a content value of 27 or more, or --cut-rule), and the mean length of the exported motion \
             vectors in pixels ("-" for codecs without vectors). Writes no files.
 
             EXAMPLES:
@@ -27,9 +27,11 @@ struct MotionCommand: StoppableCommand {
               pframe motion clip.mp4 --per-frame > clip.txt    one line per frame
               pframe motion clip.mp4 --rule 0.7       as PySceneDetect since 0.6.5
               pframe motion film.mp4 --start 1:30 --end 1:35
+              pframe motion clip.mp4 --per-frame --cut-rule adaptive --min-shot 15
 
             --per-frame prints the columns frame, content, hue, saturation, lightness, vector. Frame 0 has 0.0; a \
-            codec without vectors has nan. With several videos, a line "# path" precedes each video. Damaged videos \
+            codec without vectors has nan. With --cut-rule, --cut-threshold or --min-shot, the columns ratio \
+            (PySceneDetect's adaptive_ratio, or nan) and cut (1 or 0) follow. With several videos, a line "# path" precedes each video. Damaged videos \
             are scored as far as they decode; the exit code is 1.
             """)
 
@@ -45,6 +47,8 @@ struct MotionCommand: StoppableCommand {
             """)
     var rule = ShrinkRule.v06
 
+    @OptionGroup var cuts: CutArguments
+
     @OptionGroup var streams: StreamOptions
 
     @OptionGroup var part: SpanOptions
@@ -57,7 +61,8 @@ struct MotionCommand: StoppableCommand {
         let found = inputs.resolve()
         let output = OrderedOutput()
         let settings = Settings(
-            rule: rule, stream: streams.stream, span: part.span, json: report.json, namesVideos: found.items.count > 1)
+            rule: rule, cuts: cuts.rule, showsCuts: cuts.areGiven, stream: streams.stream, span: part.span,
+            json: report.json, namesVideos: found.items.count > 1)
         let printsFrames = perFrame
         try MotionResult.each(
             of: found, running: running, report: report, summary: !perFrame, remedy: Self.remedy
@@ -79,6 +84,8 @@ struct MotionCommand: StoppableCommand {
     /// What the workers need of the command.
     struct Settings: Sendable {
         let rule: ShrinkRule
+        let cuts: CutRule
+        let showsCuts: Bool
         let stream: Int?
         let span: TimeSpan?
         let json: Bool
@@ -89,7 +96,7 @@ struct MotionCommand: StoppableCommand {
         ) -> MotionResult? {
             var result = MotionResult(video: path.shown, rule: rule)
             do throws(PFrameError) {
-                let motion = try VideoMotion(path: path, rule: rule, streamIndex: stream, span: span) {
+                let motion = try VideoMotion(path: path, rule: rule, cutRule: cuts, streamIndex: stream, span: span) {
                     frame, share throws(PFrameError) in
                     do { try receive(frame, share) } catch {
                         throw PFrameError(PFrameError.Code(error), path: path, "\(error)")
@@ -186,17 +193,20 @@ struct FrameLines {
         guard settings.json else {
             if motion.frame == 0 {
                 if settings.namesVideos { lines += "# \(video)\n" }
-                lines += "frame content hue saturation lightness vector\n"
+                lines += "frame content hue saturation lightness vector\(settings.showsCuts ? " ratio cut" : "")\n"
             }
-            let values = [content.value, content.hue, content.saturation, content.luma, motion.vectorLength ?? .nan]
-            lines += "\(motion.frame) \(values.map { Format.fixed($0, 6) }.joined(separator: " "))\n"
+            var values = [content.value, content.hue, content.saturation, content.luma, motion.vectorLength ?? .nan]
+            if settings.showsCuts { values.append(motion.verdict.ratio ?? .nan) }
+            lines += "\(motion.frame) \(values.map { Format.fixed($0, 6) }.joined(separator: " "))"
+            lines += settings.showsCuts ? " \(motion.verdict.isCut ? 1 : 0)\n" : "\n"
             return
         }
         lines +=
             try Console.jsonLine(
                 Row(
                     video: video, frame: motion.frame, content: content.value, hue: content.hue,
-                    saturation: content.saturation, lightness: content.luma, vector: motion.vectorLength)) + "\n"
+                    saturation: content.saturation, lightness: content.luma, vector: motion.vectorLength,
+                    ratio: motion.verdict.ratio, cut: settings.showsCuts ? motion.verdict.isCut : nil)) + "\n"
     }
 
     /// Hands over the lines so far.
@@ -213,6 +223,8 @@ struct FrameLines {
         let saturation: Double
         let lightness: Double
         let vector: Double?
+        let ratio: Double?
+        let cut: Bool?
     }
 }
 
