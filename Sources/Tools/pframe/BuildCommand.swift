@@ -24,6 +24,7 @@ struct BuildCommand: StoppableCommand {
             EXAMPLES:
               pframe build videos/ --captions captions.csv --output shards
               pframe build videos/ --no-captions --output shards --size 256 --fps 12
+              pframe build videos/ --no-captions --output shards --buckets 320x192,192x320 --lengths 16,32
               pframe build list.jsonl --output shards --represent frames,difference
               pframe build UTD-MHAD/ --layout mhad --output shards
               pframe build videos/ --no-captions --output shards --part 3/64
@@ -145,6 +146,28 @@ struct BuildCommand: StoppableCommand {
         let bytes: Int?
         let seconds: Double
         let totals: [String: Int]
+        let buckets: [BucketResult]?
+    }
+
+    /// What lies in a bucket, as JSON.
+    private struct BucketResult: Encodable {
+        let bucket: String
+        let clips: Int
+        let enlarged: Int
+        let reduced: Int
+        let meanScale: Double
+        let meanCrop: Double
+    }
+
+    /// What lies in each bucket, as lines.
+    private static func table(_ buckets: [BucketTable.Row]) -> String {
+        Format.table(
+            [["bucket", "clips", "enlarged", "reduced", "mean scale", "cropped"]]
+                + buckets.map { row in
+                    [row.bucket.description]
+                        + [row.clips, row.enlarged, row.reduced].map(Format.count)
+                        + [Format.fixed(row.meanScale, 2), Format.fixed(100 * row.meanCrop, 1) + " %"]
+                })
     }
 
     /// Prints the summary, and ends with exit code 1 where a video gave no clip.
@@ -154,6 +177,10 @@ struct BuildCommand: StoppableCommand {
         let whole = summary.description
         let totals = summary.totals
         let rejected = totals["rejected_videos", default: 0] + totals["listed_rejects", default: 0]
+        var buckets: [BucketTable.Row] = []
+        if let whole, !whole.buckets.isEmpty {
+            buckets = try BucketTable(DatasetIndex(DatasetFolder(output)), whole).rows
+        }
         if report.json {
             try Console.json(
                 Result(
@@ -161,7 +188,14 @@ struct BuildCommand: StoppableCommand {
                     shards: summary.shards, shardsFinishedBefore: summary.finishedBefore, clips: whole?.samples,
                     videos: list.videos.count, rejected: rejected, passedOver: list.passedOver,
                     picturesPassedOver: list.pictures.pictures,
-                    unusedCaptions: list.unused, bytes: whole?.bytes, seconds: seconds, totals: totals))
+                    unusedCaptions: list.unused, bytes: whole?.bytes, seconds: seconds, totals: totals,
+                    buckets: buckets.isEmpty
+                        ? nil
+                        : buckets.map {
+                            BucketResult(
+                                bucket: $0.bucket.description, clips: $0.clips, enlarged: $0.enlarged,
+                                reduced: $0.reduced, meanScale: $0.meanScale, meanCrop: $0.meanCrop)
+                        }))
         } else if let whole {
             var lines = [
                 "\(output): \(Format.quantity(whole.samples, "clip")) of \(Format.quantity(list.videos.count, "video")) in "
@@ -172,6 +206,9 @@ struct BuildCommand: StoppableCommand {
                 "\(Format.quantity(totals["shots", default: 0], "shot")): "
                     + "\(Format.count(totals["short_shots", default: 0])) too short for a clip, "
                     + "\(Format.count(totals["tails", default: 0])) with a tail")
+            if let small = totals["small_shots"], small > 0 {
+                lines.append("\(Format.quantity(small, "shot")) smaller than the buckets of their aspect (--enlarge)")
+            }
             if rejected > 0 { lines.append("\(Format.quantity(rejected, "video")) without a clip: see rejects.jsonl") }
             if list.unused > 0 { lines.append("\(Format.quantity(list.unused, "caption")) without a video") }
             if list.passedOver > 0 { lines.append("\(Format.quantity(list.passedOver, "other file")) skipped") }
@@ -179,6 +216,7 @@ struct BuildCommand: StoppableCommand {
             if summary.finishedBefore > 0 {
                 lines.append("\(Format.quantity(summary.finishedBefore, "shard")) finished before")
             }
+            if !buckets.isEmpty { lines.append(Self.table(buckets)) }
             Console.output(lines.joined(separator: "\n"))
         } else {
             Console.output(
@@ -192,8 +230,14 @@ struct BuildCommand: StoppableCommand {
 
 /// How videos are cut into clips.
 struct ClipArguments: ParsableArguments {
-    @Option(help: "Frames per clip.")
-    var frames = 16
+    @Option(help: "Frames per clip; default: 16.")
+    var frames: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Lengths of clips in frames: a shot is cut by the greatest, its rest by the next smaller ones.",
+            valueName: "16,32"), transform: lengthsOfClips)
+    var lengths: [Int]?
 
     @Option(help: "Frames per second; each instant takes the nearest frame.")
     var fps = 8.0
@@ -210,18 +254,55 @@ struct ClipArguments: ParsableArguments {
     @Flag(help: "Let clips run across cuts.")
     var noCuts = false
 
-    @Option(help: "Size of the clips in pixels: 128, or WxH such as 320x256.")
-    var size = Size(width: 128, height: 128)
+    @Option(help: "Size of the clips in pixels: 128, or WxH such as 320x256; default: 128.")
+    var size: Size?
+
+    @Option(
+        help: ArgumentHelp(
+            "Sizes of clips: each clip gets the size nearest in aspect. A shard holds clips of one size and length.",
+            valueName: "320x192,192x320"), transform: sizesOfClips)
+    var buckets: [Size]?
+
+    @Option(help: "With --buckets: enlarge pictures at most this many times; default: 1.")
+    var enlarge: Double?
 
     @Option(help: "crop (fill the frame), pad (black bars) or stretch.")
     var fit = ClipOptions.Fit.crop
 
     var options: ClipOptions {
         var options = ClipOptions()
-        (options.frames, options.framesPerSecond, options.stride, options.hop) = (frames, fps, stride, hop)
+        (options.framesPerSecond, options.stride, options.hop) = (fps, stride, hop)
+        if let frames { options.frames = frames }
         (options.clipsPerVideo, options.fit) = (clipsPerVideo, fit)
         if noCuts { options.cutThreshold = nil }
-        (options.width, options.height) = (size.width, size.height)
+        if let size { (options.width, options.height) = (size.width, size.height) }
+        if buckets != nil || lengths != nil {
+            options.buckets = ClipBuckets(
+                sizes: buckets ?? [Size(width: options.width, height: options.height)],
+                lengths: lengths ?? [options.frames], largestEnlargement: buckets == nil ? nil : enlarge ?? 1)
+        }
         return options
     }
+
+    func validate() throws {
+        if size != nil, buckets != nil { throw ValidationError("--size and --buckets exclude each other") }
+        if frames != nil, lengths != nil { throw ValidationError("--frames and --lengths exclude each other") }
+        if enlarge != nil, buckets == nil { throw ValidationError("--enlarge is for --buckets") }
+    }
+}
+
+private func sizesOfClips(_ text: String) throws -> [Size] {
+    let sizes = text.split(separator: ",", omittingEmptySubsequences: false).map { Size(String($0)) }
+    guard !sizes.contains(nil) else {
+        throw ValidationError("--buckets takes sizes such as 256x256,320x192, not \(text)")
+    }
+    return sizes.compactMap(\.self)
+}
+
+private func lengthsOfClips(_ text: String) throws -> [Int] {
+    let lengths = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard !lengths.contains(nil) else {
+        throw ValidationError("--lengths takes numbers of frames such as 16,32, not \(text)")
+    }
+    return lengths.compactMap(\.self)
 }
