@@ -71,7 +71,9 @@ import Testing
         (0..<ranks).map { rank in
             var options = LoaderOptions()
             (options.rank, options.ranks, options.batchSize, options.lastBatch) = (rank, ranks, batch, lastBatch)
-            var schedule = LoaderSchedule(order: order().epoch(1), start: start, options: options)
+            var schedule = LoaderSchedule(
+                EpochBatches(order().epoch(1), shards: Array(Self.counts.indices), from: start, options),
+                options: options)
             var steps: [LoaderSchedule.Step] = []
             while let step = schedule.next() { steps.append(step) }
             #expect(schedule.isAtEnd)
@@ -126,8 +128,8 @@ import Testing
             for rank in steps(ranks: ranks, batch: 2, from: 1) {
                 for (index, step) in rank.enumerated() {
                     let later = rank[(index + 1)...].flatMap(\.items).map(\.block).min() ?? Int.max
-                    #expect(step.firstBlockAfter <= later)
-                    #expect(index + 1 < rank.count || step.firstBlockAfter == Int.max)
+                    #expect(step.firstBlocksAfter.count == 1 && step.firstBlocksAfter[0] <= later)
+                    #expect(index + 1 < rank.count || step.firstBlocksAfter[0] == Int.max)
                 }
             }
         }

@@ -40,10 +40,11 @@ package struct TestShards {
     ///
     /// - Parameters:
     ///   - name: of a shard without ending, by its number.
+    ///   - bucket: the shape that `dataset.json` says of a shard's clips, by its number; nil for a set without buckets.
     ///   - change: alters a sample before it is written.
     package init(
         in folder: FilePath, counts: [Int], seed: UInt64 = 1, name: (Int) -> String = { "clips-00000\($0)" },
-        change: (inout Sample, Int, Int) -> Void = { _, _, _ in }
+        bucket: ((Int) -> String)? = nil, change: (inout Sample, Int, Int) -> Void = { _, _, _ in }
     ) throws {
         self.folder = folder
         names = counts.indices.map(name)
@@ -60,7 +61,7 @@ package struct TestShards {
             let bytes = try write(shard)
             shards.append(
                 """
-                {"bytes": \(bytes), "name": \(Self.quoted(name)), "rows_sha256": "", "samples": \(counts[shard]), \
+                {\(bucket.map { "\"bucket\": \"\($0(shard))\", " } ?? "")"bytes": \(bytes), "name": \(Self.quoted(name)), "rows_sha256": "", "samples": \(counts[shard]), \
                 "sha256": ""}
                 """)
         }

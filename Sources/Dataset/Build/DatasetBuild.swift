@@ -9,6 +9,9 @@ public import SystemPackage
 ///
 /// Shard `k` is made of videos `k·V … (k+1)·V − 1` and depends only on the list and the options. Each finished shard
 /// leaves a receipt; a build that was stopped resumes with the shards without a receipt.
+///
+/// With N buckets, group `k` of videos gives the shards `k·N … (k+1)·N − 1`, one for each bucket; all of them are built
+/// together.
 public final class DatasetBuild: Sendable {
     /// What happens, for a progress line. Called from several threads.
     public struct Observer: Sendable {
@@ -46,10 +49,15 @@ public final class DatasetBuild: Sendable {
         budget = SpoolBudget(bytes: Self.waitingBytes * max(1, options.jobs))
     }
 
-    /// Shards of the whole set.
-    public var shards: Int {
-        (list.videos.count + options.videosPerShard - 1) / options.videosPerShard
-    }
+    /// Shards of the whole set, those without clips included.
+    public var shards: Int { groups * buckets.count }
+
+    /// Groups of videos.
+    private var groups: Int { (list.videos.count + options.videosPerShard - 1) / options.videosPerShard }
+    /// The shape of the clips of each shard of a group.
+    private var buckets: [Bucket?] { options.clips.buckets?.all ?? [nil] }
+    /// The numbers of the shards of a group.
+    private func shards(of group: Int) -> Range<Int> { (group * buckets.count)..<((group + 1) * buckets.count) }
 
     /// What a run came to.
     public struct Summary: Sendable {
@@ -77,15 +85,15 @@ public final class DatasetBuild: Sendable {
         }
         try checkIdentity()
         var summary = Summary()
-        let mine = (0..<shards).filter { options.part.contains($0) }
+        let mine = (0..<groups).filter { options.part.contains($0) }
         let missing = try unfinished(mine)
-        summary.shards = mine.count
-        summary.finishedBefore = mine.count - missing.count
+        summary.shards = mine.count * buckets.count
+        summary.finishedBefore = (mine.count - missing.count) * buckets.count
         // Until the set is closed again there is no finished one here.
         if !missing.isEmpty { try removeFile(folder.appending(DatasetDescription.fileName)) }
         try build(missing)
-        try unreachable.withLock { $0 }.check(folder)
-        for number in mine {
+        try unreachable.withLock { $0 }.check(folder, shardsPerGroup: buckets.count)
+        for number in mine.flatMap(shards(of:)) {
             let receipt = try ShardReceipt(reading: ShardReceipt.path(in: folder, number: number))
             summary.totals.merge(receipt.totals) { $0 + $1 }
         }
@@ -124,12 +132,12 @@ public final class DatasetBuild: Sendable {
         }.joined(separator: "; ")
     }
 
-    /// Those of the shards that are not there as their receipts say.
+    /// Those of the groups whose shards are not all there as their receipts say.
     private func unfinished(_ numbers: [Int]) throws(PFrameError) -> [Int] {
         let isFinished = Mutex([Bool](repeating: false, count: numbers.count))
         Parallel.forEach(numbers.count, jobs: options.jobs) { index in
             guard !observer.isCancelled() else { return }
-            let result = isIntact(numbers[index])
+            let result = shards(of: numbers[index]).allSatisfy(isIntact)
             isFinished.withLock { $0[index] = result }
         }
         let flags = isFinished.withLock { $0 }
@@ -151,25 +159,25 @@ public final class DatasetBuild: Sendable {
         }
     }
 
-    /// Builds shards, videos in the order of the list, as many at a time as there are jobs.
+    /// Builds the shards of groups, videos in the order of the list, as many at a time as there are jobs.
     private func build(_ numbers: [Int]) throws(PFrameError) {
         let assemblies = Mutex<[Int: ShardAssembly]>([:])
-        let work = numbers.flatMap { number in videos(of: number).map { (shard: number, video: $0) } }
+        let work = numbers.flatMap { number in videos(of: number).map { (group: number, video: $0) } }
         Parallel.forEach(work.count, jobs: options.jobs) { index in
-            let (shard, video) = work[index]
+            let (group, video) = work[index]
             guard failure.withLock({ $0 == nil }) else { return }
             do throws(PFrameError) {
                 try checkCancelled()
-                guard let target = try open(shard, among: assemblies) else { return }
-                if try build(video, slot: video - videos(of: shard).lowerBound, into: target) {
-                    assemblies.withLock { $0[shard] = nil }
+                guard let target = try open(group, among: assemblies) else { return }
+                if try build(video, slot: video - videos(of: group).lowerBound, into: target) {
+                    assemblies.withLock { $0[group] = nil }
                 }
             } catch {
                 guard error.code == .unreachable else { return failure.withLock { $0 = $0 ?? error } }
-                // Without a receipt the next run builds the shard again.
+                // Without receipts the next run builds the shards again.
                 assemblies.withLock { open in
-                    unreachable.withLock { $0.note(shard) }
-                    open[shard] = nil
+                    unreachable.withLock { $0.note(group) }
+                    open[group] = nil
                 }
                 observer.finished(video, Reject(video: list.videos[video].name, kind: .missing, reason: error.message))
             }
@@ -185,8 +193,8 @@ public final class DatasetBuild: Sendable {
             try checkCancelled()
             // Another job has failed, as on a full disk: what this one makes would be lost.
             if let error = failure.withLock({ $0 }) { throw error }
-        } deliver: { sample throws(PFrameError) in
-            try assembly.add(sample, slot: slot)
+        } deliver: { sample, bucket throws(PFrameError) in
+            try assembly.add(sample, bucket: bucket, slot: slot)
         }
         unreachable.withLock { $0.inARow = 0 }
         let isComplete = try assembly.finish(slot: slot, reject: outcome.reject, totals: outcome.totals)
@@ -194,39 +202,46 @@ public final class DatasetBuild: Sendable {
         return isComplete
     }
 
-    /// The assembly of a shard, made for its first video; nil for a shard that is left unfinished.
+    /// The assembly of the shards of a group, made for its first video; nil for a group that is left unfinished.
     private func open(
-        _ shard: Int, among assemblies: borrowing Mutex<[Int: ShardAssembly]>
+        _ group: Int, among assemblies: borrowing Mutex<[Int: ShardAssembly]>
     ) throws(PFrameError) -> ShardAssembly? {
         try assemblies.withLock { open throws(PFrameError) in
-            guard unreachable.withLock({ $0.wants(shard) }) else { return nil }
-            if let there = open[shard] { return there }
-            let made = try assembly(of: shard)
-            open[shard] = made
+            guard unreachable.withLock({ $0.wants(group) }) else { return nil }
+            if let there = open[group] { return there }
+            let made = try assembly(of: group)
+            open[group] = made
             return made
         }
     }
 
-    private func videos(of shard: Int) -> Range<Int> {
-        let first = shard * options.videosPerShard
+    private func videos(of group: Int) -> Range<Int> {
+        let first = group * options.videosPerShard
         return first..<min(first + options.videosPerShard, list.videos.count)
     }
 
-    private func assembly(of shard: Int) throws(PFrameError) -> ShardAssembly {
-        let path = ShardReceipt.path(in: folder, number: shard)
+    private func assembly(of group: Int) throws(PFrameError) -> ShardAssembly {
+        let numbers = shards(of: group)
+        let path = ShardReceipt.path(in: folder, number: numbers.lowerBound)
         guard let lock = try KernelLock(path.removingLastComponent().appending("\(path.stem ?? "").lock")) else {
             throw PFrameError(
                 .busy, path: path, "another process builds this shard: give each process a part of its own")
         }
-        // The shard is about to change: what stood here counts no more.
-        try removeFile(path)
-        let receipt = ShardReceipt(
-            tool: options.tool, options: options.json, sourceHash: list.sourceHash, shards: shards, shard: nil,
+        // The shards are about to change: what stood here counts no more.
+        for number in numbers { try removeFile(ShardReceipt.path(in: folder, number: number)) }
+        var receipts = numbers.map { _ in
+            ShardReceipt(
+                tool: options.tool, options: options.json, sourceHash: list.sourceHash, shards: shards, shard: nil,
+                rejects: [], totals: [:])
+        }
+        if group == 0 {
             // What the list itself left out belongs to no shard; the first one carries it.
-            rejects: shard == 0 ? list.rejects : [], totals: shard == 0 ? ["listed_rejects": list.rejects.count] : [:])
+            receipts[0].rejects = list.rejects
+            receipts[0].totals = ["listed_rejects": list.rejects.count]
+        }
         return ShardAssembly(
-            folder: folder, number: shard, videos: videos(of: shard).count, receipt: receipt, lock: lock, budget: budget
-        )
+            folder: folder, number: numbers.lowerBound, buckets: buckets, videos: videos(of: group).count,
+            receipts: receipts, lock: lock, budget: budget)
     }
 
     private func checkCancelled() throws(PFrameError) {
@@ -236,31 +251,31 @@ public final class DatasetBuild: Sendable {
     }
 }
 
-/// The videos of a run that servers did not give, and the shards that are left unfinished for it.
+/// The videos of a run that servers did not give, and the groups that are left unfinished for it.
 private struct UnreachableVideos: Sendable {
     /// So many, with none between them that could be read: the network is down, and the rest is left for the next run.
     private static let most = 20
-    private var shards: Set<Int> = []
+    private var groups: Set<Int> = []
     private var count = 0
     /// Those since the last video that was read.
     var inARow = 0
 
-    /// Whether videos of a shard are still to be read.
-    func wants(_ shard: Int) -> Bool { inARow < Self.most && !shards.contains(shard) }
+    /// Whether videos of a group are still to be read.
+    func wants(_ group: Int) -> Bool { inARow < Self.most && !groups.contains(group) }
 
-    mutating func note(_ shard: Int) {
-        shards.insert(shard)
+    mutating func note(_ group: Int) {
+        groups.insert(group)
         count += 1
         inARow += 1
     }
 
     /// Throws where there is any.
-    func check(_ folder: FilePath) throws(PFrameError) {
+    func check(_ folder: FilePath, shardsPerGroup: Int) throws(PFrameError) {
         guard count > 0 else { return }
         let stop = inARow < Self.most ? "" : "; the build stopped after \(Self.most) in a row"
         throw PFrameError(
             .unreachable, path: folder,
-            "\(NumberText.count(count, "video")) could not be read from servers, and \(NumberText.count(shards.count, "shard")) "
+            "\(NumberText.count(count, "video")) could not be read from servers, and \(NumberText.count(groups.count * shardsPerGroup, "shard")) "
                 + "are left unfinished\(stop): run the same command again, or with --reject-unreachable to leave out such "
                 + "videos")
     }
@@ -301,7 +316,9 @@ public struct BuildOptions: Sendable, Equatable {
         func require(_ condition: Bool, _ message: String) throws(PFrameError) {
             if !condition { throw PFrameError(.usage, message) }
         }
-        try require((2...4096).contains(clips.frames), "a clip has 2 to 4096 frames, not \(clips.frames)")
+        for frames in clips.lengths {
+            try require((2...4096).contains(frames), "a clip has 2 to 4096 frames, not \(frames)")
+        }
         try require(
             clips.framesPerSecond > 0 && clips.framesPerSecond <= 1000,
             "frames per second are above 0 and at most 1000, not \(clips.framesPerSecond)")
@@ -316,13 +333,25 @@ public struct BuildOptions: Sendable, Equatable {
         ] {
             try require(value ?? 1 >= 1, "\(name): 1 or more, not \(value ?? 0)")
         }
-        try require(
-            (16...4096).contains(clips.width) && (16...4096).contains(clips.height),
-            "clips are 16 to 4096 pixels wide and high, not \(clips.width)x\(clips.height)")
         let isMotion = samples.representations.contains(.motionResidual)
-        try require(
-            !isMotion || clips.width % 16 == 0 && clips.height % 16 == 0,
-            "motion-residual needs sizes that 16 divides, not \(clips.width)x\(clips.height)")
+        for size in clips.sizes {
+            try require(
+                (16...4096).contains(size.width) && (16...4096).contains(size.height),
+                "clips are 16 to 4096 pixels wide and high, not \(size)")
+            try require(
+                !isMotion || size.width % 16 == 0 && size.height % 16 == 0,
+                "motion-residual needs sizes that 16 divides, not \(size)")
+        }
+        if let buckets = clips.buckets {
+            try require(Set(buckets.all).count == buckets.all.count, "a size or a length of the buckets is named twice")
+            try require(buckets.all.count <= 1000, "there are at most 1000 buckets, not \(buckets.all.count)")
+            try require(
+                buckets.largestEnlargement.map { $0 > 0 && $0.isFinite } ?? true,
+                "pictures are enlarged by a number above 0, not \(buckets.largestEnlargement ?? 0)")
+            try require(
+                clips.hop == nil || buckets.lengths.count == 1,
+                "the hop is for clips of one length: a shot is cut into clips of several lengths without gaps")
+        }
         try require(samples.motionSource != .stream, "clips have no stream of their own: motion is h264 or search")
         try require((1...255).contains(samples.radius), "the radius is 1 to 255 pixels, not \(samples.radius)")
     }

@@ -5,8 +5,8 @@ import Storage
 import Synchronization
 import SystemPackage
 
-/// One shard in the making: takes the samples of its videos from any thread in any order, and writes them in the order of
-/// the input list, so that the bytes depend on nothing else.
+/// The shards of a group of videos in the making, one for each bucket: takes the samples of the videos from any thread in
+/// any order, and writes them in the order of the input list, so that the bytes depend on nothing else.
 ///
 /// The records of the first unfinished video are written at once; the records of later videos wait in spools.
 final class ShardAssembly: Sendable {
@@ -17,54 +17,57 @@ final class ShardAssembly: Sendable {
     }
 
     private struct State {
-        var writer: ShardWriter?
+        /// By bucket.
+        var writers: [ShardWriter?]
         var slots: [Slot]
         var head = 0
-        var receipt: ShardReceipt
+        /// By bucket; the first one also tells of the videos.
+        var receipts: [ShardReceipt]
         var lock: KernelLock?
     }
 
     private let state: Mutex<State>
     private let folder: FilePath
     private let number: Int
-    private let receiptPath: FilePath
+    private let buckets: [Bucket?]
 
-    /// Prepares shard `number` of `videos` videos.
+    /// Prepares the shards of `videos` videos.
     ///
     /// - Parameters:
-    ///   - receipt: of a shard without samples; completed as videos finish.
-    ///   - lock: held until the shard is complete or given up.
+    ///   - number: of the first shard; that of each further bucket is one more.
+    ///   - buckets: the shape of the clips of each shard; one nil for a set without buckets.
+    ///   - receipts: of shards without samples; completed as videos finish.
+    ///   - lock: held until the shards are complete or given up.
     init(
-        folder: FilePath, number: Int, videos: Int, receipt: ShardReceipt, lock: KernelLock,
+        folder: FilePath, number: Int, buckets: [Bucket?], videos: Int, receipts: [ShardReceipt], lock: KernelLock,
         budget: SpoolBudget
     ) {
-        (self.folder, self.number) = (folder, number)
+        (self.folder, self.number, self.buckets) = (folder, number, buckets)
         let hidden = folder.appending(ShardReceipt.folderName)
-        receiptPath = ShardReceipt.path(in: folder, number: number)
         let slots = (0..<videos).map { _ in Slot(spool: SampleSpool(budget: budget, folder: hidden)) }
-        state = Mutex(State(writer: nil, slots: slots, receipt: receipt, lock: lock))
+        state = Mutex(State(writers: buckets.map { _ in nil }, slots: slots, receipts: receipts, lock: lock))
     }
 
     /// Takes the next sample of the video in place `slot`.
     ///
     /// - Throws: `PFrameError`, a full disk included.
-    func add(_ sample: sending Sample, slot: Int) throws(PFrameError) {
+    func add(_ sample: sending Sample, bucket: Int, slot: Int) throws(PFrameError) {
         try state.withLock { state throws(PFrameError) in
-            guard slot == state.head else { return try state.slots[slot].spool.append(sample) }
+            guard slot == state.head else { return try state.slots[slot].spool.append(sample, bucket: bucket) }
             try flush(slot, &state)
-            try writer(&state).append(sample)
+            try writer(bucket, &state).append(sample)
         }
     }
 
-    /// Notes that the video in place `slot` gave all its samples; the last one completes the shard.
+    /// Notes that the video in place `slot` gave all its samples; the last one completes the shards.
     ///
-    /// - Returns: whether the shard is now complete.
+    /// - Returns: whether the shards are now complete.
     /// - Throws: `PFrameError`, a full disk included.
     func finish(slot: Int, reject: Reject?, totals: [String: Int]) throws(PFrameError) -> Bool {
         try state.withLock { state throws(PFrameError) in
             state.slots[slot].isFinished = true
             state.slots[slot].reject = reject
-            state.receipt.totals.merge(totals) { $0 + $1 }
+            state.receipts[0].totals.merge(totals) { $0 + $1 }
             while state.head < state.slots.count, state.slots[state.head].isFinished {
                 try flush(state.head, &state)
                 state.head += 1
@@ -76,27 +79,31 @@ final class ShardAssembly: Sendable {
     }
 
     private func flush(_ slot: Int, _ state: inout State) throws(PFrameError) {
-        let writer = { (state: inout State) throws(PFrameError) in try self.writer(&state) }
+        let writer = { (bucket: Int, state: inout State) throws(PFrameError) in try self.writer(bucket, &state) }
         let spool = state.slots[slot].spool
-        try spool.drain { sample throws(PFrameError) in try writer(&state).append(sample) }
+        try spool.drain { sample, bucket throws(PFrameError) in try writer(bucket, &state).append(sample) }
     }
 
-    private func writer(_ state: inout State) throws(PFrameError) -> ShardWriter {
-        if let writer = state.writer { return writer }
-        let writer = try ShardWriter(folder: folder, name: ShardWriter.name(of: number), number: number)
-        state.writer = writer
+    private func writer(_ bucket: Int, _ state: inout State) throws(PFrameError) -> ShardWriter {
+        if let writer = state.writers[bucket] { return writer }
+        let shard = number + bucket
+        let writer = try ShardWriter(folder: folder, name: ShardWriter.name(of: shard), number: shard)
+        state.writers[bucket] = writer
         return writer
     }
 
     private func complete(_ state: inout State) throws(PFrameError) {
-        state.receipt.shard = try state.writer?.finish()
         // By name, and those of one name in the order of the input list.
-        state.receipt.rejects = (state.receipt.rejects + state.slots.compactMap(\.reject)).enumerated().sorted {
+        state.receipts[0].rejects = (state.receipts[0].rejects + state.slots.compactMap(\.reject)).enumerated().sorted {
             if $0.element.video.utf8.elementsEqual($1.element.video.utf8) { return $0.offset < $1.offset }
             return $0.element.video.utf8.lexicographicallyPrecedes($1.element.video.utf8)
         }.map(\.element)
-        try replaceFile(receiptPath, with: state.receipt.json)
-        state.writer = nil
+        for (index, bucket) in buckets.enumerated() {
+            state.receipts[index].shard = try state.writers[index]?.finish(bucket: bucket)
+            let path = ShardReceipt.path(in: folder, number: number + index)
+            try replaceFile(path, with: state.receipts[index].json)
+            state.writers[index] = nil
+        }
         state.lock = nil
     }
 }
@@ -122,8 +129,8 @@ final class SpoolBudget: Sendable {
 /// without a name, so that one long video stalls no other and memory stays bounded.
 final class SampleSpool {
     private enum Waiting {
-        case inMemory(Sample)
-        case inFile(columns: SampleColumns, members: [(name: String, offset: Int, length: Int)])
+        case inMemory(Sample, bucket: Int)
+        case inFile(columns: SampleColumns, members: [(name: String, offset: Int, length: Int)], bucket: Int)
     }
 
     private let budget: SpoolBudget
@@ -146,10 +153,10 @@ final class SampleSpool {
     /// Keeps a sample.
     ///
     /// - Throws: `PFrameError`, a full disk included.
-    func append(_ sample: Sample) throws(PFrameError) {
+    func append(_ sample: Sample, bucket: Int) throws(PFrameError) {
         if budget.take(sample.size) {
             taken += sample.size
-            waiting.append(.inMemory(sample))
+            waiting.append(.inMemory(sample, bucket: bucket))
             return
         }
         var members: [(name: String, offset: Int, length: Int)] = []
@@ -163,21 +170,21 @@ final class SampleSpool {
         } catch {
             throw PFrameError(error, path: folder, "cannot keep records that wait for their turn")
         }
-        waiting.append(.inFile(columns: sample.columns, members: members))
+        waiting.append(.inFile(columns: sample.columns, members: members, bucket: bucket))
     }
 
-    /// Hands over every sample in order, and forgets them.
+    /// Hands over every sample in order with its bucket, and forgets them.
     ///
     /// - Throws: what `body` throws, and `PFrameError` if a sample cannot be read back.
-    func drain(_ body: (Sample) throws(PFrameError) -> Void) throws(PFrameError) {
+    func drain(_ body: (Sample, Int) throws(PFrameError) -> Void) throws(PFrameError) {
         for entry in waiting {
             switch entry {
-            case .inMemory(let sample):
-                try body(sample)
-            case .inFile(let columns, let members):
+            case .inMemory(let sample, let bucket):
+                try body(sample, bucket)
+            case .inFile(let columns, let members, let bucket):
                 var read: [(name: String, bytes: [UInt8])] = []
                 for member in members { read.append((member.name, try bytes(member.offset, member.length))) }
-                try body(Sample(members: read, columns: columns))
+                try body(Sample(members: read, columns: columns), bucket)
             }
         }
         waiting.removeAll()

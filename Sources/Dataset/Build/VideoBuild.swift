@@ -11,13 +11,13 @@ struct VideoBuild {
     ///
     /// - Parameters:
     ///   - progress: called with the clips so far and the share read, 0…1; throws to stop.
-    ///   - deliver: takes each sample.
+    ///   - deliver: takes each sample, and the number of its bucket.
     /// - Returns: the outcome. A video that cannot be read is an outcome, not an error.
     /// - Throws: what `progress` and `deliver` throw; `unreachable` where a server does not give the video now and may
     ///   give it later.
     func run(
         progress: (Int, Double) throws(PFrameError) -> Void,
-        deliver: (sending Sample) throws(PFrameError) -> Void
+        deliver: (sending Sample, Int) throws(PFrameError) -> Void
     ) throws(PFrameError) -> BuiltVideo {
         let reader: ClipReader
         do throws(PFrameError) {
@@ -35,16 +35,18 @@ struct VideoBuild {
         var leastEven = StepRange()
         while failure == nil {
             let sample: Sample
+            let bucket: Int
             do throws(PFrameError) {
                 guard let clip = try reader.next() else { break }
                 let steps = StepRange(clip.seconds)
                 if steps.ratio > leastEven.ratio { leastEven = steps }
                 sample = try maker.sample(clip, columns: columns)
+                bucket = clip.bucket?.number ?? 0
             } catch {
                 failure = error
                 break
             }
-            try deliver(sample)
+            try deliver(sample, bucket)
             try progress(reader.counts.clips, reader.share)
         }
         let counts = reader.counts
@@ -55,6 +57,7 @@ struct VideoBuild {
             "damaged_frames": reader.damaged, "skipped_frames": counts.skipped,
         ]
         if video.span != nil { totals["spans"] = 1 }
+        if options.clips.buckets != nil { totals["small_shots"] = counts.smallShots }
         var outcome = BuiltVideo(reject: reject(reader, failure), totals: totals)
         outcome.sourceRate = reader.sourceRate
         outcome.hasVariableRate = reader.hasVariableRate
@@ -104,15 +107,20 @@ struct VideoBuild {
         }
         if let truncation = reader.truncation { return reject(.truncated, truncation, clips: counts.clips) }
         guard counts.clips == 0 else { return nil }
+        if let smallness = reader.smallness {
+            return reject(.tooSmall, "\(smallness): give a greater --enlarge, or a smaller bucket of its aspect")
+        }
         let rate =
             options.clips.sourceDivisor.map { "at the source's frames per second over \($0)" }
             ?? "at \(options.clips.framesPerSecond) frames per second"
         let wanted = options.clips.stride.map { "with a stride of \($0)" } ?? rate
         let shots = counts.shots == 1 ? "one shot" : "\(counts.shots) shots"
         let what = "\(NumberText.count(counts.frames, "frame")) in \(shots)"
-        let remedy = "--frames, " + (options.clips.stride == nil ? "--fps" : "--stride")
-        return reject(
-            .noClip, "\(what): too short for a clip of \(options.clips.frames) \(wanted) (\(remedy))")
+        let length = options.clips.lengths.min() ?? options.clips.frames
+        let remedy =
+            (options.clips.lengths.count > 1 ? "--lengths, " : "--frames, ")
+            + (options.clips.stride == nil ? "--fps" : "--stride")
+        return reject(.noClip, "\(what): too short for a clip of \(length) \(wanted) (\(remedy))")
     }
 }
 

@@ -32,7 +32,13 @@ final class ClipFitter {
     init(_ options: ClipOptions, orientation: Orientation, aspect: Double) {
         self.options = options
         self.orientation = orientation
-        self.aspect = aspect > 0.05 && aspect < 20 ? aspect : 1
+        self.aspect = aspect
+    }
+
+    /// Width of a picture's samples over their height; 1 where the file says none, or none that can be.
+    static func aspect(of picture: Picture, in stream: VideoStream) -> Double {
+        let aspect = DisplayTags(of: picture, in: stream).sampleAspectRatio?.value ?? 1
+        return aspect > 0.05 && aspect < 20 ? aspect : 1
     }
 
     /// The picture as a frame of a clip.
@@ -123,11 +129,20 @@ final class ClipFitter {
 @available(*, unavailable)
 extension ClipFitter: Sendable {}
 
+extension Orientation {
+    /// The sides of a stored picture as it is shown, in rows' pixels; `aspect` is the width of a sample over its height.
+    func shown(_ stored: Size, aspect: Double) -> (width: Double, height: Double) {
+        let (width, height) = (Double(stored.width) * aspect, Double(stored.height))
+        return swapsSides ? (height, width) : (width, height)
+    }
+}
+
 extension RGBImage {
-    /// The first picture of a video, or a picture, brought to a size as `pframe build` brings the frames of clips.
+    /// The first picture of a video, or a picture, brought to a size as `pframe build` brings the frames of clips: to the
+    /// one of `sizes` that is nearest in aspect (``ClipBuckets``).
     ///
     /// - Throws: `PFrameError` if the file cannot be opened, or its first picture is damaged or cut off.
-    public init(firstOf path: FilePath, size: Size, fit: ClipOptions.Fit) throws(PFrameError) {
+    public init(firstOf path: FilePath, sizes: [Size], fit: ClipOptions.Fit) throws(PFrameError) {
         var decoding = DecoderOptions()
         (decoding.exportsMotionVectors, decoding.cropping) = (false, true)
         let reader = try VideoReader(path: path, options: decoding)
@@ -135,8 +150,11 @@ extension RGBImage {
             throw PFrameError(.damaged, path: path, "holds no complete picture")
         }
         var options = ClipOptions()
+        let aspect = ClipFitter.aspect(of: picture, in: reader.stream)
+        let buckets = ClipBuckets(sizes: sizes, lengths: [1], largestEnlargement: nil)
+        let shown = reader.orientation.shown(picture.size, aspect: aspect)
+        let size = buckets.sizes[buckets.choice(width: shown.width, height: shown.height, fit: fit).size]
         (options.width, options.height, options.fit) = (size.width, size.height, fit)
-        let aspect = DisplayTags(of: picture, in: reader.stream).sampleAspectRatio?.value ?? 1
         self = try ClipFitter(options, orientation: reader.orientation, aspect: aspect).fit(picture)
     }
 }

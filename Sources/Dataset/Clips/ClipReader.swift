@@ -15,6 +15,8 @@ public final class ClipReader {
         public var shots = 0
         /// Shots that ended before they gave a clip.
         public var shortShots = 0
+        /// Shots whose pictures every bucket of their aspect would enlarge too much.
+        public var smallShots = 0
         /// Shots whose last pictures were left over.
         public var tails = 0
         /// Pictures that no clip may hold: those with errors, and those after damage up to the next key frame.
@@ -55,6 +57,8 @@ public final class ClipReader {
     private var cuts: CutDetector?
     private var waiting: [Waiting] = []
     private var fitter: ClipFitter?
+    /// The size of the shot's clips, where they have buckets.
+    private var choice: SizeChoice?
     private var sampler: ClipSampler
     private var newest: Candidate?
     private var previous: Candidate?
@@ -73,6 +77,8 @@ public final class ClipReader {
     private var hasEnded = false
     /// What the video came to so far.
     public private(set) var counts = Counts()
+    /// Why the first shot too small for the buckets is so, in words.
+    public private(set) var smallness: String?
 
     /// Opens a video.
     ///
@@ -86,6 +92,8 @@ public final class ClipReader {
         decoding.exportsMotionVectors = false
         decoding.cropping = true
         reader = try VideoReader(path: path, options: decoding, span: span)
+        var options = options
+        options.frames = options.buckets?.lengths.last ?? options.frames
         self.options = options
         meter = ContentMeter(rule: options.rule, rotation: reader.stream.orientation.rotation)
         cuts = options.cuts.map { CutDetector($0) }
@@ -158,14 +166,16 @@ public final class ClipReader {
         }
         let step = newest.map { seconds - $0.seconds } ?? 0
         let isJump = step < 0 || step > sampler.longestStep
-        if isCut || isJump { try endShot() }
+        // The pictures of a clip are all brought to its size in the same way.
+        let isResized = options.buckets != nil && newest.map { $0.picture.size != picture.size } ?? false
+        if isCut || isJump || isResized { try endShot() }
         // Time that stands still gives no instant a nearer picture; a stride counts pictures, whatever their time.
         if let newest, seconds <= newest.seconds, options.stride == nil {
             contents.append(content)
             return
         }
         if newest == nil {
-            beginShot(next.frame)
+            beginShot(next.frame, with: picture)
         } else {
             contents.append(content)
             steps.all += 1
@@ -176,8 +186,9 @@ public final class ClipReader {
         for choice in sampler.add(time: seconds) { try keep(choice) }
     }
 
-    private func beginShot(_ frame: Int) {
+    private func beginShot(_ frame: Int, with picture: Picture) {
         counts.shots += 1
+        chooseSize(picture)
         (contentStart, contents) = (frame, [0])
         (clipsOfShot, sampledSinceClip) = (0, 0)
         sampler.reset()
@@ -186,12 +197,52 @@ public final class ClipReader {
     private func endShot() throws(PFrameError) {
         guard newest != nil else { return }
         if let choice = sampler.end() { try keep(choice) }
-        if clipsOfShot == 0 { counts.shortShots += 1 } else if sampledSinceClip > 0 { counts.tails += 1 }
+        cutRest()
+        if isTooSmall {
+            counts.smallShots += 1
+        } else if clipsOfShot == 0 {
+            counts.shortShots += 1
+        } else if sampledSinceClip > 0 {
+            counts.tails += 1
+        }
         sampled.removeAll(keepingCapacity: true)
         (newest, previous) = (nil, nil)
     }
 
+    /// Chooses the size of the clips of a shot that begins with a picture.
+    private func chooseSize(_ picture: Picture) {
+        guard let buckets = options.buckets else { return }
+        let shown = reader.orientation.shown(
+            picture.size, aspect: ClipFitter.aspect(of: picture, in: reader.stream))
+        let choice = buckets.choice(width: shown.width, height: shown.height, fit: options.fit)
+        if choice.size != self.choice?.size { fitter = nil }
+        self.choice = choice
+        if isTooSmall, smallness == nil {
+            let times = NumberText.short(choice.scale)
+            let size = Size(width: Int(shown.width.rounded()), height: Int(shown.height.rounded()))
+            smallness = "pictures of \(size): \(buckets.sizes[choice.size]) would enlarge them \(times) times"
+        }
+    }
+
+    private var isTooSmall: Bool {
+        guard let buckets = options.buckets, let choice else { return false }
+        return !buckets.allows(choice)
+    }
+
+    /// Cuts the last frames of a shot, too few for the greatest length, into shorter clips.
+    private func cutRest() {
+        guard let buckets = options.buckets, buckets.lengths.count > 1 else { return }
+        var rest = sampled.suffix(sampledSinceClip)
+        for length in buckets.lengths(of: rest.count) {
+            ready.append(clip(of: rest.prefix(length)))
+            rest = rest.dropFirst(length)
+            clipsOfShot += 1
+        }
+        sampledSinceClip = rest.count
+    }
+
     private func keep(_ choice: ClipSampler.Choice) throws(PFrameError) {
+        guard !isTooSmall else { return }
         guard let chosen = try choice.isPrevious ? scaled(&previous) : scaled(&newest) else { return }
         sampled.append(chosen)
         sampledSinceClip += 1
@@ -199,7 +250,7 @@ public final class ClipReader {
         guard sampler.firstInstant(completedBy: choice.instant) != nil, sampled.count == options.frames else { return }
         clipsOfShot += 1
         sampledSinceClip = 0
-        ready.append(clip())
+        ready.append(clip(of: sampled[...]))
         forgetContents()
     }
 
@@ -213,22 +264,29 @@ public final class ClipReader {
     }
 
     private func fit(_ picture: Picture) throws(PFrameError) -> RGBImage {
-        let fitter =
-            fitter
-            ?? ClipFitter(
-                options, orientation: reader.orientation,
-                aspect: DisplayTags(of: picture, in: reader.stream).sampleAspectRatio?.value ?? 1)
+        let fitter = fitter ?? makeFitter(picture)
         self.fitter = fitter
         return try fitter.fit(picture)
     }
 
-    private func clip() -> SourceClip {
-        let (first, last) = (sampled[0].frame, sampled[sampled.count - 1].frame)
+    private func makeFitter(_ picture: Picture) -> ClipFitter {
+        var options = options
+        if let choice {
+            let size = options.sizes[choice.size]
+            (options.width, options.height) = (size.width, size.height)
+        }
+        return ClipFitter(
+            options, orientation: reader.orientation, aspect: ClipFitter.aspect(of: picture, in: reader.stream))
+    }
+
+    private func clip(of sampled: ArraySlice<Sampled>) -> SourceClip {
+        let (first, last) = (sampled[sampled.startIndex].frame, sampled[sampled.endIndex - 1].frame)
         let span = contents[(first - contentStart + 1)..<max(first - contentStart + 1, last - contentStart + 1)]
         return SourceClip(
             frames: sampled.map(\.image), seconds: sampled.map(\.seconds),
             meanContent: span.isEmpty ? .nan : span.reduce(0, +) / Double(span.count),
-            maximumContent: span.max() ?? .nan, shot: counts.shots - 1, sourceFrames: first...last)
+            maximumContent: span.max() ?? .nan, shot: counts.shots - 1, sourceFrames: first...last,
+            bucket: choice.flatMap { options.buckets?.bucket($0, frames: sampled.count) })
     }
 
     /// Drops content values before every picture that a later clip can begin with.
@@ -270,13 +328,15 @@ public struct SourceClip: Sendable {
     public var shot: Int
     /// The number of the first and the last source frame of the video or its span, in display order.
     public var sourceFrames: ClosedRange<Int>
+    /// Its bucket; nil where clips have one shape.
+    public var bucket: BucketChoice?
 
     /// Creates a clip.
     public init(
         frames: [RGBImage], seconds: [Double], meanContent: Double, maximumContent: Double, shot: Int,
-        sourceFrames: ClosedRange<Int>
+        sourceFrames: ClosedRange<Int>, bucket: BucketChoice? = nil
     ) {
         (self.frames, self.seconds, self.shot, self.sourceFrames) = (frames, seconds, shot, sourceFrames)
-        (self.meanContent, self.maximumContent) = (meanContent, maximumContent)
+        (self.meanContent, self.maximumContent, self.bucket) = (meanContent, maximumContent, bucket)
     }
 }

@@ -1,3 +1,4 @@
+import Codec
 public import Storage
 
 /// Decides which pictures of a shot clips are made of: pure bookkeeping, no pixels.
@@ -132,6 +133,8 @@ public struct ClipOptions: Sendable, Equatable {
     public var height = 128
     /// How a picture is brought to that size.
     public var fit = Fit.crop
+    /// The shapes of clips, in place of `frames`, `width` and `height`; nil for one shape.
+    public var buckets: ClipBuckets?
 
     /// The defaults.
     public init() {}
@@ -139,13 +142,24 @@ public struct ClipOptions: Sendable, Equatable {
     /// As `dataset.json` records them.
     public var json: JSONValue {
         let rate = sourceDivisor.map { JSONValue.text("source/\($0)") } ?? .number(framesPerSecond)
-        let members: [String: JSONValue] = [
+        var members: [String: JSONValue] = [
             "frames": .integer(frames), "fps": stride == nil ? rate : .null,
             "stride": stride.map { .integer($0) } ?? .null, "hop": .integer(hop ?? frames),
             "clips_per_video": clipsPerVideo.map { .integer($0) } ?? .null,
             "cut_threshold": .null, "content_rule": .text(rule.rawValue),
             "width": .integer(width), "height": .integer(height), "fit": .text(fit.rawValue),
         ]
-        return .object(members.merging(cuts?.json ?? [:]) { $1 })
+        members.merge(cuts?.json ?? [:]) { $1 }
+        if let buckets {
+            for name in ["frames", "width", "height"] { members[name] = nil }
+            members.merge(buckets.json) { $1 }
+            members["hop"] = hop.map { .integer($0) } ?? .null
+        }
+        return .object(members)
     }
+
+    /// The sizes that clips may have.
+    var sizes: [Size] { buckets?.sizes ?? [Size(width: width, height: height)] }
+    /// The lengths that clips may have, in frames.
+    var lengths: [Int] { buckets?.lengths ?? [frames] }
 }

@@ -27,6 +27,10 @@ struct SampleMaker {
         columns.scores = Dictionary(uniqueKeysWithValues: SampleColumns.builtScores.map { ($0, Double.nan) })
         columns.scores["motion_content"] = clip.meanContent
         columns.scores["motion_content_max"] = clip.maximumContent
+        if let bucket = clip.bucket {
+            columns.scores[BucketChoice.scaleScore] = bucket.scale
+            columns.scores[BucketChoice.cropScore] = bucket.crop
+        }
         columns.metadata["shot"] = .integer(clip.shot)
         columns.metadata["frames"] = .integer(count)
         columns.metadata["width"] = .integer(width)

@@ -115,7 +115,8 @@ public final class DerivedDataset: Sendable {
         // What the source left out belongs to no shard; the first one carries it.
         if number == 0 { receipt.rejects = rejects }
         return DerivedShard(
-            name: shard.name, number: number, source: open, folder: output, receipt: receipt, lock: lock)
+            name: shard.name, bucket: shard.bucket, number: number, source: open, folder: output, receipt: receipt,
+            lock: lock)
     }
 
     /// Makes one data set of the shards: `rejects.jsonl`, `index.sqlite`, and at last `dataset.json`.

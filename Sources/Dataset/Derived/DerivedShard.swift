@@ -18,6 +18,7 @@ public final class DerivedShard: Sendable {
 
     /// The name without an ending: `clips-000000`.
     public let name: String
+    private let bucket: Bucket?
     private let source: ShardReader
     private let folder: FilePath
     private let number: Int
@@ -30,9 +31,11 @@ public final class DerivedShard: Sendable {
     ///   - receipt: of a shard without samples.
     ///   - lock: held until the shard is finished or given up.
     init(
-        name: String, number: Int, source: ShardReader, folder: FilePath, receipt: ShardReceipt, lock: KernelLock
+        name: String, bucket: Bucket?, number: Int, source: ShardReader, folder: FilePath, receipt: ShardReceipt,
+        lock: KernelLock
     ) {
-        (self.name, self.number, self.source, self.folder, self.receipt) = (name, number, source, folder, receipt)
+        (self.name, self.bucket) = (name, bucket)
+        (self.number, self.source, self.folder, self.receipt) = (number, source, folder, receipt)
         state = Mutex(State(lock: lock))
     }
 
@@ -85,7 +88,7 @@ public final class DerivedShard: Sendable {
         try state.withLock { state throws(PFrameError) in
             precondition(state.lock != nil, "the shard is finished")
             var receipt = receipt
-            receipt.shard = try state.writer?.finish()
+            receipt.shard = try state.writer?.finish(bucket: bucket)
             receipt.totals = ["clips": state.samples, "left_out": rows.count - state.samples]
             receipt.totals.merge(totals) { $1 }
             try replaceFile(ShardReceipt.path(in: folder, number: number), with: receipt.json)

@@ -196,7 +196,7 @@ struct ShardCopies: Sendable {
             told = row.offset + row.size
         }
         try progress(shard.bytes - told)
-        return try writer.finish()
+        return try writer.finish(bucket: shard.bucket)
     }
 
     /// Carries the scores of kept samples over.

@@ -19,13 +19,20 @@ struct BuildSection: Sendable {
     /// The options in words, or as they are where they are not those of a build.
     private var sentences: HTML {
         let options = description.options
-        guard let frames = options["frames"]?.int, let width = options["width"]?.int,
-            let height = options["height"]?.int
-        else { return table(of: options.members ?? [:]) }
+        guard let shape = shape(options) else { return table(of: options.members ?? [:]) }
+        let frames = options["frames"]?.int
         let fit = ["crop": ", cropped to fill", "pad": ", with black bars", "stretch": ", stretched"]
         var text =
-            "Clips of \(NumberText.count(frames, "frame")) at \(rate), \(width) × \(height) pixels"
+            "Clips of \(shape.lengths) at \(rate), \(shape.sizes) pixels"
             + (options["fit"]?.string.flatMap { fit[$0] } ?? "") + "."
+        if let sizes = options["buckets"]?.array, sizes.count > 1 {
+            let limit = options["enlarge"]?.double
+            text += " Each clip has the size nearest in aspect"
+            text +=
+                limit.map {
+                    $0 == 1 ? " that enlarges no picture." : ", enlarged \(NumberText.short($0)) times at most."
+                } ?? "."
+        }
         if let hop = options["hop"]?.int {
             text += hop == frames ? " Each clip begins where the previous ends" : " A clip begins every \(hop) frames"
             text += options["clips_per_video"]?.int.map { ", at most \(NumberText.count($0)) per video." } ?? "."
@@ -71,6 +78,20 @@ struct BuildSection: Sendable {
         return text + (shortest.map { " Cuts within \($0) of the cut before are left out." } ?? "")
     }
 
+    /// Lengths and sizes of clips in words.
+    private func shape(_ options: JSONValue) -> (lengths: String, sizes: String)? {
+        if let sizes = options["buckets"]?.array?.compactMap({ $0.string.map { $0.replacing("x", with: " × ") } }),
+            let lengths = options["lengths"]?.array?.compactMap(\.int), let longest = lengths.last
+        {
+            let shorter = lengths.dropLast().map { NumberText.count($0) + " or " }.joined()
+            return (shorter + NumberText.count(longest, "frame"), sizes.joined(separator: ", "))
+        }
+        guard let frames = options["frames"]?.int, let width = options["width"]?.int,
+            let height = options["height"]?.int
+        else { return nil }
+        return (NumberText.count(frames, "frame"), "\(width) × \(height)")
+    }
+
     private func table(of members: [String: JSONValue]) -> HTML {
         guard !members.isEmpty else { return "" }
         let rows = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map { name, value -> HTML in
@@ -83,7 +104,8 @@ struct BuildSection: Sendable {
     private static let totals = [
         ("videos", "videos read"), ("spans", "of them spans of videos"), ("rejected_videos", "videos without a clip"),
         ("listed_rejects", "listed videos, not read"), ("frames", "frames decoded"), ("shots", "shots"),
-        ("short_shots", "shots too short for a clip"), ("tails", "shots with a tail"),
+        ("short_shots", "shots too short for a clip"), ("small_shots", "shots too small for the buckets"),
+        ("tails", "shots with a tail"),
         ("damaged_frames", "damaged frames"), ("skipped_frames", "frames skipped for damage"), ("clips", "clips"),
     ]
 

@@ -78,6 +78,7 @@ public struct DatasetReport: Sendable {
 
         let sections: [(id: String, heading: String, html: HTML)] = [
             ("build", "Build", BuildSection(description: description, facts: facts).html),
+            ("buckets", "Buckets", BucketSection(table: try BucketTable(index, description)).html),
             ("filter", "Filter", filter.map { FilterSection(filter: $0).html } ?? ""),
             ("steps", "Time between frames", steps.html),
             ("scores", "Scores", scores.count > 0 ? scores.html : ""),

@@ -122,6 +122,7 @@ extension Reject.Kind {
         case .truncated: "cut off; clips before the cut were taken"
         case .damaged: "in places; undamaged clips were taken"
         case .noClip: "too short for a clip"
+        case .tooSmall: "too small for the buckets"
         case .noCaption: "without a caption"
         case .repeated: "named twice"
         case .badRow: "with a mistake in its row"

@@ -16,6 +16,8 @@ public struct DatasetDescription: Sendable, Equatable {
         public var sha256: String
         /// SHA-256 of the row file, hexadecimal.
         public var rowsSHA256: String
+        /// The shape of all its clips; nil in a set without buckets.
+        public var bucket: Bucket?
 
         /// Creates a shard's facts.
         public init(name: String, samples: Int, bytes: Int, sha256: String, rowsSHA256: String) {
@@ -49,6 +51,25 @@ public struct DatasetDescription: Sendable, Equatable {
     public init(tool: String, options: JSONValue, sourceHash: String, shards: [Shard], totals: [String: Int]) {
         (self.tool, self.options, self.sourceHash) = (tool, options, sourceHash)
         (self.shards, self.totals) = (shards, totals)
+    }
+
+    /// The buckets that hold samples, sorted; none in a set without buckets.
+    public var buckets: [Bucket] { Set(shards.compactMap(\.bucket)).sorted() }
+
+    /// The same with the shards of one bucket alone; the same for nil.
+    ///
+    /// - Throws: `PFrameError` if the set has no such bucket.
+    package func only(_ bucket: Bucket?) throws(PFrameError) -> DatasetDescription {
+        guard let bucket else { return self }
+        var part = self
+        part.shards = shards.filter { $0.bucket == bucket }
+        guard !part.shards.isEmpty else {
+            let names = buckets.map(\.description).joined(separator: ", ")
+            throw PFrameError(
+                .missing,
+                "the data set has no bucket \(bucket), " + (names.isEmpty ? "but clips of one shape" : "only \(names)"))
+        }
+        return part
     }
 
     /// Samples in all shards.
@@ -113,10 +134,12 @@ public struct DatasetDescription: Sendable, Equatable {
 extension DatasetDescription.Shard {
     /// As `dataset.json` holds it.
     package var json: JSONValue {
-        .object([
+        var members: [String: JSONValue] = [
             "name": .text(name), "samples": .integer(samples), "bytes": .integer(bytes), "sha256": .text(sha256),
             "rows_sha256": .text(rowsSHA256),
-        ])
+        ]
+        members["bucket"] = bucket.map { .text($0.description) }
+        return .object(members)
     }
 
     /// Reads what `json` wrote; nil if a field is missing or makes no sense.
@@ -126,6 +149,10 @@ extension DatasetDescription.Shard {
             let sha256 = value["sha256"]?.string, let rowsSHA256 = value["rows_sha256"]?.string
         else { return nil }
         self.init(name: name, samples: samples, bytes: bytes, sha256: sha256, rowsSHA256: rowsSHA256)
+        if let text = value["bucket"] {
+            guard let bucket = text.string.flatMap({ Bucket($0) }) else { return nil }
+            self.bucket = bucket
+        }
     }
 }
 

@@ -84,6 +84,8 @@ public struct Reject: Sendable, Equatable {
         case damaged
         /// It is too short for a clip, or its shots are.
         case noClip = "no-clip"
+        /// Its pictures are smaller than the buckets of their aspect.
+        case tooSmall = "too-small"
         /// Captions were given, but none for it.
         case noCaption = "no-caption"
         /// The list names it twice.

@@ -95,8 +95,9 @@ package final class ShardWriter {
 
     /// Ends the archive, writes the rows and gives both their names; nil, and no files, for a shard without samples.
     ///
+    /// - Parameter bucket: the shape of all clips, in a set with buckets.
     /// - Throws: `PFrameError`, a full disk included.
-    package func finish() throws(PFrameError) -> DatasetDescription.Shard? {
+    package func finish(bucket: Bucket? = nil) throws(PFrameError) -> DatasetDescription.Shard? {
         guard samples > 0 else { return nil }
         try write([UInt8](repeating: 0, count: TarHeader.endSize))
         let tar = name + ".tar"
@@ -108,9 +109,11 @@ package final class ShardWriter {
         try writeFile(text, to: Self.temporary(folder, name + ".jsonl"))
         try publish([tar, name + ".jsonl"].map { (Self.temporary(folder, $0), folder.appending($0)) })
         isPublished = true
-        return DatasetDescription.Shard(
+        var shard = DatasetDescription.Shard(
             name: name, samples: samples, bytes: offset, sha256: hash.digest,
             rowsSHA256: SHA256.digest(of: text))
+        shard.bucket = bucket
+        return shard
     }
 
     private func write(_ bytes: [UInt8]) throws(PFrameError) {

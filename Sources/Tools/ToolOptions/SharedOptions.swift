@@ -1,7 +1,7 @@
 public import ArgumentParser
 public import Codec
 public import Dataset
-package import Shards
+public import Shards
 package import Storage
 
 /// How every command reports.
@@ -36,6 +36,11 @@ package struct PartOptions: ParsableArguments {
 
 extension Size: ExpressibleByArgument {
     /// `256x128`, or `128` for a square.
+    public init?(argument: String) { self.init(argument) }
+}
+
+extension Bucket: ExpressibleByArgument {
+    /// `320x192x16`.
     public init?(argument: String) { self.init(argument) }
 }
 

@@ -102,9 +102,9 @@ struct SampleCommand: StoppableCommand {
         if trained.generator.captions != nil, prompt == nil {
             throw ValidationError("give a caption with --prompt: this model was trained with captions")
         }
-        let size = trained.generator.size
+        let sizes = trained.generator.sizes
         return try SampleRequest.requests(
-            image, count: count, caption: prompt ?? "", seed: sampling.seed, fitting: fit.map { (size, $0) })
+            image, count: count, caption: prompt ?? "", seed: sampling.seed, fitting: fit.map { (sizes, $0) })
     }
 
     private func warn(_ requests: [SampleRequest], _ trained: TrainedModel) {

@@ -1,3 +1,4 @@
+import Codec
 import Dataset
 import MotionVectors
 import Storage
@@ -33,6 +34,7 @@ struct SamplingSession {
         for request in requests where before.contains(request.name) { try show(request, "up-to-date") }
         let progress = Progress(weights: pending.map { _ in 1 }, unit: "clip")
         let frames = sampler.frames
+        let sizes = sampler.sizes.filter { size in requests.contains { $0.size == size } }
         var (folder, finished) = (folder, 0)
         defer { self.folder = folder }
         let isWhole = try sampler.sample(
@@ -58,7 +60,8 @@ struct SamplingSession {
         guard !reportsJSON else { return }
         let there = before.isEmpty ? "" : ", \(Format.count(before.count)) there before"
         Console.output(
-            "\(folder.path): \(Format.quantity(finished, "clip")) of \(frames) frames at \(sampler.size) in "
+            "\(folder.path): \(Format.quantity(finished, "clip")) of \(frames) frames at "
+                + "\(sizes.map(\.description).joined(separator: ", ")) in "
                 + "\(Format.duration(progress.elapsed))\(there)")
     }
 

@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Dataset
 import Shards
+import ToolOptions
 public import Train
 
 extension LearningRate.Course: ExpressibleByArgument {}
@@ -14,6 +15,9 @@ struct TrainingArguments: ParsableArguments {
 
     @Option(help: "Clips per step and rank; default: \(TrainingArguments.defaults.batchSize).")
     var batch: Int?
+
+    @Option(help: ArgumentHelp("Train on the clips of this bucket of the data set alone.", valueName: "320x192x16"))
+    var bucket: Bucket?
 
     @Option(help: "Batches whose gradients are summed per step; default: \(TrainingArguments.defaults.accumulation).")
     var accumulation: Int?
@@ -78,6 +82,7 @@ struct TrainingArguments: ParsableArguments {
         var options = base
         if let steps { options.steps = steps }
         if let batch { options.batchSize = batch }
+        if let bucket { options.bucket = bucket }
         if let accumulation { options.accumulation = accumulation }
         if let learningRate { options.learningRate = learningRate }
         if let warmUp { options.warmUp = warmUp }
@@ -97,6 +102,7 @@ struct TrainingArguments: ParsableArguments {
         let optimiser = run.optimiser
         return [
             FixedOption("--batch", batch, run.batchSize), FixedOption("--accumulation", accumulation, run.accumulation),
+            FixedOption("--bucket", bucket, run.bucket.map(\.description) ?? "none"),
             FixedOption("--learning-rate", learningRate, run.learningRate),
             FixedOption("--warm-up", warmUp, run.warmUp),
             FixedOption("--course", course?.rawValue, run.course.rawValue),

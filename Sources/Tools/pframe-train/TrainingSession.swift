@@ -53,8 +53,9 @@ struct TrainingSession<Family: ModelFamily> {
     /// - Returns: the step at which the user stopped it; nil if all steps were taken.
     private func train(_ communicator: Communicator?) throws(PFrameError) -> Int? {
         let source = try ShardSource(argument: dataset)
-        var setup = try TrainingSetup(source, run: output, communicator: communicator)
-        setup.options = command.training.options(else: before?.training ?? TrainingOptions())
+        let options = command.training.options(else: before?.training ?? TrainingOptions())
+        var setup = try TrainingSetup(source, run: output, bucket: options.bucket, communicator: communicator)
+        setup.options = options
         (setup.precision, setup.device, setup.tool) = (precision, command.engine.device, Program.name)
         setup.note = { Console.error($0) }
         if before == nil, let origin = command.origin { setup.origin = try RunFolder(origin) }

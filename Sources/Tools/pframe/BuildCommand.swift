@@ -25,6 +25,7 @@ struct BuildCommand: StoppableCommand {
               pframe build videos/ --captions captions.csv --output shards
               pframe build videos/ --no-captions --output shards --size 256 --fps 12
               pframe build videos/ --no-captions --output shards --fps source/3
+              pframe build videos/ --no-captions --output shards --buckets 320x192,192x320 --lengths 16,32
               pframe build list.jsonl --output shards --represent frames,difference
               pframe build clips.csv --output shards             columns video,start,end,caption
               pframe build UTD-MHAD/ --layout mhad --output shards
@@ -174,6 +175,28 @@ struct BuildCommand: StoppableCommand {
         let bytes: Int?
         let seconds: Double
         let totals: [String: Int]
+        let buckets: [BucketResult]?
+    }
+
+    /// What lies in a bucket, as JSON.
+    private struct BucketResult: Encodable {
+        let bucket: String
+        let clips: Int
+        let enlarged: Int
+        let reduced: Int
+        let meanScale: Double
+        let meanCrop: Double
+    }
+
+    /// What lies in each bucket, as lines.
+    private static func table(_ buckets: [BucketTable.Row]) -> String {
+        Format.table(
+            [["bucket", "clips", "enlarged", "reduced", "mean scale", "cropped"]]
+                + buckets.map { row in
+                    [row.bucket.description]
+                        + [row.clips, row.enlarged, row.reduced].map(Format.count)
+                        + [Format.fixed(row.meanScale, 2), Format.fixed(100 * row.meanCrop, 1) + " %"]
+                })
     }
 
     /// Prints the summary, and ends with exit code 1 where a video gave no clip.
@@ -185,6 +208,10 @@ struct BuildCommand: StoppableCommand {
         let whole = summary.description
         let totals = summary.totals
         let rejected = totals["rejected_videos", default: 0] + totals["listed_rejects", default: 0]
+        var buckets: [BucketTable.Row] = []
+        if let whole, !whole.buckets.isEmpty {
+            buckets = try BucketTable(DatasetIndex(DatasetFolder(output)), whole).rows
+        }
         if report.json {
             try Console.json(
                 Result(
@@ -193,7 +220,14 @@ struct BuildCommand: StoppableCommand {
                     videos: list.videos.count, rejected: rejected, unevenVideos: remarks.videos,
                     passedOver: list.passedOver,
                     picturesPassedOver: list.pictures.pictures,
-                    unusedCaptions: list.unused, bytes: whole?.bytes, seconds: seconds, totals: totals))
+                    unusedCaptions: list.unused, bytes: whole?.bytes, seconds: seconds, totals: totals,
+                    buckets: buckets.isEmpty
+                        ? nil
+                        : buckets.map {
+                            BucketResult(
+                                bucket: $0.bucket.description, clips: $0.clips, enlarged: $0.enlarged,
+                                reduced: $0.reduced, meanScale: $0.meanScale, meanCrop: $0.meanCrop)
+                        }))
         } else if let whole {
             let spans = list.videos.count { $0.span != nil }
             let videos = spans == 0 ? list.videos.count : Set(list.videos.map(\.name)).count
@@ -212,6 +246,9 @@ struct BuildCommand: StoppableCommand {
             {
                 lines[lines.count - 1] += "; \(CutArguments.remedy(for: cuts))"
             }
+            if let small = totals["small_shots"], small > 0 {
+                lines.append("\(Format.quantity(small, "shot")) smaller than the buckets of their aspect (--enlarge)")
+            }
             if remarks.videos > 0 {
                 lines.append("\(Format.quantity(remarks.videos, "video")) with frames that lie unevenly in time")
             }
@@ -222,6 +259,7 @@ struct BuildCommand: StoppableCommand {
             if summary.finishedBefore > 0 {
                 lines.append("\(Format.quantity(summary.finishedBefore, "shard")) finished before")
             }
+            if !buckets.isEmpty { lines.append(Self.table(buckets)) }
             Console.output(lines.joined(separator: "\n"))
         } else {
             Console.output(
@@ -235,8 +273,14 @@ struct BuildCommand: StoppableCommand {
 
 /// How videos are cut into clips.
 struct ClipArguments: ParsableArguments {
-    @Option(help: "Frames per clip.")
-    var frames = 16
+    @Option(help: "Frames per clip; default: 16.")
+    var frames: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Lengths of clips in frames: a shot is cut by the greatest, its rest by the next smaller ones.",
+            valueName: "16,32"), transform: lengthsOfClips)
+    var lengths: [Int]?
 
     @Option(help: "Frames per second; each instant takes the nearest frame. source/N: the video's own rate over N.")
     var fps = SamplingRate.perSecond(8)
@@ -255,8 +299,17 @@ struct ClipArguments: ParsableArguments {
     @Flag(help: "Let clips run across cuts.")
     var noCuts = false
 
-    @Option(help: "Size of the clips in pixels: 128, or WxH such as 320x256.")
-    var size = Size(width: 128, height: 128)
+    @Option(help: "Size of the clips in pixels: 128, or WxH such as 320x256; default: 128.")
+    var size: Size?
+
+    @Option(
+        help: ArgumentHelp(
+            "Sizes of clips: each clip gets the size nearest in aspect. A shard holds clips of one size and length.",
+            valueName: "320x192,192x320"), transform: sizesOfClips)
+    var buckets: [Size]?
+
+    @Option(help: "With --buckets: enlarge pictures at most this many times; default: 1.")
+    var enlarge: Double?
 
     @Option(help: "crop (fill the frame), pad (black bars) or stretch.")
     var fit = ClipOptions.Fit.crop
@@ -269,14 +322,42 @@ struct ClipArguments: ParsableArguments {
 
     var options: ClipOptions {
         var options = ClipOptions()
-        (options.frames, options.stride, options.hop) = (frames, stride, hop)
+        if let frames { options.frames = frames }
+        (options.stride, options.hop) = (stride, hop)
         switch fps {
         case .perSecond(let rate): options.framesPerSecond = rate
         case .source(let divisor): options.sourceDivisor = divisor
         }
         (options.clipsPerVideo, options.fit) = (clipsPerVideo, fit)
         options.cuts = noCuts ? nil : cuts.rule
-        (options.width, options.height) = (size.width, size.height)
+        if let size { (options.width, options.height) = (size.width, size.height) }
+        if buckets != nil || lengths != nil {
+            options.buckets = ClipBuckets(
+                sizes: buckets ?? [Size(width: options.width, height: options.height)],
+                lengths: lengths ?? [options.frames], largestEnlargement: buckets == nil ? nil : enlarge ?? 1)
+        }
         return options
     }
+
+    func validate() throws {
+        if size != nil, buckets != nil { throw ValidationError("--size and --buckets exclude each other") }
+        if frames != nil, lengths != nil { throw ValidationError("--frames and --lengths exclude each other") }
+        if enlarge != nil, buckets == nil { throw ValidationError("--enlarge is for --buckets") }
+    }
+}
+
+private func sizesOfClips(_ text: String) throws -> [Size] {
+    let sizes = text.split(separator: ",", omittingEmptySubsequences: false).map { Size(String($0)) }
+    guard !sizes.contains(nil) else {
+        throw ValidationError("--buckets takes sizes such as 256x256,320x192, not \(text)")
+    }
+    return sizes.compactMap(\.self)
+}
+
+private func lengthsOfClips(_ text: String) throws -> [Int] {
+    let lengths = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard !lengths.contains(nil) else {
+        throw ValidationError("--lengths takes numbers of frames such as 16,32, not \(text)")
+    }
+    return lengths.compactMap(\.self)
 }

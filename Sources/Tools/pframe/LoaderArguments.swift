@@ -14,6 +14,9 @@ struct LoaderArguments: ParsableArguments {
             """, completion: .directory)
     var dataset: String
 
+    @Option(help: ArgumentHelp("Read the clips of this bucket alone.", valueName: "320x192x16"))
+    var bucket: Bucket?
+
     @Option(help: "Records per batch.")
     var batch = 8
 
@@ -67,6 +70,7 @@ struct LoaderArguments: ParsableArguments {
     var options: LoaderOptions {
         var options = LoaderOptions()
         options.batchSize = batch
+        options.bucket = bucket
         options.members = members?.split(separator: ",").map(String.init) ?? []
         (options.threads, options.prefetch) = (threads, prefetch)
         (options.shuffle, options.seed, options.shardsPerBlock) = (shuffle, seed, shardsPerBlock)

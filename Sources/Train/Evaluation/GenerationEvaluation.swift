@@ -38,11 +38,13 @@ public struct GenerationEvaluation {
         _ sampler: VideoSampler, _ source: ShardSource, options: Options, networks: EvaluationNetworks
     ) throws(PFrameError) {
         precondition(options.clips > 0, "\(options.clips) clips")
-        clips = try RealClips(source, batch: sampler.batchSize, seed: options.seed)
-        guard clips.size == sampler.size, clips.frames == sampler.frames else {
+        let size = sampler.sizes[0]
+        clips = try RealClips(
+            source, batch: sampler.batchSize, seed: options.seed, of: (size, sampler.frames))
+        guard sampler.sizes.contains(clips.size), clips.frames == sampler.frames else {
             throw PFrameError(
                 "the data set's clips have \(clips.frames) frames of \(clips.size), the model's \(sampler.frames) of "
-                    + "\(sampler.size): build the set with --size \(sampler.size) --frames \(sampler.frames)")
+                    + "\(size): build the set with --size \(size) --frames \(sampler.frames)")
         }
         (self.sampler, self.options, self.networks) = (sampler, options, networks)
     }

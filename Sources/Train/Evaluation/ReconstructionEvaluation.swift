@@ -44,7 +44,7 @@ public struct ReconstructionEvaluation {
         options: Options, networks: EvaluationNetworks = EvaluationNetworks()
     ) throws(PFrameError) {
         precondition(options.clips > 0 && options.batch > 0, "\(options.clips) clips by \(options.batch)")
-        clips = try RealClips(source, batch: options.batch, seed: options.seed)
+        clips = try RealClips(source, batch: options.batch, seed: options.seed, of: (size, nil))
         guard clips.size == size else {
             throw PFrameError(
                 "the data set's frames are \(clips.size), the \(coder.name)'s \(size): build the set with --size \(size)"

@@ -7,7 +7,7 @@ public import SystemPackage
 public struct SampleRequest: Sendable {
     /// What the clip is called.
     public var name: String
-    /// The given frame, of the model's size.
+    /// The given frame, of a size of the model.
     public var first: RGBImage
     /// The caption; a label for models of labels. Models without text do not read it.
     public var caption: String
@@ -22,10 +22,17 @@ public struct SampleRequest: Sendable {
     }
 }
 
+extension SampleRequest {
+    /// The size of the given frame.
+    public var size: Size { Size(width: first.width, height: first.height) }
+}
+
 /// What makes clips with a trained model.
 public protocol Generator {
-    /// The size of its frames.
+    /// The size of its frames; of several sizes the first.
     var size: Size { get }
+    /// All sizes of its frames.
+    var sizes: [Size] { get }
     /// Frames of a clip, the given one included.
     var frames: Int { get }
     /// What reads captions; nil for a model without text.
@@ -45,7 +52,7 @@ public protocol Generator {
     /// - Parameters:
     ///   - guidance: the scale of classifier-free guidance; 1 for none.
     ///   - progress: told after each step of sampling how many are done; what it throws ends sampling.
-    ///   - requests: the clips to make.
+    ///   - requests: the clips to make, of first frames of one size.
     ///   - options: steps and kind of the sampler.
     func generate(
         _ requests: [SampleRequest], options: SamplerOptions, guidance: Double,
@@ -54,6 +61,8 @@ public protocol Generator {
 }
 
 extension Generator {
+    /// One.
+    public var sizes: [Size] { [size] }
     /// None.
     public var makesMotion: Bool { false }
 }

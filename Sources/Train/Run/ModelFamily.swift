@@ -92,6 +92,30 @@ public protocol ModelOptions: Codable, Sendable, Equatable {
     ///
     /// - Throws: `PFrameError`.
     func validate() throws(PFrameError)
+
+    /// The options of a model that trains on a data set with these buckets, none for a set without.
+    ///
+    /// - Throws: `PFrameError` if the model does not take the shapes of all of them.
+    func taking(_ buckets: [Bucket]) throws(PFrameError) -> Self
+}
+
+extension ModelOptions {
+    /// Takes clips of one shape.
+    public func taking(_ buckets: [Bucket]) throws(PFrameError) -> Self {
+        guard buckets.count > 1 else { return self }
+        throw TrainingSetup.refusal(of: buckets, "the model takes clips of one shape")
+    }
+}
+
+extension TrainingSetup {
+    /// An error about buckets that a model does not take together.
+    static func refusal(of buckets: [Bucket], _ why: String) -> PFrameError {
+        let names = buckets.map(\.description).joined(separator: ", ")
+        return PFrameError(
+            .conflict,
+            "\(why), but the data set has the buckets \(names): train on one with --bucket \(buckets[0]), or on a set of "
+                + "one: \(buckets[0].filterCommand)")
+    }
 }
 
 /// A model that is ready to train.

@@ -80,7 +80,7 @@ public final class TrainingLoop {
         reading.members = members
         (reading.batchSize, reading.seed, reading.start) = (options.batchSize, options.seed, position)
         (reading.rank, reading.ranks) = (communicator?.rank ?? 0, communicator?.ranks ?? 1)
-        (reading.damage, reading.threads) = (options.damage, 1)
+        (reading.damage, reading.threads, reading.bucket) = (options.damage, 1, options.bucket)
         loader = try Loader(source, options: reading)
         guard loader.dataset.samples > 0 else { throw PFrameError("the data set holds no records") }
         rate = LearningRate(

@@ -27,6 +27,8 @@ public struct TrainingOptions: Sendable, Equatable {
     public var seed: UInt64 = 0
     /// What the loader does with damaged samples.
     public var damage = DamagePolicy.fail
+    /// The one bucket of the data set that it trains on; nil for all clips.
+    public var bucket: Bucket?
 
     /// The defaults.
     public init() {}
@@ -47,7 +49,7 @@ public struct TrainingOptions: Sendable, Equatable {
 
     /// As `config.json` records them; without the number of steps, which may grow.
     public var json: JSONValue {
-        .object([
+        var members: [String: JSONValue] = [
             "batch_size": .integer(batchSize), "accumulation": .integer(accumulation),
             "learning_rate": .number(learningRate), "warm_up": .integer(warmUp), "course": .text(course.rawValue),
             "weight_decay": .number(optimiser.weightDecay), "beta1": .number(optimiser.beta1),
@@ -55,7 +57,9 @@ public struct TrainingOptions: Sendable, Equatable {
             "largest_norm": optimiser.largestNorm.map { .number($0) } ?? .null,
             "seed": .integer(Int(truncatingIfNeeded: seed)), "checkpoint_every": .integer(checkpointEvery),
             "picture_every": .integer(pictureEvery), "skip_damaged": .bool(damage == .skip),
-        ])
+        ]
+        members["bucket"] = bucket.map { .text($0.description) }
+        return .object(members)
     }
 
     /// Members of `json` that change nothing of what is learned: a run may resume with others, and those of earlier
@@ -83,6 +87,10 @@ public struct TrainingOptions: Sendable, Equatable {
         if let every = json["checkpoint_every"]?.int { checkpointEvery = every }
         if let every = json["picture_every"]?.int { pictureEvery = every }
         if json["skip_damaged"]?.bool == true { damage = .skip }
+        if let text = json["bucket"] {
+            guard let bucket = text.string.flatMap({ Bucket($0) }) else { throw reader.damaged("bucket") }
+            self.bucket = bucket
+        }
         try validate()
     }
 }

@@ -33,15 +33,16 @@ public struct TrainingSetup {
     ///
     /// - Parameters:
     ///   - folder: of the run.
+    ///   - bucket: the one bucket to train on, as `options.bucket` names it; nil for all clips.
     ///   - communicator: the ranks that train together; the first makes the folder.
     ///   - source: the data set to read.
     /// - Throws: `PFrameError` if the set cannot be read.
     public init(
-        _ source: ShardSource, run folder: FilePath, communicator: Communicator? = nil
+        _ source: ShardSource, run folder: FilePath, bucket: Bucket? = nil, communicator: Communicator? = nil
     ) throws(PFrameError) {
         (self.source, self.folder, self.communicator) = (source, folder, communicator)
         goesOn = RunFolder.hasCheckpoint(folder)
-        facts = try communicator.usingStorage { () throws(PFrameError) in try DatasetFacts(source) }
+        facts = try communicator.usingStorage { () throws(PFrameError) in try DatasetFacts(source, bucket: bucket) }
     }
 
     /// Records of the data set.
@@ -50,7 +51,7 @@ public struct TrainingSetup {
     public var size: Size? { facts.size }
     /// Frames of its clips; nil for a set that does not say it.
     public var frames: Int? { facts.frames }
-    /// What `dataset.json` says.
+    /// What `dataset.json` says, of one bucket's shards where one was named.
     public var description: DatasetDescription { facts.description }
     /// Whether this process is alone or the first of its ranks: the one that speaks and writes.
     public var isFirst: Bool { (communicator?.rank ?? 0) == 0 }
@@ -97,6 +98,8 @@ public struct TrainingSetup {
         _ family: Family.Type, _ shape: Family.Options, _ files: Family.Arguments.Files
     ) throws(PFrameError) -> (task: any TrainingTask, run: RunFolder) {
         try options.validate()
+        precondition(options.bucket == facts.bucket, "the bucket that the set was looked at for")
+        let shape = goesOn ? shape : try shape.taking(description.buckets)
         try shape.validate()
         if let origin { _ = try family.options(of: origin) }
         let plan = try family.plan(shape, precision: precision)
@@ -183,27 +186,37 @@ extension RunFolder {
     }
 }
 
-/// What `dataset.json` and a first sample say about a data set.
+/// What `dataset.json` and a first sample say about a data set, or about one bucket of it.
 struct DatasetFacts {
     let samples: Int
     let description: DatasetDescription
+    /// The bucket that all else is of.
+    let bucket: Bucket?
     private let first: ShardRow?
 
-    init(_ source: ShardSource) throws(PFrameError) {
-        let (set, batch) = try Loader.glance(source)
-        (description, first) = (set, batch?.rows.first)
+    init(_ source: ShardSource, bucket: Bucket? = nil) throws(PFrameError) {
+        let (set, batch) = try Loader.glance(source, bucket: bucket)
+        (description, first, self.bucket) = (set, batch?.rows.first, bucket)
         samples = description.samples
     }
 
-    /// The size of a frame.
+    /// The bucket with the most pixels: memory that suffices for its clips suffices for all.
+    private var largest: Bucket? {
+        description.buckets.max {
+            ($0.width * $0.height, $0.width, $0.frames) < ($1.width * $1.height, $1.width, $1.frames)
+        }
+    }
+
+    /// The size of a frame; of several buckets the largest.
     var size: Size? {
+        if let largest { return Size(width: largest.width, height: largest.height) }
         guard let width = first?.columns.metadata["width"]?.int, let height = first?.columns.metadata["height"]?.int
         else { return nil }
         return Size(width: width, height: height)
     }
 
     /// Frames of a clip.
-    var frames: Int? { first?.columns.metadata["frames"]?.int }
+    var frames: Int? { largest?.frames ?? first?.columns.metadata["frames"]?.int }
 
     /// All rows: of a folder its row files, of other sources what the loader gives.
     func rows(_ source: ShardSource) throws(PFrameError) -> [ShardRow] {
@@ -213,7 +226,7 @@ struct DatasetFacts {
             return rows
         }
         var options = LoaderOptions()
-        options.shuffle = false
+        (options.shuffle, options.bucket) = (false, bucket)
         let loader = try Loader(source, options: options)
         var rows: [ShardRow] = []
         while let batch = try loader.next() { rows += batch.rows }

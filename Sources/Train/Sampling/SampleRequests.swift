@@ -24,25 +24,26 @@ public enum FirstFrames: Sendable {
         (loading.members, loading.shuffle) = ([member], false)
         let loader = try Loader(source, options: loading)
         var requests: [SampleRequest] = []
-        let size = model.size.width * model.size.height * 3
         let next = { () throws(PFrameError) in try loader.next() }
         while requests.count < limit ?? .max, let batch = try next() {
             for (sample, row) in batch.rows.enumerated() where requests.count < limit ?? .max {
-                let pixels = try batch.withArray(member) { (bytes, type, shape) throws(PFrameError) -> [UInt8] in
-                    guard type == .uint8, shape.suffix(3) == [model.size.height, model.size.width, 3] else {
+                let frame = try batch.withArray(member) { (bytes, type, shape) throws(PFrameError) -> RGBImage in
+                    let size = model.sizes.first { shape.suffix(3) == [$0.height, $0.width, 3] }
+                    guard type == .uint8, let size else {
+                        let taken = model.sizes.map(\.description).joined(separator: " or ")
                         throw PFrameError(
                             path: path,
                             "\(member) is \(type) \(Array(shape.dropFirst())), but the model takes uint8 frames of "
-                                + "\(model.size): build the set with --size \(model.size)")
+                                + "\(taken): build the set with --size \(model.size)")
                     }
                     let start = sample * (bytes.count / batch.count)
-                    return Array(bytes[start..<(start + size)])
+                    let pixels = Array(bytes[start..<(start + size.width * size.height * 3)])
+                    return RGBImage(width: size.width, height: size.height, pixels: pixels)
                 }
                 requests.append(
                     SampleRequest(
-                        name: row.key,
-                        first: RGBImage(width: model.size.width, height: model.size.height, pixels: pixels),
-                        caption: caption(of: row, model), seed: seed &+ UInt64(requests.count), source: path))
+                        name: row.key, first: frame, caption: caption(of: row, model),
+                        seed: seed &+ UInt64(requests.count), source: path))
             }
         }
         return requests
@@ -72,13 +73,14 @@ extension SampleRequest {
     /// - Parameters:
     ///   - count: clips of each frame.
     ///   - seed: of the first clip; each one after has the next.
-    ///   - fitting: the size to bring the frames to, and how; nil to take them as they are.
+    ///   - fitting: the sizes to bring the frames to, each frame to the nearest in aspect, and how; nil to take them as
+    ///     they are.
     ///   - caption: the text.
     ///   - images: the pictures.
     /// - Throws: `PFrameError` if a file holds no picture.
     public static func requests(
         _ images: [FilePath], count: Int = 1, caption: String, seed: UInt64 = 0,
-        fitting: (size: Size, fit: ClipOptions.Fit)? = nil
+        fitting: (sizes: [Size], fit: ClipOptions.Fit)? = nil
     ) throws(PFrameError) -> [SampleRequest] {
         var requests: [SampleRequest] = []
         let digits = max(3, String(images.count * count - 1).count)
@@ -86,7 +88,7 @@ extension SampleRequest {
             let picture: RGBImage
             picture =
                 if let fitting {
-                    try RGBImage(firstOf: path, size: fitting.size, fit: fitting.fit)
+                    try RGBImage(firstOf: path, sizes: fitting.sizes, fit: fitting.fit)
                 } else {
                     try RGBImage(contentsOf: path)
                 }

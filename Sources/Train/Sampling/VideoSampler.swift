@@ -41,8 +41,8 @@ public struct VideoSampler {
         try trained.generator.check(options)
     }
 
-    /// The size of its frames.
-    public var size: Size { trained.generator.size }
+    /// The sizes of its frames.
+    public var sizes: [Size] { trained.generator.sizes }
     /// Frames of a clip, the given one included.
     public var frames: Int { trained.generator.frames }
 
@@ -50,11 +50,11 @@ public struct VideoSampler {
     ///
     /// - Throws: `PFrameError` for a frame of another size, or a label that the model does not know.
     public func check(_ requests: [SampleRequest]) throws(PFrameError) {
-        for request in requests where request.first.width != size.width || request.first.height != size.height {
-            let found = Size(width: request.first.width, height: request.first.height)
+        for request in requests where !sizes.contains(request.size) {
+            let taken = sizes.map(\.description).joined(separator: " or ")
             throw PFrameError(
                 path: request.source,
-                "is \(found), but the model takes \(size): --fit crop, pad or stretch makes it fit")
+                "is \(request.size), but the model takes \(taken): --fit crop, pad or stretch makes it fit")
         }
         if let captions = trained.generator.captions, captions.kind == .labels {
             for label in Set(requests.map(\.caption)).sorted() { _ = try captions.tokens(captions: [label]) }
@@ -77,7 +77,9 @@ public struct VideoSampler {
         try check(requests)
         var start = 0
         while start < requests.count {
-            let batch = Array(requests[start..<min(start + batchSize, requests.count)])
+            let next = requests[start..<min(start + batchSize, requests.count)]
+            // A batch is of one size.
+            let batch = Array(next.prefix { $0.size == requests[start].size })
             let clips = try self.batch(batch, shouldStop: shouldStop) { share in
                 progress(Double(start) + share * Double(batch.count))
             }

@@ -1,6 +1,6 @@
 public import Storage
 
-/// An array that every sample of a data set has, with the same type and shape.
+/// An array that every sample of a data set, or of a bucket, has with the same type and shape.
 public struct ArrayMember: Sendable, Equatable {
     /// The name after the key: `residual.npy`.
     public let name: String
@@ -85,9 +85,9 @@ package struct ArrayLayout: Sendable {
     package static func isArray(_ name: String) -> Bool { name == "npy" || name.hasSuffix(".npy") }
 }
 
-/// Finds the arrays that a data set delivers: the arrays of the first undamaged record.
+/// Finds the arrays that each bucket of a data set delivers: the arrays of its first undamaged record.
 ///
-/// The reader of the first step looks; the others wait for what it finds.
+/// The reader of the first step of a bucket looks; the others wait for what it finds.
 package final class LayoutSearch: Sendable {
     /// What was found, and the record that it was found in where that is one of the step's own samples.
     package struct Found {
@@ -95,43 +95,49 @@ package final class LayoutSearch: Sendable {
         package var record: (item: Int, bytes: [UInt8])?
     }
 
-    private let layout = Monitor<ArrayLayout?>(nil)
+    /// The buckets of the set by number, nil for a set without buckets.
+    package let buckets: [Bucket?]
+    private let layouts: Monitor<[ArrayLayout?]>
     private let names: [String]
     private let damage: DamagePolicy
     private let shards: [DatasetDescription.Shard]
 
-    /// A search for the members `names`, or all arrays where it is empty.
-    package init(names: [String], damage: DamagePolicy, shards: [DatasetDescription.Shard]) {
-        (self.names, self.damage, self.shards) = (names, damage, shards)
+    /// A search for the members that the options name, or all arrays where they name none.
+    package init(_ options: LoaderOptions, shards: [DatasetDescription.Shard], buckets: [Bucket?]) {
+        (names, damage, self.shards, self.buckets) = (options.members, options.damage, shards, buckets)
+        layouts = Monitor([ArrayLayout?](repeating: nil, count: buckets.count))
     }
 
     /// Wakes those who wait: their work was cancelled.
-    package func wake() { layout.withLock { _ in } }
+    package func wake() { layouts.withLock { _ in } }
 
-    /// The layout, searched for in the first step of a run and waited for in the others; nil when cancelled.
+    /// The layout of the step's bucket, searched for in the first step of it and waited for in the others; nil when
+    /// cancelled.
     ///
     /// - Throws: `PFrameError` if no sample is sound, or one with `DamagePolicy.fail` is not.
     package func find(for step: LoaderSchedule.Step, in run: LoaderRun) throws(PFrameError) -> Found? {
-        let known = layout.wait { layout -> ArrayLayout?? in
-            layout != nil || step.number == 0 || run.cancellation.isRequested ? .some(layout) : nil
+        let known = layouts.wait { layouts -> ArrayLayout?? in
+            let layout = layouts[step.bucket]
+            return layout != nil || step.isFirstOfBucket || run.cancellation.isRequested ? .some(layout) : nil
         }
         if let known { return Found(layout: known) }
         guard !run.cancellation.isRequested else { return nil }
         let found = try search(step, run)
-        layout.withLock { $0 = found.layout }
+        layouts.withLock { $0[step.bucket] = found.layout }
         return found
     }
 
     private func search(_ step: LoaderSchedule.Step, _ run: LoaderRun) throws(PFrameError) -> Found {
         for (number, item) in step.items.enumerated() {
             let found = try unlessDamaged { () throws(PFrameError) in
-                try record(item.place.sample, in: try run.cache.shard(item.place.shard, block: item.block))
+                try record(
+                    item.place.sample, in: try run.cache.shard(item.place.shard, block: item.block, of: step.bucket))
             }
             guard let found else { continue }
             return Found(layout: try found.layout(names), record: (number, found.bytes))
         }
-        // All of the step is damaged, or the end of the epoch does not reach this rank: any sample will do.
-        for facts in shards where facts.samples > 0 {
+        // All of the step is damaged, or the end of the epoch does not reach this rank: any sample of the bucket will do.
+        for facts in shards where facts.samples > 0 && facts.bucket == buckets[step.bucket] {
             let shard = try unlessDamaged { () throws(PFrameError) in try OpenShard(facts, in: run.store) }
             guard let shard else { continue }
             for sample in 0..<facts.samples {

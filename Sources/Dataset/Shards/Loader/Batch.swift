@@ -8,6 +8,8 @@ import Synchronization
 public final class Batch: Sendable {
     /// The epoch it is of.
     public let epoch: Int
+    /// The bucket that all its records are of; nil in a set without buckets.
+    public let bucket: Bucket?
     /// The position of each record in the order of the epoch.
     public let positions: [Int]
     /// The rows of the samples: key, caption, scores, metadata.
@@ -21,10 +23,11 @@ public final class Batch: Sendable {
     private let pool: BatchPool
 
     package init(
-        epoch: Int, positions: [Int], rows: [ShardRow], places: [[Int?]], arrays: [ArrayMember], seed: UInt64,
-        storage: BatchStorage, pool: BatchPool
+        epoch: Int, bucket: Bucket?, positions: [Int], rows: [ShardRow], places: [[Int?]], arrays: [ArrayMember],
+        seed: UInt64, storage: BatchStorage, pool: BatchPool
     ) {
-        (self.epoch, self.positions, self.rows, self.places, self.seed) = (epoch, positions, rows, places, seed)
+        (self.epoch, self.bucket, self.seed) = (epoch, bucket, seed)
+        (self.positions, self.rows, self.places) = (positions, rows, places)
         (self.arrays, self.storage, self.pool) = (arrays, storage, pool)
     }
 
@@ -89,6 +92,12 @@ package final class BatchStorage: @unchecked Sendable {
     package init(layout: ArrayLayout, batchSize: Int) {
         arrays = layout.members.map { AlignedBuffer(count: $0.size * batchSize) }
     }
+
+    /// Whether it holds a batch of a layout.
+    package func holds(_ layout: ArrayLayout, batchSize: Int) -> Bool {
+        arrays.count == layout.members.count
+            && zip(arrays, layout.members).allSatisfy { $0.bytes.count >= $1.size * batchSize }
+    }
 }
 
 /// The storages that nobody uses, and how many there are in all.
@@ -108,11 +117,13 @@ package final class BatchPool: Sendable {
     /// Storages in use or kept, now and at most.
     package var counts: (alive: Int, largest: Int) { state.withLock { ($0.alive, $0.largest) } }
 
-    /// A storage for a batch; all have the same layout.
+    /// A storage for a batch. Buckets share storages; one that is too small gives way to a larger one.
     package func take(_ layout: ArrayLayout, batchSize: Int) -> BatchStorage {
         let kept = state.withLock { state -> BatchStorage? in
-            if let storage = state.free.popLast() { return storage }
-            state.alive += 1
+            if let index = state.free.lastIndex(where: { $0.holds(layout, batchSize: batchSize) }) {
+                return state.free.remove(at: index)
+            }
+            if state.free.popLast() == nil { state.alive += 1 }
             state.largest = max(state.largest, state.alive)
             return nil
         }

@@ -44,7 +44,7 @@ package struct BatchFiller: Sendable {
     ) throws(PFrameError) -> FilledBatch? {
         var done = 0
         // Whatever ends the work early, nobody may wait for its samples.
-        defer { for item in step.items[done...] { run.cache.finish(item.block) } }
+        defer { for item in step.items[done...] { run.cache.finish(item.block, of: step.bucket) } }
         guard let found = try layouts.find(for: step, in: run) else { return nil }
         let storage = pool.take(found.layout, batchSize: options.batchSize)
         var isOwned = true
@@ -65,13 +65,13 @@ package struct BatchFiller: Sendable {
                     draft.damaged.append(sample)
                 }
             }
-            run.cache.finish(step.items[index].block)
+            run.cache.finish(step.items[index].block, of: step.bucket)
             done += 1
         }
         isOwned = false
         let batch = Batch(
-            epoch: run.epoch, positions: draft.positions, rows: draft.rows, places: draft.places,
-            arrays: found.layout.members, seed: options.seed, storage: storage, pool: pool)
+            epoch: run.epoch, bucket: layouts.buckets[step.bucket], positions: draft.positions, rows: draft.rows,
+            places: draft.places, arrays: found.layout.members, seed: options.seed, storage: storage, pool: pool)
         return FilledBatch(
             batch: batch, damaged: draft.damaged, samples: step.items.count, bytes: draft.bytes, end: step.end)
     }
@@ -82,7 +82,7 @@ package struct BatchFiller: Sendable {
         _ scratch: UnsafeMutableRawBufferPointer
     ) throws(SampleProblem) {
         let item = step.items[index]
-        let (shard, row) = try self.open(item, run, &draft)
+        let (shard, row) = try self.open(item, of: step.bucket, run, &draft)
         let extent = row.offset..<(row.offset + row.size)
         let end = shard.end
         guard extent.upperBound <= end else {
@@ -114,11 +114,11 @@ package struct BatchFiller: Sendable {
 
     /// The shard and the row of a sample.
     private func open(
-        _ item: LoaderSchedule.Item, _ run: LoaderRun, _ draft: inout Draft
+        _ item: LoaderSchedule.Item, of bucket: Int, _ run: LoaderRun, _ draft: inout Draft
     ) throws(SampleProblem) -> (OpenShard, ShardRow) {
         let number = item.place.shard
         do throws(PFrameError) {
-            let shard = try run.cache.shard(number, block: item.block)
+            let shard = try run.cache.shard(number, block: item.block, of: bucket)
             if let damage = shard.takeDamage() { draft.damaged.append(damage) }
             return (shard, try shard.rows.row(item.place.sample))
         } catch {

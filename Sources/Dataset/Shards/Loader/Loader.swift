@@ -5,6 +5,7 @@ public import Storage
 //
 //     LoaderOptions   what a reader asks for: batch size, members, seed, ranks, damage
 //     SampleOrder     the order of an epoch, and the steps that a rank takes of it
+//     BatchOrder      the order of batches, where clips have several shapes
 //     LoaderEngine    the threads: who reads which step, and in which order batches come out
 //     ShardCache      which shards are open, and for how long
 //     OpenShard       one shard in use: file, rows, and what no sample's checksum covers
@@ -32,7 +33,7 @@ public import Storage
 /// }
 /// ```
 public final class Loader: Sendable {
-    /// What `dataset.json` says.
+    /// What `dataset.json` says; of the shards of one bucket where the options name it.
     public let dataset: DatasetDescription
     /// The options that it was made with.
     public let options: LoaderOptions
@@ -44,10 +45,10 @@ public final class Loader: Sendable {
     /// - Throws: `PFrameError` if there is no data set, or the options make no sense.
     public init(_ source: ShardSource, options: LoaderOptions = LoaderOptions()) throws(PFrameError) {
         let store = ShardStore(source: source, patience: options.patience, cancellation: Cancellation())
-        dataset = try store.description()
+        dataset = try store.description().only(options.bucket)
         try options.validate(samples: dataset.samples)
         self.options = options
-        engine = LoaderEngine(store: store, shards: dataset.shards, options: options)
+        engine = try LoaderEngine(store: store, shards: dataset.shards, options: options)
         for number in 0..<options.threads {
             // The threads know the engine and not the loader, whose end is theirs.
             DispatchQueue(label: "pframe.loader.\(number)", qos: .userInitiated).async(group: threads) { [engine] in
@@ -66,7 +67,7 @@ public final class Loader: Sendable {
     /// With several ranks every rank gets the same number of batches; near the end of the epoch some batches are empty.
     ///
     /// - Throws: `PFrameError` that names shard, record and place if a record is damaged (with `DamagePolicy.fail`),
-    ///   cannot be read, or has other arrays than the other records. The error stays until the next start.
+    ///   cannot be read, or has other arrays than the other records of its bucket. The error stays until the next start.
     public func next() throws(PFrameError) -> Batch? { try engine.next() }
 
     /// The position of all ranks together after the batches that were taken; a run that starts here reads the next
@@ -83,7 +84,7 @@ public final class Loader: Sendable {
         var options = options
         options.start = LoaderPosition(epoch: epoch, samples: samples)
         try options.validate(samples: dataset.samples)
-        engine.start(options.start)
+        try engine.start(options.start)
     }
 
     /// The damage that was skipped in the batches that were taken, in their order.
@@ -94,11 +95,15 @@ public final class Loader: Sendable {
 }
 
 extension Loader {
-    /// What a data set says of itself, and its first sample, before anything is asked of it; nil of an empty one.
+    /// What a data set, or one bucket of it, says of itself, and its first sample, before anything is asked of it; nil of
+    /// an empty one.
     ///
     /// - Throws: `PFrameError`.
-    package static func glance(_ source: ShardSource) throws(PFrameError) -> (set: DatasetDescription, first: Batch?) {
+    package static func glance(
+        _ source: ShardSource, bucket: Bucket? = nil
+    ) throws(PFrameError) -> (set: DatasetDescription, first: Batch?) {
         var options = LoaderOptions()
+        options.bucket = bucket
         (options.batchSize, options.shuffle, options.prefetch, options.threads) = (1, false, 1, 1)
         let loader = try Loader(source, options: options)
         return (loader.dataset, try loader.next())

@@ -26,27 +26,28 @@ package final class LoaderEngine: Sendable {
     }
 
     private let state: Monitor<State>
-    private let order: SampleOrder
+    private let order: BatchOrder
     private let options: LoaderOptions
     private let filler: BatchFiller
     private let store: ShardStore
     private let checks: ShardChecks
 
     /// Plans the first run; nothing is read before someone works.
-    package init(store: ShardStore, shards: [DatasetDescription.Shard], options: LoaderOptions) {
-        order = SampleOrder(
-            samplesPerShard: shards.map(\.samples), seed: options.seed, shuffle: options.shuffle,
-            shardsPerBlock: options.shardsPerBlock)
+    ///
+    /// - Throws: `PFrameError` if the epoch has no such position.
+    package init(
+        store: ShardStore, shards: [DatasetDescription.Shard], options: LoaderOptions
+    ) throws(PFrameError) {
+        order = BatchOrder(shards: shards, options: options)
         filler = BatchFiller(
-            options: options, layouts: LayoutSearch(names: options.members, damage: options.damage, shards: shards),
+            options: options, layouts: LayoutSearch(options, shards: shards, buckets: order.buckets),
             pool: BatchPool(kept: options.prefetch + 1), shards: shards)
         (self.options, self.store, checks) = (options, store, ShardChecks(options.damage))
         state = Monitor(
             State(
                 run: LoaderRun(
                     epoch: options.start.epoch, store: store, shards: shards, ahead: options.prefetch, checks: checks),
-                schedule: LoaderSchedule(
-                    order: order.epoch(options.start.epoch), start: options.start.samples, options: options),
+                schedule: LoaderSchedule(try order.epoch(at: options.start), options: options),
                 position: options.start))
     }
 
@@ -66,15 +67,17 @@ package final class LoaderEngine: Sendable {
     }
 
     /// Goes to another place; what was read ahead is dropped.
-    package func start(_ position: LoaderPosition) {
+    ///
+    /// - Throws: `PFrameError` if the epoch has no such position.
+    package func start(_ position: LoaderPosition) throws(PFrameError) {
+        let schedule = LoaderSchedule(try order.epoch(at: position), options: options)
         let before = state.withLock { state in
             let before = state.run
             before.cancellation.request()
             state.statistics.largestOpenShards = max(state.statistics.largestOpenShards, before.cache.largest)
             state.run = LoaderRun(
                 epoch: position.epoch, store: store, shards: filler.shards, ahead: options.prefetch, checks: checks)
-            state.schedule = LoaderSchedule(
-                order: order.epoch(position.epoch), start: position.samples, options: options)
+            state.schedule = schedule
             (state.claimed, state.taken, state.hasFailed) = (0, 0, false)
             state.ready = [:]
             state.position = position

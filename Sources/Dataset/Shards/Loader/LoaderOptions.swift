@@ -12,13 +12,14 @@ public enum DamagePolicy: String, Sendable, CaseIterable {
 public enum LastBatch: String, Sendable, CaseIterable {
     /// It comes as smaller batches, empty ones on the ranks that it does not reach.
     case partial
-    /// It is left out of this epoch.
+    /// It is left out of this epoch; of a set with several buckets also the end of each that fills no batch.
     case drop
 }
 
 /// How far training has come: a whole number of samples that all ranks together have seen of an epoch.
 ///
-/// A run that resumes here sees exactly the samples that are left, at any number of ranks and any batch size.
+/// A run that resumes here sees exactly the samples that are left, at any number of ranks and any batch size. Where clips
+/// have several buckets, the batch size must be the one that the position was saved with.
 public struct LoaderPosition: Sendable, Equatable {
     /// The epoch, from 0.
     public var epoch: Int
@@ -33,13 +34,15 @@ public struct LoaderPosition: Sendable, Equatable {
 public struct LoaderOptions: Sendable {
     /// The array members to deliver (`residual.npy`); empty for every `.npy` member of the first sample.
     public var members: [String] = []
+    /// The one bucket to read; nil for all clips of the set.
+    public var bucket: Bucket?
     /// Samples of a batch on each rank.
     public var batchSize = 8
     /// The seed of the order.
     public var seed: UInt64 = 0
     /// Whether the order is shuffled; the stored order otherwise.
     public var shuffle = true
-    /// Shards whose samples are shuffled among each other, and which are open at a time.
+    /// Shards whose samples are shuffled among each other, and which are open at a time, of each bucket.
     public var shardsPerBlock = 8
     /// This process among `ranks`, from 0.
     public var rank = 0

@@ -55,7 +55,7 @@ package struct SampleOrder: Sendable {
     }
 
     /// Fisher–Yates from the last element down.
-    package static func permute(_ elements: inout [Int], seed: UInt64, stream: UInt64) {
+    package static func permute<Element>(_ elements: inout [Element], seed: UInt64, stream: UInt64) {
         var generator = SplitMix64(seed: seed, stream: stream)
         for last in stride(from: elements.count - 1, to: 0, by: -1) {
             elements.swapAt(last, generator.below(last + 1))
@@ -132,8 +132,8 @@ package struct EpochOrder: Sendable {
 
 /// Which samples a rank reads in which step: what is left of an epoch, cut into global steps of all ranks.
 ///
-/// Global step s covers the positions p + s·B·R ..< p + (s+1)·B·R of the epoch; rank r takes the contiguous slice of B
-/// from r·B on. So two ranks at batch B see together exactly what one sees at 2B.
+/// A global step takes as many batches as there are ranks, in the order of the epoch, and rank r the r-th of them. So two
+/// ranks at batch B see together exactly what one sees at 2B, in a set without buckets.
 package struct LoaderSchedule {
     /// A sample to read.
     package struct Item {
@@ -141,7 +141,7 @@ package struct LoaderSchedule {
         package let position: Int
         /// Where it is stored.
         package let place: SamplePlace
-        /// The block of the epoch that it belongs to.
+        /// The block of its bucket's order that it belongs to.
         package let block: Int
     }
 
@@ -149,50 +149,55 @@ package struct LoaderSchedule {
     package struct Step {
         /// Counted from the start of the schedule.
         package let number: Int
+        /// The number of the bucket that all its samples are of.
+        package let bucket: Int
+        /// Whether no step before has samples of the bucket.
+        package let isFirstOfBucket: Bool
         /// This rank's samples, none where the end of the epoch does not reach it.
         package let items: [Item]
         /// The position when all ranks are done with the step.
         package let end: Int
-        /// The first block that later steps of this rank read of.
-        package let firstBlockAfter: Int
+        /// The first block of each bucket that later steps read of.
+        package let firstBlocksAfter: [Int]
     }
 
-    private var order: EpochOrder
-    private let start: Int
-    private let batchSize: Int
+    private var batches: EpochBatches
     private let rank: Int
-    private let stride: Int
+    private let ranks: Int
     private let lastBatch: LastBatch
     private var number = 0
+    private var seen: Set<Int> = []
 
-    /// Plans what is left of an epoch behind `start`.
-    package init(order: EpochOrder, start: Int, options: LoaderOptions) {
-        (self.order, self.start) = (order, start)
-        (batchSize, rank, lastBatch) = (options.batchSize, options.rank, options.lastBatch)
-        stride = options.batchSize * options.ranks
+    /// Plans what is left of an epoch.
+    package init(_ batches: EpochBatches, options: LoaderOptions) {
+        self.batches = batches
+        (rank, ranks, lastBatch) = (options.rank, options.ranks, options.lastBatch)
     }
 
-    /// Whether there is another step.
-    package var isAtEnd: Bool { !hasStep(number) }
+    /// Whether there is no other step.
+    package var isAtEnd: Bool { batches.left < (lastBatch == .partial ? 1 : ranks) }
 
     /// The next step, nil at the end of the epoch.
     package mutating func next() -> Step? {
-        guard hasStep(number) else { return nil }
-        let count = order.count
-        let own = start + number * stride + rank * batchSize
-        var items: [Item] = []
-        for position in min(own, count)..<min(own + batchSize, count) {
-            items.append(
-                Item(position: position, place: order.place(at: position), block: order.block(at: position)))
+        guard !isAtEnd else { return nil }
+        var own: EpochBatches.Cut?
+        var bucket = 0
+        for index in 0..<ranks {
+            guard let cut = batches.next() else { break }
+            if index <= rank { bucket = cut.bucket }
+            if index == rank { own = cut }
         }
-        let end = min(start + (number + 1) * stride, count)
-        let firstBlockAfter = hasStep(number + 1) ? order.block(at: min(own + stride, count)) : Int.max
+        var items: [Item] = []
+        if let own {
+            for (position, record) in zip(own.positions, batches.records(of: own)) {
+                items.append(Item(position: position, place: record.place, block: record.block))
+            }
+        }
+        let isFirst = seen.insert(bucket).inserted
+        let blocks = isAtEnd ? [Int](repeating: .max, count: batches.bucketCount) : batches.blocks
         defer { number += 1 }
-        return Step(number: number, items: items, end: end, firstBlockAfter: firstBlockAfter)
-    }
-
-    private func hasStep(_ number: Int) -> Bool {
-        let left = order.count - start - number * stride
-        return lastBatch == .partial ? left > 0 : left >= stride
+        return Step(
+            number: number, bucket: bucket, isFirstOfBucket: isFirst, items: items, end: batches.position,
+            firstBlocksAfter: blocks)
     }
 }

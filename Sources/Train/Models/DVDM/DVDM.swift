@@ -49,7 +49,8 @@ struct DifferenceCodec: ClipCodec {
     func first(_ batch: Batch) throws(PFrameError) -> Tensor { try arrays.first(batch) }
 
     func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [Clip] {
-        let (frames, count, size) = (arrays.clip[0], arrays.frameCount, arrays.size)
+        let (frames, size) = (arrays.changes, Size(width: first[0].width, height: first[0].height))
+        let count = size.width * size.height * 3
         let values = try x.to(.cpu).to(.float32).affine(255, 0).rounded().clamped(-255, 255).contiguous().floats()
         return first.enumerated().map { clip, image in
             var sums = image.pixels.map(Int.init)

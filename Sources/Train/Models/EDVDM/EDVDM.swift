@@ -68,7 +68,8 @@ public enum EDVDM: VideoDiffusionFamily {
         let statistics = try setup.usingStorage { () throws(PFrameError) in
             if let run = try setup.inherited() { return try ClipStatistics(of: run, options) }
             return try ClipStatistics(
-                of: setup.source, latentChannels: options.latentChannels, radius: setup.description.radius)
+                of: setup.source, bucket: setup.options.bucket, latentChannels: options.latentChannels,
+                radius: setup.description.radius)
         }
         let decoder = try setup.usingStorage { () throws(PFrameError) in
             try ResidualAutoencoder(run: adopted ?? own, precision: setup.precision, device: setup.device)

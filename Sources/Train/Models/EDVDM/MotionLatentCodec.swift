@@ -39,15 +39,16 @@ struct MotionLatentCodec: ClipCodec {
             Double(-statistics.radius), Double(statistics.radius)
         ).rounded().contiguous().floats()
         let latents = try Companding.expanded(values.sliced(EDVDM.motion..<options.channels, along: 3).contiguous())
-        let (frames, count) = (arrays.clip[0], arrays.frameCount)
-        let cells = arrays.clip[1] * arrays.clip[2]
+        let size = Size(width: first[0].width, height: first[0].height)
+        let (frames, count) = (arrays.changes, size.width * size.height * 3)
+        let cells = size.width / EDVDM.factor * (size.height / EDVDM.factor)
         var result: [Clip] = []
         for (clip, image) in first.enumerated() {
             let decoded = try decoder.decode(latents.sliced((clip * frames)..<((clip + 1) * frames), along: 0))
             let bytes = try decoded.to(.cpu).rounded().clamped(-255, 255).to(.int16).bytes()
             var (fields, residuals) = ([MotionField](), [[Int16]]())
             for frame in 0..<frames {
-                var field = MotionField(size: arrays.size, cellSize: EDVDM.factor)
+                var field = MotionField(size: size, cellSize: EDVDM.factor)
                 for cell in 0..<cells {
                     let place = ((clip * frames + frame) * cells + cell) * 2
                     field.vectors[cell] = SIMD2(Int16(motion[place]) * 4, Int16(motion[place + 1]) * 4)
@@ -80,13 +81,13 @@ struct ClipStatistics: Sendable, Equatable, Codable {
     /// Measures the motion (in pixels) and latents (compressed) of a data set.
     ///
     /// - Throws: `PFrameError` if the set cannot be read or has no latents.
-    init(of source: ShardSource, latentChannels: Int, radius: Int) throws(PFrameError) {
+    init(of source: ShardSource, bucket: Bucket?, latentChannels: Int, radius: Int) throws(PFrameError) {
         var sums = [Double](repeating: 0, count: EDVDM.channels(latent: latentChannels))
         var squares = sums
         var count = 0.0
         var reading = LoaderOptions()
         reading.members = ["latent.npy", "mv.npy"]
-        (reading.batchSize, reading.shuffle) = (8, true)
+        (reading.batchSize, reading.shuffle, reading.bucket) = (8, true, bucket)
         let loader = try Loader(source, options: reading)
         var seen = 0
         while seen < Self.samples, let batch = try loader.next() {

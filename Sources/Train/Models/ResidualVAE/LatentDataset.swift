@@ -55,6 +55,18 @@ public struct LatentDataset {
         let folder = DatasetFolder(source)
         derived = try DerivedDataset(
             source: folder, output: output, command: "pframe encode", options: options, tool: tool, part: part)
+        if let other = derived.description.buckets.first(where: {
+            $0.width != model.size.width || $0.height != model.size.height
+        }) {
+            let fitting = derived.description.buckets.first {
+                $0.width == model.size.width && $0.height == model.size.height
+            }
+            derived.removeIfEmpty()
+            throw PFrameError(
+                .conflict, path: source,
+                "has clips of \(other), but the vae takes frames of \(model.size): encode a set of one bucket: "
+                    + (fitting ?? other).filterCommand)
+        }
         encoder = ClipEncoder(model, size: size, radius: derived.description.radius)
     }
 

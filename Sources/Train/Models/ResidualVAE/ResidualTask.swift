@@ -20,14 +20,14 @@ final class ResidualTask: TrainingTask {
     ///
     /// - Returns: the components.
     /// - Throws: `PFrameError` if the set cannot be read or every residual is zero.
-    func begin(with source: ShardSource) throws(PFrameError) -> PrincipalComponents {
+    func begin(with source: ShardSource, _ bucket: Bucket?) throws(PFrameError) -> PrincipalComponents {
         var fit = PrincipalComponents.Fit()
         var seen = 0
         var problem: PFrameError?
         var options = LoaderOptions()
         options.members = ["residual.npy"]
         // A set begins with one of its videos.
-        (options.batchSize, options.shuffle) = (1, true)
+        (options.batchSize, options.shuffle, options.bucket) = (1, true, bucket)
         let loader = try Loader(source, options: options)
         while seen < Self.fitted, problem == nil, let batch = try loader.next() {
             guard batch.count > 0 else { continue }

@@ -32,7 +32,9 @@ public enum ResidualVAE: ModelFamily {
             components = try PrincipalComponents(run: origin.path)
         } else if !setup.goesOn {
             if setup.isFirst { setup.note("finding the principal components of the residuals") }
-            components = try setup.usingStorage { () throws(PFrameError) in try task.begin(with: setup.source) }
+            components = try setup.usingStorage { () throws(PFrameError) in
+                try task.begin(with: setup.source, setup.options.bucket)
+            }
         }
         return PreparedModel(task) { run throws(PFrameError) in
             // What `pframe evaluate --reconstruction` compares the autoencoder with.

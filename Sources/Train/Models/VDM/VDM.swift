@@ -47,14 +47,15 @@ struct FrameCodec: ClipCodec {
     }
 
     func first(_ batch: Batch) throws(PFrameError) -> Tensor {
-        let (frames, size) = (arrays.frames, arrays.size)
-        return try arrays.folded(batch, "frames.npy", channels: 3)
-            .reshaped([batch.count, frames, size.height, size.width, 3]).sliced(0..<1, along: 1)
-            .reshaped([batch.count, size.height, size.width, 3])
+        let clips = try arrays.folded(batch, "frames.npy", channels: 3)
+        let frame = Array(clips.shape.dropFirst())
+        return try clips.reshaped([batch.count, arrays.frames] + frame).sliced(0..<1, along: 1)
+            .reshaped([batch.count] + frame)
     }
 
     func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [Clip] {
-        let (frames, count, size) = (arrays.frames, arrays.frameCount, arrays.size)
+        let (frames, size) = (arrays.frames, Size(width: first[0].width, height: first[0].height))
+        let count = size.width * size.height * 3
         let values = try x.to(.cpu).to(.float32).affine(127.5, 127.5).rounded().clamped(0, 255).to(.uint8).bytes()
         return first.enumerated().map { clip, image in
             var made = Clip(frames: [image])

@@ -24,44 +24,43 @@ public protocol ClipCodec {
     func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [Clip]
 }
 
-/// The arrays of a batch as tensors of the size that a model takes.
+/// The arrays of a batch as tensors of a size that a model takes.
 struct ClipArrays {
     /// Frames of a clip, the given one included.
     let frames: Int
-    let size: Size
-    /// `(T, h, w, channels)` of a diffused clip.
-    let clip: [Int]
+    /// Frames of a diffused clip.
+    let changes: Int
+    private let sizes: [Size]
+    private let factor: Int
 
     init<Family>(_ options: DiffusionOptions<Family>) {
-        (frames, size) = (options.frames, Size(width: options.width, height: options.height))
-        clip = options.clipShape
+        (frames, changes, sizes) = (options.frames, options.diffusedFrames, options.frameSizes)
+        factor = Family.factor
     }
-
-    /// Elements of a frame.
-    var frameCount: Int { size.width * size.height * 3 }
 
     /// An array of diffused clips, folded into the batch: `(B·T, h, w, channels)` of its own type.
     func folded(_ batch: Batch, _ member: String, channels: Int) throws(PFrameError) -> Tensor {
         let result = try Self.tensor(batch, member)
-        let wanted = [clip[0], clip[1], clip[2], channels]
-        guard Array(result.shape.dropFirst()) == wanted else {
-            throw unfit(member, result.shape.dropFirst(), wanted[...])
-        }
-        return try result.reshaped([batch.count * clip[0]] + wanted.dropFirst())
+        let shape = Array(result.shape.dropFirst())
+        let wanted = sizes.map { [changes, $0.height / factor, $0.width / factor, channels] }
+        guard wanted.contains(shape) else { throw unfit(member, shape, wanted) }
+        return try result.reshaped([batch.count * changes] + shape.dropFirst())
     }
 
     /// `first.npy`: uint8 `(B, H, W, 3)`.
     func first(_ batch: Batch) throws(PFrameError) -> Tensor {
-        let wanted = [batch.count, size.height, size.width, 3]
         let result = try Self.tensor(batch, "first.npy")
-        guard result.shape == wanted else { throw unfit("first.npy", result.shape.dropFirst(), wanted.dropFirst()) }
+        let shape = Array(result.shape.dropFirst())
+        let wanted = sizes.map { [$0.height, $0.width, 3] }
+        guard wanted.contains(shape) else { throw unfit("first.npy", shape, wanted) }
         return result
     }
 
-    private func unfit(_ member: String, _ found: ArraySlice<Int>, _ wanted: ArraySlice<Int>) -> PFrameError {
+    private func unfit(_ member: String, _ found: [Int], _ wanted: [[Int]]) -> PFrameError {
         PFrameError(
-            "\(member) of the data set is \(Array(found)), but the model takes \(Array(wanted)): build the set with "
-                + "--size \(size) --frames \(frames), or train a model of its size")
+            "\(member) of the data set is \(found), but the model takes "
+                + "\(wanted.map { "\($0)" }.joined(separator: " or ")): build the set with "
+                + "--size \(sizes[0]) --frames \(frames), or train a model of its size")
     }
 
     private static func tensor(_ batch: Batch, _ member: String) throws(PFrameError) -> Tensor {

@@ -1,3 +1,5 @@
+public import Codec
+public import Shards
 public import Storage
 
 /// The shape of a video diffusion model of a family, its noise, and what it is conditioned on.
@@ -10,6 +12,8 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
     public var height: Int
     /// Pixels of a frame.
     public var width: Int
+    /// All sizes of frames, as width and height, of a model of several sizes; nil for one.
+    public var sizes: [[Int]]?
     /// Channels of a residual latent.
     public var latentChannels = 16
     /// Channels of the U-Net's first level.
@@ -73,8 +77,17 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
     public var channels: Int { Family.channels(latent: latentChannels) }
     /// Frames of the diffused clip.
     public var diffusedFrames: Int { Family.diffusesChanges ? frames - 1 : frames }
-    /// The shape of one diffused clip, `(T, H, W, C)`.
-    public var clipShape: [Int] { [diffusedFrames, height / Family.factor, width / Family.factor, channels] }
+    /// The shape of one diffused clip, `(T, H, W, C)`; of several sizes that of `width` and `height`.
+    public var clipShape: [Int] { clipShape(of: Size(width: width, height: height)) }
+    /// The shape of one diffused clip with frames of a size, `(T, H, W, C)`.
+    public func clipShape(of size: Size) -> [Int] {
+        [diffusedFrames, size.height / Family.factor, size.width / Family.factor, channels]
+    }
+    /// The sizes of its frames, that of `width` and `height` first.
+    public var frameSizes: [Size] {
+        let first = Size(width: width, height: height)
+        return [first] + (sizes ?? []).map { Size(width: $0[0], height: $0[1]) }.filter { $0 != first }
+    }
 
     /// The shape of its U-Net.
     public var unet: UNetOptions {
@@ -83,6 +96,20 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
         (options.inputs, options.conditions, options.outputs) = (channels, firstFrameChannels, channels)
         options.heads = heads
         (options.frames, options.text) = (diffusedFrames, text == .none ? 0 : textWidth)
+        return options
+    }
+
+    /// Takes clips of several sizes: no layer knows how many pixels there are, but each frame has weights of its own.
+    public func taking(_ buckets: [Bucket]) throws(PFrameError) -> Self {
+        guard buckets.count > 1 else { return self }
+        guard buckets.allSatisfy({ $0.frames == frames }) else {
+            throw TrainingSetup.refusal(of: buckets, "the model takes clips of one length, here of \(frames) frames")
+        }
+        guard buckets.contains(where: { $0.width == width && $0.height == height }) else {
+            throw TrainingSetup.refusal(of: buckets, "the model takes frames of \(width)x\(height)")
+        }
+        var options = self
+        options.sizes = buckets.map { [$0.width, $0.height] }
         return options
     }
 
@@ -103,13 +130,18 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
         guard !multiples.isEmpty, firstFrameBlocks >= 0, counts.allSatisfy({ $0 > 0 }) else {
             throw PFrameError(.usage, "levels, channels and heads are 1 or more: the configuration is damaged")
         }
+        guard sizes?.allSatisfy({ $0.count == 2 }) ?? true else {
+            throw PFrameError(.usage, "sizes are pairs of width and height: the configuration is damaged")
+        }
         let step = Family.factor << (multiples.count - 1)
-        guard height >= step, width >= step, height % step == 0, width % step == 0 else {
-            throw PFrameError(
-                .usage,
-                "\(Family.name) with \(multiples.count) levels takes frames in multiples of \(step) pixels, not "
-                    + "\(width)x\(height): build the data set with --size \(max(1, width / step) * step)x"
-                    + "\(max(1, height / step) * step), or take fewer --multiples")
+        for size in frameSizes {
+            guard size.height >= step, size.width >= step, size.height % step == 0, size.width % step == 0 else {
+                throw PFrameError(
+                    .usage,
+                    "\(Family.name) with \(multiples.count) levels takes frames in multiples of \(step) pixels, not "
+                        + "\(size): build the data set with --size \(max(1, size.width / step) * step)x"
+                        + "\(max(1, size.height / step) * step), or take fewer --multiples")
+            }
         }
         guard unetWidth % 8 == 0, unetWidth > 0 else {
             throw PFrameError(.usage, "the width of the U-Net is a multiple of 8, not \(unetWidth)")

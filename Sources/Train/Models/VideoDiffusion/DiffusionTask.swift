@@ -41,8 +41,8 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
     }
 
     private func firstImages(_ batch: Batch, _ count: Int) throws(PFrameError) -> [RGBImage] {
-        let bytes = try codec.first(batch).bytes()
-        let (width, height) = (model.options.width, model.options.height)
+        let first = try codec.first(batch)
+        let (bytes, width, height) = (try first.bytes(), first.shape[2], first.shape[1])
         let size = width * height * 3
         return (0..<count).map {
             RGBImage(width: width, height: height, pixels: Array(bytes[($0 * size)..<(($0 + 1) * size)]))
@@ -57,6 +57,7 @@ struct DiffusionGenerator<Family: VideoDiffusionFamily>: Generator {
     let captions: CaptionReader?
 
     var size: Size { Size(width: model.options.width, height: model.options.height) }
+    var sizes: [Size] { model.options.frameSizes }
     var frames: Int { model.options.frames }
     var makesMotion: Bool { Family.makesMotion }
 
@@ -66,6 +67,7 @@ struct DiffusionGenerator<Family: VideoDiffusionFamily>: Generator {
         _ requests: [SampleRequest], options: SamplerOptions, guidance: Double,
         progress: (Int) throws(PFrameError) -> Void
     ) throws(PFrameError) -> [Clip] {
+        let size = Size(width: requests[0].first.width, height: requests[0].first.height)
         let pixels = requests.flatMap(\.first.pixels)
         let first = try Tensor.frames(pixels.span, size: size)
         let tokens = try captions?.tokens(captions: requests.map(\.caption))

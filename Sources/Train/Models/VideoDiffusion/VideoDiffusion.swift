@@ -1,3 +1,4 @@
+import Codec
 public import Storage
 
 /// A video diffusion model: the U-Net with its first-frame and text encoders, and its noise.
@@ -119,7 +120,8 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     ) throws(PFrameError) -> Tensor {
         try withoutGradients { () throws(PFrameError) in
             let clips = seeds.count
-            let shape = self.options.clipShape
+            let size = Size(width: first.shape[2], height: first.shape[1])
+            let shape = self.options.clipShape(of: size)
             var draws: [Tensor] = []
             for seed in seeds { draws.append(try Tensor.normal(shape, seed: seed.mixed("noise").value)) }
             let noise = try Tensor.concatenated(draws, along: 0).to(store.device)
