@@ -174,7 +174,9 @@ import Testing
             for (frame, time) in zip(frames, times.pictures[numbers]) {
                 let seconds = frame.split(separator: ",", omittingEmptySubsequences: false)[3]
                 // An AVI has no time for its last picture.
-                if let seconds = Double(seconds) { #expect(abs(seconds - time) < 1e-5) } else {
+                if let seconds = Double(seconds) {
+                    #expect(abs(seconds - time) < 1e-5)
+                } else {
                     #expect(name == "mpeg4.avi" && time == times.pictures.last)
                 }
             }
