@@ -3,8 +3,8 @@ public import Storage
 /// A part of a video: the pictures from one instant on, up to another that is no longer part of it.
 ///
 /// Instants count in seconds from the start of the file, as ffmpeg's `-ss` and players count: from the earliest time of
-/// any stream (ffprobe's `start_time` of the format), which is 0 in most files. An instant is rounded to the stream's
-/// time base, and then a picture with time t is in the span where `start ≤ t < end`.
+/// any stream (ffprobe's `start_time` of the format), which is 0 in most files. A picture with time t is in the span where
+/// `start ≤ t < end`, to the microsecond.
 public struct TimeSpan: Sendable, Hashable, Codable {
     /// The first instant, seconds.
     public let start: Double
@@ -78,14 +78,14 @@ public struct TimeSpan: Sendable, Hashable, Codable {
 
     private static func seconds(_ value: Double) -> String { NumberText.trimmed(value, 6) + " s" }
 
-    /// The span in steps of a time base.
+    /// The span in steps of a time base: the first step in it, and the first step after it.
     ///
     /// - Parameter origin: when the file starts, microseconds.
     func ticks(_ timeBase: Rational, origin: Int) -> (start: Int, end: Int?) {
         func tick(_ seconds: Double) -> Int {
-            // Microseconds first, as ffmpeg reads times; whole numbers keep the halfway cases the same everywhere.
-            let time = Double(Int((seconds * 1e6).rounded()) + origin)
-            return Int((time * Double(timeBase.denominator) / (1e6 * Double(max(1, timeBase.numerator)))).rounded())
+            // Times are written with six decimals: a picture half a microsecond before its own time is meant.
+            let time = (seconds * 1e6).rounded() + Double(origin) - 0.75
+            return Int((time * Double(timeBase.denominator) / (1e6 * Double(max(1, timeBase.numerator)))).rounded(.up))
         }
         return (tick(start), end.map(tick))
     }

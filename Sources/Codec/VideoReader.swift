@@ -20,6 +20,8 @@ public final class VideoReader {
     private let window: (start: Int, end: Int?)?
     /// Where the last picture lay.
     private var place = Place.before
+    /// Its time, in the stream's time base.
+    private var lastTime: Int?
     /// Every packet so far, in decode order.
     package private(set) var packets: [PacketRecord] = []
     /// Pictures decoded so far.
@@ -128,12 +130,16 @@ public final class VideoReader {
     private func locate(_ picture: Picture) throws(PFrameError) {
         guard let window else { return place = .inside }
         guard place != .after else { return }
-        guard let time = picture.time else {
+        // Some containers have no time for the last pictures alone: they follow at the average rate.
+        let rate = stream.averageFrameRate.value * stream.timeBase.value
+        guard let time = picture.time ?? lastTime.map({ $0 + (rate > 0 && rate < 1 ? Int((1 / rate).rounded()) : 1) })
+        else {
             throw PFrameError(
                 .unsupported, path: path,
                 "has no times to cut at; put the stream into a container with times first: "
                     + "ffmpeg -i \(path.lastComponent?.string ?? "IN") -c copy OUT.mp4")
         }
+        lastTime = time
         if place == .before, picture.isKey, !picture.isDamaged, let number = picture.packetNumber {
             damaged = packets[(number + 1)...].count { $0.isDamaged }
         }

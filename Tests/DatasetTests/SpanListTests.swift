@@ -1,3 +1,4 @@
+import Codec
 import Dataset
 import Foundation
 import Shards

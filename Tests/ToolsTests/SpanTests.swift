@@ -27,8 +27,11 @@ import Testing
     private static func times(_ video: String) throws -> (start: Double, pictures: [Double]) {
         let start = try Programs.run(
             "/usr/bin/env", ["ffprobe", "-v", "error", "-show_entries", "format=start_time", "-of", "csv=p=0", video])
-        let pictures = try Programs.ffprobe(video, "frame=best_effort_timestamp_time").split(separator: "\n")
-            .compactMap { Double($0.prefix { $0 != "," }) }
+        var pictures: [Double] = []
+        for line in try Programs.ffprobe(video, "frame=best_effort_timestamp_time").split(separator: "\n") {
+            // The last picture of an AVI with B-frames has no time; it follows 1 / 25 s after the one before.
+            pictures.append(Double(line.prefix { $0 != "," }) ?? (pictures.last ?? 0) + 0.04)
+        }
         return (try #require(Double(start.output.filter { !$0.isWhitespace })), pictures)
     }
 
@@ -167,9 +170,16 @@ import Testing
             let pictures = decoded.subdata(in: (numbers.lowerBound * size)..<(numbers.upperBound * size))
             #expect(try scratch.data("out.yuv") == pictures, "\(name) from \(start) to \(end)")
             let frames = try scratch.text("\(part)/\(stem)/frames.csv").split(separator: "\n").dropFirst()
-            let seconds = frames.compactMap { Double($0.split(separator: ",", omittingEmptySubsequences: false)[3]) }
-            #expect(seconds.count == numbers.count)
-            #expect(zip(seconds, times.pictures[numbers]).allSatisfy { abs($0 - $1) < 1e-5 })
+            #expect(frames.count == numbers.count)
+            for (frame, time) in zip(frames, times.pictures[numbers]) {
+                let seconds = frame.split(separator: ",", omittingEmptySubsequences: false)[3]
+                // An AVI has no time for its last picture.
+                if let seconds = Double(seconds) {
+                    #expect(abs(seconds - time) < 1e-5)
+                } else {
+                    #expect(name == "mpeg4.avi" && time == times.pictures.last)
+                }
+            }
             let again = try Programs.pframe(
                 "extract", video, "--residual", "--start", "\(start)", "--end", "\(end)", "--output",
                 scratch.path(part))

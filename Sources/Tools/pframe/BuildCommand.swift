@@ -229,9 +229,9 @@ struct BuildCommand: StoppableCommand {
                                 reduced: $0.reduced, meanScale: $0.meanScale, meanCrop: $0.meanCrop)
                         }))
         } else if let whole {
-            let spans = list.videos.count { $0.span != nil }
-            let videos = spans == 0 ? list.videos.count : Set(list.videos.map(\.name)).count
-            let parts = spans == 0 ? "" : "\(Format.quantity(spans, "span")) of "
+            let isCut = list.videos.contains { $0.span != nil }
+            let videos = isCut ? Set(list.videos.map(\.name)).count : list.videos.count
+            let parts = isCut ? "\(Format.quantity(list.videos.count, "span")) of " : ""
             var lines = [
                 "\(output): \(Format.quantity(whole.samples, "clip")) of \(parts)\(Format.quantity(videos, "video")) in "
                     + "\(Format.quantity(whole.shards.count, "shard")), \(Format.bytes(whole.bytes)), "
