@@ -75,15 +75,17 @@ class DiffusionProcess:
         return self._sum(x, 1 / alpha, prediction, -sigma / alpha)
 
     def loss_weights(self, steps: torch.Tensor | int) -> torch.Tensor:
-        """The weight of a clip's squared error, float64, as many as steps."""
+        """The weight of a clip's squared error, float32, as many as steps and where they are."""
         alpha, sigma = self._levels(steps)
-        if self.min_snr is None:
-            return torch.ones_like(alpha)
         ratio = (alpha / sigma).square()
-        least = ratio.clamp(max=self.min_snr)
-        if self.target_name == "eps":
-            return (self.min_snr / ratio).clamp(max=1)
-        return least / (ratio + 1) if self.target_name == "v" else least
+        if self.min_snr is None:
+            weights = torch.ones_like(ratio)
+        elif self.target_name == "eps":
+            weights = (self.min_snr / ratio).clamp(max=1)
+        else:
+            least = ratio.clamp(max=self.min_snr)
+            weights = least / (ratio + 1) if self.target_name == "v" else least
+        return weights.to(torch.as_tensor(steps).device, torch.float32)
 
     def _levels(self, steps: torch.Tensor | int) -> tuple[torch.Tensor, torch.Tensor]:
         places = torch.as_tensor(steps).cpu()

@@ -36,6 +36,11 @@ class ChannelNorm(nn.Module):
 
 
 class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions, each with group normalisation and SiLU, around which the input is added (He et al. 2016).
+
+    condition: the width of the embedding that scales and shifts what the first gives; None for a block without.
+    """
+
     def __init__(self, inputs: int, outputs: int, condition: int | None) -> None:
         super().__init__()
         self.modulation = nn.Linear(condition, 2 * outputs) if condition is not None else None
@@ -76,6 +81,9 @@ def linear_attention(qkv: torch.Tensor, heads: int) -> torch.Tensor:
 
 
 class Attention(nn.Module):
+    """Softmax attention (Vaswani et al. 2017) among the frames of a clip (axis `time`) or the positions of a frame
+    (axis `space`), with heads of 32 channels."""
+
     def __init__(self, channels: int, axis: str, heads: int = 8) -> None:
         super().__init__()
         self.norm = ChannelNorm(channels)
@@ -95,6 +103,8 @@ class Attention(nn.Module):
 
 
 class LinearAttention(nn.Module):
+    """Linear attention among the positions of a frame."""
+
     def __init__(self, channels: int, heads: int = 8) -> None:
         super().__init__()
         self.norm = ChannelNorm(channels)
@@ -109,6 +119,8 @@ class LinearAttention(nn.Module):
 
 
 class RelativePositionBias(nn.Module):
+    """A learned bias (heads, frames, frames) for every distance between two frames."""
+
     def __init__(self, frames: int, heads: int = 8) -> None:
         super().__init__()
         self.table = nn.Parameter(torch.randn(2 * frames - 1, heads) * 0.02)
@@ -120,6 +132,8 @@ class RelativePositionBias(nn.Module):
 
 
 class TimeEmbedding(nn.Module):
+    """Diffusion steps (B) as sinusoids through two linear maps, (B, 4 · width)."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = nn.Linear(width, 4 * width)

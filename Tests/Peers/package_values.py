@@ -15,9 +15,11 @@ from torch_expected import first, last, values
 
 
 def autoencoder_values(model: pframe.ResidualAutoencoder) -> dict[str, torch.Tensor]:
-    mean, variance = model.encode(first(values("residual", (2, 32, 32, 3), 5).float()))
-    decoded = model.decode(first(values("latents", (2, 2, 2, 16)).float()))
-    return {"mean": last(mean), "variance": last(variance), "decoded": last(decoded)}
+    """Computed in float64."""
+    model.double()
+    mean, variance = model.encode(first(values("residual", (2, 32, 32, 3), 5)))
+    decoded = model.decode(first(values("latents", (2, 2, 2, 16), 0.1)))
+    return {"mean": last(mean).float(), "variance": last(variance).float(), "decoded": last(decoded).float()}
 
 
 def loss(run: pframe.Run, images: torch.Tensor, captions: list[str] | torch.Tensor | None) -> torch.Tensor:

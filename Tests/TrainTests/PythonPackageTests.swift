@@ -50,7 +50,7 @@ import Train
             let moments: (mean: Tensor, logVariance: Tensor) = try model.encode(made("residual", [2, 32, 32, 3], 5))
             try expected.expect("mean", moments.mean)
             try expected.expect("variance", moments.logVariance)
-            try expected.expect("decoded", model.decode(made("latents", [2, 2, 2, 16])))
+            try expected.expect("decoded", model.decode(made("latents", [2, 2, 2, 16], 0.1)))
         }
     }
 
