@@ -78,7 +78,7 @@ import Testing
         try withTemporaryFolder { folder in
             let clip = folder.appending("clip.mp4")
             let pictures = try (0..<90).map { number in
-                try Pictures.make(Size(width: 96, height: 64)) { x, y in
+                try Picture.make(Size(width: 96, height: 64)) { x, y in
                     waves(Double(x) + Double(number) * 1.5, Double(y))
                 }
             }

@@ -179,7 +179,8 @@ public final class DatasetBuild: Sendable {
                     unreachable.withLock { $0.note(group) }
                     open[group] = nil
                 }
-                observer.finished(video, Reject(video: list.videos[video].name, kind: .missing, reason: error.message))
+                let reject = Reject(video: list.videos[video].name, kind: .missing, reason: error.message)
+                observer.finished(video, BuiltVideo(reject: reject, totals: [:]))
             }
         }
         if let error = failure.withLock({ $0 }) { throw error }

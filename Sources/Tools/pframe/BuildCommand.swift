@@ -314,12 +314,6 @@ struct ClipArguments: ParsableArguments {
     @Option(help: "crop (fill the frame), pad (black bars) or stretch.")
     var fit = ClipOptions.Fit.crop
 
-    func validate() throws {
-        if noCuts, cuts.areGiven {
-            throw ValidationError("--no-cuts excludes --cut-rule, --cut-threshold and --min-shot")
-        }
-    }
-
     var options: ClipOptions {
         var options = ClipOptions()
         if let frames { options.frames = frames }
@@ -343,6 +337,9 @@ struct ClipArguments: ParsableArguments {
         if size != nil, buckets != nil { throw ValidationError("--size and --buckets exclude each other") }
         if frames != nil, lengths != nil { throw ValidationError("--frames and --lengths exclude each other") }
         if enlarge != nil, buckets == nil { throw ValidationError("--enlarge is for --buckets") }
+        if noCuts, cuts.areGiven {
+            throw ValidationError("--no-cuts excludes --cut-rule, --cut-threshold and --min-shot")
+        }
     }
 }
 
