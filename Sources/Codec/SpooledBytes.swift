@@ -18,6 +18,8 @@ final class SpooledBytes: InputBytes, @unchecked Sendable {
     private var spool: FileDescriptor?
     private var count = 0
     private var hasEnded = false
+    /// Why bytes that came are lost, or no more can come.
+    private var failure: PFrameError?
     private let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 64)
 
     private init(_ name: String, next: @escaping (UnsafeMutableRawBufferPointer) throws(PFrameError) -> Int) {
@@ -60,8 +62,14 @@ final class SpooledBytes: InputBytes, @unchecked Sendable {
 
     /// Takes the next bytes; `lock` is held.
     private func pull() throws(PFrameError) {
-        let came = try next(piece)
-        if came == 0 { hasEnded = true } else { try keep(UnsafeRawBufferPointer(rebasing: piece[..<came])) }
+        if let failure { throw failure }
+        do throws(PFrameError) {
+            let came = try next(piece)
+            if came == 0 { hasEnded = true } else { try keep(UnsafeRawBufferPointer(rebasing: piece[..<came])) }
+        } catch {
+            failure = error
+            throw error
+        }
     }
 
     private func keep(_ bytes: UnsafeRawBufferPointer) throws(PFrameError) {

@@ -24,7 +24,7 @@ import Testing
     @Test(arguments: names, [[], ["--residual"]]) func equalsTheFile(_ name: String, _ options: [String]) throws {
         let scratch = try Scratch()
         let file = Programs.fixture(name)
-        try Programs.run(Programs.pframe.path, ["extract", file, "--output", scratch.path("file")] + options)
+        _ = try Programs.run(Programs.pframe.path, ["extract", file, "--output", scratch.path("file")] + options)
         let stem = (name as NSString).deletingPathExtension
         // `-`, its other name, a redirection, and a pipe that bash gives a name.
         for (number, script) in [
@@ -41,7 +41,7 @@ import Testing
         let other = Programs.fixture("one-reference.mp4")
         let again = try Self.bash(#"cat "$1" | "$0" extract - --output 0 "${@:2}""#, [other] + options, scratch)
         #expect(again.status == 0 && !again.output.contains("up-to-date"), "\(again.output)")
-        try Programs.run(Programs.pframe.path, ["extract", other, "--output", scratch.path("file")] + options)
+        _ = try Programs.run(Programs.pframe.path, ["extract", other, "--output", scratch.path("file")] + options)
         try expectSame("file/one-reference", "0/stdin", scratch)
     }
 
@@ -72,7 +72,7 @@ import Testing
             #expect(try scratch.data("\(format)/stdin/motion.npy") == scratch.data("matroska/stdin/motion.npy"))
         }
         try Programs.pframe("view", file, "--output", scratch.path("file.png"), "--title", "x")
-        #expect(try scratch.data("mp4.png") == scratch.data("file.png"))
+        #expect(try scratch.data("matroska.png") == scratch.data("file.png"))
     }
 
     /// What is asked for is all that is waited for: the pipe stays open.

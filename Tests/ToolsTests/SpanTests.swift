@@ -131,7 +131,7 @@ import Testing
         let row = try #require(try BuildTests.rows(scratch.path("1")).first)
         #expect(row["captions"].elements.compactMap(\.string) == ["one", "uno"] && row["caption"].string == "one")
         let json = try #require(try Self.members(scratch.path("1"), "json").first)
-        let member: JSON = try #require(try decodeLines(String(decoding: json, as: UTF8.self)).first)
+        let member: JSON = try decode(String(decoding: json, as: UTF8.self))
         #expect(member["captions"].elements.compactMap(\.string) == ["one", "uno"])
         #expect(member["span_start"].number == 1 && member["span_end"].number == 2)
         #expect(try Self.members(scratch.path("1"), "txt").first == Data("one".utf8))

@@ -276,9 +276,9 @@ private struct UnreachableVideos: Sendable {
         let stop = inARow < Self.most ? "" : "; the build stopped after \(Self.most) in a row"
         throw PFrameError(
             .unreachable, path: folder,
-            "\(NumberText.count(count, "video")) could not be read from servers, and \(NumberText.count(groups.count * shardsPerGroup, "shard")) "
-                + "are left unfinished\(stop): run the same command again, or with --reject-unreachable to leave out such "
-                + "videos")
+            "\(NumberText.count(count, "video")) could not be read from servers; shards left unfinished: "
+                + "\(NumberText.count(groups.count * shardsPerGroup))\(stop): run the same command again, or with "
+                + "--reject-unreachable to leave out such videos")
     }
 }
 

@@ -15,7 +15,7 @@ public import Storage
 //     Batch           what comes out, and the memory that is used again
 //
 // Where the bytes come from lies beside the folder: `ShardSource` (the argument), `ShardStore` (folder, server or
-// command), `Patience` (waiting and trying again).
+// command); `Patience` (waiting and trying again) and `RemoteFile` in `Storage`.
 
 /// Streams the samples of a data set to training, as batches in an order that seed and epoch alone decide.
 ///
