@@ -64,12 +64,6 @@ import Testing
         }
     }
 
-    @Test("an address is named as such, and not fetched")
-    func address() throws {
-        let error = try codecError { _ = try VideoReader(path: "http://localhost:1/clip.mp4") }
-        #expect(error.message.contains("is an address") && error.code == .usage)
-    }
-
     @Test("packets say which pictures others predict from, and where a stream starts again")
     func pictureFacts() throws {
         try withTemporaryFolder { folder in

@@ -16,7 +16,7 @@ import Testing
 
     @Test(arguments: [10.0, 12.5, 15, 20, 23.976, 24, 25, 29.97, 30, 48, 50, 59.94, 60, 120, 240])
     func proposedRatesAreEvenAndNearest(_ source: Double) {
-        let times = (0..<4000).map { Double($0) / source }
+        let times = (0..<6000).map { Double($0) / source }
         func taken(_ rate: Double) -> StepRange {
             let instants = (0..<24).map { Double($0) / rate }
             return StepRange(instants.map { instant in times.min { abs($0 - instant) < abs($1 - instant) } ?? 0 })

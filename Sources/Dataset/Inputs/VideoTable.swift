@@ -137,7 +137,7 @@ struct VideoTable: Sendable {
         }
         let found: [TimeSpan?]
         do throws(SpanColumns.Mistake) { found = try spans.spans(values) } catch { throw problem(row, error.message) }
-        guard spans.areLists else {
+        guard spans.areLists, found != [nil] else {
             let captions = try captions(row, captionValue(values))
             return [Entry(line: line, span: found[0], captions: captions, values: values)]
         }
