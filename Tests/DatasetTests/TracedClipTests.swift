@@ -76,7 +76,7 @@ import Testing
             let traced = try Self.clips(path, options)
             #expect(plain.clips.map(\.frames) == traced.map(\.frames) && traced.count == 6)
             #expect(plain.clips.map(\.meanContent) == traced.map(\.meanContent))
-            #expect(plain.clips.allSatisfy(\.candidates.isEmpty))
+            #expect(plain.clips.allSatisfy { $0.candidates.isEmpty })
             // The frames that clips share have the same motion in both.
             for (one, next) in zip(traced, traced.dropFirst()) { #expect(one.candidates[2] == next.candidates[0]) }
         }
