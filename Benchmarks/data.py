@@ -53,6 +53,7 @@ time of its own decoding; a rest below 1 % counts as 1 %.
             ("videos", f"{len(videos)} times one, {self.clips.description}, repeated to {VIDEO_SECONDS} s"))
         self.prove(python, videos[0])
         alone = self.race(python, videos, 1)
+        self.compare_sources(videos)
         if len(CORES) < 2:
             self.skip("two jobs, there is one core")
             return
@@ -93,8 +94,18 @@ time of its own decoding; a rest below 1 % counts as 1 %.
         ]
         return ours
 
-    def building(self, videos: Sequence[Path], jobs: int) -> Program:
-        words = [self.options.pframe, "build", *videos, "--no-captions", "--output", self.output, "--jobs", jobs]
+    def compare_sources(self, videos: Sequence[Path]) -> None:
+        """Adds the lines of the other sources of motion beside h264."""
+        announce("build, sources of motion")
+        programs = {source: self.building(videos, 1, "--motion-source", source)
+                    for source in ("h264", "search", "stream")}
+        usages = self.run_in_turn(programs, min(self.options.runs, BUILD_TURNS), warm_up=False)
+        times = {name: Figure.of([usage.wall for usage in found]) for name, found in usages.items()}
+        self.section.rows += [Row(f"--motion-source {name}, 1 job, s", times[name], "h264", times["h264"])
+                              for name in ("search", "stream")]
+
+    def building(self, videos: Sequence[Path], jobs: int, *flags: str) -> Program:
+        words = [self.options.pframe, "build", *videos, "--no-captions", "--output", self.output, "--jobs", jobs, *flags]
         return Program(words, self.clear, jobs)
 
     def pipeline(self, python: Path, videos: Sequence[Path], jobs: int, *flags: str) -> Program:

@@ -179,6 +179,17 @@ public final class Picture {
         return result
     }
 
+    /// The visible part, sharing this picture's memory: what the decoder gives with `DecoderOptions.cropping`.
+    ///
+    /// - Throws: `PFrameError` when memory is short.
+    package func visible() throws(PFrameError) -> Picture {
+        let result = try Picture()
+        try check(av_frame_ref(result.frame, frame), nil, "cannot share a picture")
+        try check(av_frame_apply_cropping(result.frame, 0), nil, "cannot crop a \(formatName) picture")
+        (result.packetNumber, result.time) = (packetNumber, time)
+        return result
+    }
+
     /// A copy of an 8-bit 4:2:0 picture, enlarged to the right and bottom by repeating the edge pixels, for encoders that
     /// take no odd sizes.
     func padded(to size: Size) throws(PFrameError) -> Picture {

@@ -100,6 +100,14 @@ struct BlockMatcher: ~Copyable {
         descend(Self.square)
     }
 
+    /// Takes the best of some offsets.
+    ///
+    /// - Returns: whether any of them is within the radius.
+    mutating func choose(among offsets: some Sequence<SIMD2<Int>>) -> Bool {
+        for offset in offsets { attempt(offset) }
+        return bestSAD < .max
+    }
+
     private mutating func attempt(_ offset: SIMD2<Int>) {
         guard abs(offset.x) <= search.radius, abs(offset.y) <= search.radius else { return }
         let value = sad(offset)

@@ -72,6 +72,21 @@ public struct BlockSearch: Sendable {
         }
     }
 
+    /// Gives each cell the best of its candidates within the radius; the mask stays 0 where there is none.
+    func choose(
+        _ field: inout MotionField, among candidates: [[SIMD2<Int16>]], of frame: borrowing Plane,
+        against reference: borrowing Plane
+    ) {
+        var matcher = BlockMatcher(search: self, frame: frame, reference: reference, margin: radius + blockSize)
+        for cell in field.vectors.indices {
+            matcher.move(to: cell % field.columns * blockSize, cell / field.columns * blockSize)
+            let offsets = candidates[cell].lazy.map { SIMD2(Int($0.x) >> 2, Int($0.y) >> 2) }
+            guard matcher.choose(among: offsets) else { continue }
+            field.vectors[cell] = SIMD2(Int16(matcher.best.x * 4), Int16(matcher.best.y * 4))
+            field.mask[cell] = 1
+        }
+    }
+
     /// Neighbours already found (left, top, top right), their median, and the same place one frame ago.
     private func guesses(
         for cell: Int, _ column: Int, _ row: Int, _ field: MotionField, _ previous: MotionField?

@@ -25,11 +25,27 @@ struct ReferencePictures {
     /// Most recent first.
     private(set) var entries: [ReferencePicture] = []
     private let capacity: Int
+    private var lastNumber = -1
 
     /// Keeps at most `capacity` pictures.
     init(capacity: Int) { self.capacity = capacity }
 
-    /// Forgets all: an IDR, or a lost reference, across which nothing predicts.
+    /// Forgets all pictures if none of them can be a reference of the next picture in decode order.
+    ///
+    /// Nothing predicts across an IDR or a lost reference. A lost picture that nothing refers to does no harm, and a
+    /// damaged one that was delivered stands in the decoder's own picture buffer as it is.
+    ///
+    /// - Parameters:
+    ///   - number: of the picture's packet.
+    ///   - packets: every packet so far.
+    mutating func advance(to number: Int, _ packets: [PacketRecord]) {
+        let passed = (lastNumber + 1..<max(number, lastNumber + 1)).clamped(to: packets.indices)
+        lastNumber = max(lastNumber, number)
+        let isIDR = packets.indices.contains(number) && packets[number].isIDR
+        if isIDR || passed.contains(where: { packets[$0].isDamaged && packets[$0].isReference }) { removeAll() }
+    }
+
+    /// Forgets all.
     mutating func removeAll() { entries.removeAll() }
 
     /// Adds the picture decoded last.

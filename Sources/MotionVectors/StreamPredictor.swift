@@ -10,7 +10,6 @@ final class StreamPredictor: FramePredictor {
     private var order = DecodeOrder<DecodedFrame>()
     private var residuals: ResidualPool
     private var traces: [Int32: Trace] = [:]
-    private var lastNumber = -1
     private var lastReference: Picture?
     /// The display indices of references that are not delivered: whoever rebuilds the pictures does not have them.
     private var undelivered: Set<Int32> = []
@@ -44,14 +43,7 @@ final class StreamPredictor: FramePredictor {
 
     /// The frame with what was predicted; nil if it is not delivered.
     private func process(_ frame: consuming DecodedFrame, _ packets: [PacketRecord]) -> ExtractedFrame? {
-        let number = frame.record.decode
-        let passed = (lastNumber + 1..<max(number, lastNumber + 1)).clamped(to: packets.indices)
-        lastNumber = max(lastNumber, number)
-        let isIDR = packets.indices.contains(number) && packets[number].isIDR
-        // Nothing predicts across a lost reference. A lost picture that nothing refers to does no harm, and a damaged one
-        // that was delivered stands in the decoder's own picture buffer as it is.
-        let lostReference = passed.contains { packets[$0].isDamaged && packets[$0].isReference }
-        if isIDR || lostReference { references.removeAll() }
+        references.advance(to: frame.record.decode, packets)
         guard frame.isDelivered else {
             if frame.record.isReference {
                 references.insert(frame.picture, display: frame.display)

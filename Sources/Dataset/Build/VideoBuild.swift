@@ -1,4 +1,5 @@
 import Codec
+import MotionVectors
 public import Shards
 import Storage
 
@@ -21,11 +22,12 @@ struct VideoBuild {
     ) throws(PFrameError) -> BuiltVideo {
         let reader: ClipReader
         do throws(PFrameError) {
-            reader = try ClipReader(path: video.path, options: options.clips, span: video.span)
+            reader = try ClipReader(
+                path: video.path, options: options.clips, span: video.span, tracesMotion: options.samples.tracesMotion)
         } catch {
             return BuiltVideo(reject: try refusal(error), totals: ["videos": 1, "rejected_videos": 1])
         }
-        let maker = SampleMaker(clips: options.clips, options: options.samples)
+        var maker = SampleMaker(clips: options.clips, options: options.samples)
         var columns = SampleColumns()
         columns.caption = video.caption ?? ""
         columns.captions = video.captions
@@ -58,6 +60,9 @@ struct VideoBuild {
         ]
         if video.span != nil { totals["spans"] = 1 }
         if options.clips.buckets != nil { totals["small_shots"] = counts.smallShots }
+        if let traced = maker.traced {
+            (totals["blocks"], totals["searched_blocks"]) = (traced.blocks, traced.searchedBlocks)
+        }
         var outcome = BuiltVideo(reject: reject(reader, failure), totals: totals)
         outcome.sourceRate = reader.sourceRate
         outcome.hasVariableRate = reader.hasVariableRate

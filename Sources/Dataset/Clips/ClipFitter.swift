@@ -61,6 +61,15 @@ final class ClipFitter {
         orientation.shown(Size(width: options.width, height: options.height))
     }
 
+    /// Where the pixels of the frame that was fitted last come from.
+    var geometry: ClipGeometry? {
+        plan.map {
+            ClipGeometry(
+                source: $0.source, crop: $0.crop, scaled: $0.scaled.size, left: $0.left, top: $0.top, frame: frame,
+                orientation: orientation)
+        }
+    }
+
     private func makePlan(_ picture: Picture) throws(PFrameError) -> Plan {
         let target = frame
         let shape = Double(picture.size.width) * aspect / Double(picture.size.height)

@@ -1,4 +1,5 @@
 public import Codec
+public import MotionVectors
 public import Storage
 public import SystemPackage
 
@@ -30,6 +31,8 @@ public final class ClipReader {
         var image: RGBImage
         var seconds: Double
         var frame: Int
+        /// Its motion from the sampled picture before, where that is traced.
+        var candidates: MotionCandidates?
     }
 
     /// A decoded picture that waits until it is known whether it begins a shot.
@@ -52,6 +55,7 @@ public final class ClipReader {
     }
 
     private let reader: VideoReader
+    private let tracer: TracedReader?
     private let options: ClipOptions
     private let meter: ContentMeter
     private var cuts: CutDetector?
@@ -86,12 +90,16 @@ public final class ClipReader {
     ///   - path: the video.
     ///   - options: how to cut it.
     ///   - span: the part of the video to cut, as if it were all of it; nil for the whole video.
-    /// - Throws: `PFrameError` if it cannot be opened or holds no video.
-    public init(path: FilePath, options: ClipOptions, span: TimeSpan? = nil) throws(PFrameError) {
+    ///   - tracesMotion: find the motion of clips by the video's own vectors (``SourceClip/candidates``).
+    /// - Throws: `PFrameError` if it cannot be opened or holds no video, or where its motion cannot be traced.
+    public init(
+        path: FilePath, options: ClipOptions, span: TimeSpan? = nil, tracesMotion: Bool = false
+    ) throws(PFrameError) {
         var decoding = DecoderOptions()
-        decoding.exportsMotionVectors = false
-        decoding.cropping = true
+        decoding.exportsMotionVectors = tracesMotion
+        decoding.cropping = !tracesMotion
         reader = try VideoReader(path: path, options: decoding, span: span)
+        tracer = tracesMotion ? try TracedReader(reader) : nil
         var options = options
         options.frames = options.buckets?.lengths.last ?? options.frames
         self.options = options
@@ -110,7 +118,7 @@ public final class ClipReader {
         return "the video has no picture there\(length)"
     }
     /// Pictures with errors so far, and damaged packets that gave none (`VideoReader.damaged`).
-    public var damaged: Int { reader.damaged }
+    public var damaged: Int { tracer?.damaged ?? reader.damaged }
     /// The average frame rate of the video, as its container states it; 25 where it states none.
     public var sourceRate: Double { Self.rate(of: reader.stream) }
     /// Whether more than a twentieth of the steps from picture to picture is further from the average than its half.
@@ -121,7 +129,7 @@ public final class ClipReader {
     /// - Throws: `PFrameError` if a picture cannot be converted, or memory is short.
     public func next() throws(PFrameError) -> SourceClip? {
         while ready.isEmpty, !hasEnded {
-            guard let picture = try reader.next() else {
+            guard let picture = try nextPicture() else {
                 hasEnded = true
                 while !waiting.isEmpty { try take(waiting.removeFirst(), isCut: false) }
                 try endShot()
@@ -134,13 +142,19 @@ public final class ClipReader {
         return ready.removeFirst()
     }
 
+    private func nextPicture() throws(PFrameError) -> Picture? {
+        if let tracer { return try tracer.next() }
+        return try reader.next()
+    }
+
     /// Measures a picture; takes the one that the cuts are now known of.
     private func measure(_ picture: Picture) throws(PFrameError) {
         let frame = counts.frames
         counts.frames += 1
+        forgetTrails(frame)
         let content = try meter.next(picture).value
-        let followsDamage = reader.damaged > damageSeen
-        damageSeen = reader.damaged
+        let followsDamage = damaged > damageSeen
+        damageSeen = damaged
         let seconds = time(of: picture)
         waiting.append(
             Waiting(
@@ -184,6 +198,13 @@ public final class ClipReader {
         previous = newest
         newest = Candidate(picture: picture, seconds: seconds, frame: next.frame)
         for choice in sampler.add(time: seconds) { try keep(choice) }
+    }
+
+    /// Frees the vectors from before every picture that can be sampled, or that motion can be traced to.
+    private func forgetTrails(_ frame: Int) {
+        let candidates = [previous?.frame, newest?.frame].compactMap { $0 } + waiting.map(\.frame) + [frame]
+        let last = sampler.nextIsJoined ? sampled.last?.frame : nil
+        tracer?.keep(from: last ?? candidates[0], candidates)
     }
 
     private func beginShot(_ frame: Int, with picture: Picture) {
@@ -243,7 +264,10 @@ public final class ClipReader {
 
     private func keep(_ choice: ClipSampler.Choice) throws(PFrameError) {
         guard !isTooSmall else { return }
-        guard let chosen = try choice.isPrevious ? scaled(&previous) : scaled(&newest) else { return }
+        guard var chosen = try choice.isPrevious ? scaled(&previous) : scaled(&newest) else { return }
+        if let tracer, let geometry = fitter?.geometry, let last = sampled.last, sampler.isJoined(choice.instant) {
+            chosen.candidates = geometry.candidates { tracer.source(of: $0, in: chosen.frame, from: last.frame) }
+        }
         sampled.append(chosen)
         sampledSinceClip += 1
         if sampled.count > options.frames { sampled.removeFirst() }
@@ -286,7 +310,8 @@ public final class ClipReader {
             frames: sampled.map(\.image), seconds: sampled.map(\.seconds),
             meanContent: span.isEmpty ? .nan : span.reduce(0, +) / Double(span.count),
             maximumContent: span.max() ?? .nan, shot: counts.shots - 1, sourceFrames: first...last,
-            bucket: choice.flatMap { options.buckets?.bucket($0, frames: sampled.count) })
+            bucket: choice.flatMap { options.buckets?.bucket($0, frames: sampled.count) },
+            candidates: sampled.dropFirst().compactMap(\.candidates))
     }
 
     /// Drops content values before every picture that a later clip can begin with.
@@ -330,13 +355,16 @@ public struct SourceClip: Sendable {
     public var sourceFrames: ClosedRange<Int>
     /// Its bucket; nil where clips have one shape.
     public var bucket: BucketChoice?
+    /// The motion that the video's own vectors give each frame after the first; empty if motion is not traced.
+    public var candidates: [MotionCandidates]
 
     /// Creates a clip.
     public init(
         frames: [RGBImage], seconds: [Double], meanContent: Double, maximumContent: Double, shot: Int,
-        sourceFrames: ClosedRange<Int>, bucket: BucketChoice? = nil
+        sourceFrames: ClosedRange<Int>, bucket: BucketChoice? = nil, candidates: [MotionCandidates] = []
     ) {
         (self.frames, self.seconds, self.shot, self.sourceFrames) = (frames, seconds, shot, sourceFrames)
         (self.meanContent, self.maximumContent, self.bucket) = (meanContent, maximumContent, bucket)
+        self.candidates = candidates
     }
 }

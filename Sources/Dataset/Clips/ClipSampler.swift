@@ -54,6 +54,12 @@ struct ClipSampler {
     /// Whether a clip contains the instant.
     private func isWanted(_ instant: Int) -> Bool { instant % hop < options.frames }
 
+    /// Whether a clip contains the instant and the one before.
+    func isJoined(_ instant: Int) -> Bool { instant > 0 && (instant - 1) % hop < options.frames - 1 }
+
+    /// Whether a clip contains the next instant to be settled and the one before.
+    var nextIsJoined: Bool { isJoined(instant) }
+
     /// The choices for the instants that the newest picture settles.
     ///
     /// - Parameter time: of the newest picture, seconds, later than that of the one before.

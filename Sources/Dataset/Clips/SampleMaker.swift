@@ -14,11 +14,18 @@ struct SampleMaker {
 
     let clips: ClipOptions
     let options: SampleOptions
+    /// The motion by the video's own vectors, with its counts; nil where motion has another source.
+    private(set) var traced: TracedMotion?
+
+    init(clips: ClipOptions, options: SampleOptions) {
+        (self.clips, self.options) = (clips, options)
+        if options.tracesMotion { traced = TracedMotion(radius: options.radius) }
+    }
 
     /// The sample of a clip.
     ///
     /// - Parameter columns: what is known of the video: caption, source, metadata.
-    func sample(_ clip: SourceClip, columns: SampleColumns) throws(PFrameError) -> Sample {
+    mutating func sample(_ clip: SourceClip, columns: SampleColumns) throws(PFrameError) -> Sample {
         let first = clip.frames[0]
         let (width, height, count) = (first.width, first.height, clip.frames.count)
         var columns = columns
@@ -53,6 +60,7 @@ struct SampleMaker {
         columns.scores["motion_difference"] = mean
         if options.representations.contains(.difference) { members.append(("difference.npy", difference)) }
         if options.representations.contains(.motionResidual) {
+            let before = traced
             let fields = try motion(clip)
             members.append(("mv.npy", vectors(fields)))
             members.append(("residual.npy", residual(clip, fields)))
@@ -60,6 +68,10 @@ struct SampleMaker {
             columns.scores["motion_vector"] = statistics.speed
             columns.scores["motion_vector_moving"] = statistics.moving
             columns.scores["motion_vector_global"] = statistics.global
+            if let traced, let before {
+                columns.scores[SampleColumns.searchedShare] =
+                    Double(traced.searchedBlocks - before.searchedBlocks) / Double(traced.blocks - before.blocks)
+            }
         }
         return Sample(members: members, columns: columns)
     }
@@ -109,7 +121,7 @@ struct SampleMaker {
         return (bytes, Double(sum) / Double(values * (clip.frames.count - 1)))
     }
 
-    private func motion(_ clip: SourceClip) throws(PFrameError) -> [MotionField] {
+    private mutating func motion(_ clip: SourceClip) throws(PFrameError) -> [MotionField] {
         let size = Size(width: clip.frames[0].width, height: clip.frames[0].height)
         let reencoded = options.motionSource == .h264 ? try ReencodedMotion(size: size, radius: options.radius) : nil
         var search = BlockSearch()
@@ -122,7 +134,8 @@ struct SampleMaker {
             if let reencoded {
                 if let field = try reencoded.next(picture) { fields.append(field) }
             } else if let previous {
-                fields.append(search.field(of: picture, against: previous, previous: fields.last))
+                let field = traced?.field(of: picture, against: previous, candidates: clip.candidates[fields.count])
+                fields.append(field ?? search.field(of: picture, against: previous, previous: fields.last))
             }
             previous = picture
         }
@@ -165,13 +178,16 @@ public enum Representation: String, Sendable, CaseIterable {
 public struct SampleOptions: Sendable, Equatable {
     /// The arrays that samples hold, beside the first frame.
     public var representations: Set<Representation> = [.frames, .motionResidual]
-    /// How `mv.npy` is found: `h264` as the paper does, or `search`.
+    /// How `mv.npy` is found: `h264` as the paper does, `search`, or `stream` by the video's own vectors.
     public var motionSource = MotionSource.h264
     /// The largest motion, in pixels.
     public var radius = 15
 
     /// The defaults.
     public init() {}
+
+    /// Whether samples hold the motion of the video's own vectors.
+    var tracesMotion: Bool { motionSource == .stream && representations.contains(.motionResidual) }
 
     /// As `dataset.json` records them.
     public var json: JSONValue {

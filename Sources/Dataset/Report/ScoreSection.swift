@@ -87,6 +87,7 @@ struct ScoreSection: Sendable {
         "motion_vector": "mean vector length, picture diagonals per second",
         "motion_vector_moving": "share of blocks that move by a pixel or more",
         "motion_vector_global": "share of blocks that move as the camera does",
+        "motion_searched": "share of blocks without a vector of the video's own, filled by block search",
         "motion_difference": "mean absolute difference from frame to frame, grey levels",
         "bucket_scale": "pixels of the clip per pixel of the video as it is shown",
         "bucket_crop": "share of the picture that was cut off",

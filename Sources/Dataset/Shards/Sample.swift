@@ -45,6 +45,10 @@ public struct SampleColumns: Sendable, Equatable {
         "motion_difference",
     ]
 
+    /// The score column of sets with the motion of the videos' own vectors: the share of blocks without such a vector, which
+    /// block search filled, 0…1.
+    public static let searchedShare = "motion_searched"
+
     /// The text of the sample's `json` member: everything flat, as Hugging Face `datasets` and `webdataset` show it.
     package func json(key: String) -> String {
         var members = metadata

@@ -7,6 +7,7 @@ import ToolOptions
 public import Train
 
 extension CodingLoop: ExpressibleByArgument {}
+extension CodingMotion: ExpressibleByArgument {}
 
 /// `pframe encode`.
 struct EncodeCommand: StoppableCommand {
@@ -18,7 +19,7 @@ struct EncodeCommand: StoppableCommand {
         usage: "pframe encode <dataset> \(LatentCoderArguments.usage) --output <output> [<options>]",
         discussion: """
             Writes a data set with latent.npy, float16 (T−1, H/16, W/16, 16), and mv.npy instead of residual.npy. In \
-            the closed loop, motion is searched in the rebuilt frames. The scores psnr_coding and ssim_coding compare \
+            the closed loop, motion is searched in the rebuilt frames, or kept (--motion keep). The scores psnr_coding and ssim_coding compare \
             each rebuilt clip with the original; no model trained on the latents can exceed them.
 
             EXAMPLES:
@@ -40,6 +41,13 @@ struct EncodeCommand: StoppableCommand {
     @Option(help: "closed: predict from rebuilt frames; open: take the data set's motion and residuals.")
     var loop = CodingLoop.closed
 
+    @Option(
+        help: """
+            keep: the data set's own motion; search: motion searched in the frames predicted from. Default: search in \
+            the closed loop, keep in the open loop.
+            """)
+    var motion: CodingMotion?
+
     @OptionGroup var parts: PartOptions
 
     @OptionGroup(title: "Engine") var engine: EngineOptions
@@ -48,6 +56,7 @@ struct EncodeCommand: StoppableCommand {
     private struct Result: Encodable {
         let dataset: String
         let loop: String
+        let motion: String
         let clips: Int
         let total: Int?
         let psnr: Double
@@ -59,22 +68,23 @@ struct EncodeCommand: StoppableCommand {
         do throws(PFrameError) {
             try engine.open()
             let set = try LatentDataset(
-                source: dataset, output: output, coder: coder.run.absolutePath, loop: loop, tool: Program.name,
-                part: parts.part, precision: engine.precision, device: engine.device)
+                source: dataset, output: output, coder: coder.run.absolutePath, loop: loop, motion: motion,
+                tool: Program.name, part: parts.part, precision: engine.precision, device: engine.device)
             let pending = set.pending
             let progress = Progress(weights: Array(repeating: 1, count: pending), unit: "clip", counted: "clips")
             let summary = try set.run(shouldStop: { Interruption.isRequested }) { done in
                 progress.advance(to: Double(done))
             }
             guard let summary else { throw PFrameError(.interrupted, "interrupted; \(Self.remedy)") }
-            try show(summary, seconds: progress.elapsed)
+            try show(summary, set, seconds: progress.elapsed)
         } catch {
             throw DataProblem(message: "error: \(error)")
         }
     }
 
-    private func show(_ summary: LatentDataset.Summary, seconds: Double) throws(PFrameError) {
+    private func show(_ summary: LatentDataset.Summary, _ set: LatentDataset, seconds: Double) throws(PFrameError) {
         guard report.json else {
+            Console.output("motion: \(words(set))")
             if summary.clips > 0 {
                 Console.output(
                     "\(output): \(Format.quantity(summary.clips, "clip")) in \(Format.duration(seconds)), \(loop.rawValue) "
@@ -86,8 +96,16 @@ struct EncodeCommand: StoppableCommand {
             return
         }
         let result = Result(
-            dataset: output.string, loop: loop.rawValue, clips: summary.clips, total: summary.total,
-            psnr: summary.psnr, ssim: summary.ssim, seconds: seconds)
+            dataset: output.string, loop: loop.rawValue, motion: set.motion.rawValue, clips: summary.clips,
+            total: summary.total, psnr: summary.psnr, ssim: summary.ssim, seconds: seconds)
         do { try Console.json(result) } catch { throw PFrameError("cannot write the result: \(error)") }
+    }
+
+    /// Where the motion of the latents comes from, in words.
+    private func words(_ set: LatentDataset) -> String {
+        switch set.motion {
+        case .keep: "the data set's own vectors" + (set.motionSource.map { " (\($0))" } ?? "")
+        case .search: "searched anew in the \(loop == .closed ? "rebuilt" : "source") frames"
+        }
     }
 }

@@ -66,7 +66,7 @@ struct BuildCommand: StoppableCommand {
     @Option(help: "Arrays of a record, separated by commas: frames, difference, motion-residual.")
     var represent = "frames,motion-residual"
 
-    @Option(help: "h264 (ED-VDM's re-encoding) or search (block search).")
+    @Option(help: "h264 (ED-VDM's re-encoding), search (block search) or stream (the video's own vectors, traced).")
     var motionSource = MotionSource.h264
 
     @Option(help: "Largest motion, in pixels.")
@@ -251,6 +251,10 @@ struct BuildCommand: StoppableCommand {
             }
             if remarks.videos > 0 {
                 lines.append("\(Format.quantity(remarks.videos, "video")) with frames that lie unevenly in time")
+            }
+            if let blocks = totals["blocks"], blocks > 0 {
+                let share = 100 * Double(totals["searched_blocks", default: 0]) / Double(blocks)
+                lines.append("block search filled the \(Format.fixed(share, 1)) % of blocks without a vector")
             }
             if rejected > 0 { lines.append("\(Format.quantity(rejected, "video")) without a clip: see rejects.jsonl") }
             if list.unused > 0 { lines.append("\(Format.quantity(list.unused, "caption")) without a video") }

@@ -18,6 +18,17 @@ public enum CodingLoop: String, Sendable, CaseIterable {
     case closed
     /// From the source's frames: the data set's own motion and residuals.
     case open
+
+    /// The motion that the loop has unless another is asked for.
+    var usualMotion: CodingMotion { self == .closed ? .search : .keep }
+}
+
+/// Where the motion of coded clips comes from.
+public enum CodingMotion: String, Sendable, CaseIterable {
+    /// The data set's own motion.
+    case keep
+    /// Searched in the frames that are predicted from.
+    case search
 }
 
 /// Codes clips.
@@ -39,10 +50,12 @@ public struct ClipEncoder {
 
     /// Codes clips in the closed loop, all of them frame by frame together: `(T, H, W, 3)` each, of one length.
     ///
-    /// `mvₙ` is searched against `x̂ₙ₋₁`; `zₙ = E(vₙ − P(x̂ₙ₋₁, mvₙ))`; `x̂ₙ = clamp(P(x̂ₙ₋₁, mvₙ) + round(D(zₙ)))`.
-    public func closed(_ clips: [[RGBImage]]) throws(PFrameError) -> [CodedClip] {
-        try code(clips) { (source, rebuilt, before, _, _) throws(PFrameError) in
-            let field = search.field(of: source, against: rebuilt, previous: before)
+    /// `mvₙ` is given, or searched against `x̂ₙ₋₁`; `zₙ = E(vₙ − P(x̂ₙ₋₁, mvₙ))`;
+    /// `x̂ₙ = clamp(P(x̂ₙ₋₁, mvₙ) + round(D(zₙ)))`.
+    public func closed(_ clips: [[RGBImage]], motion: [[MotionField]]? = nil) throws(PFrameError) -> [CodedClip] {
+        try code(clips) { (source, rebuilt, before, clip, frame) throws(PFrameError) in
+            let field =
+                motion.map { $0[clip][frame - 1] } ?? search.field(of: source, against: rebuilt, previous: before)
             return (
                 field,
                 WholePixelCompensation.residual(

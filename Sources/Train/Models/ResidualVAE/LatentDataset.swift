@@ -24,6 +24,8 @@ public struct LatentDataset {
     private let encoder: ClipEncoder
     private let loop: CodingLoop
     private let size: Size
+    /// Where the motion of the latents comes from.
+    public let motion: CodingMotion
 
     /// Clips that are coded together.
     private static let together = 8
@@ -38,23 +40,25 @@ public struct LatentDataset {
     ///   - source: the data set to read.
     ///   - output: the folder to write.
     ///   - loop: open or closed.
+    ///   - motion: nil for the usual motion of the loop: searched in the closed loop, the data set's in the open loop.
     ///   - device: where it computes.
     /// - Throws: `PFrameError` if the source has no motion and residuals, or another size than the vae.
     public init(
-        source: FilePath, output: FilePath, coder run: FilePath, loop: CodingLoop, tool: String,
-        part: BuildPart = .whole, precision: Precision = .float32, device: Device = .cpu
+        source: FilePath, output: FilePath, coder run: FilePath, loop: CodingLoop, motion: CodingMotion? = nil,
+        tool: String, part: BuildPart = .whole, precision: Precision = .float32, device: Device = .cpu
     ) throws(PFrameError) {
-        (self.source, self.loop) = (source, loop)
+        (self.source, self.loop, self.motion) = (source, loop, motion ?? loop.usualMotion)
         let model = try ResidualAutoencoder(run: run, precision: precision, device: device)
         size = model.size
         let checkpoint = try Checkpoint(run: run, model: ResidualVAE.name)
-        let options = JSONValue.object([
+        var options: [String: JSONValue] = [
             "vae": .text(run.lexicallyNormalized().string), "vae_step": .integer(checkpoint.step),
             "vae_digest": .text(try checkpoint.digest()), "loop": .text(loop.rawValue),
-        ])
+        ]
+        if self.motion != loop.usualMotion { options["motion"] = .text(self.motion.rawValue) }
         let folder = DatasetFolder(source)
         derived = try DerivedDataset(
-            source: folder, output: output, command: "pframe encode", options: options, tool: tool, part: part)
+            source: folder, output: output, command: "pframe encode", options: .object(options), tool: tool, part: part)
         if let other = derived.description.buckets.first(where: {
             $0.width != model.size.width || $0.height != model.size.height
         }) {
@@ -70,6 +74,8 @@ public struct LatentDataset {
         encoder = ClipEncoder(model, size: size, radius: derived.description.radius)
     }
 
+    /// Where the data set's own motion comes from, as `dataset.json` says: `h264`, `search` or `stream`.
+    public var motionSource: String? { derived.description.options["motion_source"]?.string }
     /// Clips that are left to code.
     public var pending: Int { derived.pending.reduce(0) { $0 + $1.samples } }
 
@@ -126,10 +132,10 @@ public struct LatentDataset {
         let isEven = clips.allSatisfy { $0.frames.count == clips[0].frames.count }
         var coded: [CodedClip] = []
         for group in isEven ? [clips] : clips.map({ [$0] }) {
+            let (frames, given) = (group.map(\.frames), motion == .keep ? group.map(\.motion) : nil)
             coded +=
                 loop == .closed
-                ? try encoder.closed(group.map(\.frames))
-                : try encoder.open(group.map(\.frames), motion: group.map(\.motion))
+                ? try encoder.closed(frames, motion: given) : try encoder.open(frames, motion: given)
         }
         for (index, sample) in samples.enumerated() {
             let quality = try CodingQuality(coded[index].frames, of: clips[index].frames)
