@@ -353,7 +353,9 @@ public struct BuildOptions: Sendable, Equatable {
                 clips.hop == nil || buckets.lengths.count == 1,
                 "the hop is for clips of one length: a shot is cut into clips of several lengths without gaps")
         }
-        try require(samples.motionSource != .stream, "clips have no stream of their own: motion is h264 or search")
+        try require(
+            samples.motionSource != .stream && samples.motionSource != .bitstream,
+            "clips have no stream of their own: motion is h264 or search")
         try require((1...255).contains(samples.radius), "the radius is 1 to 255 pixels, not \(samples.radius)")
     }
 }
