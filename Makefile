@@ -77,7 +77,7 @@ experiments: build  ## train, sample and judge what the pages on models report: 
 	python3 Benchmarks/experiments.py --pframe $(PFRAME) $(EXPERIMENTS)
 
 docs: deps  ## the libraries' reference by DocC, to .build/docs/html; fails at a warning
-	@mkdir -p .build/docs/html; for library in Storage Codec MotionVectors Figures Shards Dataset $(if $(filter none,$(LIBTORCH)),,Train); do \
+	@mkdir -p .build/docs/html; for library in Storage Codec Bitstream MotionVectors Figures Shards Dataset $(if $(filter none,$(LIBTORCH)),,Train); do \
 	  echo "== $$library"; \
 	  PFRAME_DOCS=1 swift package --scratch-path .build/docs --allow-writing-to-directory .build/docs/html \
 	    generate-documentation --target $$library --warnings-as-errors --output-path .build/docs/html/$$library || exit; \

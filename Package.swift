@@ -14,6 +14,7 @@ let package = Package(
         .executable(name: "pframe", targets: ["pframe"]),
         .library(name: "Storage", targets: ["Storage"]),
         .library(name: "Codec", targets: ["Codec"]),
+        .library(name: "Bitstream", targets: ["Bitstream"]),
         .library(name: "MotionVectors", targets: ["MotionVectors"]),
         .library(name: "Figures", targets: ["Figures"]),
         .library(name: "Shards", targets: ["Shards"]),
@@ -47,8 +48,14 @@ let package = Package(
             dependencies: ["CFFmpeg", "CJPEG", "Storage", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .target(
+            name: "Bitstream",
+            dependencies: ["Codec", "Storage", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .target(
             name: "MotionVectors",
-            dependencies: ["CKernels", "Codec", "Storage", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: [
+                "Bitstream", "CKernels", "Codec", "Storage", .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .target(
             name: "Shards",
@@ -106,9 +113,16 @@ let package = Package(
             dependencies: ["Codec", "Storage", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .testTarget(
+            name: "BitstreamTests",
+            dependencies: [
+                "Bitstream", "CKernels", "Codec", "Storage", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .testTarget(
             name: "MotionVectorsTests",
             dependencies: [
-                "CKernels", "Codec", "MotionVectors", "Storage", "TestSupport",
+                "Bitstream", "CKernels", "Codec", "MotionVectors", "Storage", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

@@ -28,11 +28,14 @@ class Room(NamedTuple):
     folders: list[str] = [""]
 
 
-DATA = {"Storage", "Codec", "MotionVectors", "Figures", "Shards", "Dataset"}
+DATA = {"Storage", "Codec", "Bitstream", "MotionVectors", "Figures", "Shards", "Dataset"}
 ROOMS = {
     "Storage": Room("Storage", {"CKernels", "COpenSSL", "CCurl", "CISAL"}),
     "Codec": Room("Codec", {"Storage", "CFFmpeg", "CJPEG"}),
-    "MotionVectors": Room("MotionVectors", {"Storage", "Codec", "CKernels"}, ["", "Files"]),
+    "Bitstream": Room(
+        "Bitstream", {"Storage", "Codec"}, ["Bits", "Syntax", "Motion", "Pictures", "Residual", ""]
+    ),
+    "MotionVectors": Room("MotionVectors", {"Storage", "Codec", "Bitstream", "CKernels"}, ["", "Files"]),
     "Figures": Room("Figures", {"Storage", "Codec", "MotionVectors", "CPango"}),
     "Shards": Room("Dataset/Shards", {"Storage"}, ["", "Loader"]),
     "Dataset": Room(

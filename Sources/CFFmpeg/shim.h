@@ -12,6 +12,7 @@
 #include <libavutil/motion_vector.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
+#include <libavutil/video_enc_params.h>
 #include <libswscale/swscale.h>
 #include <string.h>
 
@@ -126,4 +127,14 @@ static inline int pframe_set_display_matrix(AVStream *_Nonnull stream, const int
     if (!matrix) return AVERROR(ENOMEM);
     memcpy(matrix, numbers, 9 * sizeof(int32_t));
     return 0;
+}
+
+// The QP of the blocks of a picture in raster order; returns how many there are, 0 where none were exported.
+static inline int pframe_quantisers(const AVFrame *_Nonnull frame, int8_t *_Nullable out, int capacity) {
+    const AVFrameSideData *side = av_frame_get_side_data(frame, AV_FRAME_DATA_VIDEO_ENC_PARAMS);
+    if (!side) return 0;
+    AVVideoEncParams *parameters = (AVVideoEncParams *)side->data;
+    for (unsigned int i = 0; i < parameters->nb_blocks && (int)i < capacity; i++)
+        out[i] = (int8_t)(parameters->qp + av_video_enc_params_block(parameters, i)->delta_qp);
+    return (int)parameters->nb_blocks;
 }

@@ -1,23 +1,23 @@
 import CFFmpeg
-import Storage
-import SystemPackage
+package import Storage
+package import SystemPackage
 
 /// Reads the packets of one video stream of a file (libavformat).
-struct Demuxer: ~Copyable {
+package struct Demuxer: ~Copyable {
     private let owner: FormatContext
     private var context: UnsafeMutablePointer<AVFormatContext> { owner.raw }
     /// The file.
-    let path: FilePath
+    package let path: FilePath
     /// Every video stream of the file, cover pictures included.
-    let videoStreams: [VideoStream]
+    package let videoStreams: [VideoStream]
     /// The stream that is read.
-    let stream: VideoStream
+    package let stream: VideoStream
     /// The size of the file in bytes as it was opened, 0 if the container cannot say.
     private let headerSize: Int
     /// When the file starts, microseconds: the earliest time of its streams, 0 if the container has no times.
     let startTime: Int
     /// What ended reading before the end of the file, once it has.
-    private(set) var readError: String?
+    package private(set) var readError: String?
 
     /// Opens a file and chooses a stream.
     ///
@@ -26,7 +26,7 @@ struct Demuxer: ~Copyable {
     ///     libavformat (`rtsp:`, `pipe:`) are not looked for in its name.
     ///   - streamIndex: container index of the stream to read; nil for the first that is not a cover picture.
     /// - Throws: `PFrameError` for a file that cannot be opened, holds no video, or has no such stream.
-    init(path: FilePath, streamIndex: Int? = nil) throws(PFrameError) {
+    package init(path: FilePath, streamIndex: Int? = nil) throws(PFrameError) {
         pframe_silence_log()
         let owner = try FormatContext(reading: path)
         let info = avformat_find_stream_info(owner.raw, nil)
@@ -69,14 +69,20 @@ struct Demuxer: ~Copyable {
     }
 
     /// The size of the file in bytes, 0 if the container cannot say; of a pipe, once all has come.
-    var fileSize: Int {
+    package var fileSize: Int {
         if case .bytes(let bytes) = owner.source { bytes.knownSize ?? 0 } else { headerSize }
+    }
+
+    /// Lends what the container keeps of the codec's parameters (`extradata`).
+    package func withExtradata<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        let parameters = parameters.pointee
+        return body(UnsafeRawBufferPointer(start: parameters.extradata, count: Int(parameters.extradata_size)))
     }
 
     /// What the container keeps beyond the end of the file, in words; nil if nothing is known to be missing.
     ///
     /// - Throws: `PFrameError` if a server does not give the bytes that tell.
-    func missingEnd() throws(PFrameError) -> String? {
+    package func missingEnd() throws(PFrameError) -> String? {
         guard let raw = context.pointee.streams[stream.index] else { return nil }
         do throws(PFrameError) { return try ContainerEnd.missing(raw, in: owner.source, fileSize: fileSize) } catch {
             throw error.locating(path)
@@ -111,7 +117,7 @@ struct Demuxer: ~Copyable {
     /// good.
     ///
     /// - Throws: `PFrameError` for an encrypted packet, and if a server stops giving bytes.
-    mutating func read(into packet: borrowing Packet) throws(PFrameError) -> Bool {
+    package mutating func read(into packet: borrowing Packet) throws(PFrameError) -> Bool {
         while true {
             av_packet_unref(packet.raw)
             let code = av_read_frame(context, packet.raw)

@@ -1,11 +1,12 @@
 import CFFmpeg
-import Storage
+package import Storage
 
 /// A compressed packet: the owner of an `AVPacket`, reused from read to read.
-struct Packet: ~Copyable {
+package struct Packet: ~Copyable {
     let raw: UnsafeMutablePointer<AVPacket>
 
-    init() throws(PFrameError) {
+    /// An empty packet.
+    package init() throws(PFrameError) {
         raw = try allocated(av_packet_alloc())
     }
 
@@ -14,8 +15,14 @@ struct Packet: ~Copyable {
         av_packet_free(&owned)
     }
 
+    /// Presentation time in the stream's time base, nil if the container has none.
+    package var presentationTime: Int? { raw.pointee.pts == pframe_no_pts() ? nil : Int(raw.pointee.pts) }
+
+    /// Whether decoding can start here.
+    package var isKey: Bool { raw.pointee.flags & AV_PKT_FLAG_KEY != 0 }
+
     /// The payload, lent.
-    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         body(UnsafeRawBufferPointer(start: raw.pointee.data, count: Int(raw.pointee.size)))
     }
 }

@@ -235,6 +235,15 @@ public final class Picture {
             }
         }
     }
+
+    /// The QP of every macroblock in raster order, as the decoder exported it; empty where it did not.
+    package var quantisers: [Int8] {
+        let count = Int(pframe_quantisers(frame, nil, 0))
+        return Array(unsafeUninitializedCapacity: count) { values, initialized in
+            pframe_quantisers(frame, values.baseAddress, Int32(count))
+            initialized = count
+        }
+    }
 }
 
 @available(*, unavailable)

@@ -16,6 +16,8 @@ public struct DecoderOptions: Sendable {
 
     /// Export motion vectors (`AV_CODEC_FLAG2_EXPORT_MVS`).
     public var exportsMotionVectors = true
+    /// Export the QP of every macroblock (`AV_CODEC_EXPORT_DATA_VIDEO_ENC_PARAMS`).
+    package var exportsQuantisers = false
     /// Run the loop filter. Vectors do not need it; pixels do.
     public var loopFilter = true
     /// Cut pictures to their display size. Off: planes have the coded size, and `Picture.crop` is the visible part.
@@ -84,6 +86,9 @@ struct VideoDecoder: ~Copyable {
         context.pointee.thread_type = FF_THREAD_SLICE
         context.pointee.apply_cropping = options.cropping ? 1 : 0
         if options.exportsMotionVectors { context.pointee.flags2 |= AV_CODEC_FLAG2_EXPORT_MVS }
+        if options.exportsQuantisers {
+            context.pointee.export_side_data |= AV_CODEC_EXPORT_DATA_VIDEO_ENC_PARAMS
+        }
         if !options.loopFilter { context.pointee.skip_loop_filter = AVDISCARD_ALL }
         context.pointee.skip_frame =
             switch options.skip {

@@ -69,7 +69,9 @@ public struct VideoFigure {
                     + "it is now, `pframe view VIDEO`, or extract it again with --residual")
         }
         var options = ExtractionOptions()
-        (options.streamIndex, options.source) = (description.options.stream, description.motionSource)
+        options.streamIndex = description.options.stream
+        // The bitstream gives no pictures to draw on; libavcodec exports the same vectors.
+        options.source = description.motionSource == .bitstream ? .stream : description.motionSource
         (options.radius, options.frameLimit) = (description.options.radius, description.options.frameLimit)
         options.span = description.options.span
         self.init(path: video, options: options, figure: figure)

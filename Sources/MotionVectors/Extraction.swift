@@ -78,6 +78,9 @@ public final class Extraction {
     ///
     /// - Throws: `PFrameError` for a file that cannot be read, or a codec that has no exported vectors.
     public init(path: FilePath, options: ExtractionOptions = ExtractionOptions()) throws(PFrameError) {
+        guard options.source != .bitstream else {
+            throw PFrameError(.usage, path: path, "the bitstream gives no pictures: use --motion-source stream")
+        }
         self.options = options
         var decoding = DecoderOptions()
         decoding.exportsMotionVectors = options.source == .stream

@@ -29,6 +29,8 @@ public struct MotionRow: Sendable, Equatable, BitwiseCopyable {
 public enum MotionSource: String, Sendable, CaseIterable, Codable {
     /// The vectors that the encoder chose, exported by libavcodec.
     case stream
+    /// The vectors that the stream holds, read from its syntax: H.264 only, with true references and small blocks.
+    case bitstream
     /// The ED-VDM protocol: the frames re-encoded by libx264 in 16×16 blocks, one reference, whole pixels.
     case h264
     /// Block search between displayed frames: works for every codec.

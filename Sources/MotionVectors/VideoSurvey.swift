@@ -1,3 +1,4 @@
+import Bitstream
 public import Codec
 public import Storage
 public import SystemPackage
@@ -62,6 +63,8 @@ public struct VideoSurvey: Sendable, Codable {
     public var sizeChange: SizeChange?
     /// Whether libavcodec exports vectors of this codec.
     public var vectorsAvailable: Bool
+    /// `in scope`, or `out of scope` and what of an H.264 stream the bitstream reader does not read; nil for other codecs, pipes and addresses.
+    public var bitstream: String?
     /// Mean rows of a frame that has vectors.
     public var vectorsPerFrame = 0.0
     /// Mean vector length in pixels over frames that have vectors.
@@ -111,6 +114,11 @@ public struct VideoSurvey: Sendable, Codable {
         framesPerSecond = described.averageFrameRate.value
         vectorsAvailable = described.predictionRule != nil
         referenceFrames = 1
+        if codec == "h264", path.address == nil, !PipedVideo.isPipe(path) {
+            let refusal = try BitstreamReader.reasonOutOfScope(
+                path: path, streamIndex: streamIndex, packets: frameLimit)
+            bitstream = refusal.map { "out of scope: \($0)" } ?? "in scope"
+        }
 
         var keys: [Int] = []
         var times: [Int] = []

@@ -13,6 +13,8 @@ public enum NPYType: String, Sendable, CaseIterable {
     case uint16 = "<u2"
     /// `int16`.
     case int16 = "<i2"
+    /// `uint32`.
+    case uint32 = "<u4"
     /// `int32`.
     case int32 = "<i4"
     /// `int64`.
@@ -29,7 +31,7 @@ public enum NPYType: String, Sendable, CaseIterable {
         switch self {
         case .bool, .uint8, .int8: 1
         case .uint16, .int16, .float16: 2
-        case .int32, .float32: 4
+        case .uint32, .int32, .float32: 4
         case .int64, .float64: 8
         }
     }

@@ -48,6 +48,11 @@ extension Requirement {
         }
     }
 
+    /// The H.264 streams of `../shared/streams`, which are no part of the repository.
+    package static let sharedStreams = Requirement("H.264 streams", source: "../shared/streams") {
+        FileManager.default.fileExists(atPath: sharedStream("README.md").string)
+    }
+
     /// The launcher of several ranks.
     package static let mpirun = Requirement("mpirun", source: "`make deps` installs it") { program("mpirun") != nil }
 
@@ -64,6 +69,11 @@ extension Requirement {
 /// Where a real clip is, or would be.
 package func realClip(_ name: String) -> String {
     repository.removingLastComponent().appending("shared/clips").appending(name).string
+}
+
+/// Where a stream of `../shared/streams` is, or would be.
+package func sharedStream(_ name: String) -> FilePath {
+    repository.removingLastComponent().appending("shared/streams").appending(name)
 }
 
 /// The path of a program in the folders of `PATH`.

@@ -186,7 +186,7 @@ import Testing
         }
         for (arguments, expected) in [
             (["--size", "100"], "16 divides"), (["--represent", "latents"], "motion-residual"),
-            (["--motion-source", "stream"], "h264 or search"), (["--part", "3/3"], "3/64"),
+            (["--motion-source", "bitstream"], "search or stream"), (["--part", "3/3"], "3/64"),
             (["--frames", "1"], "2 to"),
             (["--fps", "0"], "above 0"), (["--size", "12x"], "WxH"),
         ] {

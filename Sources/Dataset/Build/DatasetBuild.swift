@@ -353,6 +353,7 @@ public struct BuildOptions: Sendable, Equatable {
                 clips.hop == nil || buckets.lengths.count == 1,
                 "the hop is for clips of one length: a shot is cut into clips of several lengths without gaps")
         }
+        try require(samples.motionSource != .bitstream, "clips take their motion from h264, search or stream")
         try require((1...255).contains(samples.radius), "the radius is 1 to 255 pixels, not \(samples.radius)")
     }
 }

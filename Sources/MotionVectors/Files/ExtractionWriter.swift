@@ -61,13 +61,14 @@ public struct ExtractionEstimate: Sendable, Equatable {
 ///
 /// Files appear under their names only when all are complete.
 public struct ExtractionWriter {
-    private let path: FilePath
-    private var options: ExtractionOptions
-    private let output: ExtractionOutput
+    let path: FilePath
+    private(set) var options: ExtractionOptions
+    let output: ExtractionOutput
 
     /// Every file that an extraction may write.
     static let fileNames =
         ["motion.npy", "frames.csv", StreamDescription.fileName, "field.npy", "mask.npy", "accumulated.npy"]
+        + BitstreamFiles.names
         + ["residual", "accumulated_residual"].flatMap { name in ResidualFormat.allCases.flatMap { $0.files(name) } }
 
     /// Prepares the extraction of one video.
@@ -111,6 +112,7 @@ public struct ExtractionWriter {
         progress: (Int, Double) throws(PFrameError) -> Void = { _, _ in }
     ) throws(PFrameError) -> ExtractionSummary {
         do throws(PFrameError) {
+            if options.source == .bitstream { return try readBitstream(progress) }
             let pipe = try PipedVideo(path)
             if let summary = try run(options, pipe, announce, progress) { return summary }
             var filtered = options
@@ -177,9 +179,11 @@ public struct ExtractionWriter {
         summary.orientation = extraction.orientation
         if let files {
             let description = StreamDescription(
-                extraction: extraction, source: try StreamDescription.Source(path, received: pipe?.received),
-                options: describedOptions, motionSource: options.source, tool: output.tool, first: first,
-                summary: summary)
+                StreamDescription.Facts(
+                    stream: extraction.stream, referenceFrames: extraction.referenceFrames,
+                    orientation: extraction.orientation, searchedShare: extraction.searchedShare),
+                source: try StreamDescription.Source(path, received: pipe?.received), options: describedOptions,
+                motionSource: options.source, tool: output.tool, first: first, summary: summary)
             summary.bytes = try files.finish(records + lost, description)
         }
         return summary
@@ -208,7 +212,7 @@ public struct ExtractionWriter {
         return ExtractionEstimate(bytes: frames * bytes, vectors: frames * vectorsPerFrame)
     }
 
-    private var describedOptions: StreamDescription.Options {
+    var describedOptions: StreamDescription.Options {
         StreamDescription.Options(
             residual: output.residual, field: output.fieldCellSize, references: options.needsPixels,
             accumulate: options.accumulate, radius: options.radius, frameLimit: options.frameLimit,

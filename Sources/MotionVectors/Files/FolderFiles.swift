@@ -78,7 +78,7 @@ final class FolderFiles {
         try json.write(try description.json(path))
         try json.close()
         try folder.commit(last: StreamDescription.fileName, known: ExtractionWriter.fileNames)
-        return ExtractionWriter.fileNames.reduce(0) { $0 + fileSize(folder.path.appending($1)) }
+        return ExtractionWriter.size(of: folder.path)
     }
 
     private func makeResidual(
@@ -89,6 +89,11 @@ final class FolderFiles {
         return try ResidualWriter(
             format, paths: paths, size: size, frameRate: frameRate, threads: output.encoderThreads)
     }
+}
+
+extension ExtractionWriter {
+    /// Bytes of the files of an extraction.
+    static func size(of folder: FilePath) -> Int { fileNames.reduce(0) { $0 + fileSize(folder.appending($1)) } }
 }
 
 /// The size of a file in bytes, 0 if there is none.

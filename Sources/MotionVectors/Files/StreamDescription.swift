@@ -126,11 +126,19 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         else { throw PFrameError(.damaged, path: path, "its sizes make no picture") }
     }
 
+    /// What tells the stream of a video, whoever read it.
+    struct Facts {
+        let stream: VideoStream
+        let referenceFrames: Int
+        let orientation: Orientation
+        var searchedShare: Double?
+    }
+
     init(
-        extraction: Extraction, source: Source, options: Options, motionSource: MotionSource, tool: String,
-        first: Picture, summary: ExtractionSummary
+        _ facts: Facts, source: Source, options: Options, motionSource: MotionSource, tool: String, first: Picture,
+        summary: ExtractionSummary
     ) {
-        let stream = extraction.stream
+        let stream = facts.stream
         self.tool = tool
         self.source = source
         self.options = options
@@ -139,21 +147,21 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         codec = stream.codecName
         profile = stream.profile
         predictionRule = motionSource == .stream ? stream.predictionRule ?? .h264 : .h264
-        referenceFrames = extraction.referenceFrames
+        referenceFrames = facts.referenceFrames
         codedWidth = first.size.width
         codedHeight = first.size.height
         crop = first.crop
         fullRange = first.format == .yuv420pFullRange
         timeBase = stream.timeBase
         averageFrameRate = stream.averageFrameRate
-        rotation = extraction.orientation.rotation
-        flipped = extraction.orientation.isFlipped
+        rotation = facts.orientation.rotation
+        flipped = facts.orientation.isFlipped
         display = DisplayTags(of: first, in: stream)
         frames = summary.frames
         vectors = summary.vectors
         damaged = summary.damaged
         interlaced = summary.interlaced
-        searchedShare = extraction.searchedShare
+        searchedShare = facts.searchedShare
         truncation = summary.truncation
     }
 

@@ -32,6 +32,7 @@ struct ExtractCommand: StoppableCommand {
               ffmpeg -i rtsp://camera -t 60 -c copy -f matroska - | pframe extract - --output out
               pframe extract hevc.mkv --output out --motion-source search
               pframe extract film.mp4 --output out --start 1:30 --end 1:35
+              pframe extract clip.mp4 --output out --motion-source bitstream
 
             A vector points from a block to the prediction of the block: source = destination + motion / motion_scale, \
             +x right, +y down. The column reference of motion.npy is -2 if the reference is unknown, and -1 if the \
@@ -77,6 +78,11 @@ struct ExtractCommand: StoppableCommand {
     func validate() throws {
         if discard == (output != nil) { throw ValidationError("give --output DIR, or --discard to write no files") }
         if let field, ![4, 8, 16].contains(field) { throw ValidationError("--field takes 4, 8 or 16") }
+        if motion.motionSource == .bitstream, residual != nil || references || accumulate {
+            throw ValidationError(
+                "--motion-source bitstream decodes no pictures and tells true references: leave out --residual, "
+                    + "--references and --accumulate, or use --motion-source stream")
+        }
         try checkResidual()
     }
 

@@ -108,6 +108,7 @@ struct InfoCommand: StoppableCommand {
             let remedy = Remedy.noVectors(pixelFormat: survey.pixelFormat, size: size)
             rows.append(("vectors", "none: libavcodec exports no vectors of \(survey.codec); \(remedy)"))
         }
+        if let bitstream = survey.bitstream { rows.append(("bitstream", bitstream)) }
         if survey.otherVideoStreams.count > 0 {
             rows.append(("also here", survey.otherVideoStreams.map { "--stream \($0)" }.joined(separator: ", ")))
         }

@@ -63,7 +63,11 @@ struct MotionOptions: ParsableArguments {
 
     @OptionGroup var part: SpanOptions
 
-    @Option(help: "stream (the video's own vectors), h264 (ED-VDM's re-encoding) or search (block search, any codec).")
+    @Option(
+        help: """
+            stream (the video's own vectors), bitstream (the same from H.264's syntax, with true references), h264 \
+            (ED-VDM's re-encoding) or search (block search, any codec).
+            """)
     var motionSource = MotionSource.stream
 
     @Option(help: "Largest motion of h264 and search, in pixels.")

@@ -1,0 +1,132 @@
+public import Codec
+public import Storage
+public import SystemPackage
+
+/// What ``BitstreamReader`` looks for.
+public struct BitstreamOptions: Sendable {
+    /// Container index of the stream; nil for the first video stream.
+    public var streamIndex: Int?
+    /// Compute the coded residual of every picture.
+    public var residual = false
+
+    /// The defaults: all but the residual.
+    public init() {}
+}
+
+/// Reads what an H.264 stream says without decoding pixels: macroblocks, vectors with their true references, bits, QP,
+/// weights, and on demand the coded residual, picture by picture in decode order.
+///
+/// It reads frame pictures without MBAFF, 8-bit 4:2:0 or 4:0:0, and refuses everything else by name.
+///
+/// ```swift
+/// let reader = try BitstreamReader(path: "clip.mp4")
+/// while let picture = try reader.next() {
+///     picture.forEachBlock { block in print(picture.display, block.x, block.y, block.references) }
+/// }
+/// ```
+public final class BitstreamReader {
+    private var demuxer: Demuxer
+    private let packet: Packet
+    private let options: BitstreamOptions
+    private var assembler: PictureAssembler
+    private var parser: PictureParser?
+    private var lent: CodedPicture?
+    private var packets = 0
+    private var hasEnded = false
+
+    /// Opens a video.
+    ///
+    /// - Throws: `PFrameError` for a file that cannot be read, and for a stream that is not H.264.
+    public init(path: FilePath, options: BitstreamOptions = BitstreamOptions()) throws(PFrameError) {
+        self.options = options
+        demuxer = try Demuxer(path: path, streamIndex: options.streamIndex)
+        packet = try Packet()
+        guard demuxer.stream.codecName == "h264" else {
+            throw PFrameError(
+                .unsupported, path: path,
+                "the bitstream of \(demuxer.stream.codecName) cannot be read; that of h264 can")
+        }
+        assembler = demuxer.withExtradata { PictureAssembler(extradata: $0) }
+    }
+
+    /// The file.
+    public var path: FilePath { demuxer.path }
+    /// The stream that is read.
+    public var stream: VideoStream { demuxer.stream }
+    /// The size of the file in bytes, 0 where unknown.
+    public var fileSize: Int { demuxer.fileSize }
+    /// Bytes of packets read so far; up to seventeen pictures are read ahead, as their places in output order must be
+    /// known.
+    public private(set) var bytesRead = 0
+    /// What cut the file short, in words, known once the last picture was read; nil where nothing did.
+    public private(set) var truncation: String?
+
+    /// The next picture in decode order, nil at the end. It is valid until the next call.
+    ///
+    /// - Throws: `PFrameError` with the code `unsupported` for a stream that is out of scope, by name.
+    public func next() throws(PFrameError) -> BitstreamPicture? {
+        if let lent { assembler.recycle(lent) }
+        lent = nil
+        while true {
+            if let coded = assembler.next(), let display = coded.display { return parse(coded, display) }
+            guard !hasEnded else { return nil }
+            if try demuxer.read(into: packet) {
+                packet.withBytes { bytes in
+                    let facts = PacketFacts(
+                        number: packets, bytes: bytes.count, time: packet.presentationTime, isKey: packet.isKey)
+                    assembler.append(bytes, facts)
+                    bytesRead += bytes.count
+                }
+                packets += 1
+            } else {
+                assembler.finish()
+                hasEnded = true
+                if let error = demuxer.readError {
+                    truncation = "reading stopped: \(error)"
+                } else {
+                    truncation = try demuxer.missingEnd()
+                }
+            }
+            if let reason = assembler.outOfScope {
+                throw PFrameError(
+                    .unsupported, path: path,
+                    "its H.264 has \(reason), which the bitstream reader does not read; use --motion-source stream")
+            }
+        }
+    }
+
+    /// What of a stream the library does not read, by name; nil where the headers of its first packets are in scope.
+    ///
+    /// - Throws: `PFrameError` for a file that cannot be read.
+    public static func reasonOutOfScope(
+        path: FilePath, streamIndex: Int? = nil, packets: Int
+    ) throws(PFrameError) -> String? {
+        var options = BitstreamOptions()
+        options.streamIndex = streamIndex
+        let reader = try BitstreamReader(path: path, options: options)
+        while reader.packets < packets, try reader.demuxer.read(into: reader.packet) {
+            let facts = PacketFacts(number: reader.packets, bytes: 0, time: nil, isKey: false)
+            reader.packet.withBytes { reader.assembler.append($0, facts) }
+            reader.packets += 1
+            while let picture = reader.assembler.next() { reader.assembler.recycle(picture) }
+            if let reason = reader.assembler.outOfScope { return reason }
+        }
+        return nil
+    }
+
+    private func parse(_ coded: CodedPicture, _ display: Int) -> BitstreamPicture {
+        lent = coded
+        let sequence = coded.header.sequence
+        let parser: PictureParser
+        if let kept = self.parser, kept.fits(sequence) {
+            parser = kept
+        } else {
+            parser = PictureParser(width: sequence.width, height: sequence.height, residual: options.residual)
+            self.parser = parser
+        }
+        return parser.parse(coded, display: display)
+    }
+}
+
+@available(*, unavailable)
+extension BitstreamReader: Sendable {}

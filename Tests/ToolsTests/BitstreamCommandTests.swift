@@ -1,0 +1,56 @@
+import Foundation
+import Testing
+
+/// `pframe extract --motion-source bitstream`, and what `pframe info` says of the scope.
+@Suite struct BitstreamCommandTests {
+    private static let files = [
+        "bits.npy", "frames.csv", "macroblocks.npy", "motion.npy", "qp.npy", "slices.csv", "weights.csv",
+    ]
+
+    @Test func sameBytesForAnyNumberOfJobs() throws {
+        let scratch = try Scratch()
+        let stems = ["bframes-4refs", "cropped", "one-reference"]
+        let videos = stems.map { Programs.fixture($0 + ".mp4") }
+        for jobs in ["1", "3"] {
+            let options = ["--motion-source", "bitstream", "--jobs", jobs, "--output", scratch.path(jobs)]
+            let outcome = try Programs.run(Programs.pframe.path, ["extract"] + videos + options)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+        for stem in stems {
+            for file in Self.files {
+                #expect(try scratch.data("1/\(stem)/\(file)") == scratch.data("3/\(stem)/\(file)"), "\(stem)/\(file)")
+            }
+        }
+    }
+
+    @Test func anotherSourceTakesItsFilesAway() throws {
+        let scratch = try Scratch()
+        let video = Programs.fixture("bframes-4refs.mp4")
+        for source in ["bitstream", "stream"] {
+            try Programs.pframe("extract", video, "--motion-source", source, "--output", scratch.path("x"))
+            let isThere = FileManager.default.fileExists(atPath: scratch.path("x/bframes-4refs/macroblocks.npy"))
+            #expect(isThere == (source == "bitstream"))
+        }
+    }
+
+    @Test(arguments: [["--residual"], ["--references"], ["--accumulate"]])
+    func optionsThatNeedPicturesAreRefused(_ option: [String]) throws {
+        let outcome = try Programs.run(
+            Programs.pframe.path,
+            ["extract", Programs.fixture("cropped.mp4"), "--discard", "--motion-source", "bitstream"] + option)
+        #expect(outcome.status == 2 && outcome.errors.contains("decodes no pictures"), "\(outcome.errors)")
+    }
+
+    @Test(arguments: [
+        ("bframes-4refs.mp4", "in scope"), ("interlaced.ts", "out of scope: MBAFF pictures"),
+        ("ten-bit.mp4", "out of scope: 10-bit pictures"),
+    ])
+    func infoTellsTheScope(_ name: String, _ words: String) throws {
+        let info = try Programs.pframe("info", Programs.fixture(name))
+        #expect(info.status == 0 && info.output.contains("  bitstream   \(words)\n"), "\(info.output)")
+        let extracted = try Programs.pframe(
+            "extract", Programs.fixture(name), "--discard", "--motion-source", "bitstream")
+        #expect(extracted.status == (words == "in scope" ? 0 : 1))
+        #expect(words == "in scope" || extracted.errors.contains("use --motion-source stream"))
+    }
+}
