@@ -25,7 +25,7 @@ struct BuildCommand: StoppableCommand {
               pframe build videos/ --captions captions.csv --output shards
               pframe build videos/ --no-captions --output shards --size 256 --fps 12
               pframe build videos/ --no-captions --output shards --fps source/3
-              pframe build videos/ --no-captions --output shards --buckets 320x192,192x320 --lengths 16,32
+              pframe build videos/ --no-captions --output shards --buckets 320x192,192x320
               pframe build list.jsonl --output shards --represent frames,difference
               pframe build clips.csv --output shards             columns video,start,end,caption
               pframe build UTD-MHAD/ --layout mhad --output shards

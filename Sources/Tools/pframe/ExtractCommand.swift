@@ -29,7 +29,7 @@ struct ExtractCommand: StoppableCommand {
               pframe extract clip.mp4 --output out --residual npy  as int16 arrays
               pframe extract clip.mp4 --output out --field 16      a dense field
               pframe extract https://host/clip.mp4 --output out
-              ffmpeg -i rtsp://camera -t 60 -c copy -f matroska - | pframe extract - --output out
+              ffmpeg -i IN -f matroska - | pframe extract - --output out
               pframe extract hevc.mkv --output out --motion-source search
               pframe extract film.mp4 --output out --start 1:30 --end 1:35
               pframe extract clip.mp4 --output out --motion-source bitstream
