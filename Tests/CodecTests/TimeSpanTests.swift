@@ -58,7 +58,9 @@ import Testing
     ]
 
     /// The pictures of a span are those that decoding from the start gives at its times.
-    static func expectSpans(_ path: FilePath, count: Int, seed: UInt64) throws {
+    ///
+    /// - Parameter start: when the file starts (`ffprobe -show_entries format=start_time`), nil for its first picture.
+    static func expectSpans(_ path: FilePath, start: Int? = nil, count: Int, seed: UInt64) throws {
         let all = try pictures(path, nil)
         let base = try VideoReader(path: path).stream.timeBase.value
         var times: [Int] = []
@@ -66,7 +68,7 @@ import Testing
         for picture in all {
             times.append(try picture.time ?? (2 * #require(times.last) - #require(times.dropLast().last)))
         }
-        let first = try #require(times.first)
+        let first = try start ?? #require(times.first)
         var random = SplitMix64(seed: seed)
         for _ in 0..<count {
             let places = [random.below(all.count), random.below(all.count)].sorted()
@@ -94,7 +96,9 @@ import Testing
             "bframes-4refs.mp4", "variable-rate.mkv", "mpeg4-bframes.avi", "interlaced.ts", "mpeg2.mpg", "av1.mkv",
         ])
     func fixtures(_ name: String) throws {
-        try Self.expectSpans(repository.appending("fixtures").appending(name), count: 12, seed: 3)
+        // The first picture of the AVI comes one interval after the start of the file.
+        let start = name == "mpeg4-bframes.avi" ? 0 : nil
+        try Self.expectSpans(repository.appending("fixtures").appending(name), start: start, count: 12, seed: 3)
     }
 
     @Test(
