@@ -27,7 +27,7 @@ struct BuildCommand: StoppableCommand {
               pframe build videos/ --no-captions --output shards --fps source/3
               pframe build videos/ --no-captions --output shards --buckets 320x192,192x320
               pframe build list.jsonl --output shards --represent frames,difference
-              pframe build clips.csv --output shards             columns video,start,end,caption
+              pframe build clips.csv --output shards          video,start,end,caption
               pframe build UTD-MHAD/ --layout mhad --output shards
               pframe build videos/ --no-captions --output shards --part 3/64
               pframe index shards                             after the last part
