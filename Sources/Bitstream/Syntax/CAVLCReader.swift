@@ -20,6 +20,7 @@ struct CAVLCReader: EntropyReader {
         patterns = CAVLCReader.patterns + (hasChroma ? 0 : 96)
     }
 
+    // Unsafe: nothing writes through the pointer.
     nonisolated(unsafe) private static let patterns = StandardTables.codedBlockPatterns.permanentCopy()
 
     var bitPosition: Int { bits.position }

@@ -300,5 +300,6 @@ struct MacroblockPlace {
 
 /// Table 8-15, in memory that is never freed.
 enum ChromaQP {
+    // Unsafe: nothing writes through the pointer.
     nonisolated(unsafe) static let table = StandardTables.chromaQP.permanentCopy()
 }
