@@ -128,7 +128,10 @@ public struct CutRule: Sendable, Equatable {
 
     /// Creates a rule.
     ///
-    /// - Parameter threshold: nil for the measure's default.
+    /// - Parameters:
+    ///   - measure: what is compared with the threshold.
+    ///   - threshold: nil for the measure's default.
+    ///   - shortest: how long a shot is at least; earlier cuts are skipped.
     public init(_ measure: Measure = .content, threshold: Double? = nil, shortest: Length = .frames(0)) {
         self.measure = measure
         self.threshold = threshold ?? measure.defaultThreshold
