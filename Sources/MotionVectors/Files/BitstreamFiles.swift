@@ -63,16 +63,7 @@ final class BitstreamFiles {
         for file in [macroblocks, bits, quantisers, field?.vectors, field?.mask] { try file?.close() }
         try slices.close()
         try weights.close()
-        var csv = try OutputFile(path: folder.stage("frames.csv"))
-        try csv.write(FrameRecord.header + "\n")
-        for record in records { try csv.write(record.csvLine + "\n") }
-        try csv.close()
-        let path = folder.stage(StreamDescription.fileName)
-        var json = try OutputFile(path: path)
-        try json.write(try description.json(path))
-        try json.close()
-        try folder.commit(last: StreamDescription.fileName, known: ExtractionWriter.fileNames)
-        return ExtractionWriter.size(of: folder.path)
+        return try folder.complete(records, description)
     }
 }
 

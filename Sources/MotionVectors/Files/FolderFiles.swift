@@ -69,16 +69,7 @@ final class FolderFiles {
         try field?.close()
         try mask?.close()
         try accumulated?.close()
-        var csv = try OutputFile(path: folder.stage("frames.csv"))
-        try csv.write(FrameRecord.header + "\n")
-        for record in records { try csv.write(record.csvLine + "\n") }
-        try csv.close()
-        let path = folder.stage(StreamDescription.fileName)
-        var json = try OutputFile(path: path)
-        try json.write(try description.json(path))
-        try json.close()
-        try folder.commit(last: StreamDescription.fileName, known: ExtractionWriter.fileNames)
-        return ExtractionWriter.size(of: folder.path)
+        return try folder.complete(records, description)
     }
 
     private func makeResidual(
@@ -149,5 +140,21 @@ package enum ResultFolders: Sendable {
         var result = path
         result.extension = nil
         return result
+    }
+}
+
+extension StagedFolder {
+    /// Writes `frames.csv` and `stream.json`, and gives all files their names; returns their size in bytes.
+    mutating func complete(_ records: [FrameRecord], _ description: StreamDescription) throws(PFrameError) -> Int {
+        var csv = try OutputFile(path: stage("frames.csv"))
+        try csv.write(FrameRecord.header + "\n")
+        for record in records { try csv.write(record.csvLine + "\n") }
+        try csv.close()
+        let file = stage(StreamDescription.fileName)
+        var json = try OutputFile(path: file)
+        try json.write(try description.json(file))
+        try json.close()
+        try commit(last: StreamDescription.fileName, known: ExtractionWriter.fileNames)
+        return ExtractionWriter.size(of: path)
     }
 }
