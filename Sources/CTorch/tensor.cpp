@@ -1,7 +1,6 @@
 // The life and the contents of tensors.
 #include "internal.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/EmptyTensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
@@ -74,23 +73,6 @@ ct_status ct_set_bytes(ct_tensor *tensor, const void *bytes, size_t length) {
 void *ct_data(ct_tensor *tensor) {
     const auto &value = tensor->value;
     return value.is_cpu() && value.is_contiguous() ? value.mutable_data_ptr() : nullptr;
-}
-
-// A generator a call: what is drawn depends on the seed alone, not on what was drawn before or on another thread.
-ct_status ct_normal(const int64_t *sizes, int32_t count, uint64_t seed, ct_tensor **out) {
-    return ct::making(out, [&] {
-        auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-        auto result = at::empty(at::IntArrayRef(sizes, count), at::TensorOptions().dtype(at::kFloat));
-        return result.normal_(0, 1, generator);
-    });
-}
-
-ct_status ct_uniform(const int64_t *sizes, int32_t count, uint64_t seed, ct_tensor **out) {
-    return ct::making(out, [&] {
-        auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-        auto result = at::empty(at::IntArrayRef(sizes, count), at::TensorOptions().dtype(at::kFloat));
-        return result.uniform_(0, 1, generator);
-    });
 }
 
 ct_status ct_convert(const ct_tensor *tensor, ct_type type, ct_device device, ct_tensor **out) {

@@ -66,15 +66,21 @@ ct_status ct_to_bytes(const ct_tensor *tensor, void *_Nullable bytes, size_t len
 ct_status ct_set_bytes(ct_tensor *tensor, const void *_Nullable bytes, size_t length);
 // The first element of a dense tensor on the CPU; NULL elsewhere.
 void *_Nullable ct_data(ct_tensor *tensor);
-// Standard normal float32 numbers of a generator of their own, seeded with `seed`, on the CPU.
-ct_status ct_normal(const int64_t *sizes, int32_t count, uint64_t seed, ct_tensor *_Nullable *_Nonnull out);
-// Uniform float32 numbers in [0, 1), as ct_normal.
-ct_status ct_uniform(const int64_t *sizes, int32_t count, uint64_t seed, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_convert(const ct_tensor *tensor, ct_type type, ct_device device, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_copy_into(ct_tensor *target, const ct_tensor *source);
 // A new tensor of zeros with the sizes and the order of memory of another.
 ct_status ct_zeros_like(const ct_tensor *tensor, ct_type type, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_clone(const ct_tensor *tensor, ct_tensor *_Nullable *_Nonnull out);
+
+// Random numbers
+
+// The four words of a counter of four words and a key of two: Philox 4x32-10 (Salmon et al. 2011).
+void ct_philox(const uint32_t *counter, const uint32_t *key, uint32_t *words);
+// Standard normal float32 numbers by Philox, on the device of the int64 seeds: for each seed as many as `sizes` say, those
+// of one seed behind those of the other along the first dimension. A number depends on its seed and its place alone.
+ct_status ct_normal(const ct_tensor *seeds, const int64_t *sizes, int32_t count, ct_tensor *_Nullable *_Nonnull out);
+// Uniform float32 numbers in [0, 1), as ct_normal.
+ct_status ct_uniform(const ct_tensor *seeds, const int64_t *sizes, int32_t count, ct_tensor *_Nullable *_Nonnull out);
 
 // Shapes
 

@@ -55,6 +55,9 @@ public struct Sampler: Sendable {
         return try withoutGradients { () throws(PFrameError) -> Tensor in
             var x = try noise.to(.float32)
             var previous: Tensor?
+            let clip = [x.shape[0] / seeds.count] + x.shape.dropFirst()
+            let steps = times.map { time in seeds.map { $0.mixed("step").mixed(time) } }
+            let drawn = try steps.flatMap(\.self).tensor(on: x.device).reshaped([times.count, seeds.count])
             for (index, step) in plan.enumerated() {
                 let clean = try self.clean(predict(x, step.time), x: x, step: step.time)
                 let next = try clean * step.clean
@@ -63,21 +66,14 @@ public struct Sampler: Sendable {
                     try next.accumulate(previous, scale: step.previousClean)
                 }
                 if step.noise != 0 {
-                    let drawn = try Self.noise(x.shape, seeds, time: step.time)
-                    try next.accumulate(drawn.to(x.device), scale: step.noise)
+                    let added = try Tensor.normal(clip, seeds: drawn.sliced(index..<index + 1, along: 0))
+                    try next.accumulate(added, scale: step.noise)
                 }
                 (x, previous) = (next, clean)
                 try progress(index + 1)
             }
             return x
         }
-    }
-
-    private static func noise(_ shape: [Int], _ seeds: [RandomSeed], time: Int) throws(PFrameError) -> Tensor {
-        let clip = [shape[0] / seeds.count] + shape.dropFirst()
-        var draws: [Tensor] = []
-        for seed in seeds { draws.append(try Tensor.normal(clip, seed: seed.mixed("step").mixed(time).value)) }
-        return try Tensor.concatenated(draws, along: 0)
     }
 
     /// The x₀ of a checked prediction, clamped where that is asked for.

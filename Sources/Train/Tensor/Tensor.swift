@@ -80,18 +80,6 @@ public final class Tensor {
         self.init(owning: result)
     }
 
-    /// Standard normal float32 numbers that depend on the seed alone.
-    public static func normal(_ shape: [Int], seed: UInt64) throws(PFrameError) -> Tensor {
-        let sizes = shape.map(Int64.init)
-        return try made("drawing \(shape)") { ct_normal(sizes, Int32(sizes.count), seed, $0) }
-    }
-
-    /// Uniform float32 numbers in 0..<1 that depend on the seed alone.
-    public static func uniform(_ shape: [Int], seed: UInt64) throws(PFrameError) -> Tensor {
-        let sizes = shape.map(Int64.init)
-        return try made("drawing \(shape)") { ct_uniform(sizes, Int32(sizes.count), seed, $0) }
-    }
-
     /// The length of every dimension.
     public var shape: [Int] {
         let count = Int(ct_dimensions(handle))

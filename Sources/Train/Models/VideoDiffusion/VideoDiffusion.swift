@@ -80,12 +80,8 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
         let frames = options.diffusedFrames
         let shape = clean.shape
         let steps = seeds.map { process.step($0.mixed("step")) }
-        var draws: [Tensor] = []
-        for seed in seeds {
-            draws.append(
-                try Tensor.normal([frames, shape[1], shape[2], shape[3]], seed: seed.mixed("noise").value))
-        }
-        let noise = try Tensor.concatenated(draws, along: 0).to(store.device)
+        let noise = try Tensor.normal(
+            [frames] + shape.dropFirst(), seeds: seeds.map { $0.mixed("noise") }.tensor(on: store.device))
         let isGiven = seeds.map { $0.mixed("caption").unit >= options.captionDrop }
         let noisy = try process.noised(clean, noise: noise, steps: steps, frames: frames)
         let condition = Condition(
@@ -122,9 +118,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
             let clips = seeds.count
             let size = Size(width: first.shape[2], height: first.shape[1])
             let shape = self.options.clipShape(of: size)
-            var draws: [Tensor] = []
-            for seed in seeds { draws.append(try Tensor.normal(shape, seed: seed.mixed("noise").value)) }
-            let noise = try Tensor.concatenated(draws, along: 0).to(store.device)
+            let noise = try Tensor.normal(shape, seeds: seeds.map { $0.mixed("noise") }.tensor(on: store.device))
             let guides = guidance != 1 && captions != nil
             var given = Condition(firstFrame: try features(first: first))
             var empty = given
