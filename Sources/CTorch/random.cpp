@@ -12,7 +12,9 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
+#include <c10/util/accumulate.h>
 
+#include <algorithm>
 #include <numbers>
 
 // Rounding must not depend on the level of x86-64.
@@ -145,7 +147,7 @@ struct Composed {
         seconds = at::full({2, 1, 1}, 0, whole);
         for (int round = 0; round < rounds; ++round) {
             // Words 0 and 2 take the upper halves of each other's products, words 1 and 3 the lower ones.
-            auto products = firsts.mul(factors).flip(0);
+            auto products = firsts.mul(factors).flip({0});
             firsts = products.bitwise_right_shift(32).bitwise_xor_(seconds).bitwise_xor(keys).bitwise_and_(int64_t(low));
             seconds = products;
             keys.add_(steps);

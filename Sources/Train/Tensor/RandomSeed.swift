@@ -46,14 +46,14 @@ public struct RandomSeed: Sendable, Equatable {
 /// Numbers 4i … 4i + 3 of a seed follow from the words w of Philox 4x32-10 (Salmon et al. 2011, *Parallel random numbers:
 /// as easy as 1, 2, 3*) for the counter (i, 0, 0, 0) and the key `seed`. Uniform numbers are ⌊w / 2⁸⌋ / 2²⁴. Normal numbers
 /// are r cos θ and r sin θ with r = √(−2 ln((w₀ + ½) / 2³²)) and θ = 2π w₁ / 2³² (Box & Muller 1958), then the same of w₂
-/// and w₃; they are computed in float64 and rounded to float32. Every x86-64 processor gives the same bits; a GPU may
-/// round the last bit differently.
+/// and w₃; they are computed in float64 and rounded to float32. Every x86-64 processor gives the same bits. A GPU gives them
+/// within 1 unit in the last place, or 10⁻¹⁴ near 0.
 extension Tensor {
     /// Standard normal float32 numbers of each seed, on the device of the seeds.
     ///
     /// - Parameters:
     ///   - shape: of the numbers of one seed, `(N, …)`.
-    ///   - seeds: int64 `(B)`, such as ``Swift/Array/tensor(on:)`` makes.
+    ///   - seeds: int64 `(B)`, as `tensor(on:)` of an array of seeds makes it.
     /// - Returns: `(B·N, …)`, the numbers of one seed behind those of the other.
     public static func normal(_ shape: [Int], seeds: Tensor) throws(PFrameError) -> Tensor {
         let sizes = shape.map(Int64.init)
