@@ -90,7 +90,7 @@ public final class BitstreamReader {
             if let reason = assembler.outOfScope {
                 throw PFrameError(
                     .unsupported, path: path,
-                    "its H.264 has \(reason), which the bitstream reader does not read; use --motion-source stream")
+                    "its H.264 has \(reason), which the bitstream reader does not read; take the motion source stream")
             }
         }
     }

@@ -242,7 +242,7 @@ package enum Remedy: Sendable {
     ///   - size: of the pictures, for display.
     package static func noVectors(pixelFormat: String?, size: Size) -> String {
         guard let pixelFormat, !predicted.contains(pixelFormat) else {
-            return "use --motion-source search (block search between decoded frames, any codec)"
+            return "the motion source search takes any codec (block search between decoded frames)"
         }
         return "block search takes 8-bit 4:2:0, and this is \(pixelFormat): convert it first: \(conversion(size))"
     }

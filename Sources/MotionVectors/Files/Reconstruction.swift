@@ -32,7 +32,7 @@ public final class Reconstruction {
         self.description = description
         self.folder = folder
         guard let format = description.options.residual else {
-            throw PFrameError(.missing, path: folder, "holds no residual; extract again with --residual")
+            throw PFrameError(.missing, path: folder, "holds no residual; extract the video again with its residual")
         }
         let all = try FrameTable.read(folder.appending("frames.csv"))
         let records = all.filter { $0.display >= 0 }
