@@ -16,7 +16,7 @@ import Train
 /// Times training steps and sampling steps of a diffusion model on random clips: one line of JSON.
 struct ModelBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Time training and sampling steps of a model on random clips.")
+        abstract: "Time training and sampling steps of a model on random clips, or the noise of the clips.")
 
     @Argument var model: String
     @Option var preset = Preset.compact
@@ -30,7 +30,20 @@ struct ModelBenchmark: ParsableCommand {
     @Option var threads = 2
     @Option(help: "Counted steps, after one to warm up.") var runs = 5
     @Option(help: "Seconds for measuring the best matrix product.") var peakSeconds = 15.0
-    @Flag(help: "Time evaluations of the network instead of training steps.") var sampling = false
+    @Flag(help: "What to time.") var work = Work.training
+
+    /// What is timed.
+    enum Work: String, EnumerableFlag {
+        case training, sampling, noise
+
+        static func help(for value: Work) -> ArgumentHelp? {
+            switch value {
+            case .training: "Training steps."
+            case .sampling: "Evaluations of the network."
+            case .noise: "Drawing the noise of a batch of clips."
+            }
+        }
+    }
 
     private struct Result: Encodable {
         let seconds: [Double]
@@ -46,28 +59,33 @@ struct ModelBenchmark: ParsableCommand {
         let store: ParameterStore
         let loss: () throws(PFrameError) -> Tensor
         let evaluate: () throws(PFrameError) -> Void
+        let noise: () throws(PFrameError) -> Void
     }
 
     func run() throws {
         Device.threads = threads
         try device.open()
         let subject = try subject()
-        let optimiser = sampling ? nil : try AdamW(subject.store)
+        let optimiser = work == .training ? try AdamW(subject.store) : nil
         var (seconds, gflop): ([Double], Double) = ([], 0)
+        var norm: Tensor?
         for run in 0...runs {
             let before = FlopCount.now
             let clock = ProgressClock()
             if let optimiser {
-                try subject.loss().backward()
-                let norm = try optimiser.step(optimiser.gradients(), rate: 1e-4)
-                guard norm.isFinite else { throw PFrameError("the norm of the gradients is \(norm): no step") }
+                let loss = try subject.loss()
+                try loss.backward()
+                norm = try optimiser.step(optimiser.gradients(), rate: 1e-4, loss: loss)
                 gflop = (FlopCount.now.training - before.training) / 1e9
             } else {
-                try withoutGradients(subject.evaluate)
+                try withoutGradients(work == .sampling ? subject.evaluate : subject.noise)
                 gflop = (FlopCount.now.forward - before.forward) / 1e9
             }
             try device.synchronize()
             if run > 0 { seconds.append(clock.elapsed) }
+        }
+        if let norm = try norm?.item(), !norm.isFinite {
+            throw PFrameError("the norm of the gradients is \(norm): no step")
         }
         let peak = try GEMMPeak.measure(precision, device: device, seconds: peakSeconds) / 1e9
         try Console.json(
@@ -100,7 +118,10 @@ struct ModelBenchmark: ParsableCommand {
             try network.loss(clean: clips, first: first, captions: nil, seeds: seeds)
         } evaluate: { () throws(PFrameError) in
             let condition = Condition(firstFrame: try network.features(first: first))
-            _ = try network.predict(clips, steps: [Int](repeating: 500, count: batch), condition: condition)
+            let steps = try Tensor.full([batch], 500, type: .int64, device: device)
+            _ = try network.predict(clips, steps: steps, condition: condition)
+        } noise: { () throws(PFrameError) in
+            _ = try Tensor.normal(shape, seeds: seeds.tensor(on: device))
         }
     }
 
@@ -119,6 +140,8 @@ struct ModelBenchmark: ParsableCommand {
             try network.loss(residuals, seeds: seeds).loss
         } evaluate: { () throws(PFrameError) in
             _ = try network.decode(latents)
+        } noise: { () throws(PFrameError) in
+            _ = try Tensor.normal([1] + latents.shape.dropFirst(), seeds: seeds.tensor(on: device))
         }
     }
 

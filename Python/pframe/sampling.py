@@ -117,7 +117,6 @@ def noise(shape: Sequence[int], seeds: Sequence[int], time: int | None = None) -
     draws = []
     for seed in map(RandomSeed, seeds):
         own = seed.mixed("noise") if time is None else seed.mixed("step").mixed(time)
-        generator = torch.Generator().manual_seed(own.value)
         # Drawn in the order of Swift's channels-last tensors.
-        draws.append(torch.randn((frames, height, width, channels), generator=generator).movedim(-1, 1))
+        draws.append(own.normal((frames, height, width, channels)).movedim(-1, 1))
     return torch.stack(draws)

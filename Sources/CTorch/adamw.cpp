@@ -117,14 +117,14 @@ struct Group {
         }
     }
 
-    // Gradients as float32 in the order of memory of their weights, in memory that the step may change.
-    std::vector<at::Tensor> floats(bool isChanged) const {
+    // Gradients as float32 in the order of memory of their weights.
+    std::vector<at::Tensor> floats() const {
         std::vector<at::Tensor> all, made, sources;
         for (size_t index = 0; index < weights.size(); ++index) {
             const auto &gradient = gradients[index];
             bool isReady = gradient.scalar_type() == at::kFloat && gradient.strides() == weights[index].strides();
-            all.push_back(isReady && !isChanged ? gradient : at::empty_like(weights[index]));
-            if (isReady && !isChanged) continue;
+            all.push_back(isReady ? gradient : at::empty_like(weights[index]));
+            if (isReady) continue;
             made.push_back(all.back());
             sources.push_back(gradient);
         }
@@ -134,28 +134,39 @@ struct Group {
 };
 
 // The same of libtorch's own operations on other devices: a GPU takes a few launches for all parameters together.
-void stepElsewhere(const Group &group, double decay, const ct_adamw &options) {
+void stepElsewhere(const Group &group, double decay, const at::Tensor &scale, const ct_adamw &options) {
     auto step = at::full({}, double(options.step), group.weights[0].options().dtype(at::kFloat));
     std::vector<at::Tensor> steps(group.weights.size(), step);
-    std::optional<at::Tensor> divisor;
-    // libtorch writes gradients back divided.
-    bool isScaled = options.gradient_scale != 1;
-    if (isScaled) divisor = at::full({}, 1 / options.gradient_scale, step.options());
+    // libtorch divides the gradients in place, and leaves all as it is where the last argument is 1.
     at::_fused_adamw_(
-        group.weights, group.floats(isScaled), group.firsts, group.seconds, {}, steps, options.rate, options.beta1,
-        options.beta2, decay, options.epsilon, false, false, divisor);
+        group.weights, group.floats(), group.firsts, group.seconds, {}, steps, options.rate, options.beta1, options.beta2,
+        decay, options.epsilon, false, false, scale.reciprocal(), scale.isnan().to(at::kFloat));
     if (!group.lows.empty()) at::_foreach_copy_(group.lows, group.lowWeights);
     if (!group.averages.empty()) at::_foreach_lerp_(group.averages, group.averageWeights, 1 - options.average_decay);
 }
 
 } // namespace
 
-ct_status ct_adamw_step(const ct_parameter *parameters, int32_t count, ct_adamw options) {
+ct_status ct_adamw_step(const ct_parameter *parameters, int32_t count, const ct_tensor *scale, ct_adamw options) {
     return ct::guarded([&] {
         at::NoGradGuard unrecorded;
+        const auto &factor = scale->value;
+        TORCH_CHECK(
+            factor.scalar_type() == at::kFloat && factor.numel() == 1, "a scale of ", factor.sizes(), " of ",
+            factor.scalar_type());
         std::map<double, Group> others;
         for (int32_t index = 0; index < count; ++index) {
             const auto &p = parameters[index];
+            for (const ct_tensor *tensor : {p.gradient, p.first_moment, p.second_moment, p.low, p.average}) {
+                if (!tensor) continue;
+                const auto &x = tensor->value;
+                bool fits = x.sizes() == p.weight->value.sizes() && x.is_floating_point();
+                TORCH_CHECK(fits, "a weight ", p.weight->value.sizes(), " with ", x.sizes(), " of ", x.scalar_type());
+            }
+            if (!isKnown(p) || !factor.is_cpu()) {
+                others[p.decay].append(p);
+                continue;
+            }
             Step s{};
             s.rate = float(options.rate);
             s.decay = float(1 - options.rate * p.decay);
@@ -164,43 +175,33 @@ ct_status ct_adamw_step(const ct_parameter *parameters, int32_t count, ct_adamw 
             s.epsilon = float(options.epsilon);
             s.correction1 = float(1 / (1 - std::pow(options.beta1, double(options.step))));
             s.correction2 = float(1 / (1 - std::pow(options.beta2, double(options.step))));
-            s.scale = float(options.gradient_scale);
+            s.scale = *ct::elements<float>(factor);
             s.average = float(1 - options.average_decay);
-            for (const ct_tensor *tensor : {p.gradient, p.first_moment, p.second_moment, p.low, p.average}) {
-                if (!tensor) continue;
-                const auto &x = tensor->value;
-                bool fits = x.sizes() == p.weight->value.sizes() && x.is_floating_point();
-                TORCH_CHECK(fits, "a weight ", p.weight->value.sizes(), " with ", x.sizes(), " of ", x.scalar_type());
-            }
-            if (isKnown(p)) stepOnCPU(p, s);
-            else others[p.decay].append(p);
+            if (!std::isnan(s.scale)) stepOnCPU(p, s);
         }
-        for (const auto &[decay, group] : others) stepElsewhere(group, decay, options);
+        for (const auto &[decay, group] : others) stepElsewhere(group, decay, factor, options);
     });
 }
 
-ct_status ct_squared_norm(const ct_tensor *const *tensors, int32_t count, double *out) {
-    return ct::guarded([&] {
+ct_status ct_norm(const ct_tensor *const *tensors, int32_t count, ct_tensor **out) {
+    return ct::making(out, [&] {
         at::NoGradGuard unrecorded;
-        at::Tensor total;
-        if (count > 0 && !tensors[0]->value.is_cpu()) {
-            // A few launches for all tensors of a type, and one number to wait for.
+        TORCH_CHECK(count > 0, "the norm of no tensors");
+        std::vector<at::Tensor> norms;
+        if (tensors[0]->value.is_cpu()) {
+            for (int32_t index = 0; index < count; ++index) {
+                norms.push_back(at::linalg_vector_norm(tensors[index]->value, 2, std::nullopt, false, at::kFloat));
+            }
+        } else {
+            // A few launches for all tensors of a type.
             std::map<at::ScalarType, std::vector<at::Tensor>> types;
             for (int32_t index = 0; index < count; ++index) {
                 types[tensors[index]->value.scalar_type()].push_back(tensors[index]->value);
             }
-            std::vector<at::Tensor> norms;
             for (const auto &[type, alike] : types) {
                 for (auto &norm : at::_foreach_norm(alike, 2, at::kFloat)) norms.push_back(std::move(norm));
             }
-            total = at::stack(norms).to(at::kDouble).square().sum();
-            *out = total.item<double>();
-            return;
         }
-        for (int32_t index = 0; index < count; ++index) {
-            auto norm = at::linalg_vector_norm(tensors[index]->value, 2, std::nullopt, false, at::kFloat).to(at::kDouble).square();
-            total = total.defined() ? total.add(norm) : norm;
-        }
-        *out = total.defined() ? total.item<double>() : 0;
+        return at::stack(norms).to(at::kDouble).square().sum().sqrt();
     });
 }

@@ -1,10 +1,6 @@
-// The life and the contents of tensors.
+// The life of tensors.
 #include "internal.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-#include <ATen/EmptyTensor.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -40,67 +36,6 @@ ct_status ct_full(const int64_t *sizes, int32_t count, double value, ct_type typ
     return ct::making(out, [&] {
         auto options = at::TensorOptions().dtype(ct::scalarType(type)).device(ct::device(device));
         return at::full(at::IntArrayRef(sizes, count), value, options);
-    });
-}
-
-ct_status ct_from_bytes(
-    const void *bytes, size_t length, const int64_t *sizes, int32_t count, ct_type type, ct_tensor **out) {
-    return ct::making(out, [&] {
-        auto result = at::empty(at::IntArrayRef(sizes, count), at::TensorOptions().dtype(ct::scalarType(type)));
-        TORCH_CHECK(result.nbytes() == length, "a tensor of ", result.nbytes(), " bytes from ", length);
-        if (length > 0) memcpy(result.mutable_data_ptr(), bytes, length);
-        return result;
-    });
-}
-
-ct_status ct_to_bytes(const ct_tensor *tensor, void *bytes, size_t length) {
-    return ct::guarded([&] {
-        auto dense = tensor->value.detach().cpu().contiguous();
-        TORCH_CHECK(dense.nbytes() == length, "a tensor of ", dense.nbytes(), " bytes into ", length);
-        if (length > 0) memcpy(bytes, dense.const_data_ptr(), length);
-    });
-}
-
-ct_status ct_set_bytes(ct_tensor *tensor, const void *bytes, size_t length) {
-    return ct::guarded([&] {
-        at::NoGradGuard unrecorded;
-        TORCH_CHECK(tensor->value.nbytes() == length, "a tensor of ", tensor->value.nbytes(), " bytes from ", length);
-        if (length == 0) return;
-        auto source = at::from_blob(const_cast<void *>(bytes), tensor->value.sizes(), tensor->value.scalar_type());
-        tensor->value.copy_(source);
-    });
-}
-
-void *ct_data(ct_tensor *tensor) {
-    const auto &value = tensor->value;
-    return value.is_cpu() && value.is_contiguous() ? value.mutable_data_ptr() : nullptr;
-}
-
-// A generator a call: what is drawn depends on the seed alone, not on what was drawn before or on another thread.
-ct_status ct_normal(const int64_t *sizes, int32_t count, uint64_t seed, ct_tensor **out) {
-    return ct::making(out, [&] {
-        auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-        auto result = at::empty(at::IntArrayRef(sizes, count), at::TensorOptions().dtype(at::kFloat));
-        return result.normal_(0, 1, generator);
-    });
-}
-
-ct_status ct_uniform(const int64_t *sizes, int32_t count, uint64_t seed, ct_tensor **out) {
-    return ct::making(out, [&] {
-        auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-        auto result = at::empty(at::IntArrayRef(sizes, count), at::TensorOptions().dtype(at::kFloat));
-        return result.uniform_(0, 1, generator);
-    });
-}
-
-ct_status ct_convert(const ct_tensor *tensor, ct_type type, ct_device device, ct_tensor **out) {
-    return ct::making(out, [&] { return tensor->value.to(ct::device(device), ct::scalarType(type)); });
-}
-
-ct_status ct_copy_into(ct_tensor *target, const ct_tensor *source) {
-    return ct::guarded([&] {
-        at::NoGradGuard unrecorded;
-        target->value.copy_(source->value);
     });
 }
 

@@ -75,8 +75,7 @@ def scheduler(kind: type, shape: str, zero: bool, target: str = "v", clip: float
 
 
 def added_noise(step: int) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(RandomSeed(SEED).mixed("step").mixed(step).value)
-    return torch.randn(SHAPE, generator=generator, dtype=torch.float32).double()
+    return RandomSeed(SEED).mixed("step").mixed(step).normal(SHAPE).double()
 
 
 def clip(salt: int) -> torch.Tensor:

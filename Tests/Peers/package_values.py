@@ -26,8 +26,8 @@ def loss(run: pframe.Run, images: torch.Tensor, captions: list[str] | torch.Tens
     """The loss of two clips as docs/python.md has it, with the steps and the noise that training draws of seeds 3 and 4."""
     frames, channels, height, width = run.clip_shape
     x0 = values("clean", (2 * frames, height, width, channels)).float().unflatten(0, (2, frames)).movedim(-1, 2)
-    drawn = [pframe.RandomSeed(seed).mixed("step").mixed(0x5DEECE66D).value >> 11 for seed in (3, 4)]
-    steps = torch.tensor([int(value * 2**-53 * run.process.schedule.steps) for value in drawn])
+    drawn = [pframe.RandomSeed(seed).mixed("step").unit for seed in (3, 4)]
+    steps = torch.tensor([int(unit * run.process.schedule.steps) for unit in drawn])
     noise = pframe.noise(run.clip_shape, [3, 4])
     predicted = run.denoiser(run.process.noised(x0, noise, steps), steps, run.denoiser.condition(images, captions))
     errors = (predicted - run.process.target(x0, noise, steps)).square().mean((1, 2, 3, 4))

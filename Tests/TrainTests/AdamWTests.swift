@@ -20,8 +20,9 @@ import Train
 
         /// A step of parameters together, each with its decay.
         static func step(_ number: Int, _ states: [(State, Double)], scale: Double) throws {
-            var update = Update(rate: 0.01, step: number)
-            (update.beta2, update.averageDecay, update.gradientScale) = (0.99, 0.8, scale)
+            let scale = try Tensor.full([], scale, device: states[0].0.weight.device)
+            var update = Update(rate: 0.01, step: number, scale: scale)
+            (update.beta2, update.averageDecay) = (0.99, 0.8)
             update.parts = states.map { state, decay in
                 Update.Part(
                     weight: state.weight, low: state.low, gradient: state.gradient, first: state.first,
@@ -103,8 +104,8 @@ import Train
                 others.append((other, decay))
             }
         }
-        let before = try others.map { try $0.0.gradient.bytes() }
         for step in 1...3 {
+            for (state, _) in known + others { try state.gradient.set(made("gradient \(step)", state.gradient.shape)) }
             try State.step(step, known, scale: scale)
             try State.step(step, others, scale: scale)
         }
@@ -115,7 +116,17 @@ import Train
             expectClose(try other.average.floats(), try known.average.floats(), within: 1e-6, "average")
             #expect(try other.low?.bytes() == other.weight.to(.bfloat16).bytes())
         }
-        #expect(try others.map { try $0.0.gradient.bytes() } == before, "gradients stay as they are")
+        // A scale that is no number leaves weights, copies and moments as they are.
+        for states in [known, others] {
+            func kept() throws -> [[UInt8]] {
+                try states.flatMap { state, _ in
+                    try [state.weight, state.first, state.second, state.low].compactMap { try $0?.bytes() }
+                }
+            }
+            let before = try kept()
+            try State.step(4, states, scale: .nan)
+            #expect(try kept() == before)
+        }
     }
 
     /// A gradient that is no number makes the weight and its copy none; its neighbours stay.
@@ -130,6 +141,36 @@ import Train
         }
     }
 
+    /// Gradients of a norm above the largest are scaled to it.
+    @Test(arguments: [nil, 1, 100] as [Double?]) func clips(largest: Double?) throws {
+        let store = ParameterStore()
+        for name in ["one", "two"] { _ = try store.root.parameter(name, [2], .constant(0)) }
+        var options = AdamW.Options()
+        // A step as small as the gradient is.
+        (options.epsilon, options.largestNorm) = (1, largest)
+        let optimiser = try AdamW(store, options)
+        let gradients: [[Float]] = [[3, 0], [0, -4]]
+        let norm = try optimiser.step(gradients.map { try Tensor($0) }, rate: 0.1)
+        #expect(try norm.item() == 5)
+        let factor = Float(min(1, (largest ?? .infinity) / 5))
+        for (parameter, gradient) in zip(store.parameters, gradients) {
+            let expected = gradient.map { -0.1 * $0 * factor / (abs($0 * factor) + 1) }
+            expectClose(try parameter.master.floats(), expected, within: 1e-6, "weights")
+        }
+    }
+
+    /// A step whose loss or gradients are no finite numbers changes no weight.
+    @Test(arguments: [(Double.nan, Float(1)), (.infinity, 1), (1, .nan), (1, .infinity), (1, 1)])
+    func changesNothingWithoutNumbers(loss: Double, gradient: Float) throws {
+        let store = ParameterStore()
+        _ = try store.root.parameter("weight", [2], .constant(1))
+        let optimiser = try AdamW(store)
+        let norm = try optimiser.step([Tensor([1, gradient])], rate: 0.1, loss: Tensor.full([], loss))
+        #expect(try norm.item().isFinite == gradient.isFinite)
+        let isTaken = loss.isFinite && gradient.isFinite
+        #expect(try (store.parameters[0].master.floats() != [1, 1]) == isTaken)
+    }
+
     @Test func refusesWhatDoesNotFit() throws {
         let weight = try made("weight", [8])
         let part = Update.Part(
@@ -139,10 +180,15 @@ import Train
             var parts = [part, part]
             (parts[0].first, parts[1].low) = (wrong, wrong)
             for part in parts {
-                var update = Update(rate: 0.01, step: 1)
+                var update = Update(rate: 0.01, step: 1, scale: try Tensor.full([], 1))
                 update.parts = [part]
                 #expect(throws: PFrameError.self) { try update.apply() }
             }
+        }
+        for scale in [try Tensor.full([], 1, type: .float64), try Tensor.zeros([2])] {
+            var update = Update(rate: 0.01, step: 1, scale: scale)
+            update.parts = [part]
+            #expect(throws: PFrameError.self) { try update.apply() }
         }
     }
 }

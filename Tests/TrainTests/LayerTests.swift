@@ -125,7 +125,9 @@ import Train
                 try $0.filled(RelativePositionBias($0.scope, frames: frames))()
             }
         } + [
-            TrialCase("time embedding") { try $0.filled(TimeEmbedding($0.scope, width: 16))([0, 1, 500, 999]) }
+            TrialCase("time embedding") {
+                try $0.filled(TimeEmbedding($0.scope, width: 16))(Tensor([0, 1, 500, 999] as [Int64]))
+            }
         ]
 
     private static let cases = products + norms + blocks + attention + embeddings

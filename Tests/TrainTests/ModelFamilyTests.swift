@@ -33,7 +33,7 @@ import Train
     /// Trains into a folder.
     private static func train(
         _ source: ShardSource, _ run: FilePath, steps: Int, columns: Int = 1, from origin: FilePath? = nil,
-        report: (TrainingStep) -> Void = { _ in }
+        readsLate: Bool = false, report: (TrainingStep) -> Void = { _ in }
     ) throws {
         var setup = try TrainingSetup(source, run: run)
         setup.options = options(steps: steps)
@@ -42,7 +42,8 @@ import Train
         let shape = try arguments.options(size: setup.size, frames: setup.frames)
         let (task, folder) = try setup.begin(MeanColour.self, shape, NoFiles())
         let loop = try TrainingLoop(
-            task, members: MeanColour.members, source: source, run: folder, options: setup.options)
+            task, members: MeanColour.members, source: source, run: folder, options: setup.options,
+            readsLate: readsLate)
         #expect(try loop.run(report: report))
     }
 
@@ -81,12 +82,12 @@ import Train
         return (losses, average)
     }
 
-    @Test("it learns by the formula, and a killed run goes on to the same losses")
-    func trainsAndResumes() throws {
+    @Test("it learns by the formula, and a killed run goes on to the same losses", arguments: [false, true])
+    func trainsAndResumes(readsLate: Bool) throws {
         try withTemporaryFolder { folder in
             let (whole, killed) = (folder.appending("whole"), folder.appending("killed"))
             let source = try Self.set(folder.appending("set"))
-            try Self.train(source, whole, steps: 12) { step in
+            try Self.train(source, whole, steps: 12, readsLate: readsLate) { step in
                 // What a kill in the seventh step leaves.
                 if step.step == 7 { try? FileManager.default.copyItem(atPath: whole.string, toPath: killed.string) }
             }
@@ -94,7 +95,7 @@ import Train
             let losses = try Self.metrics(whole, "loss")
             #expect(losses.count == 12 && zip(losses, expected.losses).allSatisfy { abs($0 - $1) < 1e-6 }, "\(losses)")
             #expect(try abs(Self.metrics(whole, "red")[0] - 0.5) < 1e-6)
-            try Self.train(source, killed, steps: 12)
+            try Self.train(source, killed, steps: 12, readsLate: readsLate)
             #expect(try Self.metrics(killed, "loss") == losses)
             let name = "checkpoint.safetensors"
             #expect(try contents(of: killed.appending(name)) == contents(of: whole.appending(name)))

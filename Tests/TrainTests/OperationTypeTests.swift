@@ -1,6 +1,5 @@
 import TestSupport
 import Testing
-import TorchWatch
 import Train
 
 /// Every operation in every type on every device, against the same operation in float64 on the CPU, which other suites
@@ -54,9 +53,10 @@ import Train
         let sums = zip(try made("total", [7, 5]).floats(), try first.floats()).map { $0 + 0.5 * $1 }
         expectClose(try total.floats(), sums, within: 1e-6, "sums")
         let tensors = try [first.to(device), second.to(device)]
-        let square = try AdamW.squaredNorm(tensors)
-        let exact = try (first.floats() + second.floats()).reduce(0) { $0 + Double($1) * Double($1) }
-        #expect(abs(square - exact) <= 1e-6 * exact, "\(square), expected \(exact)")
+        let norm = try AdamW.norm(tensors, device: device)
+        let exact = try (first.floats() + second.floats()).reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+        #expect(norm.device == device && norm.type == .float64)
+        #expect(try abs(norm.item() - exact) <= 1e-6 * exact, "expected \(exact)")
     }
 
     /// What CUDA refuses and the CPU takes: one operation of libtorch on two types. In float16 no kernel of PFrame's own
@@ -145,38 +145,6 @@ import Train
             seeds: [RandomSeed(5), RandomSeed(6)])
         return (model.store, loss)
     }
-}
-
-/// The operations of libtorch that some work runs on this thread.
-private struct Watched {
-    final class Calls { var list: [(name: String, types: String)] = [] }
-
-    let calls: [(name: String, types: String)]
-
-    init(_ work: () throws -> Void) rethrows {
-        let calls = Calls()
-        tw_begin(
-            { context, name, types in
-                let calls = Unmanaged<Calls>.fromOpaque(context).takeUnretainedValue()
-                calls.list.append((String(cString: name), String(cString: types)))
-            }, Unmanaged.passUnretained(calls).toOpaque())
-        defer { tw_end() }
-        try work()
-        self.calls = calls.list
-    }
-
-    /// Operations on more than one type, once each: but for conversions, and for gradients of norms, which libtorch gives
-    /// the mean and the deviation that it kept itself.
-    var mixed: [String] {
-        let mixed = calls.filter {
-            Set($0.types.split(separator: " ")).count > 1 && $0.name != "aten::copy_"
-                && !$0.name.hasSuffix("_norm_backward")
-        }
-        return Set(mixed.map { "\($0.name): \($0.types)" }).sorted()
-    }
-
-    /// Whether an operation ran on arguments of these types.
-    func has(_ name: String, _ types: String) -> Bool { calls.contains { $0.name == name && $0.types == types } }
 }
 
 extension ElementType {

@@ -86,7 +86,7 @@ import Train
             try hidden.linear(#require(parts["head.weight"]), nil).squared().mean().backward()
             let gradients = try optimiser.gradients()
             #expect(zip(store.parameters, gradients).allSatisfy { ($1 == nil) == $0.isFrozen })
-            #expect(try optimiser.step(gradients, rate: 0.1) > 0)
+            #expect(try optimiser.step(gradients, rate: 0.1).item() > 0)
             for (parameter, old) in zip(store.parameters, before) {
                 #expect(try (parameter.master.floats() == old) == parameter.isFrozen, "\(parameter.name)")
             }

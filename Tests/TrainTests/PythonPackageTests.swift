@@ -136,16 +136,16 @@ import Train
         let shape = options.clipShape
         let x = try made("x", [2 * shape[0]] + shape.dropFirst())
         var condition = Condition(firstFrame: try model.features(first: first))
-        for (name, isGiven) in [("given", true), ("empty", false)] {
+        for (name, isGiven) in [("given", 1), ("empty", 0)] as [(String, Int64)] {
             if let tokens {
                 // The model's own encoder is not to be had; one with parameters of the same names has its values.
                 let store = ParameterStore()
                 let encoder = try TextEncoder(
                     store.root["text"], kind: options.text, entries: reader?.entries ?? 0, width: options.textWidth)
                 try fill(store, for: "run")
-                condition.text = try encoder(tokens, isGiven: [isGiven, isGiven])
+                condition.text = try encoder(tokens, isGiven: Tensor([isGiven, isGiven]))
             }
-            try expected.expect(name, model.predict(x, steps: [17, 803], condition: condition))
+            try expected.expect(name, model.predict(x, steps: Tensor([17, 803] as [Int64]), condition: condition))
         }
         let loss = try model.loss(
             clean: made("clean", x.shape), first: first, captions: tokens, seeds: [RandomSeed(3), RandomSeed(4)])

@@ -13,7 +13,7 @@ import Train
         try fill(store, for: "unet")
         let (x, text) = (try made("unet/x", [6, 8, 8, 5]), try made("unet/text", [2, 6]))
         for input in [x, text] { try input.requireGradient() }
-        let output = try model(x, steps: [17, 803], text: text)
+        let output = try model(x, steps: Tensor([17, 803] as [Int64]), text: text)
         try expected.expect("unet/output", output)
         try (output * made("unet/weights", output.shape)).sum().backward()
         try expected.expect("unet/gradient.x", #require(try x.gradient()))
@@ -38,7 +38,8 @@ import Train
         var options = UNetOptions()
         (options.width, options.multiples, options.frames) = (8, [1], 4)
         let model = try UNet3D(store.root, options)
-        #expect(throws: PFrameError.self) { try model(Tensor.zeros([6, 2, 2, 3]), steps: [0], text: nil) }
+        let step = try Tensor.zeros([1], type: .int64)
+        #expect(throws: PFrameError.self) { try model(Tensor.zeros([6, 2, 2, 3]), steps: step, text: nil) }
     }
 
     /// The presets of the paper: parameters, and operations as PyTorch's flop counter counts them.
@@ -55,7 +56,8 @@ import Train
         let model = try UNet3D(store.root, options)
         let before = FlopCount.now
         let x = try Tensor.zeros([frames, height, height, inputs], device: .meta)
-        #expect(try model(x, steps: [0], text: nil).shape == [frames, height, height, outputs])
+        let step = try Tensor.zeros([1], type: .int64, device: .meta)
+        #expect(try model(x, steps: step, text: nil).shape == [frames, height, height, outputs])
         let after = FlopCount.now
         let (forward, backward) = (after.forward - before.forward, after.backward - before.backward)
         #expect(facts["\(name) parameters"] == String(store.count))

@@ -15,6 +15,7 @@ extern "C" {
 #pragma clang assume_nonnull begin
 
 typedef struct ct_tensor ct_tensor;
+typedef struct ct_reading ct_reading;
 typedef struct ct_script ct_script;
 
 typedef int32_t ct_status;
@@ -58,23 +59,45 @@ void ct_sizes(const ct_tensor *tensor, int64_t *sizes);
 ct_type ct_tensor_type(const ct_tensor *tensor);
 ct_device ct_tensor_device(const ct_tensor *tensor);
 ct_status ct_full(const int64_t *sizes, int32_t count, double value, ct_type type, ct_device device, ct_tensor *_Nullable *_Nonnull out);
-// Copies `bytes` (C order) into a new tensor on the CPU.
-ct_status ct_from_bytes(const void *_Nullable bytes, size_t length, const int64_t *sizes, int32_t count, ct_type type, ct_tensor *_Nullable *_Nonnull out);
+// A new tensor of zeros with the sizes and the order of memory of another.
+ct_status ct_zeros_like(const ct_tensor *tensor, ct_type type, ct_tensor *_Nullable *_Nonnull out);
+ct_status ct_clone(const ct_tensor *tensor, ct_tensor *_Nullable *_Nonnull out);
+
+// Copies between the host and devices
+
+// Copies that this thread has asked for. The CPU counts as a device, so that a count on the CPU is the count on a GPU.
+typedef struct ct_copies {
+    // The host waits: elements are read, overwritten, lent, or moved to another device.
+    int64_t waits;
+    // Elements follow the work that the device was given, and the host goes on.
+    int64_t uploads, readings;
+} ct_copies;
+ct_copies ct_copies_so_far(void);
+// Copies `bytes` (C order) into a new tensor: an upload.
+ct_status ct_from_bytes(const void *_Nullable bytes, size_t length, const int64_t *sizes, int32_t count, ct_type type, ct_device device, ct_tensor *_Nullable *_Nonnull out);
 // Copies the elements out in C order, whatever the strides and the device.
 ct_status ct_to_bytes(const ct_tensor *tensor, void *_Nullable bytes, size_t length);
 // Copies bytes (C order, the tensor's type) into a tensor that exists.
 ct_status ct_set_bytes(ct_tensor *tensor, const void *_Nullable bytes, size_t length);
 // The first element of a dense tensor on the CPU; NULL elsewhere.
 void *_Nullable ct_data(ct_tensor *tensor);
-// Standard normal float32 numbers of a generator of their own, seeded with `seed`, on the CPU.
-ct_status ct_normal(const int64_t *sizes, int32_t count, uint64_t seed, ct_tensor *_Nullable *_Nonnull out);
-// Uniform float32 numbers in [0, 1), as ct_normal.
-ct_status ct_uniform(const int64_t *sizes, int32_t count, uint64_t seed, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_convert(const ct_tensor *tensor, ct_type type, ct_device device, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_copy_into(ct_tensor *target, const ct_tensor *source);
-// A new tensor of zeros with the sizes and the order of memory of another.
-ct_status ct_zeros_like(const ct_tensor *tensor, ct_type type, ct_tensor *_Nullable *_Nonnull out);
-ct_status ct_clone(const ct_tensor *tensor, ct_tensor *_Nullable *_Nonnull out);
+// Starts a copy of the elements, as they are when the device comes to it, to the host.
+ct_status ct_reading_start(const ct_tensor *tensor, ct_reading *_Nullable *_Nonnull out);
+// Waits until the elements have arrived, and gives them in C order.
+ct_status ct_reading_finish(const ct_reading *reading, void *_Nullable bytes, size_t length);
+void ct_reading_free(ct_reading *reading);
+
+// Random numbers
+
+// The four words of a counter of four words and a key of two: Philox 4x32-10 (Salmon et al. 2011).
+void ct_philox(const uint32_t *counter, const uint32_t *key, uint32_t *words);
+// Standard normal float32 numbers by Philox, on the device of the int64 seeds: for each seed as many as `sizes` say, those
+// of one seed behind those of the other along the first dimension. A number depends on its seed and its place alone.
+ct_status ct_normal(const ct_tensor *seeds, const int64_t *sizes, int32_t count, ct_tensor *_Nullable *_Nonnull out);
+// Uniform float32 numbers in [0, 1), as ct_normal.
+ct_status ct_uniform(const ct_tensor *seeds, const int64_t *sizes, int32_t count, ct_tensor *_Nullable *_Nonnull out);
 
 // Shapes
 
@@ -168,15 +191,15 @@ typedef struct ct_parameter {
 } ct_parameter;
 typedef struct ct_adamw {
     double rate, beta1, beta2, epsilon, average_decay;
-    // Gradients are multiplied with it (clipping, accumulation).
-    double gradient_scale;
     // From 1.
     int64_t step;
 } ct_adamw;
 // One AdamW step (Loshchilov & Hutter 2019, algorithm 2) and one of the moving average, in one pass over the memory.
-ct_status ct_adamw_step(const ct_parameter *parameters, int32_t count, ct_adamw options);
-// The square of the Euclidean norm over all tensors together, float64.
-ct_status ct_squared_norm(const ct_tensor *_Nullable const *_Nonnull tensors, int32_t count, double *out);
+// Gradients are multiplied with `scale`, one float32 number on their device, and are spent. Where `scale` is not a number,
+// weights, copies and moments stay as they are.
+ct_status ct_adamw_step(const ct_parameter *parameters, int32_t count, const ct_tensor *scale, ct_adamw options);
+// The Euclidean norm over one or more tensors together: one float64 number on their device.
+ct_status ct_norm(const ct_tensor *_Nullable const *_Nonnull tensors, int32_t count, ct_tensor *_Nullable *_Nonnull out);
 
 // TorchScript
 

@@ -55,11 +55,11 @@ public struct TextEncoder {
     /// Captions to `(B, width)`.
     ///
     /// - Parameters:
-    ///   - isGiven: false for dropped captions.
+    ///   - isGiven: int64 `(B)`, 1 for a caption, 0 for a dropped one.
     ///   - tokens: the captions as tokens.
-    public func callAsFunction(_ tokens: CaptionTokens, isGiven: [Bool]) throws(PFrameError) -> Tensor {
+    public func callAsFunction(_ tokens: CaptionTokens, isGiven: Tensor) throws(PFrameError) -> Tensor {
         let count = isGiven.count
-        let given = try Tensor(isGiven.map { $0 ? 1 : 0 } as [Float], shape: [count, 1], device: device).to(type)
+        let given = try isGiven.reshaped([count, 1]).to(type)
         let vectors = try encode(tokens, count: count)
         return try vectors * given + empty * given.affine(-1, 1)
     }
@@ -68,11 +68,12 @@ public struct TextEncoder {
         switch (body, tokens) {
         case (.words(let table, let query, let output), .words(let ids, let length)):
             // The mean over the words, beside what an attention with one learned query picks.
-            let words = try table.embedded(Tensor(ids.map(Int64.init), shape: [count, length], device: device))
-            let isWord = ids.map { $0 == 0 ? 0 : 1 } as [Float]
-            let mask = try Tensor(isWord, shape: [count, length, 1], device: device).to(type)
-            let counts = (0..<count).map { Swift.max(1, isWord[($0 * length)..<(($0 + 1) * length)].reduce(0, +)) }
-            let mean = try (words * mask).sum([1]) / Tensor(counts, shape: [count, 1], device: device).to(type)
+            let ids = try Tensor(ids.map(Int64.init), shape: [count, length], device: device)
+            let words = try table.embedded(ids)
+            // 1 for a word, and 0, which is no word's id, behind the caption.
+            let isWord = try ids.clamped(0, 1).to(.float32).reshaped([count, length, 1])
+            let mask = try isWord.to(type)
+            let mean = try (words * mask).sum([1]) / isWord.sum([1]).clamped(1, .infinity).to(type)
             let scores = try (words * query).sum([2], keep: true) + mask.affine(1e4, -1e4)
             let picked = try (words * scores.softmax(along: 1) * mask).sum([1])
             return try output(.concatenated([mean, picked], along: 1))

@@ -39,40 +39,44 @@ public struct DiffusionProcess: Sendable, Equatable {
     /// - Parameters:
     ///   - x0: Clips `(B·T, H, W, C)`.
     ///   - noise: ε, as many.
-    ///   - steps: The step of every clip, B values.
+    ///   - levels: Those of the B clips.
     ///   - frames: The frames T of a clip.
     /// - Throws: `PFrameError` if the shapes do not fit.
-    public func noised(_ x0: Tensor, noise: Tensor, steps: [Int], frames: Int) throws(PFrameError) -> Tensor {
-        try mixed(x0, noise, steps, frames) { ($0, $1) }
+    public func noised(
+        _ x0: Tensor, noise: Tensor, at levels: ClipLevels, frames: Int
+    ) throws(PFrameError) -> Tensor {
+        try mixed(x0, levels.alphas, noise, levels.sigmas, frames)
     }
 
     /// What the network should predict for x_t: ε, α_t ε − σ_t x₀, or x₀. Parameters as of `noised`.
-    public func target(_ x0: Tensor, noise: Tensor, steps: [Int], frames: Int) throws(PFrameError) -> Tensor {
+    public func target(
+        _ x0: Tensor, noise: Tensor, at levels: ClipLevels, frames: Int
+    ) throws(PFrameError) -> Tensor {
         switch target {
         case .noise: try noise.to(.float32)
-        case .velocity: try mixed(x0, noise, steps, frames) { (-$1, $0) }
+        case .velocity: try mixed(noise, levels.alphas, x0, levels.sigmas.affine(-1, 0), frames)
         case .clean: try x0.to(.float32)
         }
     }
 
-    /// The x₀ of a prediction for x_t. Parameters as of `noised`.
-    public func clean(_ prediction: Tensor, x: Tensor, steps: [Int], frames: Int) throws(PFrameError) -> Tensor {
-        try mixed(x, prediction, steps, frames, by: cleanWeights)
-    }
-
     /// The x₀ of a prediction for x_t, if all clips are at the same step.
     public func clean(_ prediction: Tensor, x: Tensor, step: Int) throws(PFrameError) -> Tensor {
-        try mixed(x, prediction, [step], x.shape.first ?? 1, by: cleanWeights)
-    }
-
-    /// The ε of a prediction for x_t. Parameters as of `noised`.
-    public func noise(_ prediction: Tensor, x: Tensor, steps: [Int], frames: Int) throws(PFrameError) -> Tensor {
-        try mixed(x, prediction, steps, frames, by: noiseWeights)
+        let (alpha, sigma) = (schedule.alphas[step], schedule.sigmas[step])
+        return switch target {
+        case .noise: try Self.sum(x, 1 / alpha, prediction, -sigma / alpha)
+        case .velocity: try Self.sum(x, alpha, prediction, -sigma)
+        case .clean: try prediction.to(.float32)
+        }
     }
 
     /// The ε of a prediction for x_t, if all clips are at the same step.
     public func noise(_ prediction: Tensor, x: Tensor, step: Int) throws(PFrameError) -> Tensor {
-        try mixed(x, prediction, [step], x.shape.first ?? 1, by: noiseWeights)
+        let (alpha, sigma) = (schedule.alphas[step], schedule.sigmas[step])
+        return switch target {
+        case .noise: try prediction.to(.float32)
+        case .velocity: try Self.sum(x, sigma, prediction, alpha)
+        case .clean: try Self.sum(x, 1 / sigma, prediction, -alpha / sigma)
+        }
     }
 
     /// The weight of the squared error of a clip at each step: 1, or with `minSNR` γ that of Hang et al. (2023), section
@@ -91,40 +95,23 @@ public struct DiffusionProcess: Sendable, Equatable {
         }
     }
 
-    /// Weights of x_t and of the prediction in x₀.
-    private func cleanWeights(_ alpha: Double, _ sigma: Double) -> (Double, Double) {
-        switch target {
-        case .noise: (1 / alpha, -sigma / alpha)
-        case .velocity: (alpha, -sigma)
-        case .clean: (0, 1)
-        }
+    /// a x + b y.
+    private static func sum(_ x: Tensor, _ a: Double, _ y: Tensor, _ b: Double) throws(PFrameError) -> Tensor {
+        try x.to(.float32) * a + y.to(.float32) * b
     }
 
-    /// Weights of x_t and of the prediction in ε.
-    private func noiseWeights(_ alpha: Double, _ sigma: Double) -> (Double, Double) {
-        switch target {
-        case .noise: (0, 1)
-        case .velocity: (sigma, alpha)
-        case .clean: (1 / sigma, -alpha / sigma)
-        }
-    }
-
-    /// A sum of two with the weights that a clip's α and σ give.
+    /// a x + b y with a and b of each clip, `(B, 1)`.
     private func mixed(
-        _ first: Tensor, _ second: Tensor, _ steps: [Int], _ frames: Int,
-        by weights: (Double, Double) -> (Double, Double)
+        _ x: Tensor, _ a: Tensor, _ y: Tensor, _ b: Tensor, _ frames: Int
     ) throws(PFrameError) -> Tensor {
-        let shape = first.shape
-        guard second.shape == shape, shape.first == steps.count * frames else {
-            throw PFrameError(
-                "clips \(shape) and \(second.shape) where \(steps.count) of \(frames) frames were expected")
+        let (shape, clips) = (x.shape, a.shape[0])
+        guard y.shape == shape, shape.first == clips * frames else {
+            throw PFrameError("clips \(shape) and \(y.shape) where \(clips) of \(frames) frames were expected")
         }
-        let pairs = steps.map { weights(schedule.alphas[$0], schedule.sigmas[$0]) }
-        func weighted(_ clips: Tensor, _ weights: [Double]) throws(PFrameError) -> Tensor {
-            let weights = try Tensor(weights.map(Float.init), shape: [steps.count, 1], device: clips.device)
-            return try clips.to(.float32).reshaped([steps.count, -1]) * weights
+        func weighted(_ x: Tensor, _ weights: Tensor) throws(PFrameError) -> Tensor {
+            try x.to(.float32).reshaped([clips, -1]) * weights
         }
-        return try (weighted(first, pairs.map(\.0)) + weighted(second, pairs.map(\.1))).reshaped(shape)
+        return try (weighted(x, a) + weighted(y, b)).reshaped(shape)
     }
 }
 
@@ -150,18 +137,17 @@ public struct DiffusionLoss {
     /// - Parameters:
     ///   - prediction: Clips `(B·T, H, W, C)`.
     ///   - target: As many.
-    ///   - weights: The weight of every clip, B values.
+    ///   - weights: The weight of every clip, float32 `(B)`.
     ///   - frames: The frames T of a clip.
     /// - Throws: `PFrameError` if the shapes do not fit.
-    public init(_ prediction: Tensor, target: Tensor, weights: [Double], frames: Int) throws(PFrameError) {
+    public init(_ prediction: Tensor, target: Tensor, weights: Tensor, frames: Int) throws(PFrameError) {
         let shape = prediction.shape
-        guard target.shape == shape, shape.first == weights.count * frames else {
+        guard weights.shape.count == 1, target.shape == shape, shape.first == weights.count * frames else {
             throw PFrameError(
                 "a prediction \(shape) for \(target.shape): \(weights.count) clips of \(frames) frames were expected")
         }
         let errors = try (prediction.to(.float32) - target.to(.float32)).reshaped([weights.count, -1])
         let each = try errors.squared().mean([1])
-        let weights = try Tensor(weights.map(Float.init), device: prediction.device)
         mean = try (each * weights).mean()
         clips = try each.detached()
     }

@@ -55,41 +55,40 @@ public struct Sampler: Sendable {
         return try withoutGradients { () throws(PFrameError) -> Tensor in
             var x = try noise.to(.float32)
             var previous: Tensor?
+            // For each step, the seeds of the noise that it adds.
+            let stepSeeds = try times.flatMap { time in seeds.map { $0.mixed("step").mixed(time) } }
+                .tensor(on: x.device).reshaped([times.count, seeds.count])
+            let clip = [x.shape[0] / seeds.count] + x.shape.dropFirst()
+            var areFinite: [Tensor] = []
             for (index, step) in plan.enumerated() {
-                let clean = try self.clean(predict(x, step.time), x: x, step: step.time)
+                let prediction = try predict(x, step.time)
+                guard prediction.shape == x.shape else {
+                    throw PFrameError("the model gives \(prediction.shape) for \(x.shape)")
+                }
+                areFinite.append(try prediction.isFinite().reshaped([1]))
+                let clean = try clamped(process.clean(prediction, x: x, step: step.time))
                 let next = try clean * step.clean
                 if step.sample != 0 { try next.accumulate(x, scale: step.sample) }
                 if let previous, step.previousClean != 0 {
                     try next.accumulate(previous, scale: step.previousClean)
                 }
                 if step.noise != 0 {
-                    let drawn = try Self.noise(x.shape, seeds, time: step.time)
-                    try next.accumulate(drawn.to(x.device), scale: step.noise)
+                    let added = try Tensor.normal(clip, seeds: stepSeeds.sliced(index..<index + 1, along: 0))
+                    try next.accumulate(added, scale: step.noise)
                 }
                 (x, previous) = (next, clean)
                 try progress(index + 1)
+            }
+            // One look at all steps: a look at each would let the device wait for the next step.
+            if let bad = try Tensor.concatenated(areFinite, along: 0).floats().firstIndex(of: 0) {
+                throw PFrameError(
+                    "the model gives infinity or NaN at step \(times[bad]): weights are damaged or training diverged")
             }
             return x
         }
     }
 
-    private static func noise(_ shape: [Int], _ seeds: [RandomSeed], time: Int) throws(PFrameError) -> Tensor {
-        let clip = [shape[0] / seeds.count] + shape.dropFirst()
-        var draws: [Tensor] = []
-        for seed in seeds { draws.append(try Tensor.normal(clip, seed: seed.mixed("step").mixed(time).value)) }
-        return try Tensor.concatenated(draws, along: 0)
-    }
-
-    /// The x₀ of a checked prediction, clamped where that is asked for.
-    private func clean(_ prediction: Tensor, x: Tensor, step: Int) throws(PFrameError) -> Tensor {
-        guard prediction.shape == x.shape else {
-            throw PFrameError("the model gives \(prediction.shape) for \(x.shape)")
-        }
-        guard try prediction.isFinite() else {
-            throw PFrameError(
-                "the model gives infinity or NaN at step \(step): weights are damaged or training diverged")
-        }
-        let clean = try process.clean(prediction, x: x, step: step)
+    private func clamped(_ clean: Tensor) throws(PFrameError) -> Tensor {
         guard let range = options.clipping else { return clean }
         return try clean.clamped(-range, range)
     }

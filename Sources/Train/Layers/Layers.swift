@@ -132,25 +132,24 @@ extension ChannelNorm: Sendable {}
 public struct TimeEmbedding {
     let first: Linear
     let second: Linear
-    let width: Int
+    /// `(steps, 2 · (width / 2))`: sines and cosines of every step.
+    private let table: Tensor
 
-    /// An embedding of `4 · width` channels.
-    public init(_ scope: ParameterScope, width: Int) throws(PFrameError) {
+    /// An embedding of `4 · width` channels for the steps `0..<steps`.
+    public init(_ scope: ParameterScope, width: Int, steps: Int = 1000) throws(PFrameError) {
         first = try Linear(scope["first"], width, 4 * width)
         second = try Linear(scope["second"], 4 * width, 4 * width)
-        self.width = width
+        let half = width / 2
+        let frequencies = (0..<half).map { Float(exp(-log(10_000) * Double($0) / Double(half - 1))) }
+        let rows = (0..<steps).flatMap { step in
+            frequencies.map { sinf(Float(step) * $0) } + frequencies.map { cosf(Float(step) * $0) }
+        }
+        table = try Tensor(rows, shape: [steps, 2 * half], device: scope.device).to(scope.precision.type)
     }
 
-    /// Steps, one per clip, to `(B, 4 · width)`.
-    public func callAsFunction(_ steps: [Float]) throws(PFrameError) -> Tensor {
-        let half = width / 2
-        var features: [Float] = []
-        for step in steps {
-            let angles = (0..<half).map { step * Float(exp(-log(10_000) * Double($0) / Double(half - 1))) }
-            features += angles.map { sinf($0) } + angles.map { cosf($0) }
-        }
-        let input = try Tensor(features, shape: [steps.count, 2 * half], device: first.weight.device)
-        return try second(first(input.to(first.weight.type)).gelu())
+    /// Steps, int64 `(B)`, to `(B, 4 · width)`.
+    public func callAsFunction(_ steps: Tensor) throws(PFrameError) -> Tensor {
+        try second(first(table.selected(steps)).gelu())
     }
 }
 

@@ -117,11 +117,11 @@ public struct UNet3D {
     ///   - x: `(B·T, H, W, inputs)`.
     ///   - frame: `(B, H, W, conditions)`, what all frames are conditioned on. A convolution of it beside the noisy clip
     ///     is the sum of two, of which this one is the same for all frames and computed once.
-    ///   - steps: the diffusion step of each clip.
+    ///   - steps: the diffusion step of each clip, int64 `(B)`.
     ///   - text: `(B, text)`, nil if the model has no text.
     /// - Returns: `(B·T, H, W, outputs)`.
     public func callAsFunction(
-        _ x: Tensor, frame: Tensor? = nil, steps: [Float], text: Tensor?
+        _ x: Tensor, frame: Tensor? = nil, steps: Tensor, text: Tensor?
     ) throws(PFrameError) -> Tensor {
         let frames = options.frames
         let bias = try bias()

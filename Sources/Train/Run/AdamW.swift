@@ -28,7 +28,7 @@ public final class AdamW {
     public let store: ParameterStore
     /// Its settings.
     public let options: Options
-    /// Steps taken.
+    /// Steps taken, those that changed nothing included.
     public internal(set) var steps = 0
     /// For each parameter of the store, in its order: mean of gradients, mean of their squares, moving average; nil for
     /// a frozen one.
@@ -67,26 +67,27 @@ public final class AdamW {
         return result
     }
 
-    /// Takes a step, unless the norm of the gradients is not a finite number, and forgets the gradients.
+    /// Takes a step, and forgets the gradients. The device decides by itself how far gradients are clipped, and whether the
+    /// step changes anything: the caller need not wait for it.
+    ///
+    /// Where the norm or the loss is not a finite number, weights and moments stay as they are. The count of steps and the
+    /// moving average have gone on then, so that training has to end.
     ///
     /// - Parameters:
-    ///   - gradients: one per parameter of the store; a parameter without a gradient does not change.
+    ///   - gradients: one per parameter of the store; a parameter without a gradient does not change. The step overwrites
+    ///     them.
     ///   - rate: the learning rate of this step.
-    /// - Returns: the norm of all gradients together, before clipping.
+    ///   - loss: one number of any type; nil if only the norm decides.
+    /// - Returns: the norm of all gradients together before clipping, one float64 number on the device.
     /// - Throws: `PFrameError` of libtorch.
-    public func step(_ gradients: [Tensor?], rate: Double) throws(PFrameError) -> Double {
+    public func step(_ gradients: [Tensor?], rate: Double, loss: Tensor? = nil) throws(PFrameError) -> Tensor {
         precondition(gradients.count == states.count, "\(gradients.count) gradients for \(states.count) parameters")
-        let norm = try Self.squaredNorm(gradients.compactMap(\.self)).squareRoot()
-        guard norm.isFinite else {
-            clear()
-            return norm
-        }
         steps += 1
-        let warm = Double(steps)
-        var update = Update(rate: rate, step: steps)
+        let norm = try Self.norm(gradients.compactMap(\.self), device: store.device)
+        var update = Update(rate: rate, step: steps, scale: try scale(norm, loss))
         (update.beta1, update.beta2, update.epsilon) = (options.beta1, options.beta2, options.epsilon)
+        let warm = Double(steps)
         update.averageDecay = min(options.averageDecay, (1 + warm) / (10 + warm))
-        if let largest = options.largestNorm { update.gradientScale = min(1, largest / max(norm, 1e-12)) }
         for (index, parameter) in store.parameters.enumerated() {
             guard let gradient = gradients[index], let state = states[index] else { continue }
             update.parts.append(
@@ -100,16 +101,26 @@ public final class AdamW {
         return norm
     }
 
-    /// The sum of the squares of all elements.
-    package static func squaredNorm(_ tensors: [Tensor]) throws(PFrameError) -> Double {
-        var squared = 0.0
+    /// What gradients of a norm are multiplied by: at most 1, NaN where the norm or the loss is not finite.
+    private func scale(_ norm: Tensor, _ loss: Tensor?) throws(PFrameError) -> Tensor {
+        // 0 times a number is 0, and 0 times infinity or NaN is NaN.
+        var void = try norm * 0
+        if let loss { void = try void + loss.detached().to(.float64) * 0 }
+        guard let largest = options.largestNorm else { return try (void + 1).to(.float32) }
+        let limit = try Tensor.full([], largest, type: .float64, device: norm.device)
+        return try ((limit / norm.clamped(1e-12, .infinity)).clamped(0, 1) + void).to(.float32)
+    }
+
+    /// The Euclidean norm of all elements together, one float64 number on the device.
+    package static func norm(_ tensors: [Tensor], device: Device) throws(PFrameError) -> Tensor {
+        guard !tensors.isEmpty else { return try Tensor.zeros([], type: .float64, device: device) }
         let handles = tensors.map { Optional.some($0.handle) }
-        let status = handles.withUnsafeBufferPointer {
-            guard let base = $0.baseAddress else { return CT_OK }
-            return ct_squared_norm(base, Int32(handles.count), &squared)
+        return try Tensor.made("measuring gradients") { out in
+            handles.withUnsafeBufferPointer {
+                guard let base = $0.baseAddress else { return CT_FAILED }
+                return ct_norm(base, Int32(handles.count), out)
+            }
         }
-        try check(status, "measuring gradients")
-        return squared
     }
 
     /// Forgets the gradients.
@@ -149,12 +160,12 @@ package struct Update {
     package var beta2 = 0.999
     package var epsilon = 1e-8
     package var averageDecay = 0.0
-    /// What gradients are multiplied by.
-    package var gradientScale = 1.0
+    /// What gradients are multiplied by: one float32 number; NaN for a step that changes neither weights nor moments.
+    package var scale: Tensor
 
-    package init(rate: Double, step: Int) { (self.rate, self.step) = (rate, step) }
+    package init(rate: Double, step: Int, scale: Tensor) { (self.rate, self.step, self.scale) = (rate, step, scale) }
 
-    /// Changes weights, copies, moments and averages.
+    /// Changes weights, copies, moments and averages; gradients are overwritten.
     ///
     /// - Throws: `PFrameError` if types or shapes do not fit.
     package func apply() throws(PFrameError) {
@@ -165,9 +176,8 @@ package struct Update {
                 decay: part.decay)
         }
         let settings = ct_adamw(
-            rate: rate, beta1: beta1, beta2: beta2, epsilon: epsilon, average_decay: averageDecay,
-            gradient_scale: gradientScale, step: Int64(step))
-        try check(ct_adamw_step(parameters, Int32(parameters.count), settings), "optimising")
+            rate: rate, beta1: beta1, beta2: beta2, epsilon: epsilon, average_decay: averageDecay, step: Int64(step))
+        try check(ct_adamw_step(parameters, Int32(parameters.count), scale.handle, settings), "optimising")
     }
 }
 

@@ -36,6 +36,9 @@ public final class TrainingLoop {
     private let communicator: Communicator?
     private let loader: Loader
     private let rate: LearningRate
+    /// Whether a step is read after the next has begun, so that a GPU need not wait for its next work. The CPU has taken a
+    /// step when it has been given one.
+    private let readsLate: Bool
     /// The step that it begins after.
     public let start: Int
     // The process holds it as long as it trains.
@@ -51,11 +54,22 @@ public final class TrainingLoop {
     ///   - source: the data set to read.
     ///   - run: the run.
     /// - Throws: `PFrameError` if the data set or the run cannot be read, or another process trains into the folder.
-    public init(
+    public convenience init(
         _ task: any TrainingTask, members: [String], source: ShardSource, run: RunFolder, options: TrainingOptions,
         communicator: Communicator? = nil
     ) throws(PFrameError) {
+        try self.init(
+            task, members: members, source: source, run: run, options: options, communicator: communicator,
+            readsLate: task.store.device != .cpu)
+    }
+
+    /// As a GPU does, where `readsLate`, or as the CPU.
+    package init(
+        _ task: any TrainingTask, members: [String], source: ShardSource, run: RunFolder, options: TrainingOptions,
+        communicator: Communicator? = nil, readsLate: Bool
+    ) throws(PFrameError) {
         try options.validate()
+        self.readsLate = readsLate
         (self.task, self.options, self.run, self.communicator) = (task, options, run, communicator)
         let isMain = (communicator?.rank ?? 0) == 0
         if isMain {
@@ -103,90 +117,121 @@ public final class TrainingLoop {
         let isMain = (communicator?.rank ?? 0) == 0
         let log = isMain ? try MetricsLog(run: run.path, resumingAt: start == 0 ? nil : start) : nil
         let events = isMain ? try TensorBoardEvents(folder: run.path, resumingAt: start == 0 ? nil : start) : nil
-        func stops() throws(PFrameError) -> Bool { try communicator?.agreeToStop(shouldStop()) ?? shouldStop() }
-        if try stops() { return false }
+        if try communicator?.agreeToStop(shouldStop()) ?? shouldStop() { return false }
         var pace = Pace()
         var shown: Batch?
-        for step in (start + 1)...options.steps {
-            var done = try take(step, keeping: &shown)
-            pace.add(samples: done.samples, flops: done.flops)
+        var isStopped = false
+        func tell(_ taken: TakenStep) throws(PFrameError) {
+            var done = try finish(taken)
+            pace.add(samples: done.samples, flops: taken.flops)
             (done.step.samplesPerSecond, done.step.flopsPerSecond) = (pace.samples, pace.flops)
             if peak > 0 { done.step.shareOfPeak = min(1, pace.flops / peak) }
             report(done.step)
             if let log, let events {
                 try write(done.step, log, events)
             }
-            let (isStopped, isLast) = (try stops(), step == options.steps)
+            isStopped = isStopped || done.isStopped || (communicator == nil && shouldStop())
+        }
+        var pending: TakenStep?
+        for step in (start + 1)...options.steps {
+            let taken = try take(step, keeping: &shown, wantsToStop: communicator != nil && shouldStop())
+            if let pending { try tell(pending) }
+            pending = taken
+            let isLast = step == options.steps
+            // What is kept of a step wants to know that it is a good one.
+            if !readsLate || isLast || isStopped || isKept(step) || isPictured(step) {
+                try tell(taken)
+                pending = nil
+            }
             if isMain { try keep(step, isEnd: isLast || isStopped, shown) }
             if isStopped, !isLast { return false }
         }
         return true
     }
 
+    private func isKept(_ step: Int) -> Bool { step % options.checkpointEvery == 0 }
+
+    private func isPictured(_ step: Int) -> Bool {
+        options.pictureEvery > 0 && (step % options.pictureEvery == 0 || step == options.steps)
+    }
+
     /// What the first rank does alone while the others continue or wait: checkpoint, picture, page.
     private func keep(_ step: Int, isEnd: Bool, _ shown: Batch?) throws(PFrameError) {
-        let isKept = isEnd || step % options.checkpointEvery == 0
-        if isKept {
+        let isWritten = isEnd || isKept(step)
+        if isWritten {
             try communicator.usingStorage { () throws(PFrameError) in
                 try Checkpoint.write(
                     run: run.path, model: run.model, optimiser: optimiser, position: loader.position)
             }
         }
-        if options.pictureEvery > 0, step % options.pictureEvery == 0 || step == options.steps, let shown {
-            try picture(shown, step)
-        }
-        if isKept {
+        if isPictured(step), let shown { try picture(shown, step) }
+        if isWritten {
             try communicator.usingStorage { () throws(PFrameError) in try TrainingReport.write(run: run.path) }
         }
     }
 
+    /// Gives the device a step to take, and waits for nothing.
     private func take(
-        _ step: Int, keeping shown: inout Batch?
-    ) throws(PFrameError) -> (step: TrainingStep, samples: Int, flops: Double) {
+        _ step: Int, keeping shown: inout Batch?, wantsToStop: Bool
+    ) throws(PFrameError) -> TakenStep {
         let before = FlopCount.now.training
         var batches: [Batch] = []
         for _ in 0..<options.accumulation { batches.append(try communicator.usingStorage(nextBatch)) }
         let own = batches.reduce(0) { $0 + $1.count }
-        var loss = 0.0
-        var metrics = [Double](repeating: 0, count: task.metrics.count)
+        // The loss and the metrics of the task, summed over samples.
+        var sums = try Tensor.zeros([1 + task.metrics.count], type: .float64, device: task.store.device)
         for (index, batch) in batches.enumerated() {
             let isLast = index == batches.count - 1
             if isLast { try exchange?.begin(weight: Double(own)) }
             guard batch.count > 0 else { continue }
-            // The share of this batch in the mean over all samples of this rank.
-            let share = Double(batch.count) / Double(own)
             if shown == nil { shown = batch }
             let seeds = batch.positions.map {
                 RandomSeed(options.seed).mixed("train").mixed(batch.epoch).mixed($0)
             }
             let result = try task.loss(batch, seeds: seeds)
             precondition(result.metrics.count == task.metrics.count, "a value for each metric of the task")
-            try (result.loss * share).backward()
-            loss += try result.loss.item() * share
-            for place in metrics.indices { metrics[place] += try result.metrics[place].item() * share }
+            // The share of this batch in the mean over all samples of this rank.
+            try (result.loss * (Double(batch.count) / Double(own))).backward()
+            let values = try ([result.loss] + result.metrics).map { value throws(PFrameError) in
+                try value.detached().to(.float64).reshaped([1])
+            }
+            try sums.accumulate(.concatenated(values, along: 0), scale: Double(batch.count))
         }
-        var all = Double(own)
         let gradients: [Tensor?]
         if let exchange, let communicator {
             communicator.step = step
             gradients = try exchange.finish()
-            all = exchange.totalWeight
-            let sums = try communicator.sum(([loss] + metrics).map { $0 * Double(own) })
-            loss = sums[0] / all
-            metrics = sums.dropFirst().map { $0 / all }
+            let own = try Tensor(elements: [Double(own), wantsToStop ? 1 : 0], type: .float64, shape: [2])
+            let shared = try Tensor.concatenated([sums.to(.cpu), own], along: 0)
+            try communicator.wait([communicator.startSum(of: shared)])
+            sums = try shared.to(task.store.device)
         } else {
             gradients = try optimiser.gradients()
         }
-        guard loss.isFinite else { throw diverged(step, "the loss is \(loss)") }
         let rate = rate[step]
-        let norm = try optimiser.step(gradients, rate: rate)
-        guard norm.isFinite else { throw diverged(step, "the norm of the gradients is \(norm)") }
-        let flops = FlopCount.now.training - before
-        let result = TrainingStep(
-            step: step, loss: loss, metrics: zip(task.metrics, metrics).map { ($0, $1) }, norm: norm, rate: rate,
-            samplesPerSecond: 0, flopsPerSecond: 0,
-            shareOfPeak: nil)
-        return (result, Int(all), flops)
+        let norm = try optimiser.step(gradients, rate: rate, loss: sums.sliced(0..<1, along: 0).sum())
+        return TakenStep(
+            step: step, rate: rate, samples: own, flops: FlopCount.now.training - before,
+            reading: try Reading(.concatenated([norm.reshaped([1]), sums], along: 0)))
+    }
+
+    /// Reads what a step has come to.
+    ///
+    /// - Throws: `PFrameError` if its loss or its gradients are no finite numbers.
+    private func finish(
+        _ taken: TakenStep
+    ) throws(PFrameError) -> (step: TrainingStep, samples: Int, isStopped: Bool) {
+        let values = try taken.reading.values()
+        let count = 1 + task.metrics.count
+        let (norm, sums, ofRanks) = (values[0], values[1...count], values[(count + 1)...])
+        let samples = ofRanks.first ?? Double(taken.samples)
+        let means = sums.map { $0 / samples }
+        guard means[0].isFinite else { throw diverged(taken.step, "the loss is \(means[0])") }
+        guard norm.isFinite else { throw diverged(taken.step, "the norm of the gradients is \(norm)") }
+        let step = TrainingStep(
+            step: taken.step, loss: means[0], metrics: zip(task.metrics, means.dropFirst()).map { ($0, $1) },
+            norm: norm, rate: taken.rate, samplesPerSecond: 0, flopsPerSecond: 0, shareOfPeak: nil)
+        return (step, Int(samples), (ofRanks.last ?? 0) > 0)
     }
 
     private func diverged(_ step: Int, _ what: String) -> PFrameError {
@@ -225,6 +270,18 @@ public final class TrainingLoop {
 
 @available(*, unavailable)
 extension TrainingLoop: Sendable {}
+
+/// A step that the device has been given.
+private struct TakenStep {
+    let step: Int
+    let rate: Double
+    /// Those of this rank.
+    let samples: Int
+    let flops: Double
+    /// The norm of the gradients; the sums over samples of the loss and of each metric; of several ranks, whose sums they
+    /// are, also the samples and how many ranks want to stop.
+    let reading: Reading
+}
 
 /// How fast the last steps were.
 private struct Pace {

@@ -152,9 +152,9 @@ extension Tensor {
     /// x · sigmoid(1.702 x), CLIP's.
     public func quickGELU() throws(PFrameError) -> Tensor { try apply(CT_QUICK_GELU) }
 
-    /// Whether every element is a finite number.
-    public func isFinite() throws(PFrameError) -> Bool {
-        try apply(CT_IS_FINITE).to(.float32).reduced(CT_MIN, [], keep: false).item() == 1
+    /// 1 if every element is a finite number, else 0: one float32 number.
+    public func isFinite() throws(PFrameError) -> Tensor {
+        try apply(CT_IS_FINITE).to(.float32).reduced(CT_MIN, [], keep: false)
     }
 }
 

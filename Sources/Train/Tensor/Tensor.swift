@@ -38,14 +38,14 @@ public final class Tensor {
         _ shape: [Int], type: ElementType = .float32, device: Device = .cpu
     ) throws(PFrameError) -> Tensor { try full(shape, 0, type: type, device: device) }
 
-    /// Copies elements in C order to the CPU.
+    /// Copies elements in C order to a device, without waiting for the device.
     public convenience init(
-        bytes: UnsafeRawBufferPointer, type: ElementType, shape: [Int]
+        bytes: UnsafeRawBufferPointer, type: ElementType, shape: [Int], device: Device = .cpu
     ) throws(PFrameError) {
         let sizes = shape.map(Int64.init)
         var result: OpaquePointer?
         try check(
-            ct_from_bytes(bytes.baseAddress, bytes.count, sizes, Int32(sizes.count), type.code, &result),
+            ct_from_bytes(bytes.baseAddress, bytes.count, sizes, Int32(sizes.count), type.code, device.code, &result),
             "making \(shape)")
         guard let result else { throw PFrameError("making \(shape): libtorch gave nothing") }
         self.init(owning: result)
@@ -68,28 +68,11 @@ public final class Tensor {
         let sizes = shape.map(Int64.init)
         var result: OpaquePointer?
         let status = elements.withUnsafeBytes {
-            ct_from_bytes($0.baseAddress, $0.count, sizes, Int32(sizes.count), type.code, &result)
+            ct_from_bytes($0.baseAddress, $0.count, sizes, Int32(sizes.count), type.code, device.code, &result)
         }
         try check(status, "making \(shape)")
-        if device != .cpu, let host = result {
-            defer { ct_tensor_free(host) }
-            result = nil
-            try check(ct_convert(host, type.code, device.code, &result), "moving \(shape)")
-        }
         guard let result else { throw PFrameError("making \(shape): libtorch gave nothing") }
         self.init(owning: result)
-    }
-
-    /// Standard normal float32 numbers that depend on the seed alone.
-    public static func normal(_ shape: [Int], seed: UInt64) throws(PFrameError) -> Tensor {
-        let sizes = shape.map(Int64.init)
-        return try made("drawing \(shape)") { ct_normal(sizes, Int32(sizes.count), seed, $0) }
-    }
-
-    /// Uniform float32 numbers in 0..<1 that depend on the seed alone.
-    public static func uniform(_ shape: [Int], seed: UInt64) throws(PFrameError) -> Tensor {
-        let sizes = shape.map(Int64.init)
-        return try made("drawing \(shape)") { ct_uniform(sizes, Int32(sizes.count), seed, $0) }
     }
 
     /// The length of every dimension.

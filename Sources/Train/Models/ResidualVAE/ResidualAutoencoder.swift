@@ -142,10 +142,7 @@ public final class ResidualAutoencoder {
         loss: Tensor, squaredError: Tensor
     ) {
         let (mean, logVariance) = try encode(residual)
-        let shape = mean.shape
-        var draws: [Tensor] = []
-        for seed in seeds { draws.append(try Tensor.normal([1] + shape.dropFirst(), seed: seed.value)) }
-        let noise = try Tensor.concatenated(draws, along: 0).to(store.device)
+        let noise = try Tensor.normal([1] + mean.shape.dropFirst(), seeds: seeds.tensor(on: store.device))
         let z = try mean + (logVariance * 0.5).exponential() * noise
         let error = try decode(z) - residual.to(.float32)
         let squared = try error.squared().mean()

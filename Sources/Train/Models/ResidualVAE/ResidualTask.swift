@@ -64,8 +64,8 @@ final class ResidualTask: TrainingTask {
             }
         }
         let draws = seeds.flatMap { seed in (0..<(shape[0] / seeds.count)).map { seed.mixed("latent").mixed($0) } }
-        let residual = try Tensor(elements: values, type: .int16, shape: shape)
-        let result = try model.loss(residual.to(model.store.device), seeds: draws)
+        let residual = try Tensor(elements: values, type: .int16, shape: shape, device: model.store.device)
+        let result = try model.loss(residual, seeds: draws)
         return BatchLoss(result.loss, metrics: [result.squaredError])
     }
 
@@ -74,8 +74,8 @@ final class ResidualTask: TrainingTask {
         let (values, shape) = try residuals(batch) { clip, sample in
             sample < 2 ? clip.drawn(4, seed: seed.mixed(sample)).flatMap { clip.frame($0) } : []
         }
-        let residual = try Tensor(elements: values, type: .int16, shape: shape)
-        let rebuilt = try model.decode(model.encode(residual.to(model.store.device)).mean).to(.cpu)
+        let residual = try Tensor(elements: values, type: .int16, shape: shape, device: model.store.device)
+        let rebuilt = try model.decode(model.encode(residual).mean).to(.cpu)
         let bytes = try rebuilt.rounded().clamped(-255, 255).to(.int16).bytes()
         let after = bytes.withUnsafeBytes { Array($0.bindMemory(to: Int16.self)) }
         let count = shape[1] * shape[2] * 3

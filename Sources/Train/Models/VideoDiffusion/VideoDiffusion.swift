@@ -13,6 +13,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     private let firstFrame: FirstFrameEncoder?
     private let text: TextEncoder?
     private let channelRoots: Tensor?
+    private let levels: ScheduleTable
 
     /// A model with fresh parameters.
     ///
@@ -28,6 +29,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     ) throws(PFrameError) {
         self.options = options
         process = try options.process()
+        levels = try ScheduleTable(process, device: device)
         channelRoots = try Family.channelWeights(options).map { weights throws(PFrameError) in
             try Tensor(weights.map { Float($0.squareRoot()) }, device: device)
         }
@@ -56,15 +58,14 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     }
 
     /// Captions as vectors, `(B, width)`; nil without text.
-    private func embedding(_ captions: CaptionTokens?, isGiven: [Bool]) throws(PFrameError) -> Tensor? {
+    private func embedding(_ captions: CaptionTokens?, isGiven: Tensor) throws(PFrameError) -> Tensor? {
         guard let text, let captions else { return nil }
         return try text(captions, isGiven: isGiven)
     }
 
-    /// The network's prediction, `(B·T, h, w, channels)`.
-    public func predict(_ x: Tensor, steps: [Int], condition: Condition) throws(PFrameError) -> Tensor {
-        try unet(
-            x.to(store.precision.type), frame: condition.firstFrame, steps: steps.map(Float.init), text: condition.text)
+    /// The network's prediction, `(B·T, h, w, channels)`, at the steps of the clips, int64 `(B)`.
+    public func predict(_ x: Tensor, steps: Tensor, condition: Condition) throws(PFrameError) -> Tensor {
+        try unet(x.to(store.precision.type), frame: condition.firstFrame, steps: steps, text: condition.text)
     }
 
     /// The loss of clips.
@@ -78,22 +79,25 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
         clean: Tensor, first: Tensor, captions: CaptionTokens?, seeds: [RandomSeed]
     ) throws(PFrameError) -> Tensor {
         let frames = options.diffusedFrames
-        let shape = clean.shape
-        let steps = seeds.map { process.step($0.mixed("step")) }
-        var draws: [Tensor] = []
-        for seed in seeds {
-            draws.append(
-                try Tensor.normal([frames, shape[1], shape[2], shape[3]], seed: seed.mixed("noise").value))
+        // What is drawn of each clip goes to the device in one copy.
+        let draws = try Tensor(
+            seeds.map { Int64(bitPattern: $0.mixed("noise").value) }
+                + seeds.map { Int64(process.step($0.mixed("step"))) }
+                + seeds.map { $0.mixed("caption").unit >= options.captionDrop ? 1 : 0 },
+            shape: [3, seeds.count], device: store.device)
+        func row(_ index: Int) throws(PFrameError) -> Tensor {
+            try draws.sliced(index..<index + 1, along: 0).reshaped([seeds.count])
         }
-        let noise = try Tensor.concatenated(draws, along: 0).to(store.device)
-        let isGiven = seeds.map { $0.mixed("caption").unit >= options.captionDrop }
-        let noisy = try process.noised(clean, noise: noise, steps: steps, frames: frames)
+        let steps = try row(1)
+        let noise = try Tensor.normal([frames] + clean.shape.dropFirst(), seeds: row(0))
+        let levels = try levels(steps)
+        let noisy = try process.noised(clean, noise: noise, at: levels, frames: frames)
         let condition = Condition(
-            firstFrame: try features(first: first), text: try embedding(captions, isGiven: isGiven))
+            firstFrame: try features(first: first), text: try embedding(captions, isGiven: row(2)))
         let prediction = try predict(noisy, steps: steps, condition: condition)
-        let target = try process.target(clean, noise: noise, steps: steps, frames: frames)
+        let target = try process.target(clean, noise: noise, at: levels, frames: frames)
         return try DiffusionLoss(
-            weighted(prediction), target: weighted(target), weights: process.lossWeights(steps), frames: frames
+            weighted(prediction), target: weighted(target), weights: levels.weights, frames: frames
         ).mean
     }
 
@@ -122,20 +126,21 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
             let clips = seeds.count
             let size = Size(width: first.shape[2], height: first.shape[1])
             let shape = self.options.clipShape(of: size)
-            var draws: [Tensor] = []
-            for seed in seeds { draws.append(try Tensor.normal(shape, seed: seed.mixed("noise").value)) }
-            let noise = try Tensor.concatenated(draws, along: 0).to(store.device)
+            let noise = try Tensor.normal(shape, seeds: seeds.map { $0.mixed("noise") }.tensor(on: store.device))
             let guides = guidance != 1 && captions != nil
             var given = Condition(firstFrame: try features(first: first))
             var empty = given
-            given.text = try embedding(captions, isGiven: [Bool](repeating: true, count: clips))
-            if guides { empty.text = try embedding(captions, isGiven: [Bool](repeating: false, count: clips)) }
+            func whole(_ count: Int, _ value: Int) throws(PFrameError) -> Tensor {
+                try Tensor.full([count], Double(value), type: .int64, device: store.device)
+            }
+            given.text = try embedding(captions, isGiven: whole(clips, 1))
+            if guides { empty.text = try embedding(captions, isGiven: whole(clips, 0)) }
             let condition = guides ? try given.followed(by: empty) : given
             var options = options
             options.clipping = options.clipping ?? Family.clipping
             let sampler = try Sampler(process, options)
             return try sampler.sample(noise: noise, seeds: seeds, progress: progress) { x, step throws(PFrameError) in
-                let steps = [Int](repeating: step, count: guides ? 2 * clips : clips)
+                let steps = try whole(guides ? 2 * clips : clips, step)
                 let input = guides ? try Tensor.concatenated([x, x], along: 0) : x
                 let both = try self.predict(input, steps: steps, condition: condition).to(.float32)
                 guard guides else { return both }

@@ -144,7 +144,8 @@ extension VideoDiffusionFamily {
                 options.text == .none
                 ? nil : try Tensor.zeros([1, options.textWidth], type: precision.type, device: .meta)
             let condition = Condition(firstFrame: try model.features(first: first), text: text)
-            _ = try model.predict(clip, steps: [0], condition: condition)
+            let steps = try Tensor.zeros([1], type: .int64, device: .meta)
+            _ = try model.predict(clip, steps: steps, condition: condition)
         }
     }
 
