@@ -51,6 +51,6 @@ import Testing
         let extracted = try Programs.pframe(
             "extract", Programs.fixture(name), "--discard", "--motion-source", "bitstream")
         #expect(extracted.status == (words == "in scope" ? 0 : 1))
-        #expect(words == "in scope" || extracted.errors.contains("use --motion-source stream"))
+        #expect(words == "in scope" || extracted.errors.contains("use the motion source stream"))
     }
 }

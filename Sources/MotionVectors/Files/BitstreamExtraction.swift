@@ -19,6 +19,7 @@ extension ExtractionWriter {
         }
         var reading = BitstreamOptions()
         reading.streamIndex = options.streamIndex
+        reading.threads = output.encoderThreads
         let reader = try BitstreamReader(path: path, options: reading)
         let decoder = try VideoReader(path: path, streamIndex: options.streamIndex)
         guard let first = try decoder.next() else {

@@ -99,8 +99,10 @@ struct BitstreamFrames {
         var macroblock = -1
         picture.forEachBlock { block in
             if block.macroblock != macroblock {
-                rows += second
-                second.removeAll(keepingCapacity: true)
+                if !second.isEmpty {
+                    rows += second
+                    second.removeAll(keepingCapacity: true)
+                }
                 macroblock = block.macroblock
             }
             if block.indices[0] >= 0 { rows.append(row(picture, block, list: 0, block.first)) }
