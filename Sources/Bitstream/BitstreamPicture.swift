@@ -109,13 +109,15 @@ public struct BitstreamPicture {
     public let damage: [BitstreamDamage]
     /// Slices of it whose headers could not be read.
     public let lostSlices: Int
+    /// The pictures that later ones may predict from once this one is decoded, itself included, by display index.
+    public let kept: [Int]
     /// What is added to its prediction; nil where it was not asked for.
     public let residual: CodedResidual?
     private let motion: PictureMotion
 
     init(
         _ coded: CodedPicture, display: Int, motion: PictureMotion, slices: [BitstreamSlice],
-        damage: [BitstreamDamage], residual: CodedResidual?
+        damage: [BitstreamDamage], kept: [Int], residual: CodedResidual?
     ) {
         packet = coded.packet.number
         (bytes, time, isKey) = (coded.packet.bytes, coded.packet.time, coded.packet.isKey || coded.header.isIDR)
@@ -125,7 +127,8 @@ public struct BitstreamPicture {
         lostSlices = coded.lostSlices
         referenceIDC = coded.header.referenceIDC
         (width, height) = (motion.width, motion.height)
-        (self.slices, self.damage, self.residual, self.motion) = (slices, damage, residual, motion)
+        (self.slices, self.damage, self.kept) = (slices, damage, kept)
+        (self.residual, self.motion) = (residual, motion)
     }
 
     /// Whether the stream does not hold all of it.

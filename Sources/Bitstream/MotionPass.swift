@@ -48,8 +48,10 @@ final class MotionPass {
         let reference = Reference(
             number: Int32(truncatingIfNeeded: display), order: coded.laterOrder, isLongTerm: false, motion: motion)
         buffer.mark(coded.header, reference)
+        let kept = buffer.frames.map { Int($0.reference.number) }.filter { $0 >= 0 }
         return BitstreamPicture(
-            coded, display: display, motion: motion, slices: slices, damage: damage, residual: picture.residual)
+            coded, display: display, motion: motion, slices: slices, damage: damage, kept: kept,
+            residual: picture.residual)
     }
 
     /// Derives the motion of a slice; the macroblock at which a picture is missing, nil where none is.

@@ -93,6 +93,9 @@ public final class VideoReader {
     /// The numbers of the damaged packets.
     public var damagedPackets: [Int] { packets.indices.filter { packets[$0].isDamaged } }
 
+    /// Lets the decoder export no motion vectors from here on.
+    package func leaveOutMotionVectors() { decoder.leaveOutMotionVectors() }
+
     /// Whether a time lies in the span; a picture without one lies in none.
     package func spans(_ time: Int?) -> Bool {
         guard let window else { return true }

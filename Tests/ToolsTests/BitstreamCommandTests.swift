@@ -4,7 +4,7 @@ import Testing
 /// `pframe extract --motion-source bitstream`, and what `pframe info` says of the scope.
 @Suite struct BitstreamCommandTests {
     private static let files = [
-        "bits.npy", "frames.csv", "macroblocks.npy", "motion.npy", "qp.npy", "slices.csv", "weights.csv",
+        "bits.npy", "frames.csv", "indices.npy", "macroblocks.npy", "motion.npy", "qp.npy", "slices.csv", "weights.csv",
     ]
 
     @Test func sameBytesForAnyNumberOfJobs() throws {
@@ -31,14 +31,6 @@ import Testing
             let isThere = FileManager.default.fileExists(atPath: scratch.path("x/bframes-4refs/macroblocks.npy"))
             #expect(isThere == (source == "bitstream"))
         }
-    }
-
-    @Test(arguments: [["--residual"], ["--references"], ["--accumulate"]])
-    func optionsThatNeedPicturesAreRefused(_ option: [String]) throws {
-        let outcome = try Programs.run(
-            Programs.pframe.path,
-            ["extract", Programs.fixture("cropped.mp4"), "--discard", "--motion-source", "bitstream"] + option)
-        #expect(outcome.status == 2 && outcome.errors.contains("decodes no pictures"), "\(outcome.errors)")
     }
 
     @Test(arguments: [
