@@ -53,7 +53,7 @@ import Testing
             }
             try encode(pictures, to: path, parameters)
             var options = ExtractionOptions()
-            options.references = true
+            options.references = .inferred
             let frames = try extractAll(path, options)
             let video = try TracedReader(try VideoReader(path: path))
             var (traced, missing, passed) = (0, 0, 0)
