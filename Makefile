@@ -11,6 +11,7 @@ PACKAGES := libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libjpeg-
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PFRAME := .build/$(CONFIG)/pframe
 FUZZ_FILES ?= 2000
+FUZZ_STREAMS ?= 10000
 SWIFT := Package.swift Sources Tests Benchmarks \
   $(foreach example,MotionField ReadShards,Examples/$(example)/Package.swift Examples/$(example)/Sources)
 # How many tests a run skipped, by reason.
@@ -91,9 +92,9 @@ lint:  ## check the formatting and that public symbols are documented, that room
 format:  ## format in place
 	swift format --in-place --recursive $(SWIFT)
 
-fuzz: deps  ## test thousands of mutated and truncated files under AddressSanitizer
-	ASAN_OPTIONS=detect_leaks=0 PFRAME_FUZZ_FILES=$(FUZZ_FILES) \
-	  swift test -c release --sanitize=address --scratch-path .build/fuzz --filter FuzzTests
+fuzz: deps  ## test thousands of mutated and truncated files and streams under AddressSanitizer
+	ASAN_OPTIONS=detect_leaks=0 PFRAME_FUZZ_FILES=$(FUZZ_FILES) PFRAME_FUZZ_STREAMS=$(FUZZ_STREAMS) \
+	  swift test -c release --sanitize=address --scratch-path .build/fuzz --filter 'FuzzTests|DamageTests'
 
 soak: deps  ## run slow tests: kills at many moments
 	PFRAME_SOAK=1 $(TEST) --filter "SoakTests|resumesAfterKills"

@@ -127,7 +127,7 @@ def load(folder: str | Path, weights: str = "average") -> Run:
     """
     folder = Path(folder)
     if not (folder / "config.json").is_file():
-        raise PFrameError(f"{folder}: is not a run: no config.json (`pframe train … --output RUN` makes one)")
+        raise PFrameError(f"{folder}: is not a run: no config.json (`pframe train` makes one)")
     if weights not in ("average", "weight"):
         raise PFrameError(f"no weights {weights}: choose average or weight")
     config = Members.read(folder / "config.json")

@@ -109,13 +109,15 @@ public struct BitstreamPicture {
     public let damage: [BitstreamDamage]
     /// Slices of it whose headers could not be read.
     public let lostSlices: Int
+    /// The pictures that later ones may predict from once this one is decoded, itself included, by display index.
+    public let kept: [Int]
     /// What is added to its prediction; nil where it was not asked for.
     public let residual: CodedResidual?
     private let motion: PictureMotion
 
     init(
         _ coded: CodedPicture, display: Int, motion: PictureMotion, slices: [BitstreamSlice],
-        damage: [BitstreamDamage], residual: CodedResidual?
+        damage: [BitstreamDamage], kept: [Int], residual: CodedResidual?
     ) {
         packet = coded.packet.number
         (bytes, time, isKey) = (coded.packet.bytes, coded.packet.time, coded.packet.isKey || coded.header.isIDR)
@@ -125,7 +127,8 @@ public struct BitstreamPicture {
         lostSlices = coded.lostSlices
         referenceIDC = coded.header.referenceIDC
         (width, height) = (motion.width, motion.height)
-        (self.slices, self.damage, self.residual, self.motion) = (slices, damage, residual, motion)
+        (self.slices, self.damage, self.kept) = (slices, damage, kept)
+        (self.residual, self.motion) = (residual, motion)
     }
 
     /// Whether the stream does not hold all of it.
@@ -153,49 +156,59 @@ public struct BitstreamPicture {
     /// Partitions are blocks. Directly predicted parts are as large as their vectors allow: the whole macroblock, else
     /// quarters, else 4×4 blocks.
     public func forEachBlock(_ body: (PredictedBlock) -> Void) {
-        for address in 0..<motion.count {
-            let record = motion.records[address]
-            guard record.slice >= 0, !record.type.isIntra else { continue }
-            forEachBlock(of: record, address, body)
+        for row in 0..<height {
+            for column in 0..<width {
+                let place = Place(address: row &* width &+ column, left: column &* 16, top: row &* 16)
+                let record = motion.records[place.address]
+                guard record.slice >= 0, !record.type.isIntra else { continue }
+                forEachBlock(of: record, place, body)
+            }
         }
     }
 
-    private func forEachBlock(of record: Macroblock, _ address: Int, _ body: (PredictedBlock) -> Void) {
+    /// A macroblock, and its corner in pixels.
+    private struct Place {
+        let address: Int
+        let left: Int
+        let top: Int
+    }
+
+    private func forEachBlock(of record: Macroblock, _ place: Place, _ body: (PredictedBlock) -> Void) {
         switch record.type {
-        case .p16x16, .pSkip, .b16x16: body(block(address, 0, 0, 16, 16))
+        case .p16x16, .pSkip, .b16x16: body(block(place, 0, 0, 16, 16))
         case .p16x8, .b16x8:
-            for y in [0, 8] { body(block(address, 0, y, 16, 8)) }
+            for y in [0, 8] { body(block(place, 0, y, 16, 8)) }
         case .p8x16, .b8x16:
-            for x in [0, 8] { body(block(address, x, 0, 8, 16)) }
+            for x in [0, 8] { body(block(place, x, 0, 8, 16)) }
         case .bDirect, .bSkip:
-            if isUniform(address, 0, 0, blocks: 4) {
-                body(block(address, 0, 0, 16, 16))
+            if isUniform(place.address, 0, 0, blocks: 4) {
+                body(block(place, 0, 0, 16, 16))
             } else {
-                for quarter in 0..<4 { forEachDirectBlock(address, quarter, body) }
+                for quarter in 0..<4 { forEachDirectBlock(place, quarter, body) }
             }
         default:
             for quarter in 0..<4 {
                 let sub = record.subMacroblock(quarter)
                 if sub.isDirect {
-                    forEachDirectBlock(address, quarter, body)
+                    forEachDirectBlock(place, quarter, body)
                     continue
                 }
                 let (left, top) = ((quarter & 1) * 8, (quarter >> 1) * 8)
                 for y in stride(from: top, to: top + 8, by: sub.height) {
                     for x in stride(from: left, to: left + 8, by: sub.width) {
-                        body(block(address, x, y, sub.width, sub.height))
+                        body(block(place, x, y, sub.width, sub.height))
                     }
                 }
             }
         }
     }
 
-    private func forEachDirectBlock(_ address: Int, _ quarter: Int, _ body: (PredictedBlock) -> Void) {
+    private func forEachDirectBlock(_ place: Place, _ quarter: Int, _ body: (PredictedBlock) -> Void) {
         let (left, top) = ((quarter & 1) * 8, (quarter >> 1) * 8)
-        if isUniform(address, left / 4, top / 4, blocks: 2) {
-            body(block(address, left, top, 8, 8))
+        if isUniform(place.address, left / 4, top / 4, blocks: 2) {
+            body(block(place, left, top, 8, 8))
         } else {
-            for part in 0..<4 { body(block(address, left + (part & 1) * 4, top + (part >> 1) * 4, 4, 4)) }
+            for part in 0..<4 { body(block(place, left + (part & 1) * 4, top + (part >> 1) * 4, 4, 4)) }
         }
     }
 
@@ -215,16 +228,17 @@ public struct BitstreamPicture {
     }
 
     /// The block at a place in pixels of its macroblock.
-    private func block(_ address: Int, _ x: Int, _ y: Int, _ blockWidth: Int, _ blockHeight: Int) -> PredictedBlock {
-        let quarter = (y >> 3) * 2 + x >> 3
-        let place = (y >> 2) * 4 + x >> 2
+    private func block(_ place: Place, _ x: Int, _ y: Int, _ blockWidth: Int, _ blockHeight: Int) -> PredictedBlock {
+        let (quarter, first) = ((y >> 3) * 2 + x >> 3, (y >> 2) * 4 + x >> 2)
+        let indices = SIMD2(
+            motion.indices(0, place.address)[quarter], motion.indices(1, place.address)[quarter])
         return PredictedBlock(
-            macroblock: address, x: address % width * 16 + x, y: address / width * 16 + y, width: blockWidth,
-            height: blockHeight,
-            indices: SIMD2(motion.indices(0, address)[quarter], motion.indices(1, address)[quarter]),
-            references: SIMD2(motion.pictures(0, address)[quarter], motion.pictures(1, address)[quarter]),
-            first: motion.indices(0, address)[quarter] < 0 ? .zero : motion.vectors(0, address)[place],
-            second: motion.indices(1, address)[quarter] < 0 ? .zero : motion.vectors(1, address)[place])
+            macroblock: place.address, x: place.left + x, y: place.top + y, width: blockWidth, height: blockHeight,
+            indices: indices,
+            references: SIMD2(
+                motion.pictures(0, place.address)[quarter], motion.pictures(1, place.address)[quarter]),
+            first: indices[0] < 0 ? .zero : motion.vectors(0, place.address)[first],
+            second: indices[1] < 0 ? .zero : motion.vectors(1, place.address)[first])
     }
 }
 

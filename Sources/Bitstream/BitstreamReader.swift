@@ -8,6 +8,9 @@ public struct BitstreamOptions: Sendable {
     public var streamIndex: Int?
     /// Compute the coded residual of every picture.
     public var residual = false
+    /// Threads that parse pictures, the caller's included, at least 1. Each but the first holds three pictures more
+    /// in memory. The result is the same at any number.
+    public var threads = 1
 
     /// The defaults: all but the residual.
     public init() {}
@@ -29,8 +32,10 @@ public final class BitstreamReader {
     private let packet: Packet
     private let options: BitstreamOptions
     private var assembler: PictureAssembler
-    private var parser: PictureParser?
-    private var lent: CodedPicture?
+    private let parsing: ParsingAhead
+    private let motion = MotionPass()
+    private var residuals: [CodedResidual] = []
+    private var lent: ParsedPicture?
     private var packets = 0
     private var hasEnded = false
 
@@ -39,6 +44,7 @@ public final class BitstreamReader {
     /// - Throws: `PFrameError` for a file that cannot be read, and for a stream that is not H.264.
     public init(path: FilePath, options: BitstreamOptions = BitstreamOptions()) throws(PFrameError) {
         self.options = options
+        parsing = ParsingAhead(threads: options.threads)
         demuxer = try Demuxer(path: path, streamIndex: options.streamIndex)
         packet = try Packet()
         guard demuxer.stream.codecName == "h264" else {
@@ -56,7 +62,7 @@ public final class BitstreamReader {
     /// The size of the file in bytes, 0 where unknown.
     public var fileSize: Int { demuxer.fileSize }
     /// Bytes of packets read so far; up to seventeen pictures are read ahead, as their places in output order must be
-    /// known.
+    /// known, and three per further thread.
     public private(set) var bytesRead = 0
     /// What cut the file short, in words, known once the last picture was read; nil where nothing did.
     public private(set) var truncation: String?
@@ -65,10 +71,40 @@ public final class BitstreamReader {
     ///
     /// - Throws: `PFrameError` with the code `unsupported` for a stream that is out of scope, by name.
     public func next() throws(PFrameError) -> BitstreamPicture? {
-        if let lent { assembler.recycle(lent) }
-        lent = nil
+        reclaim()
+        while parsing.hasRoom, let coded = try nextCoded() { parsing.submit(prepare(coded)) }
+        guard let picture = parsing.next(), let display = picture.coded.display else { return nil }
+        lent = picture
+        return motion.derive(picture, display: display)
+    }
+
+    /// Takes back the memory of the picture that was lent last.
+    private func reclaim() {
+        guard let lent else { return }
+        assembler.recycle(lent.coded)
+        motion.reclaim()
+        if let residual = lent.residual { residuals.append(residual) }
+        self.lent = nil
+    }
+
+    /// Memory for a picture to be parsed.
+    private func prepare(_ coded: CodedPicture) -> ParsedPicture {
+        let sequence = coded.header.sequence
+        let (width, height) = (sequence.width, sequence.height)
+        var residual: CodedResidual?
+        if options.residual {
+            residual = residuals.popLast()
+            if residual?.fits(width: width, height: height) != true {
+                residual = CodedResidual(width: width, height: height)
+            }
+        }
+        return ParsedPicture(coded, motion: motion.take(width: width, height: height), residual: residual)
+    }
+
+    /// The next picture in decode order, with its place in output order; nil at the end.
+    private func nextCoded() throws(PFrameError) -> CodedPicture? {
         while true {
-            if let coded = assembler.next(), let display = coded.display { return parse(coded, display) }
+            if let coded = assembler.next() { return coded }
             guard !hasEnded else { return nil }
             if try demuxer.read(into: packet) {
                 packet.withBytes { bytes in
@@ -90,7 +126,7 @@ public final class BitstreamReader {
             if let reason = assembler.outOfScope {
                 throw PFrameError(
                     .unsupported, path: path,
-                    "its H.264 has \(reason), which the bitstream reader does not read; use --motion-source stream")
+                    "its H.264 has \(reason), which the bitstream reader does not read; use the motion source stream")
             }
         }
     }
@@ -112,19 +148,6 @@ public final class BitstreamReader {
             if let reason = reader.assembler.outOfScope { return reason }
         }
         return nil
-    }
-
-    private func parse(_ coded: CodedPicture, _ display: Int) -> BitstreamPicture {
-        lent = coded
-        let sequence = coded.header.sequence
-        let parser: PictureParser
-        if let kept = self.parser, kept.fits(sequence) {
-            parser = kept
-        } else {
-            parser = PictureParser(width: sequence.width, height: sequence.height, residual: options.residual)
-            self.parser = parser
-        }
-        return parser.parse(coded, display: display)
     }
 }
 

@@ -121,7 +121,7 @@ INLINE void copy_rows(uint8_t *out, ptrdiff_t out_stride, const uint8_t *in, ptr
 FILTERS(16, u8x16, i16x16, i32x16)
 FILTERS(8, u8x8, i16x8, i32x8)
 
-// Widths other than 8 and 16 are computed 16 wide into a patch, from a patch, and cut: rare (picture edges).
+// Widths other than 8 and 16 are computed 8 or 16 wide into a patch and cut: rare (small blocks, picture edges).
 INLINE int is_wide(int w) { return w == 16 || w == 8; }
 
 KERNEL void pframe_predict_luma(uint8_t *out, ptrdiff_t out_stride, pframe_plane reference, int x, int y, int w,
@@ -136,7 +136,7 @@ KERNEL void pframe_predict_luma(uint8_t *out, ptrdiff_t out_stride, pframe_plane
         copy_rows(out, out_stride, in.base, in.stride, w, h);
         return;
     }
-    int full = is_wide(w) ? w : 16;
+    int full = w <= 8 ? 8 : 16;
     view in = source_view(reference, x - BEFORE, y - BEFORE, full + REACH, h + REACH, patch);
     const uint8_t *start = in.base + BEFORE * in.stride + BEFORE;
     if (w == 16) {
@@ -144,7 +144,8 @@ KERNEL void pframe_predict_luma(uint8_t *out, ptrdiff_t out_stride, pframe_plane
     } else if (w == 8) {
         luma_8(out, out_stride, start, in.stride, fx, fy, h);
     } else {
-        luma_16(wide, MAX_BLOCK, start, in.stride, fx, fy, h);
+        if (full == 16) luma_16(wide, MAX_BLOCK, start, in.stride, fx, fy, h);
+        else luma_8(wide, MAX_BLOCK, start, in.stride, fx, fy, h);
         copy_rows(out, out_stride, wide, MAX_BLOCK, w, h);
     }
 }
@@ -210,4 +211,26 @@ KERNEL void pframe_average(uint8_t *out, ptrdiff_t out_stride, const uint8_t *a,
                 out[row * out_stride + column] =
                     (uint8_t)((a[row * a_stride + column] + b[row * b_stride + column] + 1) >> 1);
     }
+}
+
+INLINE uint8_t clip_byte(int value) { return (uint8_t)clamp(value, 255); }
+
+KERNEL void pframe_weigh(uint8_t *out, ptrdiff_t out_stride, const uint8_t *in, ptrdiff_t in_stride, int w, int h,
+                         int weight, int offset, int shift) {
+    int rounding = shift > 0 ? 1 << (shift - 1) : 0;
+    for (int row = 0; row < h; row++)
+        for (int column = 0; column < w; column++)
+            out[row * out_stride + column] =
+                clip_byte(((in[row * in_stride + column] * weight + rounding) >> shift) + offset);
+}
+
+KERNEL void pframe_weigh_pair(uint8_t *out, ptrdiff_t out_stride, const uint8_t *a, ptrdiff_t a_stride,
+                              const uint8_t *b, ptrdiff_t b_stride, int w, int h, int first, int second, int offset,
+                              int shift) {
+    for (int row = 0; row < h; row++)
+        for (int column = 0; column < w; column++)
+            out[row * out_stride + column] = clip_byte(
+                ((a[row * a_stride + column] * first + b[row * b_stride + column] * second + (1 << shift)) >>
+                 (shift + 1)) +
+                offset);
 }

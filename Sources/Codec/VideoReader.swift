@@ -10,6 +10,8 @@ public final class VideoReader {
     package enum Place { case before, inside, after }
 
     private var demuxer: Demuxer
+    /// Called with each packet that went into the decoder, and its number.
+    package var onPacket: ((Int, UnsafeRawBufferPointer) -> Void)?
     private let decoder: VideoDecoder
     private let packet: Packet
     private var syntax: H264Syntax?
@@ -74,6 +76,10 @@ public final class VideoReader {
     public var videoStreams: [VideoStream] { demuxer.videoStreams }
     /// The size of the file in bytes, 0 where unknown.
     public var fileSize: Int { demuxer.fileSize }
+    /// Lends what the container keeps of the codec's parameters (`extradata`).
+    package func withExtradata<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        demuxer.withExtradata(body)
+    }
     /// The most reference pictures that the stream keeps (H.264: `num_ref_frames`); known after the first picture.
     public var referenceFrames: Int { decoder.referenceFrames }
     /// What cut the file short, in words: a read error, or, once the last picture was read, pictures that the container
@@ -86,6 +92,9 @@ public final class VideoReader {
     }
     /// The numbers of the damaged packets.
     public var damagedPackets: [Int] { packets.indices.filter { packets[$0].isDamaged } }
+
+    /// Lets the decoder export no motion vectors from here on.
+    package func leaveOutMotionVectors() { decoder.leaveOutMotionVectors() }
 
     /// Whether a time lies in the span; a picture without one lies in none.
     package func spans(_ time: Int?) -> Bool {
@@ -201,11 +210,14 @@ public final class VideoReader {
         }
         switch decoder.send(packet) {
         case .accepted: state = .reading
-        case .full: state = .packetPending
+        case .full:
+            state = .packetPending
+            return
         case .damaged:
             markLastDamaged()
             state = .reading
         }
+        if let onPacket { packet.withBytes { onPacket(packets.count - 1, $0) } }
     }
 
     private func record() {

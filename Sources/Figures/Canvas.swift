@@ -132,8 +132,8 @@ package struct Canvas: ~Copyable {
         guard max(width, height) <= Self.largest else {
             throw PFrameError(
                 .unsupported,
-                "a figure of \(width)×\(height) pixels would have more than \(Self.largest) on a side: another --panels "
-                    + "may fit, or scale the video first")
+                "a figure of \(width)×\(height) pixels would have more than \(Self.largest) on a side: another "
+                    + "arrangement of panels may fit, or scale the video first")
         }
         try check(cairo_status(context), "a figure of \(width)×\(height) pixels")
         guard typesetter != nil else {

@@ -66,7 +66,7 @@ public struct VideoFigure {
             throw PFrameError(
                 .missing, path: folder,
                 "holds no residual, and \(video), of which it was made, is not there as it was: draw the video from where "
-                    + "it is now, `pframe view VIDEO`, or extract it again with --residual")
+                    + "it is now, or extract it again with its residual")
         }
         var options = ExtractionOptions()
         options.streamIndex = description.options.stream

@@ -2,6 +2,14 @@ public import Codec
 public import Storage
 public import SystemPackage
 
+/// How the references of vectors are found.
+public enum ReferenceSource: String, Sendable, CaseIterable, Codable {
+    /// As the bitstream says, with the blocks and weights that it tells, where it is in scope; inferred elsewhere.
+    case exact
+    /// libavcodec's vectors, each with the reference of least difference.
+    case inferred
+}
+
 /// What to extract from a video, and how.
 public struct ExtractionOptions: Sendable {
     /// Container index of the stream; nil for the first video stream.
@@ -10,8 +18,10 @@ public struct ExtractionOptions: Sendable {
     public var source = MotionSource.stream
     /// Form predictions and residuals (needs true pixels, so the loop filter runs).
     public var residual = false
-    /// Infer the reference of every vector (needs true pixels too); implied by `residual` and `accumulate`.
-    public var references = false
+    /// Find the reference of every vector, and how; nil for vectors alone. `residual` and `accumulate` imply `exact`.
+    public var references: ReferenceSource?
+    /// Keep the coded residual of the bitstream: what the decoder adds to its prediction.
+    public var codedResidual = false
     /// Trace motion back to the last intra picture.
     public var accumulate = false
     /// Largest offset of `search` and `h264`, in pixels.
@@ -19,6 +29,9 @@ public struct ExtractionOptions: Sendable {
     /// Run the loop filter though no pixels are asked for. Concealing a damaged picture guesses vectors from pixels, so
     /// the exact vectors of a damaged stream need it (`Extraction.foundDamage` says when).
     public var loopFilter = false
+    /// Let libavcodec export no vectors where the bitstream is read: ``Extraction/lacksVectors`` says whether any were
+    /// missed.
+    var leavesOutVectors = false
     /// Stop after this many pictures; nil for all.
     public var frameLimit: Int?
     /// The part of the video to extract; nil for all. Display indices count from its first picture.
@@ -30,7 +43,11 @@ public struct ExtractionOptions: Sendable {
     /// The defaults: the stream's own vectors and nothing else.
     public init() {}
 
-    var needsPixels: Bool { residual || references || accumulate || source != .stream }
+    var needsPixels: Bool { residual || references != nil || accumulate || source.isEstimated }
+    /// Whether the bitstream is read, where it can be.
+    var readsBitstream: Bool {
+        source == .bitstream || codedResidual || source == .stream && needsPixels && references != .inferred
+    }
 }
 
 /// The results for one picture, lent to the caller of `Extraction.next`: valid until the next call.
@@ -49,6 +66,8 @@ public struct ExtractedFrame {
     public let accumulated: AccumulatedMotion?
     /// The residual against that intra picture, where accumulation and residual are asked for.
     public let accumulatedResidual: Residual?
+    /// What the bitstream says of it, where its rows are from there.
+    var syntax: PictureSyntax?
 }
 
 @available(*, unavailable)
@@ -65,7 +84,16 @@ extension ExtractedFrame: Sendable {}
 public final class Extraction {
     private let reader: VideoReader
     private let options: ExtractionOptions
+    /// Whether nothing can be had without the bitstream.
+    private let needsBitstream: Bool
     private var predictor: (any FramePredictor)?
+    /// What the packets say; nil where the bitstream is not read, or is out of scope from its start.
+    private var bitstream: FollowedBitstream?
+    /// The first thing in the stream that the bitstream reader does not read, by name; nil where there is none, or it was
+    /// not asked for.
+    public private(set) var outOfScope: String?
+    /// Whether a picture needed libavcodec's vectors, which were left out.
+    private(set) var lacksVectors = false
     private var finished = DisplayOrder<ExtractedFrame>()
     private var reachedEnd = false
     /// Pictures so far: before the span, in it (or in the video), and after it.
@@ -78,10 +106,12 @@ public final class Extraction {
     ///
     /// - Throws: `PFrameError` for a file that cannot be read, or a codec that has no exported vectors.
     public init(path: FilePath, options: ExtractionOptions = ExtractionOptions()) throws(PFrameError) {
-        guard options.source != .bitstream else {
-            throw PFrameError(.usage, path: path, "the bitstream gives no pictures: use --motion-source stream")
+        let needsBitstream = options.source == .bitstream || options.codedResidual
+        guard !needsBitstream || options.references != .inferred && !options.source.isEstimated else {
+            throw PFrameError(
+                .usage, path: path, "the bitstream tells the coded residual for its own vectors and references only")
         }
-        self.options = options
+        (self.options, self.needsBitstream) = (options, needsBitstream)
         var decoding = DecoderOptions()
         decoding.exportsMotionVectors = options.source == .stream
         decoding.loopFilter = options.needsPixels || options.loopFilter
@@ -92,6 +122,15 @@ public final class Extraction {
                 .unsupported, path: path,
                 "libavcodec exports no motion vectors of \(reader.stream.codecName); "
                     + Remedy.noVectors(pixelFormat: reader.stream.pixelFormatName, size: reader.stream.size))
+        }
+        guard options.readsBitstream else { return }
+        bitstream = FollowedBitstream(
+            reader, macroblocks: options.source == .bitstream, residual: options.codedResidual)
+        if bitstream != nil, options.leavesOutVectors { reader.leaveOutMotionVectors() }
+        guard bitstream != nil || !needsBitstream else {
+            throw PFrameError(
+                .unsupported, path: path,
+                "the bitstream of \(reader.stream.codecName) cannot be read; that of h264 can")
         }
     }
 
@@ -105,7 +144,7 @@ public final class Extraction {
     public var delivered: Int { counts.inside }
     /// The most reference pictures that a picture may predict from; known after the first picture.
     public var referenceFrames: Int {
-        guard options.source == .stream else { return 1 }
+        guard !options.source.isEstimated else { return 1 }
         return stream.predictionRule == .h264 ? reader.referenceFrames : 2
     }
     /// Whether a damaged packet or picture was met so far.
@@ -162,7 +201,7 @@ public final class Extraction {
     private func passBy(_ picture: Picture, _ place: VideoReader.Place) throws(PFrameError) {
         let isBefore = place == .before
         let isWanted = isBefore || emitted < counts.inside && firstSize == picture.size
-        guard options.needsPixels, options.source == .stream, isWanted else {
+        guard predicts, !options.source.isEstimated, isWanted else {
             reachedEnd = !isBefore
             return
         }
@@ -172,10 +211,12 @@ public final class Extraction {
         // Nothing predicts across a change of size.
         if firstSize != picture.size { (predictor, firstSize) = (nil, picture.size) }
         try checkSupported(picture, max(0, display))
+        try checkScope()
         let packet = picture.packetNumber.map { reader.packets[$0] }
         let record = FrameRecord(picture, display: display, packet: packet, timeBase: stream.timeBase, vectors: 0)
         if predictor == nil { predictor = try makePredictor(picture.size) }
-        let frame = DecodedFrame(picture: picture, record: record, rows: [], isDelivered: false)
+        let frame = DecodedFrame(
+            picture: picture, record: record, rows: [], syntax: syntax(of: picture), isDelivered: false)
         try predictor?.accept(frame, packets: reader.packets, emit: finish)
         reachedEnd = !isBefore && emitted == counts.inside
     }
@@ -185,27 +226,58 @@ public final class Extraction {
         counts.inside += 1
         if display == 0, firstSize != picture.size { (predictor, firstSize) = (nil, nil) }
         try checkSupported(picture, display)
-        picture.readMotionVectors(into: &vectors)
+        try checkScope()
         let packet = picture.packetNumber.map { reader.packets[$0] }
-        let record = FrameRecord(
-            picture, display: display, packet: packet, timeBase: stream.timeBase, vectors: vectors.count)
-        let rows = vectors.map { MotionRow(frame: Int32(display), vector: $0) }
-        guard options.needsPixels else {
+        let record = FrameRecord(picture, display: display, packet: packet, timeBase: stream.timeBase, vectors: 0)
+        var frame = DecodedFrame(picture: picture, record: record, rows: [], syntax: syntax(of: picture))
+        if !frame.isExact(options.source) {
+            lacksVectors = lacksVectors || readsNoVectors
+            picture.readMotionVectors(into: &vectors)
+            frame.record.vectors = vectors.count
+            frame.rows = vectors.map { MotionRow(frame: Int32(display), vector: $0) }
+        }
+        guard predicts else {
             finish(
                 ExtractedFrame(
-                    record: record, rows: rows, picture: picture, residual: nil, accumulated: nil,
+                    record: frame.record, rows: frame.rows, picture: picture, residual: nil, accumulated: nil,
                     accumulatedResidual: nil))
             return
         }
         if predictor == nil { predictor = try makePredictor(picture.size) }
-        let frame = DecodedFrame(picture: picture, record: record, rows: rows)
         try predictor?.accept(frame, packets: reader.packets, emit: finish)
     }
 
     private func makePredictor(_ size: Size) throws(PFrameError) -> any FramePredictor {
-        guard options.source == .stream else { return try EstimatingPredictor(size: size, options: options) }
+        guard !options.source.isEstimated else { return try EstimatingPredictor(size: size, options: options) }
         return try StreamPredictor(
-            size: size, rule: stream.predictionRule ?? .h264, referenceFrames: referenceFrames, options: options)
+            size: size, rule: stream.predictionRule ?? .h264, referenceFrames: referenceFrames, options: options,
+            isFollowing: bitstream != nil)
+    }
+
+    private var readsNoVectors: Bool { options.source == .stream && options.leavesOutVectors && bitstream != nil }
+
+    /// Whether pictures go through a predictor.
+    private var predicts: Bool { options.needsPixels || bitstream != nil }
+
+    private func syntax(of picture: Picture) -> PictureSyntax? {
+        picture.packetNumber.flatMap { bitstream?.take($0) }
+    }
+
+    /// Refuses what is out of scope where nothing can be had without the bitstream; a stream that is out of scope before
+    /// its first picture is not followed.
+    private func checkScope() throws(PFrameError) {
+        guard let reason = bitstream?.outOfScope else { return }
+        guard !needsBitstream else {
+            throw PFrameError(
+                .unsupported, path: reader.path,
+                "its H.264 has \(reason), which the bitstream reader does not read; take the vectors of the stream instead"
+            )
+        }
+        outOfScope = reason
+        if predictor == nil {
+            lacksVectors = lacksVectors || readsNoVectors
+            bitstream = nil
+        }
     }
 
     private func checkSupported(_ picture: Picture, _ display: Int) throws(PFrameError) {
@@ -242,7 +314,7 @@ package enum Remedy: Sendable {
     ///   - size: of the pictures, for display.
     package static func noVectors(pixelFormat: String?, size: Size) -> String {
         guard let pixelFormat, !predicted.contains(pixelFormat) else {
-            return "use --motion-source search (block search between decoded frames, any codec)"
+            return "the motion source search takes any codec (block search between decoded frames)"
         }
         return "block search takes 8-bit 4:2:0, and this is \(pixelFormat): convert it first: \(conversion(size))"
     }

@@ -16,15 +16,24 @@ struct DecodedFrame {
     let picture: Picture
     var record: FrameRecord
     var rows: [MotionRow]
+    /// What the bitstream says of it, where it is followed.
+    var syntax: PictureSyntax?
     /// Whether it is delivered. One that is not, as it lies outside of the span that is extracted, is only predicted from.
     var isDelivered = true
 
     var display: Int32 { Int32(record.display) }
+
+    /// Whether the bitstream tells how it is predicted. A damaged picture is what libavcodec makes of it, unless only the
+    /// bitstream was asked.
+    func isExact(_ source: MotionSource) -> Bool {
+        guard let syntax else { return false }
+        return source == .bitstream || !(syntax.isDamaged || record.isDamaged)
+    }
 }
 
 /// Residuals in flight, used again once nobody holds them.
 struct ResidualPool {
-    private let size: Size
+    let size: Size
     private var all: [Residual] = []
 
     init(size: Size) { self.size = size }

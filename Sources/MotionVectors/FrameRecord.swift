@@ -26,12 +26,15 @@ public struct FrameRecord: Sendable, Equatable {
     public var bytes: Int
     /// Whether later pictures may predict from it.
     public var isReference: Bool
+    /// What the bitstream adds; nil where it was not read.
+    public var syntax: FrameSyntax?
 
     /// Field and MBAFF pictures, whose vectors cannot be trusted, are predicted as a copy of the last reference picture.
     var predictsUnmoved: Bool { isInterlaced && !isDamaged && type != .intra }
 
-    /// The first line of `frames.csv`.
+    /// The first line of `frames.csv`, without and with what the bitstream adds.
     static let header = "decode,display,pts,seconds,type,key,interlaced,damaged,vectors,bytes,reference"
+    static let syntaxHeader = header + "," + FrameSyntax.header
 
     /// Its line in `frames.csv`.
     var csvLine: String {
@@ -40,13 +43,14 @@ public struct FrameRecord: Sendable, Equatable {
             "\(decode)", "\(display)", pts.map { "\($0)" } ?? "", seconds.map { "\($0)" } ?? "", type.rawValue,
             flag(isKey), flag(isInterlaced), flag(isDamaged), "\(vectors)", "\(bytes)", flag(isReference),
         ]
-        return fields.joined(separator: ",")
+        return (fields + (syntax?.csvFields ?? [])).joined(separator: ",")
     }
 
     /// Reads a line of `frames.csv`, nil if it is none.
     init?(csvLine: Substring) {
         let fields = csvLine.split(separator: ",", omittingEmptySubsequences: false)
-        guard fields.count == 11, let decode = Int(fields[0]), let display = Int(fields[1]),
+        guard fields.count == 11 || fields.count == 11 + FrameSyntax.columns, let decode = Int(fields[0]),
+            let display = Int(fields[1]),
             let type = PictureType(rawValue: String(fields[4])), let vectors = Int(fields[8]),
             let bytes = Int(fields[9]), (0..<1 << 32).contains(vectors), (-1..<1 << 31).contains(display)
         else { return nil }
@@ -61,6 +65,9 @@ public struct FrameRecord: Sendable, Equatable {
         self.vectors = vectors
         self.bytes = bytes
         isReference = fields[10] == "1"
+        guard fields.count > 11 else { return }
+        guard let syntax = FrameSyntax(csvFields: fields[11...]) else { return nil }
+        self.syntax = syntax
     }
 
     /// Describes a delivered picture.

@@ -10,7 +10,7 @@ public struct MotionRow: Sendable, Equatable, BitwiseCopyable {
     /// The vector and its block.
     public var vector: MotionVector
 
-    /// The reference was not inferred (a run without pixels).
+    /// The reference was not asked for.
     public static let unknown: Int32 = -2
     /// The row takes no part in the prediction: a phantom second list, an interlaced picture, or no reference is left.
     public static let unused: Int32 = -1
@@ -35,6 +35,9 @@ public enum MotionSource: String, Sendable, CaseIterable, Codable {
     case h264
     /// Block search between displayed frames: works for every codec.
     case search
+
+    /// Whether vectors are found between displayed frames, and not read from the stream.
+    var isEstimated: Bool { self == .h264 || self == .search }
 }
 
 /// One predicted block: the row of its vector, and of its second list where it has two.
@@ -46,14 +49,15 @@ struct PredictedBlock {
 extension UnsafeMutableBufferPointer<MotionRow> {
     /// Calls `body` for every block of a picture's rows, in export order.
     ///
-    /// libavcodec exports a macroblock's list 0 before its list 1, so a block's two rows stand at most seven apart,
-    /// within one macroblock.
+    /// A macroblock's list 0 stands before its list 1, and a list has at most sixteen blocks, so the two rows of a block
+    /// stand at most 31 apart, within one macroblock.
     func forEachBlock(_ body: (PredictedBlock) -> Void) {
         var start = 0
         while start < count {
             let (column, row) = (self[start].vector.left >> 4, self[start].vector.top >> 4)
             var end = start + 1
-            while end < count, end - start < 8, self[end].vector.left >> 4 == column, self[end].vector.top >> 4 == row {
+            while end < count, end - start < 32, self[end].vector.left >> 4 == column, self[end].vector.top >> 4 == row
+            {
                 end += 1
             }
             if end - start == 1 || self[start].vector.source == self[end - 1].vector.source {

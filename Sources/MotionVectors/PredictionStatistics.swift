@@ -29,53 +29,59 @@ public struct PredictionStatistics: Sendable, Equatable {
 
     /// Adds a picture.
     public mutating func add(_ frame: ExtractedFrame) {
-        let (size, crop) = (frame.picture.size, frame.picture.crop)
+        add(
+            frame.record, frame.rows, residual: frame.residual, copiesReference: frame.copiesReference,
+            size: frame.picture.size, crop: frame.picture.crop)
+    }
+
+    /// Adds a picture of a coded size.
+    mutating func add(
+        _ record: FrameRecord, _ rows: [MotionRow], residual: Residual? = nil, copiesReference: Bool = false,
+        size: Size,
+        crop: Crop
+    ) {
         var (covered, sum) = (0, 0)
-        BlockCover.forEachRun(of: frame, crop) { x, lines, count in
+        BlockCover.forEachRun(of: rows, everywhere: copiesReference, size, crop) { x, lines, count in
             covered += count * lines.count
-            frame.residual?.withPlane(0) { plane in
+            residual?.withPlane(0) { plane in
                 guard let base = plane.baseAddress else { return }
                 for y in lines { sum += Int(pframe_sum_magnitude(base + y * size.width + x, count)) }
             }
         }
-        if frame.mayPredict {
+        // Blocks of a picture may predict if it is neither intra nor damaged, nor coded in fields, whose vectors are not
+        // trusted. Estimated vectors predict wherever there are any.
+        let mayPredict =
+            !record.isDamaged && !record.isInterlaced && (!rows.isEmpty || record.type != .intra && record.display > 0)
+        if mayPredict {
             let shown = crop.applied(to: size)
             pixels += shown.width * shown.height
             predicted += covered
         }
-        if frame.residual != nil {
+        if residual != nil {
             measured += covered
             magnitude += sum
         }
     }
 }
 
-extension ExtractedFrame {
-    /// Whether blocks of it may predict: it is neither intra nor damaged, nor coded in fields, whose vectors are not
-    /// trusted. Estimated vectors predict wherever there are any.
-    fileprivate var mayPredict: Bool {
-        !record.isDamaged && !record.isInterlaced && (!rows.isEmpty || record.type != .intra && record.display > 0)
-    }
-}
-
-/// Which pixels of a picture are predicted, by cells of 8×8: no codec here has vectors of smaller blocks.
+/// Which pixels of a picture are predicted, by cells of 8×8: the blocks of a smaller size in a cell have one reference.
 private enum BlockCover {
     private static let cell = 8
 
     /// Calls `body` with every longest run of predicted cells of what `crop` shows: its first column, the pixel rows that it
-    /// spans, and its width in pixels.
+    /// spans, and its width in pixels. `everywhere` says that all cells are predicted.
     static func forEachRun(
-        of frame: ExtractedFrame, _ crop: Crop, _ body: (_ x: Int, _ lines: Range<Int>, _ count: Int) -> Void
+        of vectors: [MotionRow], everywhere: Bool, _ size: Size, _ crop: Crop,
+        _ body: (_ x: Int, _ lines: Range<Int>, _ count: Int) -> Void
     ) {
-        let size = frame.picture.size
         let (columns, rows) = ((size.width + cell - 1) / cell, (size.height + cell - 1) / cell)
         let shown = (
             x: crop.left..<max(crop.left, size.width - crop.right),
             y: crop.top..<max(crop.top, size.height - crop.bottom)
         )
         withUnsafeTemporaryAllocation(of: Bool.self, capacity: columns * rows) { cells in
-            cells.initialize(repeating: frame.copiesReference)
-            mark(frame.rows, in: cells, columns, rows)
+            cells.initialize(repeating: everywhere)
+            mark(vectors, in: cells, columns, rows)
             for row in 0..<rows {
                 let lines = (row * cell..<(row + 1) * cell).clamped(to: shown.y)
                 guard !lines.isEmpty else { continue }

@@ -1,12 +1,17 @@
 import Codec
 import Storage
 
-/// Predicts pictures from the stream's own vectors, in decode order.
+/// Predicts pictures from the stream's own vectors, in decode order: by what the bitstream says of a picture, else by
+/// libavcodec's vectors and inferred references.
 final class StreamPredictor: FramePredictor {
     private let options: ExtractionOptions
+    /// Whether the bitstream is followed.
+    private let isFollowing: Bool
     private let inference: ReferenceInference
     private let compensator: MotionCompensator
     private var references: ReferencePictures
+    /// Decoded pictures that the bitstream keeps, by the numbers of their packets.
+    private var kept: [Int: ReferencePicture] = [:]
     private var order = DecodeOrder<DecodedFrame>()
     private var residuals: ResidualPool
     private var traces: [Int32: Trace] = [:]
@@ -21,9 +26,9 @@ final class StreamPredictor: FramePredictor {
     }
 
     init(
-        size: Size, rule: PredictionRule, referenceFrames: Int, options: ExtractionOptions
+        size: Size, rule: PredictionRule, referenceFrames: Int, options: ExtractionOptions, isFollowing: Bool
     ) throws(PFrameError) {
-        self.options = options
+        (self.options, self.isFollowing) = (options, isFollowing)
         inference = ReferenceInference(rule: rule)
         compensator = try MotionCompensator(size: size, rule: rule)
         references = ReferencePictures(capacity: referenceFrames)
@@ -49,16 +54,19 @@ final class StreamPredictor: FramePredictor {
                 references.insert(frame.picture, display: frame.display)
                 undelivered.insert(frame.display)
             }
+            keep(frame, frame.syntax?.kept)
             return nil
         }
-        let (prediction, isCopy) = predict(&frame)
+        let laterKept = frame.syntax?.kept
+        let (prediction, isCopy) = frame.isExact(options.source) ? predictExactly(&frame) : predict(&frame)
         let trace = options.accumulate ? trace(&frame) : nil
+        keep(frame, laterKept)
         if frame.record.isReference {
             references.insert(frame.picture, display: frame.display)
             lastReference = frame.picture
             if let trace { traces[frame.display] = trace }
-            let kept = references
-            traces = traces.filter { kept.contains($0.key) }
+            let stored = Set(references.entries.map(\.display)).union(kept.values.map(\.display))
+            traces = traces.filter { stored.contains($0.key) }
         }
         var residual: Residual?
         var accumulatedResidual: Residual?
@@ -74,12 +82,51 @@ final class StreamPredictor: FramePredictor {
         }
         return ExtractedFrame(
             record: frame.record, rows: frame.rows, picture: frame.picture, residual: residual,
-            copiesReference: isCopy, accumulated: trace?.motion, accumulatedResidual: accumulatedResidual)
+            copiesReference: isCopy, accumulated: trace?.motion, accumulatedResidual: accumulatedResidual,
+            syntax: frame.syntax)
     }
 
-    /// Fills the frame's references and, where residuals are asked for, forms its prediction; nil if it is 0. Also
+    /// Keeps a picture as long as the bitstream does.
+    private func keep(_ frame: DecodedFrame, _ numbers: [Int]?) {
+        guard let numbers else { return }
+        kept[frame.record.decode] = ReferencePicture(display: frame.display, picture: frame.picture)
+        kept = kept.filter { numbers.contains($0.key) }
+    }
+
+    /// Takes the blocks, references and weights of the bitstream, and forms the prediction where residuals are asked for;
+    /// nil if it is 0.
+    private func predictExactly(_ frame: inout DecodedFrame) -> (Picture?, isCopy: Bool) {
+        guard var syntax = frame.syntax.take() else { return (nil, false) }
+        syntax.renumber(frame: frame.display) { number in
+            guard let picture = kept[number], !undelivered.contains(picture.display) else { return MotionRow.unused }
+            return picture.display
+        }
+        frame.rows = syntax.takeRows()
+        frame.record.vectors = frame.rows.count
+        // Field and MBAFF pictures are out of scope: this one is only marked for interlaced display.
+        frame.record.isInterlaced = false
+        frame.record.syntax = FrameSyntax(syntax)
+        frame.syntax = syntax
+        guard options.residual, !frame.rows.isEmpty else { return (nil, false) }
+        frame.rows.withUnsafeMutableBufferPointer { rows in
+            compensator.predict(
+                rows, from: Array(kept.values), weights: RowWeights(syntax.indices, syntax.weights))
+        }
+        return (compensator.prediction, false)
+    }
+
+    /// Infers the frame's references and, where residuals are asked for, forms its prediction; nil if it is 0. Also
     /// tells whether it is a copy of the last reference picture.
     private func predict(_ frame: inout DecodedFrame) -> (Picture?, isCopy: Bool) {
+        let result = predictInferring(&frame)
+        if isFollowing {
+            frame.record.syntax = FrameSyntax(frame.rows)
+            frame.syntax = nil
+        }
+        return result
+    }
+
+    private func predictInferring(_ frame: inout DecodedFrame) -> (Picture?, isCopy: Bool) {
         let isTrusted =
             frame.record.type != .intra && !frame.record.isInterlaced && !frame.record.isDamaged
             && !references.entries.isEmpty

@@ -59,7 +59,7 @@ public final class TracedReader {
         (self.reader, self.rule, inference) = (reader, rule, ReferenceInference(rule: rule))
     }
 
-    private static let remedy = "use --motion-source search or h264, which take any codec"
+    private static let remedy = "the motion sources search and h264 take any codec"
 
     /// The visible part of the next picture in display order, nil at the end.
     ///

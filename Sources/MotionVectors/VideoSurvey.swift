@@ -1,4 +1,3 @@
-import Bitstream
 public import Codec
 public import Storage
 public import SystemPackage
@@ -63,7 +62,7 @@ public struct VideoSurvey: Sendable, Codable {
     public var sizeChange: SizeChange?
     /// Whether libavcodec exports vectors of this codec.
     public var vectorsAvailable: Bool
-    /// `in scope`, or `out of scope` and what of an H.264 stream the bitstream reader does not read; nil for other codecs, pipes and addresses.
+    /// `in scope`, or `out of scope` and what of an H.264 stream the bitstream reader does not read; nil for other codecs.
     public var bitstream: String?
     /// Mean rows of a frame that has vectors.
     public var vectorsPerFrame = 0.0
@@ -114,17 +113,13 @@ public struct VideoSurvey: Sendable, Codable {
         framesPerSecond = described.averageFrameRate.value
         vectorsAvailable = described.predictionRule != nil
         referenceFrames = 1
-        if codec == "h264", path.address == nil, !PipedVideo.isPipe(path) {
-            let refusal = try BitstreamReader.reasonOutOfScope(
-                path: path, streamIndex: streamIndex, packets: frameLimit)
-            bitstream = refusal.map { "out of scope: \($0)" } ?? "in scope"
-        }
+        let followed = FollowedBitstream(reader, macroblocks: false, residual: false)
 
         var keys: [Int] = []
         var times: [Int] = []
         var sums = (vectors: 0, length: 0.0, frames: 0)
         var vectors: [MotionVector] = []
-        var prediction = SurveyedPrediction(described.predictionRule)
+        var prediction = SurveyedPrediction(described.predictionRule, followed)
         while framesDecoded < frameLimit, let picture = try reader.next() {
             if framesDecoded == 0 {
                 (codedWidth, codedHeight) = (picture.size.width, picture.size.height)
@@ -156,6 +151,7 @@ public struct VideoSurvey: Sendable, Codable {
         }
         guard framesDecoded > 0 else { throw PFrameError(.damaged, path: path, "no picture could be decoded") }
         (damagedFrames, truncation) = (reader.damaged, reader.truncation)
+        bitstream = followed.map { $0.outOfScope.map { "out of scope: \($0)" } ?? "in scope" }
         let predicted = prediction.finish(reader)
         (meanResidual, intraShare) = (predicted.meanResidual, predicted.intraShare)
         referenceFrames = vectorsAvailable && described.predictionRule != .h264 ? 2 : reader.referenceFrames
@@ -176,10 +172,11 @@ public struct VideoSurvey: Sendable, Codable {
 /// Predicts the pictures of a survey by their vectors, as an extraction does, to see what residual they leave.
 private struct SurveyedPrediction {
     private let rule: PredictionRule?
+    private let bitstream: FollowedBitstream?
     private var predictor: StreamPredictor?
     private var statistics = PredictionStatistics()
 
-    init(_ rule: PredictionRule?) { self.rule = rule }
+    init(_ rule: PredictionRule?, _ bitstream: FollowedBitstream?) { (self.rule, self.bitstream) = (rule, bitstream) }
 
     /// Takes the next picture in display order; all are of one size. Pictures that give no residuals are left out.
     mutating func add(_ picture: Picture, _ rows: [MotionRow], _ reader: VideoReader) throws(PFrameError) {
@@ -192,16 +189,16 @@ private struct SurveyedPrediction {
             options.residual = true
             predictor = try StreamPredictor(
                 size: picture.size, rule: rule, referenceFrames: rule == .h264 ? reader.referenceFrames : 2,
-                options: options)
+                options: options, isFollowing: bitstream != nil)
             self.predictor = predictor
         }
         let record = FrameRecord(
             picture, display: reader.delivered - 1, packet: picture.packetNumber.map { reader.packets[$0] },
             timeBase: reader.stream.timeBase, vectors: rows.count)
         var statistics = statistics
-        predictor.accept(DecodedFrame(picture: picture, record: record, rows: rows), packets: reader.packets) {
-            statistics.add($0)
-        }
+        let syntax = picture.packetNumber.flatMap { bitstream?.take($0) }
+        let frame = DecodedFrame(picture: picture, record: record, rows: rows, syntax: syntax)
+        predictor.accept(frame, packets: reader.packets) { statistics.add($0) }
         self.statistics = statistics
     }
 

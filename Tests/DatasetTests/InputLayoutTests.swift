@@ -117,7 +117,7 @@ import Testing
                 "contentUrl": "https://x/21179416.mp4", "page_dir": "006001_006050",
             ])
         let error = try #require(throws: PFrameError.self) { try read(files, .webvid) }
-        #expect(error.message.contains("--captions") && error.code == .usage)
+        #expect(error.message.contains("as captions") && error.code == .usage)
         let wrong = try #require(throws: PFrameError.self) {
             try read(["v/1.mp4": "", "c.csv": "video,caption\n1.mp4,c\n"], .webvid, captions: "c.csv")
         }

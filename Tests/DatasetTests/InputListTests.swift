@@ -68,7 +68,8 @@ import Testing
             #expect(strict.videos.map(\.name) == ["1.mp4"])
             #expect(strict.rejects.map(\.video) == ["2.mp4", "3.mp4"])
             #expect(strict.rejects.allSatisfy { $0.kind == .noCaption })
-            #expect(strict.rejects[0].reason.contains("line 3") && strict.rejects[1].reason.contains("--no-captions"))
+            #expect(
+                strict.rejects[0].reason.contains("line 3") && strict.rejects[1].reason.contains("without captions"))
             options.requiresCaptions = false
             let loose = try InputList(options)
             #expect(loose.videos.map(\.caption) == ["one", nil, nil] && loose.rejects.isEmpty)
@@ -96,7 +97,7 @@ import Testing
         try withInputs(["1.mp4": "", "list.csv": "video\n1.mp4\n"]) { folder in
             for input in [folder, folder.appending("list.csv"), folder.appending("1.mp4")] {
                 let error = try #require(throws: PFrameError.self) { try InputList(.of([input])) }
-                #expect(error.message.contains("--captions FILE") && error.message.contains("--no-captions"))
+                #expect(error.message.contains("a file of captions") && error.message.contains("without captions"))
             }
         }
     }

@@ -44,6 +44,47 @@ import Testing
         }
     }
 
+    @Test("weighted predictions of every size")
+    func weighted() {
+        var random = SplitMix64(seed: 10)
+        for w in 1...16 {
+            for h in 1...16 {
+                let (a, b) = (
+                    Pixels.noise(w + 2, h, seed: random.next()), Pixels.noise(w + 5, h, seed: random.next())
+                )
+                let shift = Int.random(in: 0...7, using: &random)
+                let weights = (0..<2).map { _ in Int.random(in: -128...128, using: &random) }
+                let offset = Int.random(in: -128...127, using: &random)
+                // 8-298 to 8-300 of the standard.
+                var (single, pair) = (Output(), Output())
+                single.expect(w, h) { x, y in
+                    let value = a.at(x, y) * weights[0]
+                    return UInt8(clamping: (shift > 0 ? (value + (1 << (shift - 1))) >> shift : value) + offset)
+                }
+                pair.expect(w, h) { x, y in
+                    let value = a.at(x, y) * weights[0] + b.at(x, y) * weights[1]
+                    return UInt8(clamping: ((value + (1 << shift)) >> (shift + 1)) + offset)
+                }
+                let (first, second) = (Int32(weights[0]), Int32(weights[1]))
+                a.values.withUnsafeBufferPointer { one in
+                    b.values.withUnsafeBufferPointer { other in
+                        guard let one = one.baseAddress, let other = other.baseAddress else { return }
+                        single.write {
+                            pframe_weigh(
+                                $0, Output.stride, one, a.width, Int32(w), Int32(h), first, Int32(offset), Int32(shift))
+                        }
+                        pair.write {
+                            pframe_weigh_pair(
+                                $0, Output.stride, one, a.width, other, b.width, Int32(w), Int32(h), first, second,
+                                Int32(offset), Int32(shift))
+                        }
+                    }
+                }
+                #expect(single.isAsExpected && pair.isAsExpected, "\(w)x\(h), shift \(shift)")
+            }
+        }
+    }
+
     private func check(_ kernel: Kernel, _ content: String) throws {
         let pixels = try pixels(content)
         for atEnd in [true, false] {

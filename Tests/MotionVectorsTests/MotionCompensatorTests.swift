@@ -1,3 +1,4 @@
+import Bitstream
 import Codec
 import MotionVectors
 import Storage
@@ -30,6 +31,94 @@ import Testing
                 }
             }
         }
+    }
+
+    @Test("weighted predictions are those of 8.4.2.3, pixel by pixel", arguments: [true, false])
+    func weights(isExplicit: Bool) throws {
+        let size = Size(width: 64, height: 48)
+        var random = SplitMix64(seed: isExplicit ? 3 : 4)
+        let compensator = try MotionCompensator(size: size, rule: .h264)
+        let references = try (0..<3).map { display in
+            let noise = Pixels.noise(size.width, size.height, seed: UInt64(display))
+            return ReferencePicture(
+                display: Int32(display), picture: try Picture.make(size) { noise.at($0, $1) })
+        }
+        let planes = references.map(\.picture.pixels)
+        // Two slices, three indices in each list.
+        var table: [[Int]: BlockWeights] = [:]
+        var weights = PictureWeights()
+        for slice in 0..<2 {
+            for first in -1..<3 {
+                for second in -1..<3 where isExplicit == (min(first, second) < 0) && max(first, second) >= 0 {
+                    func values(_ range: ClosedRange<Int32>) -> SIMD4<Int32> {
+                        SIMD4((0..<4).map { _ in Int32.random(in: range, using: &random) })
+                    }
+                    let shift = SIMD4<Int32>(4, 6, 6, 0)
+                    let entry = BlockWeights(
+                        shift: isExplicit ? shift : SIMD4(repeating: 5), first: values(-64...127),
+                        second: values(-64...127), firstOffset: values(-20...20), secondOffset: values(-20...20))
+                    table[[slice, first, second]] = entry
+                    weights.insert(entry, slice: slice, first: first, second: second)
+                }
+            }
+        }
+        var rows = randomRows(size, 60, 4, &random)
+        for index in rows.indices { rows[index].reference = Int32.random(in: 0..<3, using: &random) }
+        let indices = rows.map { row in
+            RowIndices(
+                slice: row.vector.top < 16 ? 0 : 1, index: Int16.random(in: 0..<3, using: &random))
+        }
+        rows.withUnsafeMutableBufferPointer {
+            compensator.predict($0, from: references, weights: RowWeights(indices, weights))
+        }
+        for plane in 0..<3 {
+            let extent = plane == 0 ? size : size.chroma
+            var expected = Pixels(extent.width, extent.height) { _, _ in 0 }
+            for (number, row) in rows.enumerated() {
+                let isFirst = row.vector.source < 0
+                let partner = rows.indices.first {
+                    rows[$0].vector.source != row.vector.source && rows[$0].vector.left == row.vector.left
+                        && rows[$0].vector.top == row.vector.top
+                }
+                guard isFirst || partner == nil else { continue }
+                let (slice, index) = (Int(indices[number].slice), Int(indices[number].index))
+                let other = partner.map { Int(indices[$0].index) }
+                var entry = table[[slice, isFirst ? index : other ?? -1, isFirst ? other ?? -1 : index]]
+                if isExplicit, let other {
+                    entry = table[[slice, index, -1]]
+                    let second = try #require(table[[slice, -1, other]])
+                    (entry?.second, entry?.secondOffset) = (second.second, second.secondOffset)
+                }
+                let shift = plane == 0 ? 0 : 1
+                for y in (row.vector.top >> shift)..<((row.vector.top + Int(row.vector.height)) >> shift) {
+                    for x in (row.vector.left >> shift)..<((row.vector.left + Int(row.vector.width)) >> shift) {
+                        func value(_ row: MotionRow) throws -> Int {
+                            try planes[Int(row.reference)][plane].withPlane {
+                                sample(.h264, $0, row.vector, x, y, plane > 0)
+                            }
+                        }
+                        let a = try value(row)
+                        let b = try partner.map { try value(rows[$0]) }
+                        expected.values[y * extent.width + x] = UInt8(
+                            clamping: Self.blend(a, b, isFirst: isFirst, entry, plane))
+                    }
+                }
+            }
+            #expect(compensator.prediction.pixels[plane] == expected, "plane \(plane)")
+        }
+    }
+
+    /// Equations 8-297 to 8-300.
+    private static func blend(_ a: Int, _ b: Int?, isFirst: Bool, _ weights: BlockWeights?, _ plane: Int) -> Int {
+        guard let weights else { return b.map { (a + $0 + 1) >> 1 } ?? a }
+        let shift = Int(weights.shift[plane])
+        let (w0, w1) = (Int(weights.first[plane]), Int(weights.second[plane]))
+        let (o0, o1) = (Int(weights.firstOffset[plane]), Int(weights.secondOffset[plane]))
+        guard let b else {
+            let (w, o) = isFirst ? (w0, o0) : (w1, o1)
+            return (shift >= 1 ? (a * w + (1 << (shift - 1))) >> shift : a * w) + o
+        }
+        return ((a * w0 + b * w1 + (1 << shift)) >> (shift + 1)) + ((o0 + o1 + 1) >> 1)
     }
 
     @Test("an unmoved prediction is a copy")

@@ -70,7 +70,7 @@ import Testing
                     continue
                 }
                 let error = try #require(throws: PFrameError.self) { try writer.append([row]) }
-                #expect(error.code == .unsupported && error.message.contains("--motion-format wide"), "\(error)")
+                #expect(error.code == .unsupported && error.message.contains("the format wide"), "\(error)")
                 #expect(error.message.hasPrefix("frame 7: "), "\(error)")
             }
         }

@@ -15,7 +15,7 @@ import Testing
             try encode(
                 pictures, to: path, "bframes=0:ref=\(references):weightp=0:scenecut=0:keyint=infinite:mixed-refs=1")
             var options = ExtractionOptions()
-            options.references = true
+            options.references = .inferred
             var (right, all) = (0, 0)
             for frame in try extractAll(path, options) where frame.record.display >= 2 {
                 for row in frame.rows {
@@ -42,7 +42,7 @@ import Testing
             }
             try encode(pictures, to: path, "bframes=3:b-adapt=0:ref=4:keyint=9:min-keyint=9:scenecut=0:qp=26")
             var options = ExtractionOptions()
-            options.references = true
+            options.references = .inferred
             let extraction = try Extraction(path: path, options: options)
             var frames: [ExtractedFrame] = []
             while let frame = try extraction.next() { frames.append(frame) }

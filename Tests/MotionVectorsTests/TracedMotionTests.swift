@@ -53,7 +53,7 @@ import Testing
             }
             try encode(pictures, to: path, parameters)
             var options = ExtractionOptions()
-            options.references = true
+            options.references = .inferred
             let frames = try extractAll(path, options)
             let video = try TracedReader(try VideoReader(path: path))
             var (traced, missing, passed) = (0, 0, 0)
@@ -212,10 +212,10 @@ import Testing
         let error = #expect(throws: PFrameError.self) {
             try TracedReader(try VideoReader(path: fixtures.appending("av1.mkv")))
         }
-        #expect(error?.message.contains("av1; use --motion-source search") == true)
+        #expect(error?.message.contains("av1; the motion sources search") == true)
         let deep = try TracedReader(try VideoReader(path: fixtures.appending("ten-bit.mp4")))
         let second = #expect(throws: PFrameError.self) { try deep.next() }
         #expect(second?.message.contains("yuv420p10le") == true)
-        #expect(second?.message.contains("use --motion-source search") == true)
+        #expect(second?.message.contains("the motion sources search and h264") == true)
     }
 }

@@ -9,7 +9,7 @@ import Testing
         let outcome = try Programs.pframe("extract", Programs.fixture("av1.mkv"), "--output", scratch.path("x"))
         #expect(outcome.status == 1)
         #expect(
-            outcome.errors.contains("av1") && outcome.errors.contains("--motion-source search"), "\(outcome.errors)")
+            outcome.errors.contains("av1") && outcome.errors.contains("the motion source search"), "\(outcome.errors)")
         #expect(!scratch.exists("x/av1/motion.npy"))
         let info = try Programs.pframe("info", Programs.fixture("av1.mkv"), "--json")
         #expect(info.status == 0 && info.output.contains("\"vectors_available\":false"))

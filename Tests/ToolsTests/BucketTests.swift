@@ -77,7 +77,7 @@ import Testing
         let rejects: [JSON] = try decodeLines(scratch.text("one/rejects.jsonl"))
         #expect(rejects.map { $0["video"].string } == small && small == ["e tiny.mp4"])
         #expect(rejects.allSatisfy { $0["kind"] == "too-small" })
-        #expect(rejects[0]["reason"].string?.contains("--enlarge") == true, "\(rejects)")
+        #expect(rejects[0]["reason"].string?.contains("more enlarging") == true, "\(rejects)")
     }
 
     /// Clips of one shot follow each other without gap or overlap, longest first.

@@ -25,7 +25,8 @@ import Testing
         try Programs.pframe("extract", Programs.fixture(name), "--output", scratch.path("x"))
         #expect(try withoutReference(scratch.data("x/\(stem(name))/motion.npy")) == expected)
         guard name != "ten-bit.mp4" else { return }
-        try Programs.pframe("extract", Programs.fixture(name), "--references", "--output", scratch.path("y"))
+        try Programs.pframe(
+            "extract", Programs.fixture(name), "--references", "inferred", "--output", scratch.path("y"))
         #expect(try withoutReference(scratch.data("y/\(stem(name))/motion.npy")) == expected)
     }
 
@@ -52,7 +53,7 @@ import Testing
         let table = try String(contentsOf: Programs.fixtures.appending(path: "real-clips.csv"), encoding: .utf8)
         let line = try #require(table.split(separator: "\n").first { $0.hasPrefix(name + ",") })
         let scratch = try Scratch()
-        for options in [[], ["--references"]] {
+        for options in [[], ["--references", "inferred"]] {
             _ = try Programs.run(
                 Programs.pframe.path, ["extract", realClip(name), "--force", "--output", scratch.path("x")] + options)
             let rows = try withoutReference(scratch.data("x/\(stem(name))/motion.npy"))
@@ -106,13 +107,13 @@ import Testing
         }
     }
 
-    @Test func referencesAreInferredOnlyWithPixels() throws {
+    @Test(arguments: ["exact", "inferred"]) func referencesAreToldWhereAskedFor(_ source: String) throws {
         let scratch = try Scratch()
         let clip = Programs.fixture("bframes-4refs.mp4")
         try Programs.pframe("extract", clip, "--output", scratch.path("x"))
         let unknown = try int32Array(scratch.data("x/bframes-4refs/motion.npy")).values
         #expect(stride(from: 1, to: unknown.count, by: 12).allSatisfy { unknown[$0] == -2 })
-        try Programs.pframe("extract", clip, "--references", "--output", scratch.path("x"))
+        try Programs.pframe("extract", clip, "--references", source, "--output", scratch.path("x"))
         let known = try int32Array(scratch.data("x/bframes-4refs/motion.npy")).values
         let references = stride(from: 1, to: known.count, by: 12).map { (frame: known[$0 - 1], reference: known[$0]) }
         #expect(references.allSatisfy { (-1..<24).contains($0.reference) && $0.reference != $0.frame })

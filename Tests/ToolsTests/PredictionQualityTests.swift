@@ -32,7 +32,9 @@ import Testing
             .map { $0.dropFirst().compactMap { Int($0) } }
         try #require(rows.count > 10 && rows.allSatisfy { $0.count == 3 })
         let scratch = try Scratch()
-        try Programs.pframe("extract", clip, "--residual", "npy", "--frames", "60", "--output", scratch.path("x"))
+        try Programs.pframe(
+            "extract", clip, "--residual", "npy", "--references", "inferred", "--frames", "60", "--output",
+            scratch.path("x"))
         let extracted = try ExtractedPixels("x/" + (name as NSString).deletingPathExtension, scratch)
         return rows.map { row in
             let residual = extracted.residual(ofFrame: row[0]) { _ in true }

@@ -107,7 +107,7 @@ import Testing
         try FileManager.default.removeItem(atPath: folder + "/stream.json")
         #expect(try rebuild().errors.contains("not a complete extraction"))
         try Programs.pframe("extract", Programs.fixture("cropped.mp4"), "--output", scratch.path("x"))
-        #expect(try rebuild().errors.contains("--residual"))
+        #expect(try rebuild().errors.contains("extract the video again with its residual"))
     }
 
     /// Expects the rebuilt bytes to be FFmpeg's. Without a status a video may be refused, which the answer tells.

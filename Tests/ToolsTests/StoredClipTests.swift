@@ -54,7 +54,8 @@ import Testing
         let other = try Programs.pframe(
             "reconstruct", scratch.path("set/000000_0000000"), "--output", scratch.path("x.npy"))
         #expect(
-            other.status == 1 && other.errors.contains("has no mv.npy: build the set with --represent motion-residual"))
+            other.status == 1
+                && other.errors.contains("has no mv.npy: build the set with the representation motion-residual"))
     }
 
     /// Shards of another program hold what they like.

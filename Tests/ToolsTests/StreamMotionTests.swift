@@ -122,7 +122,7 @@ import Testing
                 [Programs.fixture(name), Programs.fixture("one-reference.mp4"), "--no-captions", "--size", "64"]
                     + ["--frames", "4", "--motion-source", "stream"], output: scratch.path(name))
             #expect(outcome.status == 1 && outcome.errors.contains(words), "\(outcome.errors)")
-            #expect(outcome.errors.contains("--motion-source search"), "\(outcome.errors)")
+            #expect(outcome.errors.contains("the motion sources search"), "\(outcome.errors)")
             let rejects = try scratch.text("\(name)/rejects.jsonl")
             #expect(rejects.contains(words) && rejects.contains("\"unreadable\""), "\(rejects)")
             #expect(try !BuildTests.rows(scratch.path(name)).isEmpty)

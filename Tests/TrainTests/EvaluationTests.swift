@@ -158,7 +158,7 @@ import Train
             let size = #expect(throws: PFrameError.self) {
                 try GenerationEvaluation(VideoSampler(large), .folder(set.folder), options: options, networks: none)
             }
-            #expect(size?.message.contains("build the set with --size 32x32 --frames 3") == true)
+            #expect(size?.message.contains("build the set with 3 frames of 32x32") == true)
             let bare = EvaluationSet.moving(folder.appending("bare"))
             try bare.write(["first.npy", "mv.npy"])
             let frames = #expect(throws: PFrameError.self) { try RealClips(.folder(bare.folder), batch: 1) }

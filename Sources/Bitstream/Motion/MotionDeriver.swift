@@ -1,4 +1,5 @@
-/// Derives the vectors and reference indices of macroblocks (ITU-T H.264, 8.4.1) and writes them to the picture.
+/// Derives the vectors and reference indices of macroblocks (ITU-T H.264, 8.4.1) in the picture, where the parser left
+/// vector differences and the coded indices in their places.
 struct MotionDeriver {
     /// A neighbouring partition: its reference index, −1 where it does not use the list, −2 where it is not available.
     struct Neighbour {
@@ -15,9 +16,6 @@ struct MotionDeriver {
     /// The numbers of the pictures that indices name, 32 a list.
     private let numbers: UnsafeMutablePointer<Int32>
     private let cache: MotionCache
-    /// What was parsed of the macroblock: vector differences and reference indices.
-    private let differences: UnsafePointer<BlockVector>
-    private let references: UnsafePointer<Int8>
     let directIndices: UnsafeMutablePointer<Int8>
     let directVectors: UnsafeMutablePointer<BlockVector>
     /// Whether direct prediction needed a picture that is not there.
@@ -25,12 +23,9 @@ struct MotionDeriver {
 
     /// Begins a slice.
     init(
-        _ motion: PictureMotion, header: SliceHeader, references lists: [[Reference]], order: Int, syntax: ParserMemory,
-        memory: MotionMemory
+        _ motion: PictureMotion, header: SliceHeader, references lists: [[Reference]], order: Int, memory: MotionMemory
     ) {
         self.motion = motion
-        differences = UnsafePointer(syntax.vectors)
-        references = UnsafePointer(syntax.references)
         width = motion.width
         self.lists = header.type == .i ? 0 : header.type == .p ? 1 : 2
         direct = DirectPrediction(header: header, references: lists, order: order, memory: memory)
@@ -42,19 +37,11 @@ struct MotionDeriver {
         for (list, entries) in lists.enumerated() {
             for (index, entry) in entries.prefix(32).enumerated() { numbers[list * 32 + index] = entry.number }
         }
-        if self.lists > 0, !motion.hasMotion {
-            // Macroblocks of I slices before this one hold no motion.
-            for list in 0..<2 { motion.indices(list, 0).update(repeating: -1, count: motion.count * 4) }
-            motion.hasMotion = true
-        }
     }
 
-    /// Derives the motion of the macroblock that was parsed last.
+    /// Derives the motion of a macroblock; those before it in the slice are done.
     @inline(__always) mutating func derive(_ place: MacroblockPlace) {
-        guard lists > 0 else {
-            if motion.hasMotion { clear(place.address) }
-            return
-        }
+        guard lists > 0 else { return clear(place.address) }
         switch motion.records[place.address].type {
         case .intra4x4, .intra8x8, .intra16x16, .pcm: clear(place.address)
         case .pSkip:
@@ -72,14 +59,14 @@ struct MotionDeriver {
 
     private func derive16x16(_ place: MacroblockPlace) {
         for list in 0..<lists {
-            let index = Int(references[list &* 4])
+            let index = Int(motion.indices(list, place.address)[0])
             guard index >= 0 else {
                 clear(list, place.address)
                 continue
             }
             let (a, b, c) = neighbours(list, place)
             let predicted = Self.median(a, b, c, index: index)
-            write(list, place.address, index: index, predicted + differences[list &* 16])
+            write(list, place.address, index: index, predicted + motion.vectors(list, place.address)[0])
         }
     }
 
@@ -136,8 +123,8 @@ struct MotionDeriver {
         }
         for list in 0..<lists {
             cache.load(motion, list, place)
-            let differences = differences + list &* 16
-            let indices = references + list &* 4
+            let differences = motion.vectors(list, place.address)
+            let indices = motion.indices(list, place.address)
             switch record.type {
             case .p16x8, .b16x8:
                 for part in 0..<2 {

@@ -12,6 +12,15 @@ public struct BlockWeights: Sendable, Equatable {
     public var firstOffset: SIMD4<Int32>
     /// Offsets of list 1.
     public var secondOffset: SIMD4<Int32>
+
+    /// Holds weights.
+    public init(
+        shift: SIMD4<Int32>, first: SIMD4<Int32>, second: SIMD4<Int32>, firstOffset: SIMD4<Int32>,
+        secondOffset: SIMD4<Int32>
+    ) {
+        (self.shift, self.first, self.second) = (shift, first, second)
+        (self.firstOffset, self.secondOffset) = (firstOffset, secondOffset)
+    }
 }
 
 /// The weights of a slice: those it sends, or those that follow from distances in time.

@@ -73,6 +73,12 @@ struct PictureAssembler {
         return queue.removeFirst()
     }
 
+    /// The next pictures in decode order, whether or not their places in output order are known.
+    mutating func takeAll() -> [CodedPicture] {
+        defer { queue.removeAll() }
+        return queue
+    }
+
     /// Takes back the memory of a picture that is done.
     mutating func recycle(_ picture: CodedPicture) {
         for slice in picture.slices { pool.give(slice.payload) }

@@ -29,6 +29,9 @@ public final class CodedResidual {
         return try body(UnsafeBufferPointer(start: planes[index], count: count))
     }
 
+    /// Whether it is of pictures of so many macroblocks.
+    func fits(width: Int, height: Int) -> Bool { (self.width, self.height) == (width * 16, height * 16) }
+
     func clear() {
         for (index, plane) in planes.enumerated() {
             plane.update(repeating: 0, count: index == 0 ? width * height : width * height / 4)

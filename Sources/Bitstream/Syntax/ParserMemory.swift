@@ -8,9 +8,7 @@ final class ParserMemory {
     let differences = [NeighbourDifferences(), NeighbourDifferences()]
     /// By list, then column of macroblocks, four each.
     let bottomDifferences: UnsafeMutablePointer<UInt16>
-    /// The syntax of the macroblock that is parsed.
-    let vectors: UnsafeMutablePointer<BlockVector>
-    let references: UnsafeMutablePointer<Int8>
+    /// The coefficients of the macroblock that is parsed.
     let levels: UnsafeMutablePointer<Int16>
 
     init(width: Int, height: Int) {
@@ -18,8 +16,6 @@ final class ParserMemory {
         scratch = .zeros(1024)
         bottomCounts = .zeros(width * NeighbourCounts.bottomSize)
         bottomDifferences = .zeros(width * 8)
-        vectors = .zeros(32)
-        references = .zeros(8)
         levels = .zeros(MacroblockLevels.size)
     }
 
@@ -29,8 +25,6 @@ final class ParserMemory {
         bottomCounts.deallocate()
         for list in differences { list.deallocate() }
         bottomDifferences.deallocate()
-        vectors.deallocate()
-        references.deallocate()
         levels.deallocate()
     }
 }

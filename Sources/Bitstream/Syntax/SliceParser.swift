@@ -1,7 +1,7 @@
 /// Parses the macroblocks of a slice one by one (ITU-T H.264, 7.3.4 and 7.3.5), for either entropy coding.
 ///
-/// What it finds stands in the record of the macroblock and, until the next one, in ``ParserMemory``: vector
-/// differences, reference indices and levels.
+/// What it finds stands in ``PictureMotion``: the record of the macroblock, its vector differences in the place of its
+/// vectors, and its reference indices. Levels stand in ``ParserMemory`` until the next macroblock.
 struct SliceParser<Entropy: EntropyReader> {
     var entropy: Entropy
     let width: Int
@@ -13,8 +13,8 @@ struct SliceParser<Entropy: EntropyReader> {
     let differences: (NeighbourDifferences, NeighbourDifferences)
     private let bottomCounts: UnsafeMutablePointer<UInt8>
     private let bottomDifferences: UnsafeMutablePointer<UInt16>
-    let vectors: UnsafeMutablePointer<BlockVector>
-    let references: UnsafeMutablePointer<Int8>
+    private let vectors: UnsafeMutablePointer<BlockVector>
+    private let indices: UnsafeMutablePointer<Int8>
     let levels: UnsafeMutablePointer<Int16>
     let scans = Scans.shared
     private let activeReferences: (Int, Int)
@@ -36,13 +36,10 @@ struct SliceParser<Entropy: EntropyReader> {
     /// Whether the last macroblock was reached in order.
     private(set) var isDone = false
 
-    /// Begins a slice of a picture whose records are given.
-    init(
-        _ payload: Payload, _ header: SliceHeader, number: Int, memory: ParserMemory,
-        records: UnsafeMutablePointer<Macroblock>
-    ) {
+    /// Begins a slice of a picture.
+    init(_ payload: Payload, _ header: SliceHeader, number: Int, memory: ParserMemory, motion: PictureMotion) {
         entropy = Entropy(payload, header: header, scratch: memory.scratch)
-        self.records = records
+        (records, vectors, indices) = (motion.records, motion.vectors, motion.indices)
         (width, macroblocks) = (memory.width, memory.width * memory.height)
         bottomCounts = memory.bottomCounts
         bottomDifferences = memory.bottomDifferences
@@ -50,7 +47,7 @@ struct SliceParser<Entropy: EntropyReader> {
         slice = Int32(truncatingIfNeeded: number)
         counts = memory.counts
         differences = (memory.differences[0], memory.differences[1])
-        (vectors, references, levels) = (memory.vectors, memory.references, memory.levels)
+        levels = memory.levels
         activeReferences = (header.activeReferences[0], header.activeReferences[1])
         chromaOffsets = (header.picture.chromaOffset, header.picture.secondChromaOffset)
         chromaQP = ChromaQP.table
@@ -59,8 +56,7 @@ struct SliceParser<Entropy: EntropyReader> {
         directInfers8x8 = header.sequence.direct8x8Inference
         constrainedIntra = header.picture.constrainedIntra
         bypassesAtZero = header.sequence.bypassesTransformAtZero
-        let first = header.firstMacroblock
-        place = MacroblockPlace(address: first &- 1, column: first % memory.width &- 1)
+        place = MacroblockPlace(before: header.firstMacroblock, width: memory.width)
         qp = header.qp
         position = header.dataPosition
         stop = payload.stopBit
@@ -84,10 +80,9 @@ struct SliceParser<Entropy: EntropyReader> {
             return false
         }
         isFirst = false
-        place.address &+= 1
+        place.advance(records, width: width, slice: slice)
         // A macroblock that is there already belongs to a slice before this one: slices may not overlap.
         guard address < macroblocks, records[address].slice < 0 else { return false }
-        findNeighbours()
         parse()
         guard !entropy.isBroken, position <= stop, (0...51).contains(qp) else { return false }
         records[address].slice = slice
@@ -99,15 +94,13 @@ struct SliceParser<Entropy: EntropyReader> {
     @inline(__always) var hasTop: Bool { place.hasTop }
     @inline(__always) private var column: Int { place.column }
 
-    private mutating func findNeighbours() {
-        let address = address
-        place.column = place.column &+ 1 == width ? 0 : place.column &+ 1
-        let column = place.column
-        place.hasLeft = column > 0 && records[address &- 1].slice == slice
-        let top = address &- width
-        place.hasTop = top >= 0 && records[top].slice == slice
-        place.hasTopRight = top >= 0 && column &+ 1 < width && records[top &+ 1].slice == slice
-        place.hasTopLeft = top > 0 && column > 0 && records[top &- 1].slice == slice
+    /// Where the vector differences of the current macroblock go, and its reference indices, in a list.
+    @inline(__always) func differencesOut(_ list: Int) -> UnsafeMutablePointer<BlockVector> {
+        vectors + (list &* macroblocks &+ address) &* 16
+    }
+
+    @inline(__always) func indicesOut(_ list: Int) -> UnsafeMutablePointer<Int8> {
+        indices + (list &* macroblocks &+ address) &* 4
     }
 
     private mutating func parse() {
@@ -285,17 +278,6 @@ struct SliceParser<Entropy: EntropyReader> {
     @inline(__always) func active(_ list: Int) -> Int { list == 0 ? activeReferences.0 : activeReferences.1 }
 
     mutating func setPartitionLists(_ first: Int, _ second: Int) { partitionLists = (first, second) }
-}
-
-/// A macroblock and which of its neighbours are available: of the same slice, and parsed (ITU-T H.264, 6.4.9).
-struct MacroblockPlace {
-    /// Its address, in raster order.
-    var address: Int
-    var column = 0
-    var hasLeft = false
-    var hasTop = false
-    var hasTopRight = false
-    var hasTopLeft = false
 }
 
 /// Table 8-15, in memory that is never freed.

@@ -7,7 +7,7 @@ extension SliceParser {
         record.type = form.type
         setPartitionLists(form.first, form.second)
         var allows8x8 = allows8x8
-        references.update(repeating: -1, count: 8)
+        for list in 0..<2 { indicesOut(list).update(repeating: -1, count: 4) }
         if form.type == .bDirect {
             allows8x8 = allows8x8 && directInfers8x8
         } else if form.type.hasSubMacroblocks {
@@ -57,6 +57,7 @@ extension SliceParser {
         let limit = active(list) &- 1
         let left = hasLeft ? Int(records[address &- 1].positiveReferences) &>> (list &* 4) : 0
         let top = hasTop ? Int(records[address &- width].positiveReferences) &>> (list &* 4) : 0
+        let indices = indicesOut(list)
         var positive = 0
         for part in 0..<4 {
             let quarters = Self.quarters(record.type, part: part)
@@ -70,7 +71,7 @@ extension SliceParser {
                 if reference > 0 { positive |= quarters }
             }
             for quarter in 0..<4 where quarters &>> quarter & 1 == 1 {
-                references[list &* 4 &+ quarter] = Int8(truncatingIfNeeded: reference)
+                indices[quarter] = Int8(truncatingIfNeeded: reference)
             }
         }
         record.positiveReferences |= UInt8(positive &<< (list &* 4))
@@ -109,7 +110,7 @@ extension SliceParser {
         let sums = Entropy.isCABAC ? neighbours.sums(x: x, y: y) : (0, 0)
         let across = entropy.vectorDifference(isVertical: false, sum: sums.0)
         let down = entropy.vectorDifference(isVertical: true, sum: sums.1)
-        vectors[list &* 16 &+ y &* 4 &+ x] = BlockVector(
+        differencesOut(list)[y &* 4 &+ x] = BlockVector(
             x: Int16(truncatingIfNeeded: across), y: Int16(truncatingIfNeeded: down))
         if Entropy.isCABAC { neighbours.fill(x: x, y: y, width: width, height: height, (across, down)) }
     }

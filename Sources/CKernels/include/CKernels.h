@@ -34,6 +34,15 @@ void pframe_predict_half(uint8_t *out, ptrdiff_t out_stride, pframe_plane refere
 void pframe_average(uint8_t *out, ptrdiff_t out_stride, const uint8_t *a, ptrdiff_t a_stride, const uint8_t *b,
                     ptrdiff_t b_stride, int w, int h);
 
+/// H.264 explicit weighted prediction from one list (8.4.2.3.2): `((in · weight + 2^(shift − 1)) >> shift) + offset`, without
+/// the rounding where `shift` is 0, clipped to 0…255. `weight` is −128…128, `offset` −128…127, `shift` 0…7.
+void pframe_weigh(uint8_t *out, ptrdiff_t out_stride, const uint8_t *in, ptrdiff_t in_stride, int w, int h, int weight,
+                  int offset, int shift);
+
+/// The same from two lists: `((a · first + b · second + 2^shift) >> (shift + 1)) + offset`, clipped to 0…255.
+void pframe_weigh_pair(uint8_t *out, ptrdiff_t out_stride, const uint8_t *a, ptrdiff_t a_stride, const uint8_t *b,
+                       ptrdiff_t b_stride, int w, int h, int first, int second, int offset, int shift);
+
 /// Sum of absolute differences of two w×h blocks.
 uint32_t pframe_sad(const uint8_t *a, ptrdiff_t a_stride, const uint8_t *b, ptrdiff_t b_stride, int w, int h);
 

@@ -107,7 +107,7 @@ public final class DatasetBuild: Sendable {
             let path = ShardReceipt.path(in: folder, number: number)
             guard fileSize(path) != nil else { continue }
             let receipt = try ShardReceipt(reading: path)
-            let remedy = "choose another --output, or remove this folder"
+            let remedy = "choose another folder, or remove this one"
             if receipt.options != options.json {
                 let changed = Self.differences(receipt.options, options.json)
                 throw PFrameError(.conflict, path: folder, "was built with other options (\(changed)): \(remedy)")
@@ -120,7 +120,7 @@ public final class DatasetBuild: Sendable {
         }
         guard fileSize(folder.appending(DatasetDescription.fileName)) == nil else {
             throw PFrameError(
-                .conflict, path: folder, "holds a data set that this build did not make: choose another --output")
+                .conflict, path: folder, "holds a data set that this build did not make: choose another folder")
         }
     }
 
@@ -277,8 +277,7 @@ private struct UnreachableVideos: Sendable {
         throw PFrameError(
             .unreachable, path: folder,
             "\(NumberText.count(count, "video")) could not be read from servers; shards left unfinished: "
-                + "\(NumberText.count(groups.count * shardsPerGroup))\(stop): run the same command again, or with "
-                + "--reject-unreachable to leave out such videos")
+                + "\(NumberText.count(groups.count * shardsPerGroup))\(stop): build again to resume")
     }
 }
 

@@ -113,7 +113,7 @@ struct VideoBuild {
         if let truncation = reader.truncation { return reject(.truncated, truncation, clips: counts.clips) }
         guard counts.clips == 0 else { return nil }
         if let smallness = reader.smallness {
-            return reject(.tooSmall, "\(smallness): give a greater --enlarge, or a smaller bucket of its aspect")
+            return reject(.tooSmall, "\(smallness): allow more enlarging, or give a smaller bucket of its aspect")
         }
         let rate =
             options.clips.sourceDivisor.map { "at the source's frames per second over \($0)" }
@@ -122,10 +122,7 @@ struct VideoBuild {
         let shots = counts.shots == 1 ? "one shot" : "\(counts.shots) shots"
         let what = "\(NumberText.count(counts.frames, "frame")) in \(shots)"
         let length = options.clips.lengths.min() ?? options.clips.frames
-        let remedy =
-            (options.clips.lengths.count > 1 ? "--lengths, " : "--frames, ")
-            + (options.clips.stride == nil ? "--fps" : "--stride")
-        return reject(.noClip, "\(what): too short for a clip of \(length) \(wanted) (\(remedy))")
+        return reject(.noClip, "\(what): too short for a clip of \(length) \(wanted)")
     }
 }
 

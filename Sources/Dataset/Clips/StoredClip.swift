@@ -182,7 +182,7 @@ extension Clip {
         guard sample.row.member(member) != nil else {
             throw PFrameError(
                 .missing, path: dataset,
-                "record \(sample.row.key) has no \(member): build the set with --represent motion-residual")
+                "record \(sample.row.key) has no \(member): build the set with the representation motion-residual")
         }
         let bytes = try sample.bytes(of: member)
         do throws(NPYHeader.Problem) {

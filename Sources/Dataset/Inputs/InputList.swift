@@ -44,7 +44,7 @@ public struct InputList: Sendable {
         if let layout = options.layout, layout.readsList, !isListed {
             throw PFrameError(
                 .usage,
-                "the layout \(layout.rawValue) reads the CSV of the data set: name it as input, or with --captions FILE"
+                "the layout \(layout.rawValue) reads the CSV of the data set: name it as input, or as captions"
             )
         }
         let search = try InputSearch(options)
@@ -54,7 +54,7 @@ public struct InputList: Sendable {
             guard table.hasCaptions || !options.requiresCaptions else {
                 throw PFrameError(
                     .missing, path: file,
-                    "no column \"caption\"; it has \(table.columnList); add one, or build with --no-captions")
+                    "no column \"caption\"; it has \(table.columnList); add one, or build without captions")
             }
             captions = table
         } else {

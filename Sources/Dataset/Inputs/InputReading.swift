@@ -64,8 +64,8 @@ struct InputReading {
         if !isCaptioned, videos.isEmpty, rejects.contains(where: { $0.kind == .noCaption }) {
             throw PFrameError(
                 .usage, path: nil,
-                "no captions: give --captions FILE (CSV or JSONL with the columns video,caption), write a .txt beside "
-                    + "each video, or build with --no-captions")
+                "no captions: give a file of captions (CSV or JSONL with the columns video,caption), write a .txt beside "
+                    + "each video, or build without captions")
         }
         if videos.contains(where: { $0.captions != nil }) {
             // Readers take the columns of a set from its first records: every record has the column, or none.
@@ -140,7 +140,7 @@ struct InputReading {
             }
         }
         if captions != nil {
-            caption = .none("no row of the captions names it; add one, or build with --no-captions")
+            caption = .none("no row of the captions names it; add one, or build without captions")
             several = []
             if let other {
                 rows.append((captionPlaces, other.values))
@@ -167,7 +167,7 @@ struct InputReading {
     }
 
     private var nothingGiven: Caption {
-        .none("no .txt beside it; write one, give --captions FILE, or build with --no-captions")
+        .none("no .txt beside it; write one, give a file of captions, or build without captions")
     }
 
     /// The text of the `.txt` beside a video, on one line; nil if there is no such file.

@@ -109,7 +109,7 @@ struct RowProblem: Error {
 
     /// The error that stops reading.
     func error(_ path: FilePath) -> PFrameError {
-        PFrameError(.damaged, path: path, "line \(line): \(message) (--skip-bad-rows skips such rows)")
+        PFrameError(.damaged, path: path, "line \(line): \(message) (such rows can be skipped)")
     }
 }
 

@@ -23,10 +23,8 @@ public struct Bucket: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// `320x192x16`: width, height, frames.
     public var description: String { "\(width)x\(height)x\(frames)" }
 
-    /// What makes a set of this bucket alone, for messages.
-    package var filterCommand: String {
-        "pframe filter SET --output ONE --where 'width = \(width) AND height = \(height) AND frames = \(frames)'"
-    }
+    /// The condition of SQL that a filter takes to keep this bucket alone, for messages.
+    package var condition: String { "width = \(width) AND height = \(height) AND frames = \(frames)" }
 
     /// Narrow before wide, low before high, short before long.
     public static func < (one: Bucket, other: Bucket) -> Bool {

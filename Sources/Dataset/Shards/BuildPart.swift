@@ -7,13 +7,13 @@ public struct BuildPart: Sendable, Equatable {
     public let index: Int
     /// Parts in all.
     public let count: Int
-    /// Who said so, for messages: `--part`, or the launcher's variables.
-    public let origin: String
+    /// The launcher's variables that said so, for messages; nil where a person did.
+    public let origin: String?
 
     /// Everything.
-    public static let whole = BuildPart(index: 0, count: 1, origin: "")
+    public static let whole = BuildPart(index: 0, count: 1, origin: nil)
 
-    private init(index: Int, count: Int, origin: String) {
+    private init(index: Int, count: Int, origin: String?) {
         (self.index, self.count, self.origin) = (index, count, origin)
     }
 
@@ -24,7 +24,7 @@ public struct BuildPart: Sendable, Equatable {
         else {
             return nil
         }
-        self.init(index: index, count: count, origin: "--part")
+        self.init(index: index, count: count, origin: nil)
     }
 
     /// What the launcher of this process says; nil if there is none.

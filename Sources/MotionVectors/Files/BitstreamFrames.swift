@@ -2,33 +2,34 @@ import Bitstream
 import Codec
 import Storage
 
-/// What the bitstream says of one frame, kept until its turn in display order.
-struct BitstreamFrame {
-    let record: FrameRecord
-    let rows: [MotionRow]
-    /// Rows of `macroblocks.npy`.
-    let macroblocks: [Int32]
-    /// Bits and QP of each macroblock.
-    let bits: [UInt32]
-    let quantisers: [Int8]
-    /// Lines of `slices.csv` and `weights.csv`.
-    let slices: [String]
-    let weights: [String]
-}
-
-/// Puts the pictures of a bitstream into display order, as rows and lines of files.
+/// Puts the pictures of a bitstream into display order, as rows of files.
 struct BitstreamFrames {
     private let timeBase: Rational
     private let limit: Int
-    private var order = DisplayOrder<BitstreamFrame>()
+    private let keepsMacroblocks: Bool
+    private let first: Picture
+    private var order = DisplayOrder<(record: FrameRecord, syntax: PictureSyntax)>()
+    private var residuals: ResidualPool
     private var lengths = (sum: 0.0, frames: 0)
-    private var intra = (pixels: 0, all: 0)
+    private var prediction = PredictionStatistics()
     /// The frames so far, in display order.
     private(set) var records: [FrameRecord] = []
+    /// Whether a frame so far is damaged, or has no later time than the frame before.
+    private(set) var isDoubtful = false
 
-    init(timeBase: Rational, limit: Int?) {
+    /// Begins a stream.
+    ///
+    /// - Parameters:
+    ///   - timeBase: of its times.
+    ///   - limit: the most frames to give; nil for all.
+    ///   - first: the first picture, decoded.
+    ///   - keepsMacroblocks: keep a row of every macroblock.
+    init(timeBase: Rational, limit: Int?, first: Picture, keepsMacroblocks: Bool) {
         self.timeBase = timeBase
         self.limit = limit ?? .max
+        self.first = first
+        self.keepsMacroblocks = keepsMacroblocks
+        residuals = ResidualPool(size: first.size)
     }
 
     /// Whether all frames that were asked for are there.
@@ -40,105 +41,50 @@ struct BitstreamFrames {
         summary.vectors = records.reduce(0) { $0 + $1.vectors }
         summary.damaged = records.count { $0.isDamaged }
         summary.meanLength = lengths.sum / Double(max(1, lengths.frames))
-        summary.intraShare = intra.all > 0 ? Double(intra.pixels) / Double(intra.all) : nil
+        summary.intraShare = prediction.intraShare
         return summary
     }
 
     /// Takes a picture in decode order; gives the frames whose turn it is.
     mutating func insert(
-        _ picture: BitstreamPicture, _ write: (BitstreamFrame) throws(PFrameError) -> Void
+        _ picture: BitstreamPicture, _ write: (FrameRecord, PictureSyntax) throws(PFrameError) -> Void
     ) throws(PFrameError) {
-        order.insert(frame(picture), at: picture.display)
-        while !isComplete, let frame = order.pop() {
-            records.append(frame.record)
-            if !frame.rows.isEmpty {
-                lengths.sum += MotionStatistics.meanLength(frame.rows)
+        let syntax = PictureSyntax(
+            picture, keepsMacroblocks: keepsMacroblocks, residual: picture.residual == nil ? nil : residuals.take())
+        order.insert((FrameRecord(picture, syntax, timeBase: timeBase), syntax), at: picture.display)
+        while !isComplete, let (record, syntax) = order.pop() {
+            isDoubtful = isDoubtful || record.isDamaged || !follows(record)
+            records.append(record)
+            if !syntax.rows.isEmpty {
+                lengths.sum += MotionStatistics.meanLength(syntax.rows)
                 lengths.frames += 1
             }
-            if frame.record.type != .intra {
-                intra.all += frame.bits.count
-                intra.pixels += stride(from: 0, to: frame.macroblocks.count, by: MacroblockRow.columns.count)
-                    .count { frame.macroblocks[$0 + MacroblockRow.typeColumn] < MacroblockType.p16x16.rawValue }
-            }
-            try write(frame)
+            prediction.add(record, syntax.rows, size: first.size, crop: first.crop)
+            try write(record, syntax)
         }
     }
 
-    private func frame(_ picture: BitstreamPicture) -> BitstreamFrame {
-        let rows = rows(picture)
-        let count = picture.width * picture.height
-        let columns = MacroblockRow.columns.count
-        var bits: [UInt32] = []
-        var quantisers: [Int8] = []
-        bits.reserveCapacity(count)
-        quantisers.reserveCapacity(count)
-        let macroblocks = picture.withMacroblocks { all in
-            [Int32](unsafeUninitializedCapacity: count * columns) { values, initialized in
-                initialized = count * columns
-                guard var row = values.baseAddress else { return }
-                for (address, macroblock) in all.enumerated() {
-                    let (y, x) = address.quotientAndRemainder(dividingBy: picture.width)
-                    MacroblockRow.fill(row, macroblock, x: x, y: y, frame: picture.display)
-                    row += columns
-                    bits.append(macroblock.headerBits + macroblock.coefficientBits)
-                    quantisers.append(macroblock.slice < 0 ? -1 : macroblock.qp)
-                }
-            }
-        }
-        return BitstreamFrame(
-            record: FrameRecord(picture, vectors: rows.count, timeBase: timeBase), rows: rows,
-            macroblocks: macroblocks, bits: bits, quantisers: quantisers,
-            slices: picture.slices.indices.map { SliceLines.slice($0, of: picture) },
-            weights: picture.slices.indices.flatMap { SliceLines.weights($0, of: picture) })
-    }
-
-    /// The rows of `motion.npy`: the blocks of a macroblock in list 0, then in list 1.
-    private func rows(_ picture: BitstreamPicture) -> [MotionRow] {
-        var rows: [MotionRow] = []
-        var second: [MotionRow] = []
-        var macroblock = -1
-        picture.forEachBlock { block in
-            if block.macroblock != macroblock {
-                rows += second
-                second.removeAll(keepingCapacity: true)
-                macroblock = block.macroblock
-            }
-            if block.indices[0] >= 0 { rows.append(row(picture, block, list: 0, block.first)) }
-            if block.indices[1] >= 0 { second.append(row(picture, block, list: 1, block.second)) }
-        }
-        return rows + second
-    }
-
-    private func row(_ picture: BitstreamPicture, _ block: Bitstream.PredictedBlock, list: Int, _ vector: BlockVector)
-        -> MotionRow
-    {
-        let (x, y) = (Int32(block.x + block.width / 2), Int32(block.y + block.height / 2))
-        return MotionRow(
-            frame: Int32(picture.display), reference: block.references[list],
-            vector: MotionVector(
-                source: list == 0 ? -1 : 1, width: Int32(block.width), height: Int32(block.height),
-                sourceX: x + Int32(vector.x) / 4, sourceY: y + Int32(vector.y) / 4, destinationX: x, destinationY: y,
-                motionX: Int32(vector.x), motionY: Int32(vector.y), motionScale: 4))
+    /// Whether a record has a later time than the one before.
+    private func follows(_ record: FrameRecord) -> Bool {
+        guard let time = record.pts else { return false }
+        guard let last = records.last else { return true }
+        return last.pts.map { $0 < time } ?? false
     }
 }
 
 extension FrameRecord {
-    fileprivate init(_ picture: BitstreamPicture, vectors: Int, timeBase: Rational) {
+    fileprivate init(_ picture: BitstreamPicture, _ syntax: PictureSyntax, timeBase: Rational) {
         decode = picture.packet
         display = picture.display
         pts = picture.time
         seconds = pts.map { Double($0) * timeBase.value }
-        type =
-            switch picture.type {
-            case .p: .predicted
-            case .b: .bidirectional
-            default: .intra
-            }
+        type = syntax.type
         isKey = picture.isKey
         isInterlaced = false
-        isDamaged = picture.isDamaged
-        self.vectors = vectors
+        isDamaged = syntax.isDamaged
+        vectors = syntax.rows.count
         bytes = picture.bytes
-        isReference = picture.referenceIDC > 0
+        isReference = syntax.referenceIDC > 0
+        self.syntax = FrameSyntax(syntax)
     }
 }

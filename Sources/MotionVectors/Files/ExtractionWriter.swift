@@ -8,6 +8,8 @@ public struct ExtractionOutput: Sendable {
     public var folder: FilePath?
     /// Store residuals; nil for none.
     public var residual: ResidualFormat?
+    /// Store the coded residual of H.264: what the decoder adds to its prediction.
+    public var codedResidual = false
     /// How `motion.npy` stores vectors. Default: `wide`.
     public var motionFormat = MotionFormat.wide
     /// Cell size of `field.npy` and `mask.npy`: 4, 8 or 16; nil for none.
@@ -68,7 +70,7 @@ public struct ExtractionWriter {
     /// Every file that an extraction may write.
     static let fileNames =
         ["motion.npy", "frames.csv", StreamDescription.fileName, "field.npy", "mask.npy", "accumulated.npy"]
-        + BitstreamFiles.names
+        + SyntaxFiles.names + CodedResidualFiles.names
         + ["residual", "accumulated_residual"].flatMap { name in ResidualFormat.allCases.flatMap { $0.files(name) } }
 
     /// Prepares the extraction of one video.
@@ -76,6 +78,7 @@ public struct ExtractionWriter {
         self.path = path
         self.options = options
         self.options.residual = output.residual != nil
+        self.options.codedResidual = output.codedResidual
         self.output = output
     }
 
@@ -111,14 +114,20 @@ public struct ExtractionWriter {
         announce: (ExtractionEstimate) -> Void = { _ in },
         progress: (Int, Double) throws(PFrameError) -> Void = { _, _ in }
     ) throws(PFrameError) -> ExtractionSummary {
+        var isAnnounced = false
+        func announceOnce(_ estimate: ExtractionEstimate) {
+            if !isAnnounced { announce(estimate) }
+            isAnnounced = true
+        }
         do throws(PFrameError) {
-            if options.source == .bitstream { return try readBitstream(progress) }
             let pipe = try PipedVideo(path)
-            if let summary = try run(options, pipe, announce, progress) { return summary }
-            var filtered = options
-            filtered.loopFilter = true
-            guard let summary = try run(filtered, pipe, { _ in }, progress) else {
-                preconditionFailure("the loop filter was asked for")
+            if needsNoPictures, let summary = try readBitstream(pipe, announceOnce, progress) { return summary }
+            var options = options
+            options.leavesOutVectors = true
+            if let summary = try run(options, pipe, announceOnce, progress) { return summary }
+            (options.leavesOutVectors, options.loopFilter) = (false, true)
+            guard let summary = try run(options, pipe, announceOnce, progress) else {
+                preconditionFailure("the loop filter and the vectors were asked for")
             }
             return summary
         } catch {
@@ -127,8 +136,8 @@ public struct ExtractionWriter {
         }
     }
 
-    /// One pass; nil if it found damage without the loop filter: concealment guesses vectors from pixels, so only a
-    /// pass with the filter has the exact ones.
+    /// One pass; nil if it found damage without the loop filter, because concealment guesses vectors from pixels, so only a
+    /// pass with the filter has the exact ones; nil too if it needed vectors that were left out.
     private func run(
         _ options: ExtractionOptions, _ pipe: PipedVideo?, _ announce: (ExtractionEstimate) -> Void,
         _ progress: (Int, Double) throws(PFrameError) -> Void
@@ -136,7 +145,7 @@ public struct ExtractionWriter {
         let extraction = try Extraction(path: path, options: options)
         let files: FolderFiles?
         if let folder = output.folder {
-            files = try FolderFiles(folder, extraction, options, output)
+            files = try FolderFiles(folder, extraction.stream, options, output)
         } else {
             files = nil
         }
@@ -145,9 +154,9 @@ public struct ExtractionWriter {
         var sums = (length: 0.0, frames: 0)
         var prediction = PredictionStatistics()
         var first: Picture?
-        let isExactOnlyWhole = !options.needsPixels && !options.loopFilter
+        let isExactOnlyWhole = options.source == .stream && !options.needsPixels && !options.loopFilter
         while let frame = try extraction.next() {
-            if isExactOnlyWhole, extraction.foundDamage { return nil }
+            if isExactOnlyWhole && extraction.foundDamage || extraction.lacksVectors { return nil }
             if first == nil { first = frame.picture }
             records.append(frame.record)
             summary.vectors += frame.rows.count
@@ -159,14 +168,13 @@ public struct ExtractionWriter {
             try files?.write(frame)
             let share = extraction.progress
             let read = share.total > 0 ? min(1, Double(share.read) / Double(share.total)) : 0
-            if records.count == ExtractionEstimate.pictures, files != nil,
-                let total = frames(of: extraction.stream, read: read)
-            {
-                announce(estimate(frames: total, vectorsPerFrame: summary.vectors / records.count, first?.size))
+            if records.count == ExtractionEstimate.pictures, files != nil {
+                let perFrame = summary.vectors / records.count
+                self.announce(perFrame, first?.size, extraction.stream, read: read, announce)
             }
             try progress(records.count, read)
         }
-        if isExactOnlyWhole, extraction.foundDamage { return nil }
+        if isExactOnlyWhole && extraction.foundDamage || extraction.lacksVectors { return nil }
         guard let first else { throw extraction.nothingDecoded }
         let lost = extraction.lostPackets(delivered: records)
         summary.frames = records.count
@@ -181,12 +189,29 @@ public struct ExtractionWriter {
             let description = StreamDescription(
                 StreamDescription.Facts(
                     stream: extraction.stream, referenceFrames: extraction.referenceFrames,
-                    orientation: extraction.orientation, searchedShare: extraction.searchedShare),
+                    orientation: extraction.orientation, searchedShare: extraction.searchedShare,
+                    bitstreamFrames: records.contains { $0.syntax != nil }
+                        ? records.count { $0.syntax?.order != nil } : nil, outOfScope: extraction.outOfScope),
                 source: try StreamDescription.Source(path, received: pipe?.received), options: describedOptions,
                 motionSource: options.source, tool: output.tool, first: first, summary: summary)
             summary.bytes = try files.finish(records + lost, description)
         }
         return summary
+    }
+
+    /// Says what is about to be written, after the first pictures.
+    ///
+    /// - Parameters:
+    ///   - vectors: of each of those pictures.
+    ///   - size: their size.
+    ///   - stream: the stream.
+    ///   - read: the share of the file that was read.
+    ///   - announce: is told, where anything says how long the video is.
+    func announce(
+        _ vectors: Int, _ size: Size?, _ stream: VideoStream, read: Double, _ announce: (ExtractionEstimate) -> Void
+    ) {
+        guard let total = frames(of: stream, read: read) else { return }
+        announce(estimate(frames: total, vectorsPerFrame: vectors, size))
     }
 
     /// How many pictures a stream has, as its header says, or else by the share that the first ones are of the file.
@@ -214,7 +239,10 @@ public struct ExtractionWriter {
 
     var describedOptions: StreamDescription.Options {
         StreamDescription.Options(
-            residual: output.residual, field: output.fieldCellSize, references: options.needsPixels,
+            residual: output.residual, field: output.fieldCellSize,
+            references: options.needsPixels || options.readsBitstream,
+            referenceSource: options.source.isEstimated || !(options.needsPixels || options.readsBitstream)
+                ? nil : options.references ?? .exact, codedResidual: output.codedResidual ? true : nil,
             accumulate: options.accumulate, radius: options.radius, frameLimit: options.frameLimit,
             stream: options.streamIndex, span: options.span,
             motionFormat: output.motionFormat == .wide ? nil : output.motionFormat)

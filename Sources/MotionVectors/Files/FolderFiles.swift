@@ -12,24 +12,27 @@ final class FolderFiles {
     private var field: NPYWriter?
     private var mask: NPYWriter?
     private var accumulated: NPYWriter?
+    private var syntax: SyntaxFiles?
+    private var coded: CodedResidualFiles?
     private let options: ExtractionOptions
     private let output: ExtractionOutput
     private let frameRate: Rational
 
     init(
-        _ path: FilePath, _ extraction: Extraction, _ options: ExtractionOptions, _ output: ExtractionOutput
+        _ path: FilePath, _ stream: VideoStream, _ options: ExtractionOptions, _ output: ExtractionOutput
     ) throws(PFrameError) {
         var folder = try StagedFolder(path: path)
         motion = try MotionWriter(path: folder.stage("motion.npy"), format: output.motionFormat)
         self.folder = folder
         self.options = options
         self.output = output
-        frameRate = extraction.stream.averageFrameRate
+        frameRate = stream.averageFrameRate
     }
 
+    /// Appends a frame.
     func write(_ frame: ExtractedFrame) throws(PFrameError) {
-        try motion.append(frame.rows)
         let size = frame.picture.size
+        try write(frame.record, frame.rows, frame.syntax, size)
         if let values = frame.residual, let format = output.residual {
             if residual == nil { residual = try makeResidual("residual", format, size) }
             try residual?.write(values)
@@ -39,17 +42,6 @@ final class FolderFiles {
                 accumulatedResidual = try makeResidual("accumulated_residual", format, size)
             }
             try accumulatedResidual?.write(values)
-        }
-        if let cellSize = output.fieldCellSize {
-            let dense = MotionField(frame.rows, size: size, cellSize: cellSize)
-            if field == nil {
-                field = try NPYWriter(
-                    path: folder.stage("field.npy"), type: .int16, itemShape: [dense.rows, dense.columns, 2])
-                mask = try NPYWriter(
-                    path: folder.stage("mask.npy"), type: .uint8, itemShape: [dense.rows, dense.columns])
-            }
-            try field?.append(dense.vectors)
-            try mask?.append(dense.mask)
         }
         if let traced = frame.accumulated {
             if accumulated == nil {
@@ -61,6 +53,38 @@ final class FolderFiles {
         }
     }
 
+    /// Appends a frame of which no picture is there.
+    func write(_ record: FrameRecord, _ said: PictureSyntax, _ size: Size) throws(PFrameError) {
+        try write(record, said.rows, said, size)
+    }
+
+    private func write(
+        _ record: FrameRecord, _ rows: [MotionRow], _ said: PictureSyntax?, _ size: Size
+    ) throws(PFrameError) {
+        try motion.append(rows)
+        if let cellSize = output.fieldCellSize {
+            let dense = MotionField(rows, size: size, cellSize: cellSize)
+            if field == nil {
+                field = try NPYWriter(
+                    path: folder.stage("field.npy"), type: .int16, itemShape: [dense.rows, dense.columns, 2])
+                mask = try NPYWriter(
+                    path: folder.stage("mask.npy"), type: .uint8, itemShape: [dense.rows, dense.columns])
+            }
+            try field?.append(dense.vectors)
+            try mask?.append(dense.mask)
+        }
+        guard record.syntax != nil else { return }
+        if syntax == nil {
+            syntax = try SyntaxFiles(&folder, size: size, macroblocks: options.source == .bitstream)
+            if output.codedResidual {
+                coded = try CodedResidualFiles(
+                    &folder, size: size, frameRate: frameRate, threads: output.encoderThreads)
+            }
+        }
+        try syntax?.write(record.display, rows: rows.count, said)
+        try coded?.write(said?.residual, frame: record.display)
+    }
+
     /// Completes every file; returns their size in bytes.
     func finish(_ records: [FrameRecord], _ description: StreamDescription) throws(PFrameError) -> Int {
         try motion.close()
@@ -69,6 +93,8 @@ final class FolderFiles {
         try field?.close()
         try mask?.close()
         try accumulated?.close()
+        try syntax?.close()
+        try coded?.close()
         return try folder.complete(records, description)
     }
 
@@ -147,8 +173,12 @@ extension StagedFolder {
     /// Writes `frames.csv` and `stream.json`, and gives all files their names; returns their size in bytes.
     mutating func complete(_ records: [FrameRecord], _ description: StreamDescription) throws(PFrameError) -> Int {
         var csv = try OutputFile(path: stage("frames.csv"))
-        try csv.write(FrameRecord.header + "\n")
-        for record in records { try csv.write(record.csvLine + "\n") }
+        let isFromBitstream = records.contains { $0.syntax != nil }
+        try csv.write((isFromBitstream ? FrameRecord.syntaxHeader : FrameRecord.header) + "\n")
+        for var record in records {
+            if isFromBitstream, record.syntax == nil { record.syntax = FrameSyntax([]) }
+            try csv.write(record.csvLine + "\n")
+        }
         try csv.close()
         let file = stage(StreamDescription.fileName)
         var json = try OutputFile(path: file)

@@ -102,7 +102,7 @@ package final class MotionWriter {
                     .unsupported, path: nil,
                     "frame \(row.frame): the vector (\(vector.motionX), \(vector.motionY)) / \(vector.motionScale) of the "
                         + "block at (\(vector.destinationX), \(vector.destinationY)) has no room in the compact format: "
-                        + "use --motion-format wide")
+                        + "take the format wide")
             }
             rows.append(compact)
         }

@@ -12,6 +12,7 @@ public final class Reconstruction {
     private let residuals: ResidualReader
     private let compensator: MotionCompensator
     private var references: ReferencePictures
+    private var said: SaidPrediction?
     private var order = DecodeOrder<Pending>()
     private var finished = DisplayOrder<ExtractedFrame>()
     private var pool: ResidualPool
@@ -21,6 +22,7 @@ public final class Reconstruction {
     private struct Pending {
         let record: FrameRecord
         var rows: [MotionRow]
+        let weights: RowWeights?
         let residual: Residual
     }
 
@@ -32,7 +34,7 @@ public final class Reconstruction {
         self.description = description
         self.folder = folder
         guard let format = description.options.residual else {
-            throw PFrameError(.missing, path: folder, "holds no residual; extract again with --residual")
+            throw PFrameError(.missing, path: folder, "holds no residual; extract the video again with its residual")
         }
         let all = try FrameTable.read(folder.appending("frames.csv"))
         let records = all.filter { $0.display >= 0 }
@@ -52,6 +54,7 @@ public final class Reconstruction {
         residuals = try ResidualReader(format, folder: folder, size: description.codedSize, frames: records.count)
         compensator = try MotionCompensator(size: description.codedSize, rule: description.predictionRule)
         references = ReferencePictures(capacity: max(1, description.referenceFrames))
+        said = description.bitstreamFrames == nil ? nil : try SaidPrediction(folder, records, vectors: rows)
         pool = ResidualPool(size: description.codedSize)
     }
 
@@ -84,17 +87,18 @@ public final class Reconstruction {
                 .damaged, path: folder.appending("motion.npy"),
                 "rows of frame \(record.display) are not what PFrame writes")
         }
+        let weights = try said?.read(record)
         let residual = pool.take()
         try residuals.read(into: residual)
         // Estimated vectors predict from the frame displayed before, whatever the stream's own order.
-        let number = description.motionSource == .stream ? record.decode : record.display
-        order.insert(Pending(record: record, rows: rows, residual: residual), number: number)
+        let number = description.motionSource.isEstimated ? record.display : record.decode
+        order.insert(Pending(record: record, rows: rows, weights: weights, residual: residual), number: number)
         nextRead += 1
     }
 
     private func rebuild(_ pending: Pending) throws(PFrameError) {
         let record = pending.record
-        let isStream = description.motionSource == .stream
+        let isStream = !description.motionSource.isEstimated
         let picture = try Picture(
             size: description.codedSize, format: description.fullRange ? .yuv420pFullRange : .yuv420p)
         var prediction: Picture?
@@ -103,14 +107,16 @@ public final class Reconstruction {
             prediction = compensator.prediction
         } else if !pending.rows.isEmpty {
             var rows = pending.rows
+            let candidates = said?.pictures ?? references.entries
             rows.withUnsafeMutableBufferPointer { rows in
-                compensator.predict(rows, from: references.entries)
+                compensator.predict(rows, from: candidates, weights: pending.weights)
             }
             prediction = compensator.prediction
         }
         picture.describe(crop: description.crop, tags: description.display ?? DisplayTags())
         pending.residual.add(to: prediction, into: picture)
         if !isStream || record.isReference { references.insert(picture, display: Int32(record.display)) }
+        try said?.keep(picture, record)
         let frame = ExtractedFrame(
             record: record, rows: pending.rows, picture: picture, residual: pending.residual, accumulated: nil,
             accumulatedResidual: nil)
@@ -158,6 +164,51 @@ extension Reconstruction {
     }
 }
 
+/// What the bitstream said of the prediction of an extraction's frames: their weights, and how long pictures are kept.
+private struct SaidPrediction {
+    /// The pictures that later frames predict from.
+    private(set) var pictures: [ReferencePicture] = []
+    /// The number of the last frame that predicts from a picture, by its display index.
+    private var lastUses: [Int32: Int] = [:]
+    private let indices: NPYReader
+    private var weights: WeightReader
+    private let path: FilePath
+
+    init(_ folder: FilePath, _ records: [FrameRecord], vectors: Int) throws(PFrameError) {
+        path = folder.appending("frames.csv")
+        for record in records {
+            for reference in record.syntax?.references ?? [] {
+                lastUses[Int32(reference)] = max(lastUses[Int32(reference)] ?? 0, record.decode)
+            }
+        }
+        let file = folder.appending("indices.npy")
+        indices = try NPYReader(path: file, type: .int16)
+        guard indices.shape == [vectors, 2] else {
+            throw PFrameError(
+                .damaged, path: file, "has shape \(indices.shape) and not \([vectors, 2]); extract again")
+        }
+        weights = try WeightReader(path: folder.appending("weights.csv"))
+    }
+
+    /// The weights of the next frame's rows.
+    mutating func read(_ record: FrameRecord) throws(PFrameError) -> RowWeights? {
+        var rows = [RowIndices](repeating: .unknown, count: record.vectors)
+        try rows.withUnsafeMutableBufferPointer { buffer throws(PFrameError) in try indices.read(into: buffer) }
+        return RowWeights(rows, try weights.read(frame: record.display))
+    }
+
+    /// Keeps a picture as long as frames predict from it.
+    mutating func keep(_ picture: Picture, _ record: FrameRecord) throws(PFrameError) {
+        pictures.append(ReferencePicture(display: Int32(record.display), picture: picture))
+        pictures.removeAll { (lastUses[$0.display] ?? -1) <= record.decode }
+        // A stream keeps at most sixteen, and as many may be inferred.
+        guard pictures.count <= 32 else {
+            throw PFrameError(
+                .damaged, path: path, "frames after frame \(record.display) predict from more than 32; extract again")
+        }
+    }
+}
+
 /// Reads `frames.csv`.
 enum FrameTable {
     /// The rows, in the file's order: delivered pictures by display index, then lost packets.
@@ -167,7 +218,9 @@ enum FrameTable {
             throw PFrameError(error, path: path, "cannot read")
         }
         let lines = text.split(separator: "\n")
-        guard lines.first.map(String.init) == FrameRecord.header else {
+        guard let first = lines.first.map(String.init),
+            first == FrameRecord.header || first == FrameRecord.syntaxHeader
+        else {
             throw PFrameError(.damaged, path: path, "does not start with PFrame's columns: \(FrameRecord.header)")
         }
         var records: [FrameRecord] = []

@@ -22,8 +22,12 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         public var residual: ResidualFormat?
         /// Cell size of `field.npy`, or nil for none.
         public var field: Int?
-        /// Whether references were inferred.
+        /// Whether references were found.
         public var references: Bool
+        /// How they were found, or nil where none were; nil in files of older versions, which inferred them.
+        public var referenceSource: ReferenceSource?
+        /// Whether the coded residual was kept, or nil if not.
+        public var codedResidual: Bool?
         /// Whether motion was accumulated.
         public var accumulate: Bool
         /// Largest offset of estimated motion, in pixels.
@@ -84,6 +88,11 @@ public struct StreamDescription: Sendable, Codable, Equatable {
     public var damaged: Int
     /// Pictures coded in fields or MBAFF.
     public var interlaced: Int
+    /// Pictures whose blocks, references and weights the bitstream told; nil where it was not read.
+    public var bitstreamFrames: Int?
+    /// What of the stream the bitstream reader does not read, so that references are inferred from there on; nil for
+    /// nothing.
+    public var outOfScope: String?
     /// With `h264` motion, the share of blocks that block search had to fill, 0…1.
     public var searchedShare: Double?
     /// What cut the file short, or nil.
@@ -132,6 +141,8 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         let referenceFrames: Int
         let orientation: Orientation
         var searchedShare: Double?
+        var bitstreamFrames: Int?
+        var outOfScope: String?
     }
 
     init(
@@ -146,7 +157,7 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         self.stream = stream.index
         codec = stream.codecName
         profile = stream.profile
-        predictionRule = motionSource == .stream ? stream.predictionRule ?? .h264 : .h264
+        predictionRule = motionSource.isEstimated ? .h264 : stream.predictionRule ?? .h264
         referenceFrames = facts.referenceFrames
         codedWidth = first.size.width
         codedHeight = first.size.height
@@ -161,6 +172,7 @@ public struct StreamDescription: Sendable, Codable, Equatable {
         vectors = summary.vectors
         damaged = summary.damaged
         interlaced = summary.interlaced
+        (bitstreamFrames, outOfScope) = (facts.bitstreamFrames, facts.outOfScope)
         searchedShare = facts.searchedShare
         truncation = summary.truncation
     }

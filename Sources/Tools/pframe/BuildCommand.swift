@@ -123,7 +123,8 @@ struct BuildCommand: StoppableCommand {
             if options.part.index == 0 { for reject in list.rejects { Console.error(Self.line(reject)) } }
             options.jobs = running.jobs(for: list.videos.count)
             if options.part.count > 1 {
-                Console.error("part \(options.part.index) of \(options.part.count), by \(options.part.origin)")
+                Console.error(
+                    "part \(options.part.index) of \(options.part.count), by \(options.part.origin ?? "--part")")
             }
             let progress = Progress(weights: list.videos.map(\.bytes), unit: "video", counted: "clips")
             let remarks = SamplingRemarks(options.clips)
@@ -131,7 +132,11 @@ struct BuildCommand: StoppableCommand {
             observer.progress = { progress.update($0, count: $1, share: $2) }
             observer.finished = { [clips = options.clips] video, outcome in
                 let lines = [
-                    outcome.reject.map { Self.line($0, outcome, clips) },
+                    outcome.reject.map { reject in
+                        let isShort = reject.kind == .noClip
+                        let shots = outcome.totals["shots", default: 0]
+                        return Self.line(reject) + (isShort ? ClipArguments.remedy(for: clips, shots: shots) : "")
+                    },
                     remarks.remark(on: list.videos[video].name, outcome),
                 ].compactMap { $0 }
                 progress.finish(
@@ -142,21 +147,21 @@ struct BuildCommand: StoppableCommand {
             let build = try DatasetBuild(list: list, options: options, folder: output, observer: observer)
             try conclude(build.run(), list, options, remarks, seconds: progress.elapsed)
         } catch let error as PFrameError {
-            throw DataProblem(message: "error: \(error)")
+            let remedy = error.code == .unreachable ? ", or with --reject-unreachable to leave out such videos" : ""
+            throw DataProblem(message: "error: \(error)\(remedy)")
         }
     }
 
+    /// The line of a video that gave no clip, or fewer than it could.
     private static func line(_ reject: Reject) -> String {
         let kept = reject.clips > 0 ? " (\(Format.quantity(reject.clips, "clip")) taken)" : ""
-        return "\(reject.clips > 0 ? "warning" : "error"): \(reject.video): \(reject.reason)\(kept)"
-    }
-
-    /// The line of a video that was read; where its shots are too short, with what makes them longer.
-    private static func line(_ reject: Reject, _ outcome: BuiltVideo, _ clips: ClipOptions) -> String {
-        guard reject.kind == .noClip, outcome.totals["shots", default: 0] > 1, let cuts = clips.cuts else {
-            return line(reject)
-        }
-        return line(reject) + "; " + CutArguments.remedy(for: cuts)
+        let remedy =
+            switch reject.kind {
+            case .noCaption: " (--captions, --no-captions)"
+            case .tooSmall: " (--enlarge, --buckets)"
+            default: ""
+            }
+        return "\(reject.clips > 0 ? "warning" : "error"): \(reject.video): \(reject.reason)\(kept)\(remedy)"
     }
 
     /// What the run came to, as JSON.
@@ -335,6 +340,14 @@ struct ClipArguments: ParsableArguments {
                 lengths: lengths ?? [options.frames], largestEnlargement: buckets == nil ? nil : enlarge ?? 1)
         }
         return options
+    }
+
+    /// The options that give clips of a video that is too short, in brackets; `shots` are those that it was cut into.
+    static func remedy(for options: ClipOptions, shots: Int) -> String {
+        let length = (options.buckets?.lengths.count ?? 1) > 1 ? "--lengths" : "--frames"
+        let step = options.stride == nil ? "--fps" : "--stride"
+        let cuts = shots > 1 ? options.cuts.map { "; " + CutArguments.remedy(for: $0) } ?? "" : ""
+        return " (\(length), \(step))\(cuts)"
     }
 
     func validate() throws {

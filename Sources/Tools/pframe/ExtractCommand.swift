@@ -6,9 +6,20 @@ import Storage
 import SystemPackage
 import ToolOptions
 
-extension ResidualFormat: ExpressibleByArgument {}
-
 extension MotionFormat: ExpressibleByArgument {}
+
+extension ReferenceSource: ExpressibleByArgument {}
+
+/// What `--residual` stores.
+enum StoredResidual: String, CaseIterable, ExpressibleByArgument {
+    /// The closure residual, in the two formats.
+    case mkv, npy
+    /// The coded residual.
+    case coded
+
+    /// The format of the closure residual; nil for none.
+    var format: ResidualFormat? { ResidualFormat(rawValue: rawValue) }
+}
 
 /// `pframe extract`.
 struct ExtractCommand: StoppableCommand {
@@ -33,10 +44,12 @@ struct ExtractCommand: StoppableCommand {
               pframe extract hevc.mkv --output out --motion-source search
               pframe extract film.mp4 --output out --start 1:30 --end 1:35
               pframe extract clip.mp4 --output out --motion-source bitstream
+              pframe extract clip.mp4 --output out --residual coded
 
             A vector points from a block to the prediction of the block: source = destination + motion / motion_scale, \
             +x right, +y down. The column reference of motion.npy is -2 if the reference is unknown, and -1 if the \
-            vector takes no part in the prediction. Damaged videos are extracted as far as they decode and are \
+            vector takes no part in the prediction. With --residual, --references or --accumulate, blocks, references \
+            and weights of H.264 come from the bitstream where pframe reads it (see pframe info). Damaged videos are extracted as far as they decode and are \
             flagged; the exit code is 1.
             """)
 
@@ -48,8 +61,11 @@ struct ExtractCommand: StoppableCommand {
 
     @Option(
         defaultAsFlag: .mkv,
-        help: "Also store the residual: mkv (lossless FFV1, the default) or npy (int16 planes).")
-    var residual: ResidualFormat?
+        help: """
+            Also store the residual: mkv (lossless FFV1, the default) or npy (int16 planes), the frame minus the \
+            prediction; or coded, what H.264 adds to the prediction before the loop filter.
+            """)
+    var residual: StoredResidual?
 
     @Option(help: "wide (int32 rows of 48 bytes) or compact (a structured array, 20 bytes per vector), for motion.npy.")
     var motionFormat = MotionFormat.wide
@@ -57,8 +73,13 @@ struct ExtractCommand: StoppableCommand {
     @Option(help: "Also write a dense field of B×B cells: 4, 8 or 16.")
     var field: Int?
 
-    @Flag(help: "Infer which frame every vector predicts from (implied by --residual and --accumulate).")
-    var references = false
+    @Option(
+        defaultAsFlag: .exact,
+        help: """
+            Tell which frame every vector predicts from (implied by --residual and --accumulate): exact (as the \
+            bitstream says where pframe reads it, the default) or inferred (by the least difference of pixels).
+            """)
+    var references: ReferenceSource?
 
     @Flag(help: "Also trace motion back to the last I-frame, pixel by pixel (CoViAR): accumulated.npy.")
     var accumulate = false
@@ -78,23 +99,28 @@ struct ExtractCommand: StoppableCommand {
     func validate() throws {
         if discard == (output != nil) { throw ValidationError("give --output DIR, or --discard to write no files") }
         if let field, ![4, 8, 16].contains(field) { throw ValidationError("--field takes 4, 8 or 16") }
-        if motion.motionSource == .bitstream, residual != nil || references || accumulate {
-            throw ValidationError(
-                "--motion-source bitstream decodes no pictures and tells true references: leave out --residual, "
-                    + "--references and --accumulate, or use --motion-source stream")
+        if motion.motionSource == .bitstream || residual == .coded, references == .inferred {
+            throw ValidationError("--motion-source bitstream and --residual coded take no --references inferred")
         }
-        try checkResidual()
+        if residual == .coded, motion.motionSource == .h264 || motion.motionSource == .search {
+            throw ValidationError("--residual coded takes --motion-source stream or bitstream")
+        }
+        try check("--residual", StoredResidual.self)
+        try check("--references", ReferenceSource.self)
     }
 
-    /// A word after `--residual` that is not one of its values counts as a video. If no such video exists, the word was
-    /// meant as a value.
-    private func checkResidual() throws {
+    /// A word after an option that may stand alone, and that is not one of its values, counts as a video. If no such video
+    /// exists, the word was meant as a value.
+    private func check<Value: RawRepresentable & CaseIterable>(
+        _ option: String, _: Value.Type
+    ) throws where Value.RawValue == String {
         let words = RawArguments.escaped().prefix { $0 != "--" }
-        for (option, word) in zip(words, words.dropFirst())
-        where option == "--residual" && !word.hasPrefix("-") && ResidualFormat(rawValue: word) == nil {
+        for (name, word) in zip(words, words.dropFirst())
+        where name == option && !word.hasPrefix("-") && Value(rawValue: word) == nil {
             guard case .missing = FileFacts(RawArguments.path(word)) else { continue }
-            let values = ResidualFormat.allCases.map(\.rawValue).joined(separator: " or ")
-            throw ValidationError("--residual takes \(values): \"\(word)\" is neither a value nor a video")
+            let values = Value.allCases.map(\.rawValue)
+            let list = values.dropLast().joined(separator: ", ") + " or " + (values.last ?? "")
+            throw ValidationError("\(option) takes \(list): \"\(word)\" is neither a value nor a video")
         }
     }
 
@@ -121,7 +147,7 @@ struct ExtractCommand: StoppableCommand {
     private struct Settings: Sendable {
         let options: ExtractionOptions
         let output: FilePath?
-        let residual: ResidualFormat?
+        let residual: StoredResidual?
         let motionFormat: MotionFormat
         let field: Int?
         let force: Bool
@@ -145,7 +171,8 @@ struct ExtractCommand: StoppableCommand {
         ) -> VideoResult? {
             var result = VideoResult(video: item.path.shown)
             var target = ExtractionOutput(folder: output?.pushing(folder))
-            target.residual = residual
+            target.residual = residual?.format
+            target.codedResidual = residual == .coded
             target.motionFormat = motionFormat
             target.fieldCellSize = field
             target.encoderThreads = encoderThreads
@@ -178,6 +205,7 @@ struct ExtractCommand: StoppableCommand {
             guard estimate.bytes > long else { return }
             var text = "\(item.path.shown): about \(Format.bytes(estimate.bytes)) to write"
             if residual == .mkv { text += " and residual.mkv" }
+            if residual == .coded { text += " and coded_residual.mkv" }
             let (wide, compact) = (MotionFormat.wide.bytesPerVector, MotionFormat.compact.bytesPerVector)
             if motionFormat == .wide, estimate.vectors * wide > long {
                 text +=

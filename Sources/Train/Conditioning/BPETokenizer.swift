@@ -61,9 +61,9 @@ package struct BPETokenizer: Sendable {
         func number(_ symbol: String, line: Int? = nil) throws(PFrameError) -> Int32 {
             if let number = numbers[symbol] { return number }
             if vocabulary == nil, let line {
-                throw PFrameError(path: path, "line \(line): no merge before it makes '\(symbol)'")
+                throw PFrameError(.damaged, path: path, "line \(line): no merge before it makes '\(symbol)'")
             }
-            throw PFrameError(path: vocabulary ?? path, "has no number for '\(symbol)', which \(path) needs")
+            throw PFrameError(.damaged, path: vocabulary ?? path, "has no number for '\(symbol)', which \(path) needs")
         }
         startToken = try number(Self.start)
         endToken = try number(Self.end)
@@ -147,14 +147,15 @@ package struct BPETokenizer: Sendable {
         let file = try MappedFile(path)
         return try file.withBytes { bytes throws(PFrameError) in
             if bytes.starts(with: [0x1F, 0x8B]) {
-                throw PFrameError(path: path, "is packed: unpack it with gunzip, and name the unpacked file")
+                throw PFrameError(
+                    .unsupported, path: path, "is packed: unpack it with gunzip, and name the unpacked file")
             }
             guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw PFrameError(path: path, "is not UTF-8 text: a list of merges is expected")
+                throw PFrameError(.damaged, path: path, "is not UTF-8 text: a list of merges is expected")
             }
             let lines = text.unicodeScalars.split(omittingEmptySubsequences: false) { $0 == "\n" }
             guard lines[0].firstRange(of: "#version".unicodeScalars) != nil else {
-                throw PFrameError(path: path, "is not a list of merges: its first line has no '#version'")
+                throw PFrameError(.damaged, path: path, "is not a list of merges: its first line has no '#version'")
             }
             var pairs: [(left: String, right: String)] = []
             for (index, line) in lines.dropFirst().prefix(mergeLimit).enumerated() {
@@ -162,7 +163,8 @@ package struct BPETokenizer: Sendable {
                 // The file ends with a line feed, or with several.
                 if line.isEmpty, lines.dropFirst(index + 1).allSatisfy(\.isEmpty) { break }
                 guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-                    throw PFrameError(path: path, "line \(index + 2): two symbols and a space between are expected")
+                    throw PFrameError(
+                        .damaged, path: path, "line \(index + 2): two symbols and a space between are expected")
                 }
                 pairs.append((String(parts[0]), String(parts[1])))
             }
@@ -176,11 +178,12 @@ package struct BPETokenizer: Sendable {
         return try file.withBytes { bytes throws(PFrameError) in
             let json: JSONValue
             do throws(PFrameError) { json = try JSONValue(bytes, path: path) } catch {
-                throw PFrameError(path: path, "at byte \(error.offset ?? 0): \(error.message)")
+                throw PFrameError(.damaged, path: path, "at byte \(error.offset ?? 0): \(error.message)")
             }
             let numbers = json.members?.compactMapValues { $0.int.flatMap { Int32(exactly: $0) } }
             guard let numbers, numbers.count == json.members?.count, numbers.values.allSatisfy({ $0 >= 0 }) else {
-                throw PFrameError(path: path, "is not a vocabulary: an object of symbols and their numbers is expected")
+                throw PFrameError(
+                    .damaged, path: path, "is not a vocabulary: an object of symbols and their numbers is expected")
             }
             return numbers
         }

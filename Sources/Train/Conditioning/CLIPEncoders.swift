@@ -158,11 +158,13 @@ package struct CLIPTextEncoder {
     package func callAsFunction(_ texts: [[Int32]]) throws(PFrameError) -> Output {
         for (index, text) in texts.enumerated() {
             guard text.count == contextLength else {
-                throw PFrameError("text \(index) has \(text.count) tokens; this CLIP model takes \(contextLength)")
+                throw PFrameError(
+                    .usage, "text \(index) has \(text.count) tokens; this CLIP model takes \(contextLength)")
             }
             if let alien = text.first(where: { !(0..<vocabulary).contains(Int($0)) }) {
                 let remedy = "take the merges and vocabulary that belong to the model"
-                throw PFrameError("text \(index) has token \(alien) of a vocabulary of \(vocabulary): \(remedy)")
+                throw PFrameError(
+                    .usage, "text \(index) has token \(alien) of a vocabulary of \(vocabulary): \(remedy)")
             }
         }
         return try withoutGradients { () throws(PFrameError) in

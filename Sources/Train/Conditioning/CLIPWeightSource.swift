@@ -69,7 +69,8 @@ final class CLIPWeightSource {
         }
         if published("visual.layer1.0.conv1.weight") != nil {
             throw PFrameError(
-                path: path, "is a CLIP model with a ResNet; only those with a vision transformer are read")
+                .unsupported, path: path, "is a CLIP model with a ResNet; only those with a vision transformer are read"
+            )
         }
     }
 
@@ -79,7 +80,7 @@ final class CLIPWeightSource {
         var total: [Int] = []
         for (index, published) in names.enumerated() {
             guard var shape = self.published(published) else {
-                throw PFrameError(path: path, "holds no tensor '\(published)', which a CLIP model has")
+                throw PFrameError(.damaged, path: path, "holds no tensor '\(published)', which a CLIP model has")
             }
             if naming.isTransposed, name.hasSuffix(".projection") { shape.reverse() }
             // Queries, keys and values lie one below the other.
@@ -88,12 +89,12 @@ final class CLIPWeightSource {
             } else if shape.count == total.count, !shape.isEmpty, shape.dropFirst() == total.dropFirst() {
                 total[0] += shape[0]
             } else {
-                throw PFrameError(path: path, "tensor '\(published)' has another shape than '\(names[0])'")
+                throw PFrameError(.damaged, path: path, "tensor '\(published)' has another shape than '\(names[0])'")
             }
         }
         guard isRight(total) else {
             let what = "tensor '\(names.joined(separator: "', '"))' has the shape \(total)"
-            throw PFrameError(path: path, "\(what); expected is \(expected)")
+            throw PFrameError(.damaged, path: path, "\(what); expected is \(expected)")
         }
         return total
     }
@@ -122,10 +123,14 @@ final class CLIPWeightSource {
         for published in publishedNames(name) {
             switch contents {
             case .script(let tensors):
-                guard let tensor = tensors[published] else { throw PFrameError(path: path, "holds no '\(published)'") }
+                guard let tensor = tensors[published] else {
+                    throw PFrameError(.damaged, path: path, "holds no '\(published)'")
+                }
                 parts.append(try tensor.to(.float32).to(.cpu))
             case .safetensors(let file):
-                guard let entry = file[published] else { throw PFrameError(path: path, "holds no '\(published)'") }
+                guard let entry = file[published] else {
+                    throw PFrameError(.damaged, path: path, "holds no '\(published)'")
+                }
                 let tensor = try file.withBytes(of: published) { bytes throws(PFrameError) in
                     try Tensor(bytes: bytes, type: entry.type, shape: entry.shape)
                 }
@@ -144,7 +149,8 @@ final class CLIPWeightSource {
         let activation = name.flatMap(TransformerActivation.init)
         if let name, activation == nil {
             let known = TransformerActivation.allCases.map(\.rawValue).joined(separator: ", ")
-            throw PFrameError(path: path, "its config.json asks for '\(name)' (hidden_act); known are \(known)")
+            throw PFrameError(
+                .unsupported, path: path, "its config.json asks for '\(name)' (hidden_act); known are \(known)")
         }
         return (part?["num_attention_heads"]?.int, activation)
     }
@@ -176,7 +182,7 @@ final class CLIPWeightSource {
         let file = try MappedFile(path)
         return try file.withBytes { bytes throws(PFrameError) in
             do throws(PFrameError) { return try JSONValue(bytes, path: path) } catch {
-                throw PFrameError(path: path, "at byte \(error.offset ?? 0): \(error.message)")
+                throw PFrameError(.damaged, path: path, "at byte \(error.offset ?? 0): \(error.message)")
             }
         }
     }

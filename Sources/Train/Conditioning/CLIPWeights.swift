@@ -107,7 +107,8 @@ package final class CLIPWeights {
         let told = try source.configuration(of: name)
         guard let heads = told.heads ?? (width % 64 == 0 ? width / 64 : nil), heads > 0, width % heads == 0 else {
             let remedy = "put the model's own config.json (num_attention_heads) beside it"
-            throw PFrameError(path: source.path, "\(name) tower of \(width) channels: how many heads? \(remedy)")
+            throw PFrameError(
+                .unsupported, path: source.path, "\(name) tower of \(width) channels: how many heads? \(remedy)")
         }
         return Tower(
             width: width, layers: layers, heads: heads, hidden: hidden, activation: told.activation ?? .quickGELU)

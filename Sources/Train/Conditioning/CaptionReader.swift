@@ -38,13 +38,14 @@ public struct CaptionReader {
         case .labels:
             let labels = LabelTable(rows.compactMap { $0.columns.metadata[Self.labelColumn]?.string })
             guard !labels.labels.isEmpty else {
-                throw PFrameError("the data set has no column \"label\": take --text vocabulary or --text none")
+                throw PFrameError(.missing, "the data set has no column \"label\": take the text vocabulary or none")
             }
             table = .labels(labels)
         default:
             let vocabulary = Vocabulary(captions: rows.flatMap { $0.columns.captions ?? [$0.columns.caption] })
             guard !vocabulary.words.isEmpty else {
-                throw PFrameError("the data set has no captions: take --text none, or build it with --captions")
+                throw PFrameError(
+                    .missing, "the data set has no captions: take the text none, or build the set with captions")
             }
             table = .words(vocabulary)
         }
@@ -85,7 +86,7 @@ public struct CaptionReader {
             for caption in captions {
                 guard let index = labels.index(of: caption) else {
                     let known = labels.labels.prefix(12).joined(separator: ", ")
-                    throw PFrameError("the model knows no label \"\(caption)\"; it knows \(known)")
+                    throw PFrameError(.usage, "the model knows no label \"\(caption)\"; it knows \(known)")
                 }
                 indices.append(Int64(index))
             }
@@ -171,11 +172,11 @@ package final class CLIPCaptions {
     /// - Throws: `PFrameError` if its files are gone.
     convenience init(_ json: JSONValue, path: FilePath) throws(PFrameError) {
         guard let weights = json["clip"]?.string, let merges = json["clip_vocabulary"]?.string else {
-            throw PFrameError(path: path, "does not say which CLIP model reads captions: it is damaged")
+            throw PFrameError(.damaged, path: path, "does not say which CLIP model reads captions: it is damaged")
         }
         for file in [weights, merges] where fileSize(FilePath(file)) == nil {
             throw PFrameError(
-                path: FilePath(file),
+                .missing, path: FilePath(file),
                 "is missing, with which the run reads captions: put it there, or correct \"captions\" in \(path)")
         }
         try self.init(FilePath(weights), merges: FilePath(merges))

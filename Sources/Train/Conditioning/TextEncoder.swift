@@ -81,7 +81,7 @@ public struct TextEncoder {
             return try table.embedded(Tensor(indices, shape: [count], device: device))
         case (.features(let linear), .features(let values, let width)):
             return try linear(Tensor(values, shape: [count, width], device: device).to(type))
-        default: throw PFrameError("captions of another kind than the text encoder reads")
+        default: throw PFrameError(.usage, "captions of another kind than the text encoder reads")
         }
     }
 }

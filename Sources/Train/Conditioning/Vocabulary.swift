@@ -108,14 +108,16 @@ extension JSONValue {
     ///
     /// - Throws: `PFrameError` about `path` if it is no such list.
     func distinctTexts(_ key: String, path: FilePath?) throws(PFrameError) -> [String] {
-        guard let values = self[key]?.array else { throw PFrameError(path: path, "a list of \(key) is expected") }
+        guard let values = self[key]?.array else {
+            throw PFrameError(.damaged, path: path, "a list of \(key) is expected")
+        }
         var (texts, seen): ([String], Set<String>) = ([], [])
         for (index, value) in values.enumerated() {
             guard let text = value.string else {
-                throw PFrameError(path: path, "\(key)[\(index)] is \(value.json()): a text is expected")
+                throw PFrameError(.damaged, path: path, "\(key)[\(index)] is \(value.json()): a text is expected")
             }
             guard seen.insert(text).inserted else {
-                throw PFrameError(path: path, "\(key)[\(index)] is '\(text)', which was there before")
+                throw PFrameError(.damaged, path: path, "\(key)[\(index)] is '\(text)', which was there before")
             }
             texts.append(text)
         }

@@ -60,7 +60,7 @@ public final class Communicator {
         try check(pf_mpi_ranks(&ranks), "asking MPI for the ranks")
         guard ranks == launched.count else {
             throw PFrameError(
-                "\(launched.origin) tell of \(launched.count) processes, but MPI finds \(ranks): start them with the "
+                "\(launched.origin ?? "the options") tell of \(launched.count) processes, but MPI finds \(ranks): start them with the "
                     + "mpirun of the MPI that this program is linked with, or with srun --mpi=pmix")
         }
         guard served else { throw PFrameError("this MPI allows no threads: install one that was built with them") }

@@ -156,21 +156,21 @@ public struct CLIPScore: Sendable, Equatable {
     public init(frames: Span<Float>, text: Span<Float>) throws(PFrameError) {
         guard !text.isEmpty, !frames.isEmpty, frames.count % text.count == 0 else {
             let found = "\(frames.count) features of frames are not whole rows of \(text.count)"
-            throw PFrameError("\(found): use one CLIP model for both")
+            throw PFrameError(.conflict, "\(found): use one CLIP model for both")
         }
         func product(_ a: Span<Float>, _ b: Span<Float>) -> Double {
             a.indices.reduce(0) { $0 + Double(a[$1]) * Double(b[$1]) }
         }
         let textLength = product(text, text)
         guard textLength.isFinite, textLength > 0 else {
-            throw PFrameError("the features of the text have no direction")
+            throw PFrameError(.damaged, "the features of the text have no direction")
         }
         var cosines: [Double] = []
         for start in stride(from: 0, to: frames.count, by: text.count) {
             let row = frames.extracting(start..<start + text.count)
             let length = product(row, row)
             guard length.isFinite, length > 0 else {
-                throw PFrameError("the features of frame \(start / text.count) have no direction")
+                throw PFrameError(.damaged, "the features of frame \(start / text.count) have no direction")
             }
             cosines.append(min(1, max(-1, product(row, text) / (length * textLength).squareRoot())))
         }

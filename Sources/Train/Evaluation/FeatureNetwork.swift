@@ -73,7 +73,7 @@ public final class FeatureNetwork {
         precondition(frames > 0, "clips of no frame")
         let images = try Tensor.frames(clips, size: size)
         let count = images.shape[0]
-        guard count % frames == 0 else { throw PFrameError("\(count) frames are not whole clips of \(frames)") }
+        guard count % frames == 0 else { throw PFrameError(.usage, "\(count) frames are not whole clips of \(frames)") }
         let unit = kind == .i3d ? frames : 1
         var result: [Float] = []
         for piece in Self.pieces(count, unit: unit) {
@@ -95,7 +95,8 @@ public final class FeatureNetwork {
     ) throws(PFrameError) -> [Float] {
         precondition(kind == .lpips, "LPIPS of a network that has none")
         guard clip.count == reference.count else {
-            throw PFrameError("a clip of \(clip.count) bytes, a reference of \(reference.count): both must be as long")
+            throw PFrameError(
+                .usage, "a clip of \(clip.count) bytes, a reference of \(reference.count): both must be as long")
         }
         let (one, other) = (try Tensor.frames(clip, size: size), try Tensor.frames(reference, size: size))
         var result: [Float] = []
@@ -131,7 +132,8 @@ public final class FeatureNetwork {
             }
             let output = try module([input], flags: flags)
             guard output.shape.first == rows else {
-                throw PFrameError(path: module.path, "gave \(output.shape); a row for each of \(rows) is expected")
+                throw PFrameError(
+                    .unsupported, path: module.path, "gave \(output.shape); a row for each of \(rows) is expected")
             }
             return try output.reshaped([rows, -1])
         }

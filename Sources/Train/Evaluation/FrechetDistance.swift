@@ -35,11 +35,11 @@ package struct FeatureStatistics: Sendable {
     /// - Throws: if they are not whole rows, or a feature is NaN or infinite, naming it; then nothing was added.
     package mutating func add(_ rows: Span<Float>) throws(PFrameError) {
         guard rows.count % dimension == 0 else {
-            throw PFrameError("\(rows.count) features are not whole rows of \(dimension)")
+            throw PFrameError(.usage, "\(rows.count) features are not whole rows of \(dimension)")
         }
         for index in rows.indices where !rows[index].isFinite {
             let place = "feature \(index % dimension) of row \(count + index / dimension)"
-            throw PFrameError("\(place) is \(rows[index]): Fréchet distances need finite features")
+            throw PFrameError(.usage, "\(place) is \(rows[index]): Fréchet distances need finite features")
         }
         let total = rows.count / dimension
         // Some megabytes in double at a time.
@@ -125,10 +125,11 @@ public struct FrechetDistance: Sendable, Equatable {
     package init(_ real: FeatureStatistics, _ generated: FeatureStatistics) throws(PFrameError) {
         guard real.dimension == generated.dimension else {
             throw PFrameError(
+                .conflict,
                 "real features have \(real.dimension) dimensions, generated ones \(generated.dimension): use one model")
         }
         for (name, statistics) in [("real", real), ("generated", generated)] where statistics.count < 2 {
-            throw PFrameError("\(statistics.count) \(name) clips: a Fréchet distance needs at least 2")
+            throw PFrameError(.usage, "\(statistics.count) \(name) clips: a Fréchet distance needs at least 2")
         }
         openblas_set_num_threads(1)
         means = zip(real.mean, generated.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }

@@ -43,8 +43,9 @@ public struct GenerationEvaluation {
             source, batch: sampler.batchSize, seed: options.seed, of: (size, sampler.frames))
         guard sampler.sizes.contains(clips.size), clips.frames == sampler.frames else {
             throw PFrameError(
+                .conflict,
                 "the data set's clips have \(clips.frames) frames of \(clips.size), the model's \(sampler.frames) of "
-                    + "\(size): build the set with --size \(size) --frames \(sampler.frames)")
+                    + "\(size): build the set with \(sampler.frames) frames of \(size)")
         }
         (self.sampler, self.options, self.networks) = (sampler, options, networks)
     }

@@ -52,7 +52,8 @@ package struct GroupedFrechetDistance: Sendable, Equatable {
             }
         }
         guard !groups.isEmpty else {
-            throw PFrameError("none of \(leftOut.count) groups has 2 real and 2 generated clips: give more clips")
+            throw PFrameError(
+                .usage, "none of \(leftOut.count) groups has 2 real and 2 generated clips: give more clips")
         }
         self.groups = groups
         self.leftOut = leftOut
@@ -75,6 +76,7 @@ struct ClipFeatures {
             count == 0 || dimension == self.dimension
         else {
             throw PFrameError(
+                .usage,
                 "a network gave \(features.count) features for \(clips) clips: 1 to "
                     + "\(FeatureStatistics.largestDimension) a clip are expected, and of all clips as many")
         }
@@ -95,7 +97,7 @@ struct ClipFeatures {
     /// The Fréchet distance of all clips.
     func distance(to generated: ClipFeatures) throws(PFrameError) -> Double {
         guard let one = try statistics(0..<count), let other = try generated.statistics(0..<generated.count) else {
-            throw PFrameError("there are no clips to compare")
+            throw PFrameError(.usage, "there are no clips to compare")
         }
         return try FrechetDistance(one, other).value
     }

@@ -27,7 +27,7 @@ public struct InceptionScore: Sendable, Equatable {
     /// - Throws: if the logits are not whole rows, fewer than the splits, or not finite.
     public init(logits: Span<Float>, classes: Int, splits: Int = 10) throws(PFrameError) {
         try self.init(logits, classes, splits) { (row) throws(PFrameError) in
-            guard row.allSatisfy(\.isFinite), let most = row.max() else { throw PFrameError("are not finite") }
+            guard row.allSatisfy(\.isFinite), let most = row.max() else { throw PFrameError(.usage, "are not finite") }
             let powers = row.map { exp($0 - most) }
             let sum = powers.reduce(0, +)
             return powers.map { $0 / sum }
@@ -45,7 +45,7 @@ public struct InceptionScore: Sendable, Equatable {
         try self.init(probabilities, classes, splits) { (row) throws(PFrameError) in
             let sum = row.reduce(0, +)
             guard row.allSatisfy({ $0 >= 0 }), abs(sum - 1) <= 0.001 else {
-                throw PFrameError("are not probabilities: their sum is \(sum)")
+                throw PFrameError(.usage, "are not probabilities: their sum is \(sum)")
             }
             return row
         }
@@ -57,10 +57,12 @@ public struct InceptionScore: Sendable, Equatable {
     ) throws(PFrameError) {
         precondition(classes > 0 && parts > 0, "\(classes) classes, \(parts) splits")
         guard values.count % classes == 0 else {
-            throw PFrameError("\(values.count) values are not whole rows of \(classes) classes")
+            throw PFrameError(.usage, "\(values.count) values are not whole rows of \(classes) classes")
         }
         let rows = values.count / classes
-        guard rows >= parts else { throw PFrameError("\(rows) samples are too few for \(parts) splits: ask for fewer") }
+        guard rows >= parts else {
+            throw PFrameError(.usage, "\(rows) samples are too few for \(parts) splits: ask for fewer")
+        }
         var scores: [Double] = []
         for part in 0..<parts {
             var (marginal, negativeEntropy) = ([Double](repeating: 0, count: classes), 0.0)
@@ -70,7 +72,7 @@ public struct InceptionScore: Sendable, Equatable {
                 do throws(PFrameError) {
                     given = try probabilities((row * classes..<(row + 1) * classes).map { Double(values[$0]) })
                 } catch {
-                    throw PFrameError("the answers of sample \(row) \(error.message)")
+                    throw PFrameError(.usage, "the answers of sample \(row) \(error.message)")
                 }
                 for (answer, value) in given.enumerated() where value > 0 {
                     marginal[answer] += value

@@ -38,7 +38,8 @@ package struct MotionStatisticsFeatures: Sendable, Equatable {
     package init(_ motion: Span<Int16>, fields: Int, rows: Int, columns: Int, cellSize: Int) throws(PFrameError) {
         precondition(fields > 0 && rows > 0 && columns > 0 && cellSize > 0, "\(fields) fields \(columns)x\(rows)")
         guard motion.count == fields * rows * columns * 2 else {
-            throw PFrameError("\(motion.count) values are no \(fields) motion fields of \(columns)x\(rows) vectors")
+            throw PFrameError(
+                .usage, "\(motion.count) values are no \(fields) motion fields of \(columns)x\(rows) vectors")
         }
         let blocks = rows * columns
         var (moving, sum, squares, length) = (0, SIMD2<Double>.zero, SIMD2<Double>.zero, 0.0)
@@ -106,10 +107,10 @@ package struct EndpointError: Sendable, Equatable {
     package init(_ motion: Span<Int16>, reference: Span<Int16>, fields: Int) throws(PFrameError) {
         precondition(fields > 0, "\(fields) fields")
         guard motion.count == reference.count else {
-            throw PFrameError("motion of \(motion.count) values has a reference of \(reference.count)")
+            throw PFrameError(.usage, "motion of \(motion.count) values has a reference of \(reference.count)")
         }
         guard motion.count > 0, motion.count % (2 * fields) == 0 else {
-            throw PFrameError("\(motion.count) values are no \(fields) motion fields of two values a vector")
+            throw PFrameError(.usage, "\(motion.count) values are no \(fields) motion fields of two values a vector")
         }
         let vectors = motion.count / (2 * fields)
         self.fields = motion.withUnsafeBufferPointer { motion in

@@ -58,11 +58,11 @@ public struct PSNR: Sendable, Equatable {
         let samples = size.width * size.height * 3
         guard clip.count == reference.count else {
             throw PFrameError(
-                "a clip of \(clip.count) bytes has a reference of \(reference.count): both need one shape")
+                .usage, "a clip of \(clip.count) bytes has a reference of \(reference.count): both need one shape")
         }
         guard size.width > 0, size.height > 0, clip.count % samples == 0, clip.count >= 2 * samples else {
             throw PFrameError(
-                "\(clip.count) bytes are not two or more RGB frames of \(size): frame 0 is given, others count")
+                .usage, "\(clip.count) bytes are not two or more RGB frames of \(size): frame 0 is given, others count")
         }
         return clip.count / samples
     }

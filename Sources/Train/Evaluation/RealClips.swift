@@ -110,6 +110,7 @@ public final class RealClips {
         } else {
             let found = arrays.map(\.name).joined(separator: ", ")
             throw PFrameError(
+                .conflict,
                 "the data set's samples hold \(found.isEmpty ? "no arrays" : found), which give no frames: take the set "
                     + "that `pframe build` made (of latents: the one that `pframe encode` read)")
         }
@@ -141,7 +142,7 @@ public final class RealClips {
         let motion =
             layout.hasMotion ? Self.withSample(batch, "mv.npy", index) { Clip.fields($0, fields, size) } : []
         if let mistake = Clip.mistake(in: motion) {
-            throw PFrameError("sample \(batch.rows[index].key): mv.npy: \(mistake)")
+            throw PFrameError(.damaged, "sample \(batch.rows[index].key): mv.npy: \(mistake)")
         }
         let images: [RGBImage]
         func image(_ bytes: Slice<UnsafeRawBufferPointer>) -> RGBImage {
@@ -181,7 +182,7 @@ public final class RealClips {
         _ source: ShardSource, bucket: Bucket? = nil
     ) throws(PFrameError) -> (DatasetDescription, [ArrayMember]) {
         let (set, first) = try Loader.glance(source, bucket: bucket)
-        guard let first else { throw PFrameError("the data set holds no records") }
+        guard let first else { throw PFrameError(.missing, "the data set holds no records") }
         return (set, first.arrays)
     }
 
@@ -196,6 +197,7 @@ public final class RealClips {
 
     private static func unfit(_ array: ArrayMember) -> PFrameError {
         PFrameError(
+            .unsupported,
             "\(array.name) of the data set is \(array.type.rawValue) \(array.shape): build the set with `pframe build`")
     }
 }

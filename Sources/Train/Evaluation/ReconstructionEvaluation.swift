@@ -47,7 +47,8 @@ public struct ReconstructionEvaluation {
         clips = try RealClips(source, batch: options.batch, seed: options.seed, of: (size, nil))
         guard clips.size == size else {
             throw PFrameError(
-                "the data set's frames are \(clips.size), the \(coder.name)'s \(size): build the set with --size \(size)"
+                .conflict,
+                "the data set's frames are \(clips.size), the \(coder.name)'s \(size): build the set with frames of \(size)"
             )
         }
         var coders: [any ResidualCoder] = [MotionAlone(), try LinearResidualCoder(cosine: ())]

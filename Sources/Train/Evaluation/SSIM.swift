@@ -59,7 +59,7 @@ private struct SSIMWindow {
 
     init(_ size: Size) throws(PFrameError) {
         guard size.width >= Self.side, size.height >= Self.side else {
-            throw PFrameError("frames of \(size) are too small for SSIM, whose window has 11x11 pixels")
+            throw PFrameError(.usage, "frames of \(size) are too small for SSIM, whose window has 11x11 pixels")
         }
         samples = size.width * 3
         places = samples - (Self.side - 1) * 3

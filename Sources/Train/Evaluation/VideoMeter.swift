@@ -115,7 +115,7 @@ final class VideoMeter {
             // Said at once, and not when everything is sampled.
             guard labels.isEmpty == false || values.contains(where: { $0 != nil }) else {
                 let known = clips[0].row.columns.metadata.keys.sorted().joined(separator: ", ")
-                throw PFrameError("the data set has no column \"\(column)\"; it has \(known)")
+                throw PFrameError(.missing, "the data set has no column \"\(column)\"; it has \(known)")
             }
             return values
         }

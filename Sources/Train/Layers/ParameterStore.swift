@@ -160,7 +160,8 @@ extension ParameterStore {
                     + (names.count > 8 ? " and \(names.count - 8) more" : "")
             }
         guard problems.isEmpty else {
-            throw PFrameError(path: files.first?.path, "does not fit the model: \(problems.joined(separator: "; "))")
+            throw PFrameError(
+                .conflict, path: files.first?.path, "does not fit the model: \(problems.joined(separator: "; "))")
         }
         for (file, foreign, master) in found {
             guard let entry = file[foreign] else { continue }

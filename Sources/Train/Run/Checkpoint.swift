@@ -29,11 +29,11 @@ public struct Checkpoint {
         }
         file = try SafetensorsFile(path)
         let model = file.metadata["model"] ?? "nothing that PFrame knows"
-        guard model == name else { throw PFrameError(path: path, "holds the model \(model), not \(name)") }
+        guard model == name else { throw PFrameError(.conflict, path: path, "holds the model \(model), not \(name)") }
         guard let step = file.metadata["step"].flatMap({ Int($0) }),
             let epoch = file.metadata["epoch"].flatMap({ Int($0) }),
             let samples = file.metadata["samples"].flatMap({ Int($0) })
-        else { throw PFrameError(path: path, "says no step: it is not a checkpoint of a run") }
+        else { throw PFrameError(.damaged, path: path, "says no step: it is not a checkpoint of a run") }
         self.step = step
         position = LoaderPosition(epoch: epoch, samples: samples)
     }
@@ -97,11 +97,11 @@ public struct Checkpoint {
         _ body: (UnsafeRawBufferPointer) throws(PFrameError) -> Void
     ) throws(PFrameError) {
         guard let entry = file[name] else {
-            throw PFrameError(path: file.path, "has no tensor \(name): it is of another model or version")
+            throw PFrameError(.conflict, path: file.path, "has no tensor \(name): it is of another model or version")
         }
         guard entry.type == .float32, entry.shape == shape else {
             throw PFrameError(
-                path: file.path,
+                .conflict, path: file.path,
                 "\(name) is \(entry.type.rawValue) \(entry.shape), but \(model) wants F32 \(shape)")
         }
         let path = file.path

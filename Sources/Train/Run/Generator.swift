@@ -91,7 +91,8 @@ public struct TrainedModel {
         checkpoint = try Checkpoint(run: run.path, model: family.name)
         guard let generator = try family.generator(of: run, checkpoint, precision: precision, device: device) else {
             throw PFrameError(
-                path: run.path, "holds a \(family.name), which has no samples: give the run of a diffusion model")
+                .unsupported, path: run.path,
+                "holds a \(family.name), which has no samples: give the run of a diffusion model")
         }
         self.generator = generator
     }

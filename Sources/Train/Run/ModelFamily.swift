@@ -113,8 +113,8 @@ extension TrainingSetup {
         let names = buckets.map(\.description).joined(separator: ", ")
         return PFrameError(
             .conflict,
-            "\(why), but the data set has the buckets \(names): train on one with --bucket \(buckets[0]), or on a set of "
-                + "one: \(buckets[0].filterCommand)")
+            "\(why), but the data set has the buckets \(names): train on one bucket, or on a set of one: filter "
+                + "where \(buckets[0].condition)")
     }
 }
 

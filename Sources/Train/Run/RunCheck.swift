@@ -50,7 +50,7 @@ public struct RunCheck: Sendable {
         if let strips = attempt({ () throws(PFrameError) in try SampleStrips(run: path) }) {
             pictures = strips.files.count
             for file in attempt({ () throws(PFrameError) in try strips.damaged() }) ?? [] {
-                found.append(PFrameError(path: file, "is not a complete PNG file: remove it"))
+                found.append(PFrameError(.damaged, path: file, "is not a complete PNG file: remove it"))
             }
         }
         findings = found
@@ -64,7 +64,7 @@ public struct RunCheck: Sendable {
     ) throws(PFrameError) -> Int {
         guard RunFolder.hasCheckpoint(run.path) else {
             throw PFrameError(
-                path: run.path,
+                .missing, path: run.path,
                 "has no checkpoint: it was stopped before the first checkpoint; train it again into this folder")
         }
         do throws(PFrameError) {
@@ -80,7 +80,7 @@ public struct RunCheck: Sendable {
 
     private static func shortMetrics(_ path: FilePath, _ last: Int, _ step: Int) -> PFrameError {
         PFrameError(
-            path: path.appending(MetricsLog.fileName),
+            .damaged, path: path.appending(MetricsLog.fileName),
             "ends at step \(last), and the checkpoint is of step \(step): lines are lost; training continues without them"
         )
     }
@@ -93,7 +93,7 @@ extension RunFolder {
     public func family(of families: [any ModelFamily.Type]) throws(PFrameError) -> any ModelFamily.Type {
         guard let family = families.first(where: { $0.name == model }) else {
             throw PFrameError(
-                path: path.appending(RunConfiguration.fileName), "names no model that this PFrame knows")
+                .unsupported, path: path.appending(RunConfiguration.fileName), "names no model that this PFrame knows")
         }
         return family
     }

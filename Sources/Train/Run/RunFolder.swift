@@ -26,11 +26,11 @@ public struct RunFolder: Sendable {
         let file = path.appending(RunConfiguration.fileName)
         guard fileSize(file) != nil else {
             throw PFrameError(
-                .missing, path: path, "is not a run: no config.json (`pframe train … --output RUN` makes one)")
+                .missing, path: path, "is not a run: no config.json (`pframe train` makes one)")
         }
         let configuration = try JSONValue(try readFile(file), path: file)
         guard let model = configuration["model"]?.string else {
-            throw PFrameError(path: file, "names no model: it is damaged")
+            throw PFrameError(.damaged, path: file, "names no model: it is damaged")
         }
         (self.path, self.configuration, self.model) = (path, configuration, model)
     }
@@ -80,8 +80,8 @@ public struct RunFolder: Sendable {
             .conflict, path: before.path,
             isOfData
                 ? "was begun with another content of the data set: \(list) are not the same. Restore the data set, or take "
-                    + "another --output"
-                : "holds a run with another \(list): choose another --output, or give the options of the run to resume it"
+                    + "another folder"
+                : "holds a run with another \(list): choose another folder, or give the options of the run to resume it"
         )
     }
 
@@ -155,7 +155,9 @@ extension RunFolder {
     /// - Throws: `PFrameError` if the configuration is damaged, as do those below.
     public func training() throws(PFrameError) -> TrainingOptions {
         let steps = try parsed("steps") { json throws(PFrameError) in
-            guard let steps = json.int, steps > 0 else { throw PFrameError("has no valid \"steps\": it is damaged") }
+            guard let steps = json.int, steps > 0 else {
+                throw PFrameError(.damaged, "has no valid \"steps\": it is damaged")
+            }
             return steps
         }
         return try parsed("training") { json throws(PFrameError) in try TrainingOptions(json, steps: steps) }
@@ -165,7 +167,7 @@ extension RunFolder {
     public func precision() throws(PFrameError) -> Precision {
         try parsed("precision") { json throws(PFrameError) in
             guard let precision = json.string.flatMap({ Precision(rawValue: $0) }) else {
-                throw PFrameError("has no valid \"precision\": it is damaged")
+                throw PFrameError(.damaged, "has no valid \"precision\": it is damaged")
             }
             return precision
         }
@@ -174,7 +176,7 @@ extension RunFolder {
     /// The data set, as `ShardSource` reads it.
     public func dataset() throws(PFrameError) -> String {
         try parsed("dataset") { json throws(PFrameError) in
-            guard let name = json.string else { throw PFrameError("has no valid \"dataset\": it is damaged") }
+            guard let name = json.string else { throw PFrameError(.damaged, "has no valid \"dataset\": it is damaged") }
             return name
         }
     }

@@ -135,7 +135,7 @@ struct ConfigurationReader {
     init(_ json: JSONValue) { self.json = json }
 
     func damaged(_ name: String) -> PFrameError {
-        PFrameError("has no valid \"\(name)\": it is damaged, or another version of PFrame wrote it")
+        PFrameError(.damaged, "has no valid \"\(name)\": it is damaged, or another version of PFrame wrote it")
     }
 
     func member(_ name: String) throws(PFrameError) -> JSONValue {

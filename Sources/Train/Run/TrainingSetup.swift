@@ -74,13 +74,15 @@ public struct TrainingSetup {
     /// - Returns: nil for a model without text.
     /// - Throws: `PFrameError` if the set has none of them.
     public func captions(_ kind: TextKind) throws(PFrameError) -> CaptionReader? {
-        guard kind != .clip else { throw PFrameError("CLIP reads captions by its own files: give it as CaptionReader") }
+        guard kind != .clip else {
+            throw PFrameError(.usage, "CLIP reads captions by its own files: give it as CaptionReader")
+        }
         guard kind != .none else { return nil }
         if let run = try inherited() {
             if !goesOn, let other = run.configuration["options"]?["text"]?.string, other != kind.rawValue {
                 throw PFrameError(
                     .conflict, path: run.path,
-                    "was trained with --text \(other), not \(kind.rawValue): choose --text \(other)")
+                    "was trained with the text \(other), not \(kind.rawValue): take the text \(other)")
             }
             return try run.captions(kind)
         }
@@ -180,7 +182,8 @@ extension RunFolder {
         guard kind != .none else { return nil }
         let config = path.appending(RunConfiguration.fileName)
         guard let words = configuration["captions"] else {
-            throw PFrameError(path: config, "has no vocabulary (\"captions\"): it is damaged; take a copy of the run")
+            throw PFrameError(
+                .damaged, path: config, "has no vocabulary (\"captions\"): it is damaged; take a copy of the run")
         }
         return try CaptionReader(kind, words, path: config)
     }

@@ -72,7 +72,8 @@ public struct SampleFolder {
     ) throws(PFrameError) -> [SampleRequest] {
         names = requests.map { files($0.name).name }
         guard Set(names).count == names.count else {
-            throw PFrameError(path: path, "two samples would have one name: keys of the data set are not unique")
+            throw PFrameError(
+                .conflict, path: path, "two samples would have one name: keys of the data set are not unique")
         }
         let found = try table()
         rows = [:]

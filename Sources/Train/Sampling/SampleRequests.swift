@@ -32,9 +32,9 @@ public enum FirstFrames: Sendable {
                     guard type == .uint8, let size else {
                         let taken = model.sizes.map(\.description).joined(separator: " or ")
                         throw PFrameError(
-                            path: path,
+                            .conflict, path: path,
                             "\(member) is \(type) \(Array(shape.dropFirst())), but the model takes uint8 frames of "
-                                + "\(taken): build the set with --size \(model.size)")
+                                + "\(taken): build the set with frames of \(model.size)")
                     }
                     let start = sample * (bytes.count / batch.count)
                     let pixels = Array(bytes[start..<(start + size.width * size.height * 3)])
@@ -58,10 +58,11 @@ public enum FirstFrames: Sendable {
     /// The array whose first picture is the first frame.
     private static func member(_ source: ShardSource, _ path: FilePath) throws(PFrameError) -> String {
         let first = try Loader.glance(source).first
-        guard let first else { throw PFrameError(path: path, "holds no records") }
+        guard let first else { throw PFrameError(.missing, path: path, "holds no records") }
         guard let found = ["first.npy", "frames.npy"].first(where: { first.rows[0].member($0) != nil }) else {
             throw PFrameError(
-                path: path, "its samples have neither first.npy nor frames.npy: build the set with `pframe build`")
+                .unsupported, path: path,
+                "its samples have neither first.npy nor frames.npy: build the set with `pframe build`")
         }
         return found
     }

@@ -32,9 +32,9 @@ public struct VideoSampler {
         precondition(batchSize > 0, "a batch of \(batchSize)")
         let readsText = trained.generator.captions != nil
         let scale = guidance ?? (readsText ? 2 : 1)
-        guard scale.isFinite, scale >= 0 else { throw PFrameError("guidance is 0 or more, not \(scale)") }
+        guard scale.isFinite, scale >= 0 else { throw PFrameError(.usage, "guidance is 0 or more, not \(scale)") }
         guard readsText || scale == 1 else {
-            throw PFrameError("guidance \(scale) follows captions, and this model was trained without (--text none)")
+            throw PFrameError(.usage, "guidance \(scale) follows captions, and this model was trained without text")
         }
         (self.trained, self.options, self.guidance, self.batchSize) = (trained, options, scale, batchSize)
         // Says what does not fit before anything is computed.
@@ -53,8 +53,8 @@ public struct VideoSampler {
         for request in requests where !sizes.contains(request.size) {
             let taken = sizes.map(\.description).joined(separator: " or ")
             throw PFrameError(
-                path: request.source,
-                "is \(request.size), but the model takes \(taken): --fit crop, pad or stretch makes it fit")
+                .conflict, path: request.source,
+                "is \(request.size), but the model takes \(taken): crop, pad or stretch it")
         }
         if let captions = trained.generator.captions, captions.kind == .labels {
             for label in Set(requests.map(\.caption)).sorted() { _ = try captions.tokens(captions: [label]) }

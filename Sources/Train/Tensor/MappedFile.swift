@@ -17,7 +17,9 @@ struct MappedFile: ~Copyable, Sendable {
             bytes = try descriptor.closeAfter {
                 var facts = stat()
                 guard fstat(descriptor.rawValue, &facts) == 0 else { throw Errno(rawValue: errno) }
-                guard facts.st_mode & S_IFMT == S_IFREG else { throw PFrameError(path: path, "is not a file") }
+                guard facts.st_mode & S_IFMT == S_IFREG else {
+                    throw PFrameError(.damaged, path: path, "is not a file")
+                }
                 let size = Int(facts.st_size)
                 // Nothing at all cannot be mapped.
                 guard size > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }

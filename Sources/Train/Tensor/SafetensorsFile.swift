@@ -51,7 +51,8 @@ public final class SafetensorsFile: Sendable {
     ) throws(PFrameError) -> Result {
         guard let range = entries[name]?.bytes else {
             let some = names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
-            throw PFrameError(path: path, "holds no tensor '\(name)'; it holds \(names.isEmpty ? "none" : some)")
+            throw PFrameError(
+                .missing, path: path, "holds no tensor '\(name)'; it holds \(names.isEmpty ? "none" : some)")
         }
         return try file.withBytes { bytes throws(PFrameError) in
             try body(UnsafeRawBufferPointer(rebasing: bytes[range]))
@@ -74,10 +75,11 @@ public final class SafetensorsFile: Sendable {
             let text = try Self.text(of: bytes, path: path)
             let header: JSONValue
             do throws(PFrameError) { header = try JSONValue(text, path: path, offset: 8) } catch {
-                throw PFrameError(path: path, "at byte \(error.offset ?? 8): \(error.message): \(Self.remedy)")
+                throw PFrameError(
+                    .damaged, path: path, "at byte \(error.offset ?? 8): \(error.message): \(Self.remedy)")
             }
             guard var tensors = header.members, Self.keyCount(in: text) == Self.memberCount(of: header) else {
-                throw PFrameError(path: path, "a name occurs twice in the header: \(Self.remedy)")
+                throw PFrameError(.damaged, path: path, "a name occurs twice in the header: \(Self.remedy)")
             }
             metadata = try Self.metadata(tensors.removeValue(forKey: "__metadata__"), path: path)
             var found: [(name: String, entry: Entry, bytes: Range<Int>)] = []
@@ -93,7 +95,7 @@ public final class SafetensorsFile: Sendable {
             for (name, _, range) in found {
                 guard range.lowerBound == end else {
                     let what = range.lowerBound < end ? "overlaps the tensor before it" : "leaves a gap before it"
-                    throw PFrameError(path: path, "tensor '\(name)' \(what): \(Self.remedy)")
+                    throw PFrameError(.damaged, path: path, "tensor '\(name)' \(what): \(Self.remedy)")
                 }
                 end = range.upperBound
             }
@@ -103,7 +105,7 @@ public final class SafetensorsFile: Sendable {
             }
             guard bytes.count - start == end else {
                 let extra = NumberText.count(bytes.count - start - end)
-                throw PFrameError(path: path, "holds \(extra) bytes behind the last tensor: \(Self.remedy)")
+                throw PFrameError(.damaged, path: path, "holds \(extra) bytes behind the last tensor: \(Self.remedy)")
             }
             names = found.map(\.name)
             entries = Dictionary(
@@ -119,7 +121,7 @@ public final class SafetensorsFile: Sendable {
             guard bytes.count >= 8 else { throw cutShort(bytes.count, of: "at least 10", path) }
             let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
             guard length >= 2, length <= UInt64(headerLimit), bytes.count == 8 || bytes[8] == UInt8(ascii: "{") else {
-                throw PFrameError(path: path, "is not a safetensors file: it does not begin with a header")
+                throw PFrameError(.damaged, path: path, "is not a safetensors file: it does not begin with a header")
             }
             let end = 8 + Int(length)
             guard bytes.count >= end else { throw cutShort(bytes.count, of: "at least \(NumberText.count(end))", path) }
@@ -128,14 +130,14 @@ public final class SafetensorsFile: Sendable {
 
         private static func cutShort(_ count: Int, of expected: String, _ path: FilePath) -> PFrameError {
             let remedy = "the file was cut short; copy or download it again"
-            return PFrameError(path: path, "holds \(NumberText.count(count)) of \(expected) bytes: \(remedy)")
+            return PFrameError(.damaged, path: path, "holds \(NumberText.count(count)) of \(expected) bytes: \(remedy)")
         }
 
         private static func metadata(_ value: JSONValue?, path: FilePath) throws(PFrameError) -> [String: String] {
             guard let value else { return [:] }
             let texts = value.members?.compactMapValues(\.string)
             guard let texts, texts.count == value.members?.count else {
-                throw PFrameError(path: path, "__metadata__ is not an object of strings: \(remedy)")
+                throw PFrameError(.damaged, path: path, "__metadata__ is not an object of strings: \(remedy)")
             }
             return texts
         }
@@ -146,16 +148,20 @@ public final class SafetensorsFile: Sendable {
             guard let dtype = value["dtype"]?.string, let sizes = value["shape"]?.array,
                 let offsets = value["data_offsets"]?.array, offsets.count == 2, let start = offsets[0].int,
                 let end = offsets[1].int
-            else { throw PFrameError(path: path, "tensor '\(name)' lacks a dtype, a shape or data_offsets: \(remedy)") }
+            else {
+                throw PFrameError(
+                    .damaged, path: path, "tensor '\(name)' lacks a dtype, a shape or data_offsets: \(remedy)")
+            }
             guard let type = ElementType(rawValue: dtype) else {
                 let known = ElementType.allCases.map(\.rawValue).joined(separator: ", ")
-                throw PFrameError(path: path, "tensor '\(name)' has elements of type '\(dtype)'; known are \(known)")
+                throw PFrameError(
+                    .unsupported, path: path, "tensor '\(name)' has elements of type '\(dtype)'; known are \(known)")
             }
             let shape = sizes.compactMap(\.int)
             // No file is that large, and sums with the numbers of one that is smaller stay numbers.
             guard shape.count == sizes.count, shape.allSatisfy({ $0 >= 0 }), 0 <= start, start <= end, end < 1 << 60
             else {
-                throw PFrameError(path: path, "tensor '\(name)' has an impossible shape or place: \(remedy)")
+                throw PFrameError(.damaged, path: path, "tensor '\(name)' has an impossible shape or place: \(remedy)")
             }
             // The sizes of a damaged header may multiply to anything.
             let size = shape.reduce((partialValue: type.size, overflow: false)) { product, size in
@@ -164,7 +170,7 @@ public final class SafetensorsFile: Sendable {
             }
             guard !size.overflow, size.partialValue == end - start else {
                 let has = "tensor '\(name)' of \(dtype) \(shape) has \(NumberText.count(end - start)) bytes"
-                throw PFrameError(path: path, "\(has): \(remedy)")
+                throw PFrameError(.damaged, path: path, "\(has): \(remedy)")
             }
             return (Entry(type: type, shape: shape), start..<end)
         }

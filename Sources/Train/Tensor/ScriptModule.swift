@@ -20,7 +20,7 @@ package final class ScriptModule {
         } catch {
             // How libtorch says that a zip archive lacks its end, or a file that only programs have.
             if error.message.contains("failed reading zip archive") {
-                throw PFrameError(path: path, "is cut short or damaged; copy or download it again")
+                throw PFrameError(.damaged, path: path, "is cut short or damaged; copy or download it again")
             }
             throw error.message.contains("constants.pkl") ? Self.noArchive(path) : Self.located(error, path)
         }
@@ -85,11 +85,13 @@ package final class ScriptModule {
     }
 
     private static func noArchive(_ path: FilePath) -> PFrameError {
-        PFrameError(path: path, "is not a TorchScript archive (torch.jit.save); a .pt of torch.save holds no program")
+        PFrameError(
+            .unsupported, path: path,
+            "is not a TorchScript archive (torch.jit.save); a .pt of torch.save holds no program")
     }
 
     private static func located(_ error: PFrameError, _ path: FilePath) -> PFrameError {
-        PFrameError(path: path, error.message)
+        PFrameError(.damaged, path: path, error.message)
     }
 }
 

@@ -39,7 +39,7 @@ package struct ArrayLayout: Sendable {
             case "difference.npy": "difference"
             default: nil
             }
-        if let representation { return ": build the set with --represent \(representation)" }
+        if let representation { return ": build the set with the representation \(representation)" }
         return member == "latent.npy" ? ": make a set of latents with `pframe encode`" : ""
     }
 

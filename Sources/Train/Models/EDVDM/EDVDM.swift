@@ -91,7 +91,7 @@ public enum EDVDM: VideoDiffusionFamily {
         let folder = run.path.appending(autoencoderFolder)
         guard fileSize(folder.appending(RunConfiguration.fileName)) != nil else {
             throw PFrameError(
-                path: folder,
+                .missing, path: folder,
                 "the vae that turns latents into video is missing: copy the run of `pframe train vae` there")
         }
         let decoder = try ResidualAutoencoder(run: folder, precision: precision, device: device)
@@ -113,10 +113,12 @@ public enum EDVDM: VideoDiffusionFamily {
     ) throws(PFrameError) -> FilePath {
         if let given { return given }
         guard let path = set.options["derived"]?["vae"]?.string else {
-            throw PFrameError("the data set holds no latents: make them with `pframe encode DATASET --vae RUN`")
+            throw PFrameError(.missing, "the data set holds no latents: make them with `pframe encode`")
         }
         guard fileSize(FilePath(path).appending(RunConfiguration.fileName)) != nil else {
-            throw PFrameError(path: FilePath(path), "the vae that made the latents is missing: give --vae RUN")
+            throw PFrameError(
+                .missing, path: FilePath(path),
+                "the vae that made the latents is missing: name the folder where it is now")
         }
         return FilePath(path)
     }

@@ -109,11 +109,11 @@ struct ClipStatistics: Sendable, Equatable, Codable {
                 }
             }
         }
-        guard count > 0 else { throw PFrameError("the data set holds no records") }
+        guard count > 0 else { throw PFrameError(.missing, "the data set holds no records") }
         let means = sums.map { $0 / count }
         let deviations = zip(squares, means).map { max(($0 / count - $1 * $1).squareRoot(), 1e-3) }
         guard (means + deviations).allSatisfy(\.isFinite) else {
-            throw PFrameError("the data set's latents hold values that are not finite: encode it again")
+            throw PFrameError(.damaged, "the data set's latents hold values that are not finite: encode it again")
         }
         (self.means, self.deviations, self.radius) = (means, deviations, radius)
     }
@@ -127,7 +127,8 @@ struct ClipStatistics: Sendable, Equatable, Codable {
             guard found.means.count == options.channels, found.deviations.count == options.channels,
                 found.deviations.allSatisfy({ $0 > 0 }), found.radius >= 0
             else {
-                throw PFrameError("has no valid \"statistics\": it is damaged, or another version of PFrame wrote it")
+                throw PFrameError(
+                    .damaged, "has no valid \"statistics\": it is damaged, or another version of PFrame wrote it")
             }
             return found
         }

@@ -69,7 +69,7 @@ public struct LatentDataset {
             throw PFrameError(
                 .conflict, path: source,
                 "has clips of \(other), but the vae takes frames of \(model.size): encode a set of one bucket: "
-                    + (fitting ?? other).filterCommand)
+                    + "filter where \((fitting ?? other).condition)")
         }
         encoder = ClipEncoder(model, size: size, radius: derived.description.radius)
     }
@@ -122,9 +122,9 @@ public struct LatentDataset {
             let clip = try Clip(sample, dataset: source)
             guard clip.frames[0].width == size.width, clip.frames[0].height == size.height else {
                 throw PFrameError(
-                    path: source,
+                    .conflict, path: source,
                     "record \(sample.row.key): frames are \(clip.frames[0].width)x\(clip.frames[0].height), but the vae "
-                        + "takes \(size): train a vae on this data set, or build it with --size \(size)")
+                        + "takes \(size): train a vae on this data set, or build it with frames of \(size)")
             }
             clips.append(clip)
         }

@@ -109,6 +109,7 @@ final class ResidualTask: TrainingTask {
 
     private static func unfit(_ shape: [Int], _ options: AutoencoderOptions) -> PFrameError {
         PFrameError(
+            .conflict,
             "residual.npy of the data set is \(Array(shape.dropFirst())), but the autoencoder takes "
                 + "[frames, \(options.height), \(options.width), 3]: train one of the data set's size")
     }

@@ -58,15 +58,17 @@ struct ClipArrays {
 
     private func unfit(_ member: String, _ found: [Int], _ wanted: [[Int]]) -> PFrameError {
         PFrameError(
+            .conflict,
             "\(member) of the data set is \(found), but the model takes "
                 + "\(wanted.map { "\($0)" }.joined(separator: " or ")): build the set with "
-                + "--size \(sizes[0]) --frames \(frames), or train a model of its size")
+                + "\(frames) frames of \(sizes[0]), or train a model of its size")
     }
 
     private static func tensor(_ batch: Batch, _ member: String) throws(PFrameError) -> Tensor {
         try batch.withArray(member) { (bytes, type, shape) throws(PFrameError) in
             guard let element = ElementType(type) else {
-                throw PFrameError("\(member) has elements of type \(type.rawValue), which tensors do not have")
+                throw PFrameError(
+                    .unsupported, "\(member) has elements of type \(type.rawValue), which tensors do not have")
             }
             return try Tensor(bytes: bytes, type: element, shape: shape)
         }

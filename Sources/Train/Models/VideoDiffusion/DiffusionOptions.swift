@@ -139,8 +139,8 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
                 throw PFrameError(
                     .usage,
                     "\(Family.name) with \(multiples.count) levels takes frames in multiples of \(step) pixels, not "
-                        + "\(size): build the data set with --size \(max(1, size.width / step) * step)x"
-                        + "\(max(1, size.height / step) * step), or take fewer --multiples")
+                        + "\(size): build the data set with frames of \(max(1, size.width / step) * step)x"
+                        + "\(max(1, size.height / step) * step), or take fewer levels")
             }
         }
         guard unetWidth % 8 == 0, unetWidth > 0 else {

@@ -126,7 +126,9 @@ extension VideoDiffusionFamily {
         guard kind == .clip else { return try setup.captions(kind) }
         if let clip = files.clip { return CaptionReader(try CLIPCaptions(clip.weights, merges: clip.merges)) }
         let run = try setup.goesOn ? RunFolder(setup.folder) : setup.origin
-        guard let run else { throw PFrameError("captions are to be read by CLIP, and its files are not given") }
+        guard let run else {
+            throw PFrameError(.missing, "captions are to be read by CLIP, and its files are not given")
+        }
         return try run.captions(kind)
     }
 

@@ -74,14 +74,14 @@ package struct MetricsTable: Sendable, Equatable {
             var start = 0
             while let end = text[start...].firstIndex(of: 0x0A) {
                 let members = try JSONValue(text[start..<end], path: path, offset: start).members ?? [:]
-                guard let step = members["step"]?.int else { throw PFrameError(path: path, "no \"step\"") }
+                guard let step = members["step"]?.int else { throw PFrameError(.damaged, path: path, "no \"step\"") }
                 let values = members.filter { $0.key != "step" }.map { ($0.key, $0.value.double ?? .nan) }
                 guard body(Line(step: step, values: values.sorted { $0.0 < $1.0 }, end: end + 1)) else { return }
                 start = end + 1
                 number += 1
             }
         } catch {
-            throw PFrameError(path: path, "line \(number) cannot be read (\(error.message)): remove the line")
+            throw PFrameError(.damaged, path: path, "line \(number) cannot be read (\(error.message)): remove the line")
         }
     }
 }

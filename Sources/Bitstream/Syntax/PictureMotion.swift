@@ -1,6 +1,7 @@
 /// What was parsed of one picture: macroblocks, and the vectors and references of their blocks.
 ///
-/// Pictures that refer to it in direct prediction read it too.
+/// ``SliceParser`` leaves differences in the place of the vectors, and ``MotionDeriver`` makes vectors of them. Pictures
+/// that refer to the picture in direct prediction read it too.
 final class PictureMotion {
     let width: Int
     let height: Int
@@ -12,7 +13,7 @@ final class PictureMotion {
     let indices: UnsafeMutablePointer<Int8>
     /// The numbers of the pictures that the indices name.
     let pictures: UnsafeMutablePointer<Int32>
-    /// Whether lists were used at all: pictures of I slices hold no motion that was written.
+    /// Whether a slice predicts from lists: pictures of I slices hold no motion that was written.
     var hasMotion = false
 
     /// Memory for a picture of `width` × `height` macroblocks.
@@ -36,9 +37,14 @@ final class PictureMotion {
     var count: Int { width * height }
 
     /// Forgets what an earlier picture left.
-    func reset() {
+    func reset(hasMotion: Bool) {
         records.update(repeating: Macroblock(), count: count)
-        hasMotion = false
+        self.hasMotion = hasMotion
+    }
+
+    /// Says that the stream does not hold the macroblocks of a slice from an address on.
+    func drop(slice: Int, from address: Int) {
+        for address in address..<count where Int(records[address].slice) == slice { records[address].slice = -1 }
     }
 
     /// Where the vectors of a macroblock lie in a list.
@@ -53,17 +59,4 @@ final class PictureMotion {
     @inline(__always) func pictures(_ list: Int, _ address: Int) -> UnsafeMutablePointer<Int32> {
         pictures + (list &* width &* height &+ address) &* 4
     }
-}
-
-/// A picture that a slice may predict from: an entry of a reference list.
-struct Reference {
-    /// The number of the picture in decode order; −1 for none, and for one that the stream does not hold.
-    var number: Int32
-    /// `PicOrderCnt`.
-    var order: Int
-    var isLongTerm: Bool
-    /// What was parsed of it; nil where the stream does not hold it.
-    var motion: PictureMotion?
-
-    static var missing: Reference { Reference(number: -1, order: 0, isLongTerm: false, motion: nil) }
 }

@@ -1,0 +1,78 @@
+import Bitstream
+import Codec
+import Storage
+import SystemPackage
+
+extension ExtractionWriter {
+    /// Whether the bitstream alone can give what was asked for, without decoding pictures.
+    var needsNoPictures: Bool {
+        options.readsBitstream && options.span == nil && !options.residual && !options.accumulate
+    }
+
+    /// One pass over the bitstream: no picture but the first is decoded, which tells crop and colour.
+    ///
+    /// - Returns: nil where the stream's own vectors were asked for and its decoder may know better: the video is out of
+    ///   scope or damaged, or its container gives no rising times.
+    func readBitstream(
+        _ pipe: PipedVideo?, _ announce: (ExtractionEstimate) -> Void,
+        _ progress: (Int, Double) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> ExtractionSummary? {
+        do throws(PFrameError) { return try parse(pipe, announce, progress) } catch {
+            guard options.source == .stream, error.code == .unsupported else { throw error }
+            return nil
+        }
+    }
+
+    private func parse(
+        _ pipe: PipedVideo?, _ announce: (ExtractionEstimate) -> Void,
+        _ progress: (Int, Double) throws(PFrameError) -> Void
+    ) throws(PFrameError) -> ExtractionSummary? {
+        var reading = BitstreamOptions()
+        (reading.streamIndex, reading.residual) = (options.streamIndex, options.codedResidual)
+        reading.threads = output.encoderThreads
+        let reader = try BitstreamReader(path: path, options: reading)
+        let decoder = try VideoReader(path: path, streamIndex: options.streamIndex)
+        guard let first = try decoder.next() else {
+            throw PFrameError(.damaged, path: path, "no picture could be decoded")
+        }
+        let files = try output.folder.map { folder throws(PFrameError) in
+            try FolderFiles(folder, reader.stream, options, output)
+        }
+        var frames = BitstreamFrames(
+            timeBase: reader.stream.timeBase, limit: options.frameLimit, first: first,
+            keepsMacroblocks: options.source == .bitstream)
+        var isAnnounced = false
+        while !frames.isComplete, let picture = try reader.next() {
+            guard picture.width * 16 == first.size.width, picture.height * 16 == first.size.height else {
+                throw PFrameError(
+                    .unsupported, path: path,
+                    "frame \(picture.display): the picture size changes, which is not supported")
+            }
+            try frames.insert(picture) { record, syntax throws(PFrameError) in
+                try files?.write(record, syntax, first.size)
+            }
+            if options.source == .stream, frames.isDoubtful { return nil }
+            let share = reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0
+            if !isAnnounced, frames.records.count >= ExtractionEstimate.pictures, files != nil {
+                let perFrame = frames.summary.vectors / frames.records.count
+                self.announce(perFrame, first.size, reader.stream, read: share, announce)
+                isAnnounced = true
+            }
+            try progress(frames.records.count, share)
+        }
+        if options.source == .stream, reader.truncation != nil || frames.records.isEmpty { return nil }
+        var summary = frames.summary
+        summary.truncation = reader.truncation
+        summary.orientation = decoder.orientation
+        if let files {
+            let facts = StreamDescription.Facts(
+                stream: reader.stream, referenceFrames: decoder.referenceFrames, orientation: decoder.orientation,
+                bitstreamFrames: summary.frames)
+            let description = StreamDescription(
+                facts, source: try StreamDescription.Source(path, received: pipe?.received), options: describedOptions,
+                motionSource: options.source, tool: output.tool, first: first, summary: summary)
+            summary.bytes = try files.finish(frames.records, description)
+        }
+        return summary
+    }
+}
