@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -94,7 +94,15 @@ class Records(Sequence[Record]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: int) -> Record:  # type: ignore[override]
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
         shard, row = self._rows[index]
         offset, size = row.integer("offset"), row.integer("size", 1)
         try:
@@ -115,6 +123,8 @@ class Records(Sequence[Record]):
             lines = path.read_text(encoding="utf-8").splitlines()
         except OSError as error:
             raise PFrameError(f"{path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise PFrameError(f"{path}: at byte {error.start}: the rows are not UTF-8") from error
         rows = []
         for number, line in enumerate(lines, 1):
             try:

@@ -18,12 +18,14 @@ protocol InputBytes: AnyObject {
     ///
     /// - Throws: `PFrameError` if the bytes cannot be read.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(PFrameError) -> Int
+
+    /// Bytes from a place on, whose neighbours nobody wants; fewer only where the video ends.
+    ///
+    /// - Throws: `PFrameError` if they cannot be read.
+    func bytes(at offset: Int, count: Int) throws(PFrameError) -> [UInt8]
 }
 
 extension InputBytes {
-    /// Bytes from a place on; fewer only where the video ends.
-    ///
-    /// - Throws: `PFrameError` if they cannot be read.
     func bytes(at offset: Int, count: Int) throws(PFrameError) -> [UInt8] {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
         defer { buffer.deallocate() }
@@ -96,7 +98,7 @@ final class RemoteBytes: InputBytes {
         if stream == nil || offset != rest.lowerBound || rest.isEmpty {
             let isNext = offset == rest.lowerBound && rest.isEmpty && stream != nil
             piece = isNext ? min(2 * piece, Self.pieces.largest) : Self.pieces.smallest
-            rest = offset..<min(offset + piece, end)
+            rest = offset..<(offset + min(piece, end - offset))
             stream = file.stream(rest)
         }
         let count = min(buffer.count, rest.count)
@@ -108,5 +110,15 @@ final class RemoteBytes: InputBytes {
         }
         rest = (rest.lowerBound + count)..<rest.upperBound
         return count
+    }
+
+    /// Asks for these bytes alone: headers in a row of a file would cost a whole piece each.
+    func bytes(at offset: Int, count: Int) throws(PFrameError) -> [UInt8] {
+        guard offset < end, count > 0 else { return [] }
+        let count = min(count, end - offset)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
+        defer { buffer.deallocate() }
+        try file.stream(offset..<(offset + count)).read(into: buffer)
+        return Array(buffer)
     }
 }

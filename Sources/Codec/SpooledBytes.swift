@@ -157,11 +157,13 @@ extension SpooledBytes {
                 : try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
         } catch { throw PFrameError(error, path: path, "cannot open") }
         let bytes = SpooledBytes(Pipe(descriptor, path))
-        pipes.withLock { pipes in
+        return pipes.withLock { pipes in
+            // Another thread may have opened it meanwhile: one reads for both.
+            if let known = pipes[identity]?.bytes { return known }
             pipes = pipes.filter { $0.value.bytes != nil }
             pipes[identity] = Reference(bytes: bytes)
+            return bytes
         }
-        return bytes
     }
 
     private convenience init(_ pipe: Pipe) {

@@ -20,7 +20,10 @@ public struct TimeSpan: Sendable, Hashable, Codable {
     public init(start: Double = 0, end: Double? = nil) throws(PFrameError) {
         func check(_ name: String, _ value: Double) throws(PFrameError) {
             guard (0...Self.latest).contains(value) else {
-                throw PFrameError(.usage, "the \(name) is \(value) s: times count from 0 at the start of the video")
+                let limit =
+                    value > Self.latest
+                    ? "the latest is \(Self.latest) s" : "times count from 0 at the start of the video"
+                throw PFrameError(.usage, "the \(name) is \(value) s: \(limit)")
             }
         }
         try check("start", start)

@@ -52,12 +52,16 @@ public struct FrameRecord: Sendable, Equatable {
         guard fields.count == 11 || fields.count == 11 + FrameSyntax.columns, let decode = Int(fields[0]),
             let display = Int(fields[1]),
             let type = PictureType(rawValue: String(fields[4])), let vectors = Int(fields[8]),
-            let bytes = Int(fields[9]), (0..<1 << 32).contains(vectors), (-1..<1 << 31).contains(display)
+            let bytes = Int(fields[9]), (0..<1 << 32).contains(vectors), (-1..<1 << 31).contains(display),
+            (-1..<1 << 31).contains(decode)
         else { return nil }
+        let seconds = Double(fields[3])
+        // Beyond the range of any clock, and not to be counted in frames.
+        guard seconds.map({ abs($0) < 1e12 }) ?? true else { return nil }
         self.decode = decode
         self.display = display
         pts = Int(fields[2])
-        seconds = Double(fields[3])
+        self.seconds = seconds
         self.type = type
         isKey = fields[5] == "1"
         isInterlaced = fields[6] == "1"

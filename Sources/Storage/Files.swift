@@ -129,20 +129,36 @@ package func removeFile(_ path: FilePath) throws(PFrameError) {
 
 /// A lock that the kernel holds for this process (`flock`): SIGKILL frees it.
 ///
-/// The empty file stays; only the lock on it has a meaning.
+/// An empty file stays, where the lock is on one; only the lock on it has a meaning.
 package final class KernelLock: Sendable {
     private let descriptor: Int32
 
-    /// Takes the lock.
+    /// Takes the lock on an empty file, which is made where it is missing.
     ///
     /// - Parameter shared: several may hold it so at once.
     /// - Returns: nil where another process holds it.
     /// - Throws: `PFrameError` if the file cannot be made, or the file system has no locks.
-    package init?(_ path: FilePath, shared: Bool = false) throws(PFrameError) {
+    package convenience init?(_ path: FilePath, shared: Bool = false) throws(PFrameError) {
         let descriptor = path.withPlatformString { open($0, O_RDWR | O_CREAT | O_CLOEXEC, 0o666) }
         guard descriptor >= 0 else {
             throw PFrameError(Errno(rawValue: errno), path: path, "cannot create the lock")
         }
+        try self.init(descriptor, path, shared: shared)
+    }
+
+    /// Takes the lock on a folder itself.
+    ///
+    /// - Returns: nil where another process holds it.
+    /// - Throws: `PFrameError` if the folder cannot be opened, or the file system has no locks.
+    package convenience init?(folder: FilePath) throws(PFrameError) {
+        let descriptor = folder.withPlatformString { open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard descriptor >= 0 else {
+            throw PFrameError(Errno(rawValue: errno), path: folder, "cannot open the folder")
+        }
+        try self.init(descriptor, folder, shared: false)
+    }
+
+    private init?(_ descriptor: Int32, _ path: FilePath, shared: Bool) throws(PFrameError) {
         guard flock(descriptor, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 else {
             let code = errno
             close(descriptor)

@@ -6,6 +6,8 @@ package final class RemoteFile: Sendable {
     private let readers: RemoteReaders
     private let patience: Patience
     private let cancellation: Cancellation
+    /// The most bytes that a file may have: a pebibyte.
+    private static let largest = 1 << 50
     /// What the server told first of the file.
     private let first = Mutex<Facts?>(nil)
 
@@ -99,6 +101,9 @@ package final class RemoteFile: Sendable {
     /// Waits for a reply, and compares what it tells of the whole file with what was told before.
     private func checkedSize(of reader: RemoteReader) throws(RemoteError) -> Int? {
         guard let size = try reader.size() else { return nil }
+        guard size <= Self.largest else {
+            throw RemoteError("\(address.name): the server tells a size of \(size) bytes", code: .damaged)
+        }
         let now = Facts(size: size, modified: nil, tag: reader.tag)
         let first = self.first.withLock { first in
             if first == nil { first = now }
@@ -128,17 +133,19 @@ package final class RemoteFile: Sendable {
 
         /// Fills a buffer with the next bytes.
         ///
-        /// - Throws: `PFrameError` after the last try; the count of tries starts over after every byte.
+        /// - Throws: `PFrameError` after the last try; the count of tries starts over with every call.
         package func read(into buffer: UnsafeMutableRawBufferPointer) throws(PFrameError) {
             var left = buffer
-            while !left.isEmpty {
-                let count = try file.patience.retrying(file.cancellation) { () throws(RemoteError) in
-                    do throws(RemoteError) { return try readSome(into: left) } catch {
-                        giveBack()
-                        throw error
+            try file.patience.retrying(file.cancellation) { () throws(RemoteError) in
+                do throws(RemoteError) {
+                    while !left.isEmpty {
+                        let count = try readSome(into: left)
+                        left = UnsafeMutableRawBufferPointer(rebasing: left[count...])
                     }
+                } catch {
+                    giveBack()
+                    throw error
                 }
-                left = UnsafeMutableRawBufferPointer(rebasing: left[count...])
             }
         }
 

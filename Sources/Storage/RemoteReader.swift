@@ -290,8 +290,8 @@ extension RemoteReader {
                 code: .refused)
         case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT:
             return error("cannot open: \(detail)", code: .usage)
-        case CURLE_TOO_MANY_REDIRECTS, CURLE_SSL_CACERT_BADFILE:
-            return error("cannot open: \(detail)")
+        case CURLE_SSL_CACERT_BADFILE: return error("cannot open: \(detail)", code: .refused)
+        case CURLE_TOO_MANY_REDIRECTS: return error("cannot open: \(detail)")
         default:
             return error(reply == nil ? "cannot open: \(detail)" : "the connection broke: \(detail)", mayPass: true)
         }
@@ -310,7 +310,7 @@ extension RemoteReader {
         switch reply.status {
         case 200, 206:
             throw error(
-                "the server does not give ranges of bytes: use one that does, or pipe:COMMAND", code: .unsupported)
+                "the server does not give ranges of bytes: use one that does", code: .unsupported)
         case 300..<400 where header("x-amz-bucket-region") != nil:
             remedy = ": the bucket is in another region: set AWS_REGION=\(header("x-amz-bucket-region") ?? "")"
         case 401, 403:

@@ -63,12 +63,20 @@ extension StagedFile: Sendable {}
 /// A folder that is not committed removes its staged files, and itself if it is then empty; previous files stay.
 package struct StagedFolder: ~Copyable {
     private let folder: OutputFolder
+    private let lock: KernelLock
     private var names: [String] = []
     private var isCommitted = false
 
     /// Creates the folder where it is missing.
+    ///
+    /// - Throws: `PFrameError`; `busy` while another process writes into it.
     package init(path: FilePath) throws(PFrameError) {
-        folder = try OutputFolder(path)
+        let folder = try OutputFolder(path)
+        guard let lock = try KernelLock(folder: path) else {
+            throw PFrameError(.busy, path: path, "another process writes into this folder: wait, or choose another")
+        }
+        self.folder = folder
+        self.lock = lock
     }
 
     deinit {

@@ -102,6 +102,15 @@ import Testing
         #expect(error.code == .conflict && error.message.contains("changed"), "\(error)")
     }
 
+    @Test("a size that no file has is an error")
+    func absurdSize() throws {
+        let server = try Self.serve(["--told", "\(Int.max)"])
+        let error = try #require(throws: PFrameError.self) {
+            try VideoReader(path: FilePath(address: "\(server.address)/interlaced.ts"))
+        }
+        #expect(error.code == .damaged && error.message.contains("\(Int.max) bytes"), "\(error)")
+    }
+
     @Test("what a server refuses is named by its number")
     func refused() throws {
         let server = try FileServer(

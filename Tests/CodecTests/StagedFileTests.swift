@@ -53,4 +53,20 @@ import Testing
             #expect(try names(in: folder) == ["taken.mp4"])
         }
     }
+
+    @Test("two writers of one folder exclude each other, and the second leaves the first alone")
+    func oneWriter() throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending("result")
+            do {
+                var first = try StagedFolder(path: path)
+                try put([1], at: first.stage("a.npy"))
+                let error = try codecError { _ = try StagedFolder(path: path) }
+                #expect(error.code == .busy && error.path == path)
+                try first.commit(last: "a.npy", known: ["a.npy"])
+            }
+            _ = try StagedFolder(path: path)
+            #expect(try names(in: path) == ["a.npy"])
+        }
+    }
 }

@@ -92,6 +92,35 @@ import Testing
         }
     }
 
+    @Test("further rows of a video are of no other video, under any of its names")
+    func furtherRows() throws {
+        for (name, further) in [("a.mp4", "a.mp4"), ("a.mp4", "a"), ("./a.mp4", "a.mp4")] {
+            let files: KeyValuePairs = [
+                "captions.csv": "video,caption\n\(name),one\n\(further),two\n", "v/a.mp4": "", "v/x/a.mp4": "",
+            ]
+            try withInputs(files) { folder in
+                let list = try InputList(
+                    .of([folder.appending("v")]) { $0.captions = folder.appending("captions.csv") })
+                #expect(list.videos.map(\.name) == ["a.mp4"] && list.videos.map(\.caption) == ["one"], "\(further)")
+                #expect(list.rejects.map(\.kind) == [.noCaption, .repeated], "\(further): \(list.rejects)")
+                #expect(list.unused == 0)
+            }
+        }
+    }
+
+    @Test("columns that build writes keep their names, and the list's get another")
+    func reservedColumns() throws {
+        let files: KeyValuePairs = [
+            "1.mp4": "", "list.csv": "video,caption,captions,bucket_scale,bucket_crop\n1.mp4,one,mine,7,u\n",
+        ]
+        try withInputs(files) { folder in
+            let metadata = try InputList(.of([folder.appending("list.csv")])).videos[0].metadata
+            for (name, value) in ["captions": "mine", "bucket_scale": "7", "bucket_crop": "u"] {
+                #expect(metadata[name] == nil && metadata[name + "_"]?.string == value, "\(metadata)")
+            }
+        }
+    }
+
     @Test("no captions at all is an error that says what to do")
     func noCaptions() throws {
         try withInputs(["1.mp4": "", "list.csv": "video\n1.mp4\n"]) { folder in

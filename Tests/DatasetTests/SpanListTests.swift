@@ -56,6 +56,20 @@ import Testing
         }
     }
 
+    @Test("spans of a video stand in one list")
+    func twoLists() throws {
+        let files: KeyValuePairs = [
+            "1.mp4": "", "a.csv": "video,caption,start,end\n1.mp4,one,0,1\n",
+            "b.csv": "video,caption,start,end\n1.mp4,two,1,2\n1.mp4,three,2,3\n",
+        ]
+        try withInputs(files) { folder in
+            let error = try #require(throws: PFrameError.self) {
+                try InputList(.of([folder.appending("a.csv"), folder.appending("b.csv")]))
+            }
+            #expect(error.code == .conflict && error.message.contains("a.csv"), "\(error)")
+        }
+    }
+
     @Test("a row without times is the whole video, one bound leaves the other open, rows of a video stand together")
     func bounds() throws {
         let rows = """

@@ -49,6 +49,8 @@ def decode(run: pframe.Run, latents: Path, clips: Path) -> int:
 
 def clips(run: pframe.Run, folder: Path) -> int:
     records = pframe.Records(folder)
+    keys = [record.key for record in records]
+    require([record.key for record in records[1:3]] == keys[1:3] and records[-1].key == keys[-1], "another part")
     for record in records:
         x = run.codec.clean(record)
         name = "frames.npy" if run.model == "vdm" else "first.npy"
@@ -126,6 +128,7 @@ def errors(run: Path, dataset: Path, folder: Path) -> int:
         (dataset, lambda copy: edited(copy / "dataset.json", '"schema": 1', '"schema": 2'), ["schema 2 is newer"]),
         (dataset, lambda copy: flipped(copy / f"{shard}.tar"), [f"{shard}.tar", "at byte", "CRC-32C"]),
         (dataset, lambda copy: cut(copy / f"{shard}.jsonl"), [f"{shard}.jsonl", "row"]),
+        (dataset, lambda copy: (copy / f"{shard}.jsonl").write_bytes(b"{\xff"), [f"{shard}.jsonl", "at byte 1"]),
     ]
     for number, (source, change, words) in enumerate(changes):
         copy = folder / str(number)

@@ -42,6 +42,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
+        token = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("token")
+        if options.token and token != [options.token]:
+            self.reply(b"", 403)
+            return
         if options.password and self.headers.get("Authorization") != "Basic " + options.password:
             self.reply(b"", 401)
             return
@@ -73,7 +77,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(last - first + 1))
         if status == 206:
-            told = size + (options.grow if is_archive and number > 0 else 0)
+            told = options.told or size + (options.grow if is_archive and number > 0 else 0)
             self.send_header("Content-Range", f"bytes {first + options.shift}-{last + options.shift}/{told}")
         if not options.no_ranges:
             self.send_header("Accept-Ranges", "bytes")
@@ -131,6 +135,8 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--status", type=int, default=503, help="of refusals")
     parser.add_argument("--retry-after", default="", metavar="SECONDS", help="of refusals")
     parser.add_argument("--redirect", default="", metavar="URL", help="send requests on to URL/moved/…")
+    parser.add_argument("--token", help="refuse (403) requests without this token in their query")
+    parser.add_argument("--told", type=int, help="the size that replies tell of every file")
     parser.add_argument("--grow", type=int, default=0, metavar="N", help="tell N bytes more after the first request")
     parser.add_argument("--shift", type=int, default=0, metavar="N", help="tell ranges N bytes behind those asked for")
     parser.add_argument("--retag", type=int, default=0, metavar="N", help="tell another tag after N requests")

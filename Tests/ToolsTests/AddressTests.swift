@@ -145,6 +145,22 @@ import Testing
         #expect(rows.first?["source"].string == "s3://bucket/sets/cropped.mp4")
     }
 
+    /// A signature that has run out is no property of the video: the next run brings a new one.
+    @Test func resumesWithAnotherToken() throws {
+        let scratch = try Scratch()
+        let server = try Self.serve(["--token", "new"])
+        func build(_ token: String) throws -> Outcome {
+            try Self.put("video,caption\n\(server.address)/cropped.mp4?token=\(token),a\n", scratch.path("list.csv"))
+            return try Programs.run(
+                Programs.pframe.path, ["build", scratch.path("list.csv"), "--output", scratch.path("set")] + Self.clip)
+        }
+        let refused = try build("old")
+        #expect(refused.status == 1 && refused.errors.contains("HTTP 403"), "\(refused.errors)")
+        #expect(!scratch.exists("set/dataset.json"))
+        let resumed = try build("new")
+        #expect(resumed.status == 0 && scratch.exists("set/dataset.json"), "\(resumed.errors)")
+    }
+
     /// A refusal is the video's own, as a missing file is; a server that does not answer is tried again by the next run.
     @Test func tellsRefusalsFromServersThatDoNotAnswer() throws {
         let scratch = try Scratch()

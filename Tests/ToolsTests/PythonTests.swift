@@ -50,7 +50,7 @@ import Testing
     @Test func damageIsNamed() throws {
         let models = try SampleModels.ready()
         let scratch = try Scratch()
-        try Self.expect(12, "errors", models.edVDM, Self.latents(models), scratch.url.path)
+        try Self.expect(13, "errors", models.edVDM, Self.latents(models), scratch.url.path)
     }
 
     /// The programs of the page, one after the other, in a folder with what the page names.

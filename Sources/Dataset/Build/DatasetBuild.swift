@@ -277,7 +277,7 @@ private struct UnreachableVideos: Sendable {
         throw PFrameError(
             .unreachable, path: folder,
             "\(NumberText.count(count, "video")) could not be read from servers; shards left unfinished: "
-                + "\(NumberText.count(groups.count * shardsPerGroup))\(stop): build again to resume")
+                + "\(NumberText.count(groups.count * shardsPerGroup))\(stop): run the same command again")
     }
 }
 

@@ -80,15 +80,19 @@ struct VideoBuild {
     /// - Throws: as ``run(progress:deliver:)``.
     private func refusal(_ error: PFrameError) throws(PFrameError) -> Reject {
         try checkPassing(error)
-        return reject(error.isAnswerOfServer ? .missing : .unreadable, error.message)
+        let isRefused = error.isAnswerOfServer && error.code != .unreachable
+        return reject(isRefused ? .missing : .unreadable, error.message)
     }
 
-    /// Throws where the same build may read the video later: the server did not answer, the file was being replaced, or
-    /// the keys of `s3://` open nothing.
+    /// Throws where the same build may read the video later: the disk or the memory is full, the server did not answer,
+    /// the file was being replaced, the server's certificate is not known here, or what an address grants access by (keys
+    /// of `s3://`, a signature, a token) opens nothing.
     private func checkPassing(_ error: PFrameError) throws(PFrameError) {
+        if error.code == .full { throw error }
         guard let address = video.path.address, !options.rejectsUnreachable else { return }
-        let isRefusedBucket = error.code == .refused && address.hasPrefix("s3://")
-        guard [.unreachable, .conflict].contains(error.code) || isRefusedBucket else { return }
+        let hasKeys = address.hasPrefix("s3://") || RemoteAddress.withoutSecrets(address) != address
+        let isRefused = error.code == .refused && (hasKeys || !error.isAnswerOfServer)
+        guard [.unreachable, .conflict].contains(error.code) || isRefused else { return }
         throw PFrameError(.unreachable, path: video.path, error.message)
     }
 

@@ -28,16 +28,22 @@ struct CaptionMatch {
                     throw listed.ambiguity(
                         "line \(table.table.line(row)) could describe \(videos[Int(owners[row])]) and \(name)")
                 }
-                owners[row] = Int32(video)
+                // Further rows of the name are of this video too, and of no other.
+                for alike in try listed.rows(named: row) { owners[alike] = Int32(video) }
                 rows[video] = row
             }
-        }
-        for row in 0..<listed.count where owners[row] < 0 {
-            if let first = try listed.sameName(before: row), owners[first] >= 0 {
-                repeated.append((row, first))
-            } else {
-                unused += 1
+            guard way == .nameWithoutExtension else { continue }
+            // Nor does a row that leaves out the extension of a video with a row describe a video of another folder.
+            for (video, name) in videos.enumerated() where rows[video] != nil {
+                for row in try listed.rows(shortening: name) where owners[row] < 0 { owners[row] = Int32(video) }
             }
+        }
+        for row in 0..<listed.count {
+            guard owners[row] >= 0, let first = rows[Int(owners[row])] else {
+                unused += 1
+                continue
+            }
+            if row != first { repeated.append((row, first)) }
         }
     }
 
@@ -98,14 +104,25 @@ struct CaptionMatch {
             return found?.row
         }
 
-        /// The first row that names the same video, where it comes before this one.
-        func sameName(before row: Int) throws(PFrameError) -> Int? {
+        /// All rows with the name of this one.
+        func rows(named row: Int) throws(PFrameError) -> [Int] {
             let name = Listed.cleaned(try table.video(row))
-            for other in whole.numbers(name.hashValue).prefix(while: { $0 < row })
+            var result: [Int] = []
+            for other in whole.numbers(name.hashValue)
             where Listed.cleaned(try table.video(other)).utf8.elementsEqual(name.utf8) {
-                return other
+                result.append(other)
             }
-            return nil
+            return result
+        }
+
+        /// All rows that name a video without its extension.
+        func rows(shortening video: String) throws(PFrameError) -> [Int] {
+            guard let short = Listed.withoutExtension(video) else { return [] }
+            var result: [Int] = []
+            for row in whole.numbers(short.hashValue) where Listed.cleaned(try table.video(row)) == short {
+                result.append(row)
+            }
+            return result
         }
 
         func ambiguity(_ message: String) -> PFrameError {
@@ -161,6 +178,6 @@ struct NameIndex {
             let middle = (low + high) / 2
             if entries[middle].hash < hash { low = middle + 1 } else { high = middle }
         }
-        return entries[low...].prefix { $0.hash == hash }.lazy.map { Int($0.number) }
+        return entries[low...].lazy.prefix { $0.hash == hash }.map { Int($0.number) }
     }
 }

@@ -6,7 +6,8 @@ import Storage
 struct InputColumns {
     /// What columns of the data set itself are called; a user's column of that name gets `_` after it.
     static let reserved: Set<String> = Set(
-        ["key", "caption", "caption_clip", "duplicate_of", "hash", "seconds", "source", SampleColumns.searchedShare]
+        ["key", "caption", "captions", "caption_clip", "duplicate_of", "hash", "seconds", "source"]
+            + [SampleColumns.searchedShare, BucketChoice.scaleScore, BucketChoice.cropScore]
             + SampleColumns.builtScores + SampleMaker.metadata)
 
     /// What the columns of a list's times are called in a data set: seconds from the start of the video.

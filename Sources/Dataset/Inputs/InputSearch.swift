@@ -46,7 +46,7 @@ struct InputSearch {
             case .special: try addFile(input, named: Self.name(input), number)
             }
         }
-        rejectRepeated()
+        try rejectRepeated()
         makeNamesUnique()
     }
 
@@ -132,7 +132,7 @@ struct InputSearch {
     }
 
     /// Rejects all but the first of videos with one path; rows of a list with times are joined instead.
-    private mutating func rejectRepeated() {
+    private mutating func rejectRepeated() throws(PFrameError) {
         let folder = Self.workingFolder()
         /// Absolute and without `.`; what `..` stands for, only the file system knows.
         func place(_ number: Int) -> FilePath {
@@ -148,8 +148,14 @@ struct InputSearch {
         for number in candidates.indices {
             for earlier in index.numbers(hashes[number]).prefix(while: { $0 < number })
             where place(earlier) == place(number) {
-                let input = candidates[number].input
-                if lists[input]?.hasSpans == true, candidates[earlier].input == input {
+                let (input, other) = (candidates[number].input, candidates[earlier].input)
+                let hasSpans = lists[input]?.hasSpans == true
+                if hasSpans, other != input, let list = lists[other], list.hasSpans {
+                    throw PFrameError(
+                        .conflict, path: options.inputs[input],
+                        "names spans of \(candidates[number].name), and so does \(list.table.path): put the spans of a "
+                            + "video into one list")
+                } else if hasSpans, other == input {
                     candidates[earlier].rows += candidates[number].rows
                 } else {
                     rejects.append(

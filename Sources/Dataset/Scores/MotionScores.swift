@@ -64,7 +64,7 @@ package struct VideoMotion: Sendable, Equatable {
     /// Decodes a video once and measures every picture; memory holds only the last pictures.
     ///
     /// - Parameters:
-    ///   - path: a local file.
+    ///   - path: a file, an address or a pipe.
     ///   - rule: to which size pictures shrink before they are compared.
     ///   - cutRule: where shots begin.
     ///   - streamIndex: container index of the stream; nil for the first video stream.

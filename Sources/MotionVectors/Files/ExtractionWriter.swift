@@ -89,7 +89,9 @@ public struct ExtractionWriter {
         guard let folder = output.folder, let found = try? StreamDescription(folder: folder),
             found.options == describedOptions, found.motionSource == options.source, found.tool == output.tool,
             // What comes through a pipe is new each time.
-            !PipedVideo.isPipe(path), let source = try? StreamDescription.Source(path), found.source == source
+            !PipedVideo.isPipe(path), let source = try? StreamDescription.Source(path), found.source == source,
+            // Of a file on a server that tells neither its size nor its date nobody knows whether it changed.
+            source.bytes > 0 || source.modified > 0
         else { return nil }
         var summary = ExtractionSummary()
         summary.frames = found.frames

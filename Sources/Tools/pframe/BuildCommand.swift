@@ -66,7 +66,10 @@ struct BuildCommand: StoppableCommand {
     @Option(help: "Arrays of a record, separated by commas: frames, difference, motion-residual.")
     var represent = "frames,motion-residual"
 
-    @Option(help: "h264 (ED-VDM's re-encoding), search (block search) or stream (the video's own vectors, traced).")
+    @Option(
+        help: ArgumentHelp(
+            "h264 (ED-VDM's re-encoding), search (block search) or stream (the video's own vectors, traced).",
+            valueName: "source"), transform: sourceOfClips)
     var motionSource = MotionSource.h264
 
     @Option(help: "Largest motion, in pixels.")
@@ -126,7 +129,11 @@ struct BuildCommand: StoppableCommand {
                 Console.error(
                     "part \(options.part.index) of \(options.part.count), by \(options.part.origin ?? "--part")")
             }
-            let progress = Progress(weights: list.videos.map(\.bytes), unit: "video", counted: "clips")
+            // Of videos on servers the size is not known before they are read: they count as those of the other videos.
+            let sizes = list.videos.map(\.bytes).filter { $0 > 0 }
+            let typical = sizes.isEmpty ? 1 : sizes.reduce(0, +) / sizes.count
+            let weights = list.videos.map { $0.bytes > 0 ? $0.bytes : typical }
+            let progress = Progress(weights: weights, unit: "video", counted: "clips")
             let remarks = SamplingRemarks(options.clips)
             var observer = DatasetBuild.Observer()
             observer.progress = { progress.update($0, count: $1, share: $2) }
@@ -236,7 +243,8 @@ struct BuildCommand: StoppableCommand {
         } else if let whole {
             let isCut = list.videos.contains { $0.span != nil }
             let videos = isCut ? Set(list.videos.map(\.name)).count : list.videos.count
-            let parts = isCut ? "\(Format.quantity(list.videos.count, "span")) of " : ""
+            let unit = isCut ? "span" : "video"
+            let parts = isCut ? "\(Format.quantity(list.videos.count, unit)) of " : ""
             var lines = [
                 "\(output): \(Format.quantity(whole.samples, "clip")) of \(parts)\(Format.quantity(videos, "video")) in "
                     + "\(Format.quantity(whole.shards.count, "shard")), \(Format.bytes(whole.bytes)), "
@@ -255,13 +263,13 @@ struct BuildCommand: StoppableCommand {
                 lines.append("\(Format.quantity(small, "shot")) smaller than the buckets of their aspect (--enlarge)")
             }
             if remarks.videos > 0 {
-                lines.append("\(Format.quantity(remarks.videos, "video")) with frames that lie unevenly in time")
+                lines.append("\(Format.quantity(remarks.videos, unit)) with frames that lie unevenly in time")
             }
-            if let blocks = totals["blocks"], blocks > 0 {
-                let share = 100 * Double(totals["searched_blocks", default: 0]) / Double(blocks)
+            if let blocks = totals["blocks"], let searched = totals["searched_blocks"], searched > 0 {
+                let share = 100 * Double(searched) / Double(blocks)
                 lines.append("block search filled the \(Format.fixed(share, 1)) % of blocks without a vector")
             }
-            if rejected > 0 { lines.append("\(Format.quantity(rejected, "video")) without a clip: see rejects.jsonl") }
+            if rejected > 0 { lines.append("\(Format.quantity(rejected, unit)) without a clip: see rejects.jsonl") }
             if list.unused > 0 { lines.append("\(Format.quantity(list.unused, "caption")) without a video") }
             if list.passedOver > 0 { lines.append("\(Format.quantity(list.passedOver, "other file")) skipped") }
             if let remark = list.pictures.remark { lines.append("the skipped files include \(remark)") }
@@ -291,8 +299,8 @@ struct ClipArguments: ParsableArguments {
             valueName: "16,32"), transform: lengthsOfClips)
     var lengths: [Int]?
 
-    @Option(help: "Frames per second; each instant takes the nearest frame. source/N: the video's own rate over N.")
-    var fps = SamplingRate.perSecond(8)
+    @Option(help: "Frames per second (8); each instant takes the nearest frame. source/N: the video's own rate over N.")
+    var fps: SamplingRate?
 
     @Option(help: "Take every Nth frame instead, whatever its time.")
     var stride: Int?
@@ -327,7 +335,7 @@ struct ClipArguments: ParsableArguments {
         var options = ClipOptions()
         if let frames { options.frames = frames }
         (options.stride, options.hop) = (stride, hop)
-        switch fps {
+        switch fps ?? .perSecond(8) {
         case .perSecond(let rate): options.framesPerSecond = rate
         case .source(let divisor): options.sourceDivisor = divisor
         }
@@ -353,6 +361,7 @@ struct ClipArguments: ParsableArguments {
     func validate() throws {
         if size != nil, buckets != nil { throw ValidationError("--size and --buckets exclude each other") }
         if frames != nil, lengths != nil { throw ValidationError("--frames and --lengths exclude each other") }
+        if fps != nil, stride != nil { throw ValidationError("--fps and --stride exclude each other") }
         if enlarge != nil, buckets == nil { throw ValidationError("--enlarge is for --buckets") }
         if noCuts, cuts.areGiven {
             throw ValidationError("--no-cuts excludes --cut-rule, --cut-threshold and --min-shot")
@@ -366,6 +375,13 @@ private func sizesOfClips(_ text: String) throws -> [Size] {
         throw ValidationError("--buckets takes sizes such as 256x256,320x192, not \(text)")
     }
     return sizes.compactMap(\.self)
+}
+
+private func sourceOfClips(_ text: String) throws -> MotionSource {
+    guard let source = MotionSource(rawValue: text), source != .bitstream else {
+        throw ValidationError("takes h264, search or stream")
+    }
+    return source
 }
 
 private func lengthsOfClips(_ text: String) throws -> [Int] {

@@ -18,6 +18,9 @@ extension MotionFigure.Arrangement: ExpressibleByArgument {
         default: return nil
         }
     }
+
+    /// As it is given.
+    public var defaultValueDescription: String { self == .automatic ? "auto" : "\(self)" }
 }
 
 /// `pframe view`.
