@@ -7,7 +7,7 @@ struct InputColumns {
     /// What columns of the data set itself are called; a user's column of that name gets `_` after it.
     static let reserved: Set<String> = Set(
         ["key", "caption", "caption_clip", "duplicate_of", "hash", "seconds", "source", SampleColumns.searchedShare]
-            + SampleColumns.builtScores + SampleMaker.metadata)
+            + SampleColumns.builtScores + SampleColumns.codingScores + SampleMaker.metadata)
 
     /// What the columns of a list's times are called in a data set: seconds from the start of the video.
     static let span = ["span_end", "span_start"]
