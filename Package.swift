@@ -65,14 +65,14 @@ let package = Package(
         .target(
             name: "Figures",
             dependencies: [
-                "CPango", "Codec", "MotionVectors", "Storage",
+                "Bitstream", "CPango", "Codec", "MotionVectors", "Storage",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .target(
             name: "Dataset",
             dependencies: [
-                "CKernels", "COpenBLAS", "Codec", "Figures", "MotionVectors", "Shards", "Storage",
+                "Bitstream", "CKernels", "COpenBLAS", "Codec", "Figures", "MotionVectors", "Shards", "Storage",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -129,7 +129,7 @@ let package = Package(
         .testTarget(
             name: "FiguresTests",
             dependencies: [
-                "Codec", "Figures", "MotionVectors", "Storage", "TestSupport",
+                "Bitstream", "Codec", "Figures", "MotionVectors", "Storage", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

@@ -14,6 +14,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from bitstream import Bitstream
 from data import Build, Loader
 from extraction import Extraction, Kernels, Memory, Search
 from measure import BenchmarkError, announce, capture
@@ -22,7 +23,7 @@ from part import Section
 from report import machine, page, section_text
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = (Extraction, Build, Loader, Training, Sampling, Search, Memory, Kernels)
+PARTS = (Extraction, Bitstream, Build, Loader, Training, Sampling, Search, Memory, Kernels)
 
 
 def parse() -> argparse.Namespace:

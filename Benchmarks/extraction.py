@@ -32,6 +32,15 @@ class ExtractingPart(Part):
     def clear(self) -> None:
         shutil.rmtree(self.output, ignore_errors=True)
 
+    def compare(
+        self, measured: str, ours: Program, peer: str, theirs: Program, time: str, target: float | None = None
+    ) -> None:
+        """Measures two programs by the `time` of their Usage."""
+        announce(f"{measured}, {peer}")
+        usages = self.run_in_turn({"ours": ours, "theirs": theirs})
+        figures = {name: Figure.of([getattr(usage, time) for usage in found]) for name, found in usages.items()}
+        self.section.rows.append(Row(measured, peer=peer, target=target, **figures))
+
 
 class Extraction(ExtractingPart):
     name = "extraction"
@@ -67,13 +76,6 @@ mvextractor is motion-vector-extractor; it also makes frames by default.
         ):
             program = Program([python, PEERS / script, one, table, *flags], lambda: table.unlink(missing_ok=True))
             self.compare("vectors, CPU s", self.extraction(one), peer, program, "cpu", 2)
-
-    def compare(self, measured: str, ours: Program, peer: str, theirs: Program, time: str, target: float) -> None:
-        """Measures two programs by the `time` of their Usage."""
-        announce(f"{measured}, {peer}")
-        usages = self.run_in_turn({"ours": ours, "theirs": theirs})
-        figures = {name: Figure.of([getattr(usage, time) for usage in found]) for name, found in usages.items()}
-        self.section.rows.append(Row(measured, peer=peer, target=target, **figures))
 
 
 class Search(ExtractingPart):

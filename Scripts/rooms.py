@@ -36,7 +36,7 @@ ROOMS = {
         "Bitstream", {"Storage", "Codec"}, ["Bits", "Syntax", "Motion", "Pictures", "Residual", ""]
     ),
     "MotionVectors": Room("MotionVectors", {"Storage", "Codec", "Bitstream", "CKernels"}, ["", "Files"]),
-    "Figures": Room("Figures", {"Storage", "Codec", "MotionVectors", "CPango"}),
+    "Figures": Room("Figures", {"Storage", "Codec", "Bitstream", "MotionVectors", "CPango"}),
     "Shards": Room("Dataset/Shards", {"Storage"}, ["", "Loader"]),
     "Dataset": Room(
         "Dataset",

@@ -1,6 +1,6 @@
 import Codec
 
-/// Where the parts of a ``MotionFigure`` lie, in pixels of the figure.
+/// Where the parts of a figure lie, in pixels of the figure.
 struct FigureLayout {
     /// The picture's pixels are enlarged by this whole factor …
     let enlargement: Int
@@ -10,7 +10,7 @@ struct FigureLayout {
     let panelWidth: Int
     /// A panel's height without title and legend.
     let panelHeight: Int
-    /// Left top corners of the three panels.
+    /// Left top corners of the panels.
     let panels: [(x: Int, y: Int)]
     /// The figure's width, even.
     let width: Int
@@ -28,21 +28,24 @@ struct FigureLayout {
     /// The widest panel that a picture is shown in without being reduced.
     private static let greatestPanelWidth = 1280
 
-    /// Lays out the figure of a picture: three panels in a row or in a column.
-    init(width pictureWidth: Int, height pictureHeight: Int, arrangement: MotionFigure.Arrangement, hasTitle: Bool) {
+    /// Lays out the figure of a picture: three panels in a row or in a column, or four in a square too.
+    init(
+        width pictureWidth: Int, height pictureHeight: Int, arrangement: MotionFigure.Arrangement, hasTitle: Bool,
+        panels count: Int = 3
+    ) {
         precondition(pictureWidth > 0 && pictureHeight > 0, "a picture has pixels")
         enlargement = max(1, (Self.leastPanelWidth + pictureWidth - 1) / pictureWidth)
         reduction = (pictureWidth + Self.greatestPanelWidth - 1) / Self.greatestPanelWidth
         panelWidth = pictureWidth * enlargement / reduction
         panelHeight = max(1, pictureHeight * enlargement / reduction)
         // With a picture of 16:9, row and column miss 16:9 by the same factor of 3: the row of larger type wins.
-        let inRow =
+        let columns =
             switch arrangement {
-            case .row: true
-            case .column: false
-            case .automatic: 9 * pictureWidth <= 16 * pictureHeight
+            case .row: count
+            case .column: 1
+            case .automatic: count == 4 ? 2 : 9 * pictureWidth <= 16 * pictureHeight ? count : 1
             }
-        unit = min(inRow ? 2 : 1.5, max(1, Float(panelWidth) / (inRow ? 640 : 900)))
+        unit = min(columns > 1 ? 2 : 1.5, max(1, Float(panelWidth) / (columns > 1 ? 640 : 900)))
         margin = Int(24 * unit)
         self.hasTitle = hasTitle
 
@@ -51,16 +54,13 @@ struct FigureLayout {
         let legendHeight = Int(46 * unit)
         let gap = Int(22 * unit)
         let (panelWidth, panelHeight, margin) = (panelWidth, panelHeight, margin)
-        let step =
-            inRow
-            ? (x: panelWidth + gap, y: 0)
-            : (x: 0, y: titleHeight + panelHeight + legendHeight + gap)
-        let corners = (0..<3).map { index in
-            (x: margin + index * step.x, y: margin + header + titleHeight + index * step.y)
+        let step = (x: panelWidth + gap, y: titleHeight + panelHeight + legendHeight + gap)
+        let corners = (0..<count).map { index in
+            (x: margin + index % columns * step.x, y: margin + header + titleHeight + index / columns * step.y)
         }
         panels = corners
-        width = (corners[2].x + panelWidth + margin + 1) / 2 * 2
-        height = (corners[2].y + panelHeight + legendHeight + margin + 1) / 2 * 2
+        width = (corners[count - 1].x + panelWidth + margin + 1) / 2 * 2
+        height = (corners[count - 1].y + panelHeight + legendHeight + margin + 1) / 2 * 2
     }
 
     /// Figure pixels per picture pixel.

@@ -26,8 +26,23 @@ enum FigurePalette {
 }
 
 extension Canvas {
+    /// Draws what stands above the panels: a title, if it is not empty, and facts in a line.
+    mutating func header(_ title: String, _ facts: [String], _ layout: FigureLayout) {
+        let room = Float(layout.width - 2 * layout.margin)
+        let left = Float(layout.margin)
+        var baseline = left + layout.captionFace.capHeight
+        if layout.hasTitle {
+            baseline = left + layout.titleFace.capHeight
+            text(title, at: Point(left, baseline), layout.titleFace, FigurePalette.ink, room: room)
+            baseline += 26 * layout.unit
+        }
+        text(
+            facts.joined(separator: "  ·  "), at: Point(left, baseline), layout.captionFace, FigurePalette.softInk,
+            room: room)
+    }
+
     /// Draws a panel's outline, its letter and title above it, and a remark at the right.
-    fileprivate mutating func frame(
+    mutating func frame(
         _ layout: FigureLayout, at corner: (x: Int, y: Int), letter: String, title: String, remark: String
     ) {
         outline(
@@ -45,7 +60,7 @@ extension Canvas {
 
 extension FigureLayout {
     /// Where a legend lies: its colour bar, the baseline of text beside the bar, and that of the bar's labels.
-    fileprivate struct Legend {
+    struct Legend {
         let left: Int
         let right: Int
         let top: Int
@@ -55,7 +70,7 @@ extension FigureLayout {
     }
 
     /// The legend of a panel at `corner`.
-    fileprivate func legend(below corner: (x: Int, y: Int)) -> Legend {
+    func legend(below corner: (x: Int, y: Int)) -> Legend {
         let top = corner.y + panelHeight + length(11)
         let height = length(12)
         let middle = Float(top) + Float(height) / 2
@@ -69,7 +84,7 @@ extension FigureLayout {
 extension Canvas {
     /// Writes a line of a legend from `x` to the end of its panel at most; returns its width.
     @discardableResult
-    fileprivate mutating func note(
+    mutating func note(
         _ text: String, _ layout: FigureLayout, _ legend: FigureLayout.Legend, x: Float, isLower: Bool = false
     ) -> Float {
         self.text(
@@ -78,7 +93,7 @@ extension Canvas {
     }
 
     /// Draws a legend's colour bar; returns where it ends.
-    fileprivate mutating func bar(
+    mutating func bar(
         _ scale: ColorScale, _ layout: FigureLayout, _ legend: FigureLayout.Legend, inset: Int
     ) -> Int {
         let (left, width) = (legend.left + layout.length(Float(inset)), layout.panelWidth * 11 / 20)

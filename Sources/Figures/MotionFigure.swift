@@ -126,7 +126,13 @@ public struct MotionFigure: Sendable {
         }
         let field = VectorField(frame.vectors, width: picture.width, height: picture.height)
         var canvas = Canvas(width: layout.width, height: layout.height, background: FigurePalette.paper)
-        drawHeader(on: &canvas, layout, frame)
+        let count = frame.vectors.count
+        canvas.header(
+            title,
+            [
+                "Frame \(frame.index)", "type \(frame.type)", NumberText.fixed(frame.seconds, 3) + " s",
+                "\(count) motion vector\(count == 1 ? "" : "s")", "\(picture.width)×\(picture.height)",
+            ], layout)
         ArrowPanel(layout: layout, field: field, limit: ranges.magnitude ?? 2, spacing: arrowSpacing)
             .draw(picture, on: &canvas, at: layout.panels[0])
         ResidualPanel(layout: layout, field: field, scale: .residual(limit: Float(ranges.residual ?? 10)))
@@ -138,24 +144,6 @@ public struct MotionFigure: Sendable {
 
     private func layout(width: Int, height: Int) -> FigureLayout {
         FigureLayout(width: width, height: height, arrangement: arrangement, hasTitle: !title.isEmpty)
-    }
-
-    private func drawHeader(on canvas: inout Canvas, _ layout: FigureLayout, _ frame: Frame) {
-        let room = Float(layout.width - 2 * layout.margin)
-        let left = Float(layout.margin)
-        var baseline = left + layout.captionFace.capHeight
-        if layout.hasTitle {
-            baseline = left + layout.titleFace.capHeight
-            canvas.text(title, at: Canvas.Point(left, baseline), layout.titleFace, FigurePalette.ink, room: room)
-            baseline += 26 * layout.unit
-        }
-        let count = frame.vectors.count
-        let caption = [
-            "Frame \(frame.index)", "type \(frame.type)", NumberText.fixed(frame.seconds, 3) + " s",
-            "\(count) motion vector\(count == 1 ? "" : "s")", "\(frame.picture.width)×\(frame.picture.height)",
-        ].joined(separator: "  ·  ")
-        canvas.text(
-            caption, at: Canvas.Point(left, baseline), layout.captionFace, FigurePalette.softInk, room: room)
     }
 }
 

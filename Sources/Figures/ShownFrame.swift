@@ -27,17 +27,12 @@ extension MotionFigure.Frame {
             vector.sourceY -= Int32(crop.top)
             return vector
         }
-        var luma = frame.shownResidual(of: vectors, stored, crop)
-        var picture = try RGBImage(frame.picture, crop: crop).turned(by: orientation)
-        luma = orientation.turn(luma, of: stored)
-        vectors = vectors.map { $0.turned(by: orientation, in: stored) }
-        if let stretch = Stretch(sampleAspectRatio, orientation) {
-            luma = stretch.apply(luma, of: picture)
-            vectors = vectors.map { stretch.apply($0) }
-            picture = try stretch.apply(picture)
-        }
+        let view = ShownGeometry(orientation, sampleAspectRatio: sampleAspectRatio)
+        let luma = view.turned(frame.shownResidual(of: vectors, stored, crop), of: stored)
+        vectors = vectors.map { view.turned($0, in: stored) }
         self.init(
-            picture: picture, vectors: vectors, residual: luma, type: Character(frame.record.type.rawValue),
+            picture: try view.shown(frame.picture), vectors: vectors, residual: luma,
+            type: Character(frame.record.type.rawValue),
             index: frame.record.display, seconds: frame.record.seconds ?? 0)
         var prediction = PredictionStatistics()
         prediction.add(frame)
@@ -93,6 +88,34 @@ extension MotionVector {
     }
 }
 
+/// How players show pictures: turned, and with square pixels.
+struct ShownGeometry {
+    private let orientation: Orientation
+    private let stretch: Stretch?
+
+    init(_ orientation: Orientation, sampleAspectRatio: Rational?) {
+        (self.orientation, stretch) = (orientation, Stretch(sampleAspectRatio, orientation))
+    }
+
+    /// The visible part of a picture at coded size, as it is shown.
+    func shown(_ picture: Picture) throws(PFrameError) -> RGBImage {
+        let turned = try RGBImage(picture, crop: picture.crop).turned(by: orientation)
+        return try stretch?.apply(turned) ?? turned
+    }
+
+    /// A number of every visible pixel, as they are shown.
+    func turned(_ values: [Int16], of stored: Size) -> [Int16] {
+        let turned = orientation.turn(values, of: stored)
+        return stretch?.apply(turned, of: orientation.shown(stored)) ?? turned
+    }
+
+    /// A vector of the visible part, as it is shown.
+    func turned(_ vector: MotionVector, in stored: Size) -> MotionVector {
+        let turned = vector.turned(by: orientation, in: stored)
+        return stretch?.apply(turned) ?? turned
+    }
+}
+
 /// Makes samples square: the side of a picture that they are too short for grows.
 private struct Stretch {
     private let x: Double
@@ -105,13 +128,15 @@ private struct Stretch {
         (x, y) = (max(1, ratio), max(1, 1 / ratio))
     }
 
-    private func size(of picture: RGBImage) -> Size {
+    private func size(of picture: Size) -> Size {
         Size(width: Int((Double(picture.width) * x).rounded()), height: Int((Double(picture.height) * y).rounded()))
     }
 
-    func apply(_ picture: RGBImage) throws(PFrameError) -> RGBImage { try picture.scaled(to: size(of: picture)) }
+    func apply(_ picture: RGBImage) throws(PFrameError) -> RGBImage {
+        try picture.scaled(to: size(of: Size(width: picture.width, height: picture.height)))
+    }
 
-    func apply(_ values: [Int16], of picture: RGBImage) -> [Int16] {
+    func apply(_ values: [Int16], of picture: Size) -> [Int16] {
         let size = size(of: picture)
         let columns = (0..<size.width).map { min(picture.width - 1, Int(Double($0) / x)) }
         return (0..<size.height).flatMap { row in

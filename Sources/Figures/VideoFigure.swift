@@ -111,32 +111,14 @@ public struct VideoFigure {
         var figure = figure
         figure.ranges = try fittedRanges()
         let source = try open(nil)
-        let rate = source.averageFrameRate.value > 0 ? source.averageFrameRate : Rational(25, 1)
-        var count = 0
-        try StagedFile.write(output) { path throws(PFrameError) in
-            var last = -1
-            var start = source.isSpan ? nil : 0.0
-            var writer: VideoWriter?
-            while let frame = try source.nextFrame() {
-                let image = try figure.render(source.shown(frame))
-                if writer == nil {
-                    writer = try VideoWriter(
-                        path: path, settings: .h264(crf: 16, preset: "fast"),
-                        size: Size(width: image.width, height: image.height),
-                        timeBase: Rational(rate.denominator, rate.numerator),
-                        frameRate: rate, tags: .convertedFromRGB, threads: 0)
-                }
-                // Frames fall on the nearest step of the average rate, one a step: smooth enough to look at.
-                let seconds = frame.record.seconds ?? 0
-                start = start ?? seconds
-                last = max(last + 1, Int(((seconds - (start ?? 0)) * rate.value).rounded()))
-                try writer?.write(try image.yuv420p(), at: last)
-                count += 1
-                try progress(count, source.share(count))
-            }
-            guard let writer else { throw source.nothing }
-            try writer.finish()
+        let count = try FigureFilm.write(to: output, rate: source.averageFrameRate, isSpan: source.isSpan) {
+            number throws(PFrameError) in
+            guard let frame = try source.nextFrame() else { return nil }
+            let image = try figure.render(source.shown(frame))
+            try progress(number + 1, source.share(number + 1))
+            return (image, frame.record.seconds ?? 0)
         }
+        guard count > 0 else { throw source.nothing }
         return count
     }
 

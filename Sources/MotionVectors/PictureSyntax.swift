@@ -63,8 +63,10 @@ struct PictureSyntax {
     private mutating func appendRows(of picture: BitstreamPicture) {
         var second: (rows: [MotionRow], indices: [RowIndices]) = ([], [])
         picture.withMacroblocks { macroblocks in
-            rows.reserveCapacity(macroblocks.count)
-            indices.reserveCapacity(macroblocks.count)
+            // A macroblock has more than one row where it has parts or two lists.
+            let capacity = macroblocks.count * (picture.type == .b ? 2 : 1) + macroblocks.count / 2
+            rows.reserveCapacity(capacity)
+            indices.reserveCapacity(capacity)
             var (macroblock, slice) = (-1, Int16(-1))
             picture.forEachBlock { block in
                 if block.macroblock != macroblock {

@@ -28,7 +28,8 @@ import Testing
     ])
     func equalThoseOfFFmpegOnX264(_ options: String) throws {
         try StreamTests.withStream(options, "yuv420p") { path in
-            #expect(try Self.compare(path) == 20 * 77)
+            let count = try Self.compare(path)
+            #expect(count == 20 * 77)
         }
     }
 
@@ -60,10 +61,16 @@ import Testing
         let outcome = try Python.run(ffmpeg + ["-i", path.string, "-map", "0:v:0", "-f", "null", "-"])
         try #require(outcome.status == 0)
         var pictures: [[String]] = []
+        var decoder: Substring = ""
         var isTable = false
         for line in outcome.errors.split(separator: "\n") {
-            let text = line.range(of: "] ").map { line[$0.upperBound...] } ?? line
+            // "[h264 @ 0x55dbedd78dc0] ": which decoder prints.
+            guard let end = line.range(of: "] ") else { continue }
+            let text = line[end.upperBound...]
             if text.hasPrefix("New frame, type:") {
+                // The first decoder looks at the first pictures alone, to tell what the stream is.
+                if line[..<end.lowerBound] != decoder { pictures.removeAll() }
+                decoder = line[..<end.lowerBound]
                 pictures.append([])
                 isTable = true
             } else if isTable, text.count % 3 == 0, text.allSatisfy({ "PAiIdDgGS><X+-|? =".contains($0) }) {

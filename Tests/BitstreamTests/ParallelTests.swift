@@ -39,16 +39,14 @@ import Testing
         let path = repository.appending("fixtures").appending(name)
         var demuxer = try Demuxer(path: path, streamIndex: nil)
         let packet = try Packet()
-        let packets = demuxer.withExtradata { PacketReader(extradata: $0) }
+        let packets = demuxer.withExtradata { PacketParser(extradata: $0, residual: false) }
         let reader = try BitstreamReader(path: path)
         var count = 0
         while try demuxer.read(into: packet) {
             let picture = try #require(try reader.next())
             let expected = picture.withMacroblocks { Said.numbers($0) }
-            let found = packet.withBytes {
-                packets.withMacroblocks(of: $0) { all, width in (Said.numbers(all), width) }
-            }
-            #expect(found?.0 == expected && found?.1 == picture.width)
+            let alone = try #require(packet.withBytes { packets.parse($0, number: count) })
+            #expect(alone.withMacroblocks { Said.numbers($0) } == expected && alone.width == picture.width)
             count += 1
         }
         #expect(try reader.next() == nil && count > 10)

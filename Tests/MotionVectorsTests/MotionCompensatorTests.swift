@@ -85,9 +85,10 @@ import Testing
                 let other = partner.map { Int(indices[$0].index) }
                 var entry = table[[slice, isFirst ? index : other ?? -1, isFirst ? other ?? -1 : index]]
                 if isExplicit, let other {
-                    entry = table[[slice, index, -1]]
+                    var both = try #require(table[[slice, index, -1]])
                     let second = try #require(table[[slice, -1, other]])
-                    (entry?.second, entry?.secondOffset) = (second.second, second.secondOffset)
+                    (both.second, both.secondOffset) = (second.second, second.secondOffset)
+                    entry = both
                 }
                 let shift = plane == 0 ? 0 : 1
                 for y in (row.vector.top >> shift)..<((row.vector.top + Int(row.vector.height)) >> shift) {

@@ -134,7 +134,8 @@ struct SliceParser<Entropy: EntropyReader> {
         records[address] = record
     }
 
-    private func beginCounts(isIntra: Bool) {
+    // What is inlined or mutating here takes no copy of the parser with it, once per macroblock.
+    @inline(__always) private func beginCounts(isIntra: Bool) {
         let missing = Entropy.isCABAC ? (isIntra ? 1 : 0) : NeighbourCounts.unavailable
         let top = bottomCounts + column &* NeighbourCounts.bottomSize
         counts.begin(hasLeft: hasLeft, top: hasTop ? UnsafePointer(top) : nil, missing: missing)
@@ -167,9 +168,11 @@ struct SliceParser<Entropy: EntropyReader> {
             &+ (hasTop && counts(records + (address &- width)) ? 1 : 0)
     }
 
-    private var directContext: Int { context { !$0.pointee.type.isDirect } }
+    @inline(__always) private var directContext: Int { context { !$0.pointee.type.isDirect } }
 
-    private var intraContext: Int { context { $0.pointee.type != .intra4x4 && $0.pointee.type != .intra8x8 } }
+    @inline(__always) private var intraContext: Int {
+        context { $0.pointee.type != .intra4x4 && $0.pointee.type != .intra8x8 }
+    }
 
     private mutating func parseIntra(_ number: Int, _ record: inout Macroblock) {
         partitionLists = (0, 0)
@@ -195,7 +198,7 @@ struct SliceParser<Entropy: EntropyReader> {
         if number == 0 { parsePattern(&record, isIntra: true) }
     }
 
-    var transformContext: Int { context { $0.pointee.hasTransform8x8 } }
+    @inline(__always) var transformContext: Int { context { $0.pointee.hasTransform8x8 } }
 
     mutating func parsePattern(_ record: inout Macroblock, isIntra: Bool) {
         let left = hasLeft ? Int(records[address &- 1].codedBlockPattern) : 0x0F
@@ -216,7 +219,7 @@ struct SliceParser<Entropy: EntropyReader> {
         setQuantiser(&record)
     }
 
-    private func setQuantiser(_ record: inout Macroblock) {
+    private mutating func setQuantiser(_ record: inout Macroblock) {
         record.qp = Int8(truncatingIfNeeded: qp)
         guard hasChroma else { return }
         let (first, second) = (
@@ -252,7 +255,7 @@ struct SliceParser<Entropy: EntropyReader> {
         parseChroma(&record)
     }
 
-    private func clearDifferences() {
+    private mutating func clearDifferences() {
         guard Entropy.isCABAC else { return }
         beginDifferences(list: 0)
         differences.0.clear()

@@ -26,7 +26,7 @@ extension SliceParser {
         @inline(__always) func mode(_ place: Int) -> Int { constant ?? Int(modes &>> UInt64(place &* 4) & 15) }
     }
 
-    private func neighbourModes(isThere: Bool, _ address: Int) -> NeighbourModes {
+    @inline(__always) private func neighbourModes(isThere: Bool, _ address: Int) -> NeighbourModes {
         guard isThere else { return NeighbourModes(modes: 0, constant: -1) }
         let record = records[address]
         switch record.type {

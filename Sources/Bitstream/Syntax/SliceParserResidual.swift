@@ -6,7 +6,7 @@ extension SliceParser {
     }
 
     /// The context of a DC block of Intra16x16 luma (0) or of chroma (1, 2) in CABAC.
-    private func contextDC(_ plane: Int, isIntra: Bool) -> Int {
+    @inline(__always) private func contextDC(_ plane: Int, isIntra: Bool) -> Int {
         func flag(_ isThere: Bool, _ address: Int) -> Int {
             isThere ? Int(records[address].codedDC) &>> plane & 1 : isIntra ? 1 : 0
         }

@@ -23,7 +23,8 @@ struct VideoBuild {
         let reader: ClipReader
         do throws(PFrameError) {
             reader = try ClipReader(
-                path: video.path, options: options.clips, span: video.span, tracesMotion: options.samples.tracesMotion)
+                path: video.path, options: options.clips, span: video.span,
+                tracesMotion: options.samples.tracesMotion, measuresCoding: options.samples.measuresCoding)
         } catch {
             return BuiltVideo(reject: try refusal(error), totals: ["videos": 1, "rejected_videos": 1])
         }
@@ -35,6 +36,7 @@ struct VideoBuild {
         columns.metadata = video.metadata
         var failure: PFrameError?
         var leastEven = StepRange()
+        var delivered = 0
         while failure == nil {
             let sample: Sample
             let bucket: Int
@@ -49,9 +51,11 @@ struct VideoBuild {
                 break
             }
             try deliver(sample, bucket)
+            delivered += 1
             try progress(reader.counts.clips, reader.share)
         }
-        let counts = reader.counts
+        var counts = reader.counts
+        counts.clips = delivered
         if let error = failure { try checkPassing(error) }
         var totals = [
             "videos": 1, "rejected_videos": counts.clips == 0 ? 1 : 0, "clips": counts.clips, "frames": counts.frames,
@@ -63,7 +67,7 @@ struct VideoBuild {
         if let traced = maker.traced {
             (totals["blocks"], totals["searched_blocks"]) = (traced.blocks, traced.searchedBlocks)
         }
-        var outcome = BuiltVideo(reject: reject(reader, failure), totals: totals)
+        var outcome = BuiltVideo(reject: reject(reader, counts, failure), totals: totals)
         outcome.sourceRate = reader.sourceRate
         outcome.hasVariableRate = reader.hasVariableRate
         outcome.unevenSteps = leastEven.isEven ? nil : leastEven.range
@@ -97,8 +101,7 @@ struct VideoBuild {
     }
 
     /// Why a video that was opened gave no clip, or not all.
-    private func reject(_ reader: ClipReader, _ failure: PFrameError?) -> Reject? {
-        let counts = reader.counts
+    private func reject(_ reader: ClipReader, _ counts: ClipReader.Counts, _ failure: PFrameError?) -> Reject? {
         if let failure { return reject(.unreadable, failure.message, clips: counts.clips) }
         if counts.frames == 0 {
             guard video.span != nil, reader.damaged == 0 else {

@@ -23,6 +23,8 @@ struct ClipGeometry {
     private let corner: SIMD2<Double>
     /// Pixels of the picture per pixel of the clip.
     private let scale: SIMD2<Double>
+    /// Whether nothing of the picture is cut off.
+    private let isWhole: Bool
 
     /// The geometry of a fit.
     ///
@@ -47,8 +49,15 @@ struct ClipGeometry {
         lower = SIMD2(Double(left), Double(top))
         upper = lower + SIMD2(Double(scaled.width), Double(scaled.height))
         corner = SIMD2(Double(crop.left), Double(crop.top))
+        isWhole = crop == Crop()
         let rest = crop.applied(to: source)
         scale = SIMD2(Double(rest.width), Double(rest.height)) / SIMD2(Double(scaled.width), Double(scaled.height))
+    }
+
+    /// Whether frames of the clip are the pictures as they are.
+    var isIdentity: Bool {
+        right == SIMD2(1, 0) && down == SIMD2(0, 1) && origin == .zero && corner == .zero && scale == SIMD2(1, 1)
+            && lower == .zero && upper == SIMD2(Double(size.width), Double(size.height)) && isWhole
     }
 
     /// The place of a clip's place in the picture; nil in black bars.

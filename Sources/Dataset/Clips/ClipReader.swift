@@ -31,6 +31,8 @@ public final class ClipReader {
         var image: RGBImage
         var seconds: Double
         var frame: Int
+        /// The bits of its macroblocks, where they are measured.
+        var grid: MacroblockBits?
         /// Its motion from the sampled picture before, where that is traced.
         var candidates: MotionCandidates?
     }
@@ -40,9 +42,17 @@ public final class ClipReader {
         var picture: Picture
         var seconds: Double
         var frame: Int
-        var content: Double
+        var measures: Measures
+        var grid: MacroblockBits?
         /// Whether something before it was lost, or the picture itself is damaged.
         var followsDamage: Bool
+    }
+
+    /// What is known of every picture, those between sampled ones included.
+    private struct Measures {
+        var content: Double
+        /// What the stream spends on it; nil where that is not measured.
+        var coding: PictureCoding?
     }
 
     /// A decoded picture that may still be chosen.
@@ -50,12 +60,14 @@ public final class ClipReader {
         var picture: Picture
         var seconds: Double
         var frame: Int
+        var grid: MacroblockBits?
         /// Its image, once scaled.
         var image: RGBImage?
     }
 
     private let reader: VideoReader
     private let tracer: TracedReader?
+    private let coding: CodingMeter?
     private let options: ClipOptions
     private let meter: ContentMeter
     private var cuts: CutDetector?
@@ -68,9 +80,9 @@ public final class ClipReader {
     private var previous: Candidate?
     /// The latest sampled pictures of the shot, at most a clip's worth.
     private var sampled: [Sampled] = []
-    /// The content values since the frame numbered `contentStart`, that frame's own included.
-    private var contents: [Double] = []
-    private var contentStart = 0
+    /// The measures since the frame numbered `measuresStart`, that frame's own included.
+    private var measures: [Measures] = []
+    private var measuresStart = 0
     private var ready: [SourceClip] = []
     private var clipsOfShot = 0
     private var sampledSinceClip = 0
@@ -91,15 +103,20 @@ public final class ClipReader {
     ///   - options: how to cut it.
     ///   - span: the part of the video to cut, as if it were all of it; nil for the whole video.
     ///   - tracesMotion: find the motion of clips by the video's own vectors (``SourceClip/candidates``).
+    ///   - measuresCoding: find what the stream spends on clips (``SourceClip/coding``).
     /// - Throws: `PFrameError` if it cannot be opened or holds no video, or where its motion cannot be traced.
     public init(
-        path: FilePath, options: ClipOptions, span: TimeSpan? = nil, tracesMotion: Bool = false
+        path: FilePath, options: ClipOptions, span: TimeSpan? = nil, tracesMotion: Bool = false,
+        measuresCoding: Bool = false
     ) throws(PFrameError) {
         var decoding = DecoderOptions()
+        decoding.exportsQuantisers = measuresCoding
         decoding.exportsMotionVectors = tracesMotion
         decoding.cropping = !tracesMotion
         reader = try VideoReader(path: path, options: decoding, span: span)
         tracer = tracesMotion ? try TracedReader(reader) : nil
+        coding = measuresCoding ? CodingMeter(reader) : nil
+        if let coding { reader.onPacket = { coding.take($0, $1) } }
         var options = options
         options.frames = options.buckets?.lengths.last ?? options.frames
         self.options = options
@@ -156,9 +173,12 @@ public final class ClipReader {
         let followsDamage = damaged > damageSeen
         damageSeen = damaged
         let seconds = time(of: picture)
+        let spent = coding?.measure(picture)
         waiting.append(
             Waiting(
-                picture: picture, seconds: seconds, frame: frame, content: content, followsDamage: followsDamage))
+                picture: picture, seconds: seconds, frame: frame,
+                measures: Measures(content: content, coding: spent?.coding), grid: spent?.grid,
+                followsDamage: followsDamage))
         guard cuts != nil else { return try take(waiting.removeFirst(), isCut: false) }
         if let verdict = cuts?.add(content, at: seconds) {
             try take(waiting.removeFirst(), isCut: verdict.isCut)
@@ -166,7 +186,7 @@ public final class ClipReader {
     }
 
     private func take(_ next: Waiting, isCut: Bool) throws(PFrameError) {
-        let (picture, seconds, content) = (next.picture, next.seconds, next.content)
+        let (picture, seconds) = (next.picture, next.seconds)
         if next.followsDamage {
             // A key frame that is itself whole, decoded after a lost packet, mends everything.
             awaitsKey = picture.isDamaged || !picture.isKey
@@ -185,18 +205,18 @@ public final class ClipReader {
         if isCut || isJump || isResized { try endShot() }
         // Time that stands still gives no instant a nearer picture; a stride counts pictures, whatever their time.
         if let newest, seconds <= newest.seconds, options.stride == nil {
-            contents.append(content)
+            measures.append(next.measures)
             return
         }
         if newest == nil {
-            beginShot(next.frame, with: picture)
+            beginShot(next)
         } else {
-            contents.append(content)
+            measures.append(next.measures)
             steps.all += 1
             if abs(step * sourceRate - 1) > 0.5 { steps.odd += 1 }
         }
         previous = newest
-        newest = Candidate(picture: picture, seconds: seconds, frame: next.frame)
+        newest = Candidate(picture: picture, seconds: seconds, frame: next.frame, grid: next.grid)
         for choice in sampler.add(time: seconds) { try keep(choice) }
     }
 
@@ -207,10 +227,10 @@ public final class ClipReader {
         tracer?.keep(from: last ?? candidates[0], candidates)
     }
 
-    private func beginShot(_ frame: Int, with picture: Picture) {
+    private func beginShot(_ first: Waiting) {
         counts.shots += 1
-        chooseSize(picture)
-        (contentStart, contents) = (frame, [0])
+        chooseSize(first.picture)
+        (measuresStart, measures) = (first.frame, [Measures(content: 0, coding: first.measures.coding)])
         (clipsOfShot, sampledSinceClip) = (0, 0)
         sampler.reset()
     }
@@ -275,7 +295,7 @@ public final class ClipReader {
         clipsOfShot += 1
         sampledSinceClip = 0
         ready.append(clip(of: sampled[...]))
-        forgetContents()
+        forgetMeasures()
     }
 
     /// The candidate as a sampled picture; scaled once, however often it is chosen.
@@ -284,7 +304,7 @@ public final class ClipReader {
         let image: RGBImage
         if let ready = chosen.image { image = ready } else { image = try fit(chosen.picture) }
         candidate?.image = image
-        return Sampled(image: image, seconds: chosen.seconds, frame: chosen.frame)
+        return Sampled(image: image, seconds: chosen.seconds, frame: chosen.frame, grid: chosen.grid)
     }
 
     private func fit(_ picture: Picture) throws(PFrameError) -> RGBImage {
@@ -305,20 +325,28 @@ public final class ClipReader {
 
     private func clip(of sampled: ArraySlice<Sampled>) -> SourceClip {
         let (first, last) = (sampled[sampled.startIndex].frame, sampled[sampled.endIndex - 1].frame)
-        let span = contents[(first - contentStart + 1)..<max(first - contentStart + 1, last - contentStart + 1)]
+        let span = measures[(first - measuresStart)...(last - measuresStart)]
+        let contents = span.dropFirst().map(\.content)
+        var spent: ClipCoding?
+        if let coding {
+            spent = ClipCoding(
+                span.compactMap(\.coding), grids: sampled.map(\.grid), isScaled: fitter?.geometry?.isIdentity != true,
+                isConsecutive: zip(sampled, sampled.dropFirst()).allSatisfy { $1.frame == $0.frame + 1 },
+                reason: coding.reason)
+        }
         return SourceClip(
             frames: sampled.map(\.image), seconds: sampled.map(\.seconds),
-            meanContent: span.isEmpty ? .nan : span.reduce(0, +) / Double(span.count),
-            maximumContent: span.max() ?? .nan, shot: counts.shots - 1, sourceFrames: first...last,
+            meanContent: contents.isEmpty ? .nan : contents.reduce(0, +) / Double(contents.count),
+            maximumContent: contents.max() ?? .nan, shot: counts.shots - 1, sourceFrames: first...last,
             bucket: choice.flatMap { options.buckets?.bucket($0, frames: sampled.count) },
-            candidates: sampled.dropFirst().compactMap(\.candidates))
+            candidates: sampled.dropFirst().compactMap(\.candidates), coding: spent)
     }
 
-    /// Drops content values before every picture that a later clip can begin with.
-    private func forgetContents() {
+    /// Drops the measures of pictures before every picture that a later clip can begin with.
+    private func forgetMeasures() {
         let first = sampled[0].frame
-        contents.removeFirst(first - contentStart)
-        contentStart = first
+        measures.removeFirst(first - measuresStart)
+        measuresStart = first
     }
 
     /// Presentation time in seconds; where the file knows none, one average interval after the picture before.
@@ -357,14 +385,17 @@ public struct SourceClip: Sendable {
     public var bucket: BucketChoice?
     /// The motion that the video's own vectors give each frame after the first; empty if motion is not traced.
     public var candidates: [MotionCandidates]
+    /// What the stream spends on its pictures; nil where that is not measured.
+    public var coding: ClipCoding?
 
     /// Creates a clip.
     public init(
         frames: [RGBImage], seconds: [Double], meanContent: Double, maximumContent: Double, shot: Int,
-        sourceFrames: ClosedRange<Int>, bucket: BucketChoice? = nil, candidates: [MotionCandidates] = []
+        sourceFrames: ClosedRange<Int>, bucket: BucketChoice? = nil, candidates: [MotionCandidates] = [],
+        coding: ClipCoding? = nil
     ) {
         (self.frames, self.seconds, self.shot, self.sourceFrames) = (frames, seconds, shot, sourceFrames)
         (self.meanContent, self.maximumContent, self.bucket) = (meanContent, maximumContent, bucket)
-        self.candidates = candidates
+        (self.candidates, self.coding) = (candidates, coding)
     }
 }

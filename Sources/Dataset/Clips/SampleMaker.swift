@@ -56,6 +56,13 @@ struct SampleMaker {
                     }
                 ))
         }
+        if options.representations.contains(.bits) { members.append(("bits.npy", try bits(clip))) }
+        if let coding = clip.coding {
+            columns.scores["bits_motion"] = coding.motionBits
+            columns.scores["bits_residual"] = coding.residualBits
+            columns.scores["qp_mean"] = coding.qpMean
+            columns.scores["qp_spread"] = coding.qpSpread
+        }
         let (difference, mean) = differences(clip)
         columns.scores["motion_difference"] = mean
         if options.representations.contains(.difference) { members.append(("difference.npy", difference)) }
@@ -121,6 +128,42 @@ struct SampleMaker {
         return (bytes, Double(sum) / Double(values * (clip.frames.count - 1)))
     }
 
+    /// `bits.npy`.
+    ///
+    /// - Throws: `PFrameError` for a clip whose frames are not the video's own pictures one by one, and for a video whose
+    ///   bits are not known.
+    private func bits(_ clip: SourceClip) throws(PFrameError) -> [UInt8] {
+        let first = clip.frames[0]
+        let (columns, rows) = ((first.width + 15) / 16, (first.height + 15) / 16)
+        guard let coding = clip.coding else { preconditionFailure("the coding of a clip with bits is measured") }
+        if let reason = coding.reason {
+            throw PFrameError(
+                .unsupported,
+                "no bits of macroblocks are known, as \(reason); bits are read from H.264 of frame pictures, 8-bit "
+                    + "4:2:0: encode the video anew, or build it without bits")
+        }
+        guard !coding.isScaled else {
+            throw PFrameError(
+                .unsupported,
+                "bits belong to the macroblocks of the video's own pictures, and its clips are resized, cropped or turned "
+                    + "to \(first.width)x\(first.height): build clips of the video's own size, or without bits")
+        }
+        guard coding.isConsecutive else {
+            throw PFrameError(
+                .unsupported,
+                "bits belong to consecutive pictures of the video, and its clips leave pictures out: build clips with a "
+                    + "stride of 1, or without bits")
+        }
+        let grids = coding.grids.compactMap { $0 }
+        guard grids.count == clip.frames.count, grids.allSatisfy({ ($0.columns, $0.rows) == (columns, rows) }) else {
+            throw PFrameError(
+                .damaged, "the stream does not hold all macroblocks of its pictures: build it without bits")
+        }
+        return Self.array(.uint16, [grids.count, rows, columns]) { bytes in
+            for grid in grids { grid.values.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+        }
+    }
+
     private mutating func motion(_ clip: SourceClip) throws(PFrameError) -> [MotionField] {
         let size = Size(width: clip.frames[0].width, height: clip.frames[0].height)
         let reencoded = options.motionSource == .h264 ? try ReencodedMotion(size: size, radius: options.radius) : nil
@@ -172,6 +215,8 @@ public enum Representation: String, Sendable, CaseIterable {
     case difference
     /// `mv.npy`, int16 `(T−1, H/16, W/16, 2)` in quarter pixels, and `residual.npy`, int16 `(T−1, H, W, 3)` (ED-VDM).
     case motionResidual = "motion-residual"
+    /// `bits.npy`, uint16 `(T, ⌈H/16⌉, ⌈W/16⌉)`: the bits that an H.264 stream spends on each macroblock.
+    case bits
 }
 
 /// What samples are made of.
@@ -182,6 +227,8 @@ public struct SampleOptions: Sendable, Equatable {
     public var motionSource = MotionSource.h264
     /// The largest motion, in pixels.
     public var radius = 15
+    /// Add the scores of what the stream spends (``SampleColumns/codingScores``), as the representation `bits` does too.
+    public var scoresCoding = false
 
     /// The defaults.
     public init() {}
@@ -189,11 +236,16 @@ public struct SampleOptions: Sendable, Equatable {
     /// Whether samples hold the motion of the video's own vectors.
     var tracesMotion: Bool { motionSource == .stream && representations.contains(.motionResidual) }
 
+    /// Whether what the stream spends on clips is measured.
+    var measuresCoding: Bool { scoresCoding || representations.contains(.bits) }
+
     /// As `dataset.json` records them.
     public var json: JSONValue {
-        .object([
+        var members: [String: JSONValue] = [
             "represent": .list(representations.map(\.rawValue).sorted().map { .text($0) }),
             "motion_source": .text(motionSource.rawValue), "radius": .integer(radius),
-        ])
+        ]
+        if scoresCoding { members["bits"] = .bool(true) }
+        return .object(members)
     }
 }

@@ -161,7 +161,7 @@ enum ForeignSample {
             columns.source = fields["source"]?.string ?? ""
             caption = fields["caption"]?.string
             columns.captions = fields["captions"]?.array?.compactMap(\.string)
-            for name in SampleColumns.builtScores + [SampleColumns.searchedShare] {
+            for name in SampleColumns.builtScores + SampleColumns.codingScores + [SampleColumns.searchedShare] {
                 if let score = fields.removeValue(forKey: name) { columns.scores[name] = score.double ?? .nan }
             }
             for name in ["key", "hash", "seconds", "source"] { fields[name] = nil }

@@ -8,7 +8,7 @@ struct InputColumns {
     static let reserved: Set<String> = Set(
         ["key", "caption", "captions", "caption_clip", "duplicate_of", "hash", "seconds", "source"]
             + [SampleColumns.searchedShare, BucketChoice.scaleScore, BucketChoice.cropScore]
-            + SampleColumns.builtScores + SampleMaker.metadata)
+            + SampleColumns.builtScores + SampleColumns.codingScores + SampleMaker.metadata)
 
     /// What the columns of a list's times are called in a data set: seconds from the start of the video.
     static let span = ["span_end", "span_start"]

@@ -39,9 +39,11 @@ struct BuildSection: Sendable {
         }
         text += cuts
         let names = options["represent"]?.array?.compactMap(\.string) ?? []
-        let words = names.map {
-            $0 == "motion-residual" ? "motion vectors and residual" : $0 == "difference" ? "differences" : $0
-        }
+        let members = [
+            "motion-residual": "motion vectors and residual", "difference": "differences",
+            "bits": "bits per macroblock",
+        ]
+        let words = names.map { members[$0] ?? $0 }
         if !names.isEmpty { text += " Records hold \(words.joined(separator: ", "))" }
         if names.contains(Representation.motionResidual.rawValue), let source = options["motion_source"]?.string {
             let methods = ["h264": "re-encoding as H.264", "search": "block search"]

@@ -49,6 +49,10 @@ public struct SampleColumns: Sendable, Equatable {
     /// block search filled, 0…1.
     public static let searchedShare = "motion_searched"
 
+    /// The score columns of sets with what the videos' streams spend: bits per pixel before coefficients and of
+    /// coefficients, mean and standard deviation of QP.
+    public static let codingScores = ["bits_motion", "bits_residual", "qp_mean", "qp_spread"]
+
     /// The text of the sample's `json` member: everything flat, as Hugging Face `datasets` and `webdataset` show it.
     package func json(key: String) -> String {
         var members = metadata

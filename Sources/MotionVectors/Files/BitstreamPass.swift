@@ -40,7 +40,7 @@ extension ExtractionWriter {
         }
         var frames = BitstreamFrames(
             timeBase: reader.stream.timeBase, limit: options.frameLimit, first: first,
-            keepsMacroblocks: options.source == .bitstream)
+            keepsMacroblocks: options.source == .bitstream && files != nil)
         var isAnnounced = false
         while !frames.isComplete, let picture = try reader.next() {
             guard picture.width * 16 == first.size.width, picture.height * 16 == first.size.height else {

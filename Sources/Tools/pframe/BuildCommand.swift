@@ -63,8 +63,11 @@ struct BuildCommand: StoppableCommand {
 
     @OptionGroup var clip: ClipArguments
 
-    @Option(help: "Arrays of a record, separated by commas: frames, difference, motion-residual.")
+    @Option(help: "Arrays of a record, separated by commas: frames, difference, motion-residual, bits.")
     var represent = "frames,motion-residual"
+
+    @Flag(help: "Add the scores bits_motion, bits_residual, qp_mean and qp_spread of H.264 videos.")
+    var bits = false
 
     @Option(
         help: ArgumentHelp(
@@ -106,6 +109,7 @@ struct BuildCommand: StoppableCommand {
         }
         options.samples.motionSource = motionSource
         options.samples.radius = radius
+        options.samples.scoresCoding = bits
         options.videosPerShard = videosPerShard
         options.rejectsUnreachable = rejectUnreachable
         options.tool = Program.name

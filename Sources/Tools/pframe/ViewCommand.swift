@@ -29,12 +29,13 @@ struct ViewCommand: StoppableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "view",
-        abstract: "Draw motion vectors, residual and motion magnitude of a video or a clip.",
+        abstract: "Draw motion vectors, residual and motion magnitude of a video or a clip, or what its stream says.",
         discussion: """
             A .png or .jpg shows one frame, a .mp4 or .mkv shows all frames. Arrows show where content moves. The \
             residual is grey, with its range on a bar. Blocks without a vector are hatched. For a sample of ed-vdm, a \
             clip of a data set, or a folder that `pframe extract --residual` wrote, `view` draws the stored motion and \
-            residual.
+            residual. With --motion-source bitstream, `view` draws what an H.264 stream says: blocks, macroblock types, bits \
+            per macroblock and QP.
 
             EXAMPLES:
               pframe view clip.mp4 --output figure.png       the liveliest frame
@@ -42,6 +43,7 @@ struct ViewCommand: StoppableCommand {
               pframe view clip.mp4 --output film.mp4 --start 1:30 --end 1:35
               pframe view clip.mp4 --output film.mp4 --frames 250
               pframe view clip.mp4 --output figure.png --magnitude-range 20
+              pframe view clip.mp4 --output figure.png --motion-source bitstream
               pframe view out/clip --output figure.png       what extract wrote
               pframe view samples/000 --output film.mp4      what a model made
               pframe view clips/000000_0000003 --output film.mp4
@@ -96,6 +98,16 @@ struct ViewCommand: StoppableCommand {
                 "--stream, --start, --end, --motion-source, --radius and --frames are for videos: \(video) is "
                     + (isExtraction ? "an extraction" : "a clip"))
         }
+        if motion.motionSource == .bitstream {
+            if motion.part.span != nil {
+                throw ValidationError("--motion-source bitstream reads whole videos: leave out --start and --end")
+            }
+            if residualRange != nil || magnitudeRange != nil {
+                throw ValidationError(
+                    "--residual-range and --magnitude-range are for residual and motion: leave them out with "
+                        + "--motion-source bitstream")
+            }
+        }
         if let residualRange, !(1...255).contains(residualRange) {
             throw ValidationError("--residual-range takes 1 to 255")
         }
@@ -115,19 +127,20 @@ struct ViewCommand: StoppableCommand {
                 let drawing = try ClipFigure(
                     clip.clip(), from: video, framesPerSecond: clip.framesPerSecond(), figure: figure)
                 count = try draw(still: drawing.still, film: drawing.film)
+            } else if options.source == .bitstream {
+                let drawing = try BitstreamFigure(
+                    path: file(), streamIndex: options.streamIndex, title: figure.title, arrangement: panels,
+                    frameLimit: options.frameLimit)
+                count = try draw(still: drawing.still) { output throws(PFrameError) in
+                    try drawing.film(to: output, progress: watch(output))
+                }
             } else {
                 let drawing =
                     isExtraction
                     ? try VideoFigure(extraction: video, figure: figure)
                     : try VideoFigure(path: file(), options: options, figure: figure)
                 count = try draw(still: drawing.still) { output throws(PFrameError) in
-                    let progress = Progress(weights: [1], unit: "film")
-                    return try drawing.film(to: output) { frames, share throws(PFrameError) in
-                        progress.update(0, count: frames, share: share)
-                        if Interruption.isRequested {
-                            throw PFrameError(.interrupted, path: output, "interrupted; \(Self.remedy)")
-                        }
-                    }
+                    try drawing.film(to: output, progress: watch(output))
                 }
             }
             try show(Result(video: video.shown, output: output.string, frames: count))
@@ -159,6 +172,17 @@ struct ViewCommand: StoppableCommand {
             extraction.map { "is a folder of extractions: name one, such as \(video.pushing($0))" }
                 ?? "is a folder: name a video, a folder that `pframe extract` wrote, DIR/NNN of a sample or DATASET/KEY"
         )
+    }
+
+    /// Shows how far a film has come, and stops where the user asks for it.
+    private func watch(_ output: FilePath) -> (Int, Double) throws(PFrameError) -> Void {
+        let progress = Progress(weights: [1], unit: "film")
+        return { frames, share throws(PFrameError) in
+            progress.update(0, count: frames, share: share)
+            if Interruption.isRequested {
+                throw PFrameError(.interrupted, path: output, "interrupted; \(Self.remedy)")
+            }
+        }
     }
 
     /// Writes the picture or the film; returns how many frames it has.

@@ -37,6 +37,7 @@ package struct ArrayLayout: Sendable {
             case "mv.npy", "residual.npy": "motion-residual"
             case "frames.npy": "frames"
             case "difference.npy": "difference"
+            case "bits.npy": "bits"
             default: nil
             }
         if let representation { return ": build the set with the representation \(representation)" }
