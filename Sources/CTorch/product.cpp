@@ -69,7 +69,13 @@ ct_status ct_transposed_convolution(
 }
 
 ct_status ct_embedding(const ct_tensor *table, const ct_tensor *indices, ct_tensor **out) {
-    return ct::computing(out, [&] { return at::embedding(table->value, indices->value); });
+    return ct::computing(out, [&] {
+        const auto &rows = table->value, &places = indices->value;
+        if (!rows.is_meta()) return at::embedding(rows, places);
+        auto sizes = places.sizes().vec();
+        sizes.push_back(rows.size(1));
+        return ct::shapeOnly(sizes, rows, ct::gradients(rows, rows) > 0);
+    });
 }
 
 ct_status ct_upsample_nearest(const ct_tensor *input, int64_t factor, ct_tensor **out) {

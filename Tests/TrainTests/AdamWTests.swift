@@ -105,7 +105,10 @@ import Train
             }
         }
         for step in 1...3 {
-            for (state, _) in known + others { try state.gradient.set(made("gradient \(step)", state.gradient.shape)) }
+            // A step spends its gradients.
+            for (state, _) in known + others {
+                try state.gradient.set(made("gradient \(step)", state.gradient.shape).to(type))
+            }
             try State.step(step, known, scale: scale)
             try State.step(step, others, scale: scale)
         }

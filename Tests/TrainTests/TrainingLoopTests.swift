@@ -65,7 +65,7 @@ import Train
             try withTemporaryFolder { folder in
                 let (loop, run) = try Self.loop(folder, (failure, step), readsLate: readsLate)
                 var reported: [TrainingStep] = []
-                let error = #expect(throws: PFrameError.self) { try loop.run { reported.append($0) } }
+                let error = #expect(throws: PFrameError.self) { try loop.run(report: { reported.append($0) }) }
                 let cause = failure == .loss ? "the loss is nan" : "the norm of the gradients is"
                 let message = error?.message ?? ""
                 #expect(message.contains("diverged at step \(step): \(cause)"), "\(message)")
@@ -97,7 +97,7 @@ import Train
         try withTemporaryFolder { folder in
             let (loop, _) = try Self.loop(folder, steps: 4, readsLate: true)
             var counts: [HostCopies] = []
-            _ = try loop.run { _ in counts.append(.now) }
+            _ = try loop.run(report: { _ in counts.append(.now) })
             for (before, after) in zip(counts, counts.dropFirst()).prefix(2) {
                 #expect(after - before == HostCopies(waits: 0, uploads: 0, readings: 1))
             }
