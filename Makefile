@@ -22,7 +22,7 @@ TEST := swift test -c release --disable-testable-imports
 DEMO ?= demo
 export DEMO VIDEOS CAPTIONS
 
-.PHONY: deps build build-data bundle docs test skipped same demo example bench experiments lint format fuzz soak sanitize fresh clean
+.PHONY: deps build build-data bundle docs test skipped same demo example bench experiments lint format headers fuzz soak sanitize fresh clean
 
 deps:  ## install packages with apt and pip; nothing to do if all are installed
 	@missing=; for package in $(PACKAGES); do \
@@ -91,6 +91,9 @@ lint:  ## check the formatting and that public symbols are documented, that room
 
 format:  ## format in place
 	swift format --in-place --recursive $(SWIFT)
+
+headers:  ## compile CTorch against the headers of the oldest libtorch that is taken and of the newest: fetches 2 GB once
+	python3 Scripts/headers.py .build/headers $(HEADERS)
 
 fuzz: deps  ## test thousands of mutated and truncated files and streams under AddressSanitizer
 	ASAN_OPTIONS=detect_leaks=0 PFRAME_FUZZ_FILES=$(FUZZ_FILES) PFRAME_FUZZ_STREAMS=$(FUZZ_STREAMS) \

@@ -218,10 +218,11 @@ if libtorch != "none" {
             ],
             path: "Benchmarks/ModelBenchmark"
         ),
+        .target(name: "CollectiveChecks", dependencies: ["Storage", "Train"], path: "Tests/CollectiveChecks"),
         .executableTarget(
             name: "ExchangeProgram",
             dependencies: [
-                "CMPI", "Codec", "Dataset", "Shards", "Storage", "Train",
+                "CMPI", "Codec", "CollectiveChecks", "Dataset", "Shards", "Storage", "Train",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -231,7 +232,8 @@ if libtorch != "none" {
         .testTarget(
             name: "TrainTests",
             dependencies: [
-                "Codec", "Dataset", "ExchangeProgram", "MotionVectors", "Shards", "Storage", "TestSupport",
+                "Codec", "CollectiveChecks", "Dataset", "ExchangeProgram", "MotionVectors", "Shards", "Storage",
+                "TestSupport",
                 "TorchWatch", "Train",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),

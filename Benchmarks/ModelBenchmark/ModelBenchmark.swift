@@ -26,7 +26,7 @@ struct ModelBenchmark: ParsableCommand {
     @Option var frames = 16
     @Option var batch = 8
     @Option var precision = Precision.float32
-    @Option(help: "Where to compute: cpu or cuda.") var device = Device.cpu
+    @Option(name: .customLong("device"), help: "Where to compute: cpu, cuda or cuda:N.") var choice = DeviceChoice.cpu
     @Option var threads = 2
     @Option(help: "Counted steps, after one to warm up.") var runs = 5
     @Option(help: "Seconds for measuring the best matrix product.") var peakSeconds = 15.0
@@ -64,8 +64,9 @@ struct ModelBenchmark: ParsableCommand {
 
     func run() throws {
         Device.threads = threads
+        let device = try choice.device()
         try device.open()
-        let subject = try subject()
+        let subject = try subject(device)
         let optimiser = work == .training ? try AdamW(subject.store) : nil
         var (seconds, gflop): ([Double], Double) = ([], 0)
         var norm: Tensor?
@@ -94,17 +95,17 @@ struct ModelBenchmark: ParsableCommand {
                 deviceBytes: device.highestMemory, parameters: subject.store.count))
     }
 
-    private func subject() throws -> Subject {
+    private func subject(_ device: Device) throws -> Subject {
         let family = ModelRegistry.family(named: model)
-        if let diffusion = family as? any VideoDiffusionFamily.Type { return try self.diffusion(diffusion) }
+        if let diffusion = family as? any VideoDiffusionFamily.Type { return try self.diffusion(diffusion, device) }
         guard family is ResidualVAE.Type else {
             let names = ModelRegistry.families.map { $0.name }.joined(separator: ", ")
             throw ValidationError("\(model) is none of the models that are timed: \(names)")
         }
-        return try autoencoder()
+        return try autoencoder(device)
     }
 
-    private func diffusion<Family: VideoDiffusionFamily>(_ family: Family.Type) throws -> Subject {
+    private func diffusion<Family: VideoDiffusionFamily>(_ family: Family.Type, _ device: Device) throws -> Subject {
         var options = try DiffusionOptions<Family>(
             preset: preset, frames: frames, height: size, width: size, unetWidth: width,
             multiples: multiples)
@@ -126,7 +127,7 @@ struct ModelBenchmark: ParsableCommand {
     }
 
     /// The autoencoder: a training step takes a few residuals of a clip, sampling decodes the latents of all its frames.
-    private func autoencoder() throws -> Subject {
+    private func autoencoder(_ device: Device) throws -> Subject {
         let options = try AutoencoderOptions(preset: preset, height: size, width: size)
         let network = try ResidualAutoencoder(options, precision: precision, device: device)
         let count = batch * options.residualsPerClip

@@ -21,13 +21,13 @@ ct_status ct_from_bytes(
     const void *bytes, size_t length, const int64_t *sizes, int32_t count, ct_type type, ct_device device, ct_tensor **out) {
     return ct::making(out, [&] {
         auto place = ct::device(device);
-        // The device fetches page-locked memory by itself when it comes to it, and libtorch keeps the memory until then.
+        // A GPU fetches page-locked memory by itself, and libtorch keeps the memory until then.
         auto options = at::TensorOptions().dtype(ct::scalarType(type)).pinned_memory(place.is_cuda());
         auto host = at::empty(at::IntArrayRef(sizes, count), options);
         TORCH_CHECK(host.nbytes() == length, "a tensor of ", host.nbytes(), " bytes from ", length);
         if (length > 0) memcpy(host.mutable_data_ptr(), bytes, length);
         ++copies.uploads;
-        return place.is_cpu() ? host : host.to(place, host.scalar_type(), true);
+        return place.is_cuda() ? ct::upload(host, place) : place.is_cpu() ? host : host.to(place);
     });
 }
 

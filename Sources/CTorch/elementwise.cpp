@@ -79,6 +79,13 @@ ct_status ct_accumulate(ct_tensor *target, const ct_tensor *source, double scale
     });
 }
 
+ct_status ct_divide(ct_tensor *target, const ct_tensor *divisor) {
+    return ct::guarded([&] {
+        at::NoGradGuard unrecorded;
+        target->value.div_(divisor->value);
+    });
+}
+
 ct_status ct_reduce(
     ct_reduction operation, const ct_tensor *tensor, const int64_t *dimensions, int32_t count, bool keep, ct_tensor **out) {
     return ct::computing(out, [&] {

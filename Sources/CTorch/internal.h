@@ -70,6 +70,9 @@ inline at::Tensor orUndefined(const ct_tensor *tensor) { return tensor ? tensor-
 at::ScalarType scalarType(ct_type type);
 at::Device device(ct_device device);
 
+// A copy of a tensor in page-locked memory on a GPU, which travels beside what the GPU still computes; what uses it waits.
+at::Tensor upload(const at::Tensor &pinned, at::Device device);
+
 // Counts a product of `flops` operations whose operands need so many gradients.
 void count(double flops, int gradients) noexcept;
 

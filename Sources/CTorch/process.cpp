@@ -82,12 +82,12 @@ at::ScalarType scalarType(ct_type type) {
 }
 
 at::Device device(ct_device device) {
-    switch (device) {
+    switch (device.kind) {
     case CT_CPU: return at::Device(at::kCPU);
-    case CT_CUDA: return at::Device(at::kCUDA, 0);
+    case CT_CUDA: return at::Device(at::kCUDA, c10::DeviceIndex(device.index));
     case CT_META: return at::Device(at::kMeta);
     }
-    TORCH_CHECK(false, "no such device: ", int(device));
+    TORCH_CHECK(false, "no such device: ", int(device.kind));
 }
 
 } // namespace ct
@@ -103,13 +103,8 @@ const char *ct_version(void) {
 void ct_set_threads(int32_t count) { at::set_num_threads(count); }
 int32_t ct_threads(void) { return at::get_num_threads(); }
 
-ct_status ct_open_device(ct_device device) {
+ct_status ct_cuda_devices(int32_t *count) {
     return ct::guarded([&] {
-        // A step takes and gives back the same tensors again and again. Left to itself, glibc returns each to the kernel,
-        // which clears its pages again: a third of the time of small models.
-        mallopt(M_MMAP_THRESHOLD, 1 << 30);
-        mallopt(M_TRIM_THRESHOLD, INT_MAX);
-        if (device != CT_CUDA) return;
         // The CPU build has no such file, so this cannot be linked.
         const char *half = "libtorch_cuda.so";
         if (!dlopen(half, RTLD_NOW | RTLD_GLOBAL)) {
@@ -120,29 +115,62 @@ ct_status ct_open_device(ct_device device) {
                 "that pip installed with its dependencies");
         }
         TORCH_CHECK(c10::impl::hasDeviceGuardImpl(at::kCUDA), "this libtorch was built without CUDA");
-        TORCH_CHECK(c10::impl::getDeviceGuardImpl(at::kCUDA)->deviceCount() > 0, "no CUDA device was found");
+        *count = c10::impl::getDeviceGuardImpl(at::kCUDA)->deviceCount();
+        TORCH_CHECK(*count > 0, "no CUDA device was found");
     });
+}
+
+ct_status ct_open_device(ct_device device) {
+    // A step takes and gives back the same tensors again and again. Left to itself, glibc returns each to the kernel,
+    // which clears its pages again: a third of the time of small models.
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    if (device.kind != CT_CUDA) return CT_OK;
+    int32_t count = 0;
+    if (auto status = ct_cuda_devices(&count); status != CT_OK) return status;
+    return ct::guarded([&] {
+        TORCH_CHECK(device.index >= 0 && device.index < count, "there are ", count, " CUDA devices, from number 0");
+        c10::impl::getDeviceGuardImpl(at::kCUDA)->setDevice(ct::device(device));
+    });
+}
+
+bool ct_describe_device(ct_device device, char *name, int32_t capacity, int64_t *memory) {
+    if (device.kind != CT_CUDA) return false;
+    // The headers of libtorch alone say neither; the driver is there wherever a device is.
+    void *driver = dlopen("libcuda.so.1", RTLD_NOW);
+    if (!driver) return false;
+    auto initialise = reinterpret_cast<int (*)(unsigned)>(dlsym(driver, "cuInit"));
+    auto numbered = reinterpret_cast<int (*)(int *, int)>(dlsym(driver, "cuDeviceGet"));
+    auto named = reinterpret_cast<int (*)(char *, int, int)>(dlsym(driver, "cuDeviceGetName"));
+    auto sized = reinterpret_cast<int (*)(size_t *, int)>(dlsym(driver, "cuDeviceTotalMem_v2"));
+    int found = 0;
+    size_t bytes = 0;
+    bool isKnown = initialise && numbered && named && sized && initialise(0) == 0 && numbered(&found, device.index) == 0
+        && named(name, capacity, found) == 0 && sized(&bytes, found) == 0;
+    *memory = int64_t(bytes);
+    return isKnown;
 }
 
 ct_status ct_synchronize(ct_device device) {
     return ct::guarded([&] {
-        if (device == CT_CUDA) c10::impl::getDeviceGuardImpl(at::kCUDA)->synchronizeDevice(0);
+        if (device.kind != CT_CUDA) return;
+        c10::impl::getDeviceGuardImpl(at::kCUDA)->synchronizeDevice(c10::DeviceIndex(device.index));
     });
 }
 
 int64_t ct_highest_memory(ct_device device) {
     int64_t bytes = 0;
-    if (device == CT_CUDA) {
+    if (device.kind == CT_CUDA) {
         (void)ct::guarded([&] {
             auto all = size_t(c10::CachingAllocator::StatType::AGGREGATE);
-            bytes = c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(0).allocated_bytes[all].peak;
+            bytes = c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(c10::DeviceIndex(device.index)).allocated_bytes[all].peak;
         });
     }
     return bytes;
 }
 
 bool ct_has_bfloat16(ct_device device) {
-    if (device != CT_CPU) return true;
+    if (device.kind != CT_CPU) return true;
     return cpuinfo_initialize() && (cpuinfo_has_x86_avx512bf16() || cpuinfo_has_x86_amx_bf16() || cpuinfo_has_arm_bf16());
 }
 

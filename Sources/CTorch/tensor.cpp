@@ -29,13 +29,26 @@ ct_type ct_tensor_type(const ct_tensor *tensor) {
 
 ct_device ct_tensor_device(const ct_tensor *tensor) {
     auto device = tensor->value.device();
-    return device.is_meta() ? CT_META : device.is_cuda() ? CT_CUDA : CT_CPU;
+    if (device.is_cuda()) return {CT_CUDA, device.index()};
+    return {device.is_meta() ? CT_META : CT_CPU, 0};
 }
 
 ct_status ct_full(const int64_t *sizes, int32_t count, double value, ct_type type, ct_device device, ct_tensor **out) {
     return ct::making(out, [&] {
         auto options = at::TensorOptions().dtype(ct::scalarType(type)).device(ct::device(device));
         return at::full(at::IntArrayRef(sizes, count), value, options);
+    });
+}
+
+void *ct_memory(ct_tensor *tensor) {
+    const auto &value = tensor->value;
+    return value.is_contiguous() && !value.is_meta() ? value.mutable_data_ptr() : nullptr;
+}
+
+ct_status ct_fill(ct_tensor *target, double value) {
+    return ct::guarded([&] {
+        at::NoGradGuard unrecorded;
+        target->value.fill_(value);
     });
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CMPI
+import CollectiveChecks
 import Dataset
 import Glibc
 import Storage
@@ -31,11 +32,18 @@ struct ExchangeProgram: ParsableCommand {
     @Option(help: "Train by TrainingLoop on this data set instead; the event happens to its first picture.")
     var dataset: String?
     @Option(help: "The folder of that run.") var output = "run"
+    @Flag(help: "Print what the ranks do wrong together instead of training.") var checks = false
 
     func run() throws {
         let communicator = try Communicator.open(patience: .seconds(patience))
         do {
-            if let dataset { try trainByLoop(dataset, communicator) } else { try train(communicator) }
+            if checks, let communicator {
+                try check(communicator)
+            } else if let dataset {
+                try trainByLoop(dataset, communicator)
+            } else {
+                try train(communicator)
+            }
             try communicator?.close()
         } catch {
             communicator?.abort("\(error)")
@@ -43,10 +51,16 @@ struct ExchangeProgram: ParsableCommand {
         }
     }
 
+    /// Prints what this rank found wrong, and that it looked.
+    private func check(_ communicator: Communicator) throws(PFrameError) {
+        let problems = try CollectiveChecks.problems(of: communicator)
+        print((problems + ["rank \(communicator.rank) looked"]).joined(separator: "\n"))
+    }
+
     private func train(_ communicator: Communicator?) throws {
         let (rank, ranks) = (communicator?.rank ?? 0, communicator?.ranks ?? 1)
         let store = ParameterStore(precision: bfloat16 ? .bfloat16 : .float32, seed: 7)
-        let model = try Model(store.root)
+        let model = try SmallModel(store.root)
         let exchange = try communicator.map {
             try GradientExchange(store.parameters, $0, bucketBytes: bucket)
         }
@@ -78,7 +92,7 @@ struct ExchangeProgram: ParsableCommand {
 
     /// The mean loss over the clips and the gradients of all parameters, over all ranks where there are several.
     private func gradients(
-        _ model: Model, _ store: ParameterStore, _ exchange: GradientExchange?, _ step: Int, _ clips: Range<Int>
+        _ model: SmallModel, _ store: ParameterStore, _ exchange: GradientExchange?, _ step: Int, _ clips: Range<Int>
     ) throws -> (Double, [Tensor?]) {
         let middle = accumulate ? clips.lowerBound + (clips.count + 1) / 3 : clips.lowerBound
         let parts = [clips.lowerBound..<middle, middle..<clips.upperBound].filter { !$0.isEmpty }
@@ -125,30 +139,6 @@ struct ExchangeProgram: ParsableCommand {
             "ranksThatDiffer": .integer(Int(unequal)), "usesMPI": .bool(isInitialized != 0),
         ]
         print(JSONValue.object(answer).json())
-    }
-}
-
-/// A convolution and two linear maps; one parameter that is never used and one that is frozen.
-struct Model {
-    let convolution: Convolution
-    let first: Linear
-    let second: Linear
-
-    init(_ scope: ParameterScope) throws {
-        convolution = try Convolution(scope["convolution"], 3, 8)
-        first = try Linear(scope["first"], 8 * 36, 16)
-        _ = try scope.parameter("unused", [10], .constant(1))
-        _ = try scope.parameter("frozen", [10], .constant(1), isFixed: true)
-        second = try Linear(scope["second"], 16, 4)
-    }
-
-    /// The mean squared error over the clips of a step, each drawn from its number.
-    func loss(_ step: Int, _ clips: Range<Int>) throws -> Tensor {
-        let seeds = clips.map { UInt64(step * 1000 + $0) }
-        let input = try Tensor.concatenated(seeds.map { try Tensor.normal([1, 6, 6, 3], seed: $0) }, along: 0)
-        let target = try Tensor.concatenated(seeds.map { try Tensor.normal([1, 4], seed: $0 + 500) }, along: 0)
-        let hidden = try convolution(input.to(first.weight.type)).silu().reshaped([clips.count, -1])
-        return try (second(first(hidden).silu()).to(.float32) - target).squared().mean()
     }
 }
 

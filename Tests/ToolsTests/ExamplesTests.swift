@@ -24,6 +24,38 @@ import Testing
         [scratch.path("videos"), "--captions", scratch.path("videos/captions.csv")] + quick
     }
 
+    /// In the place of srun, mpirun: two tasks on the processor train one run.
+    @Test(.requires(.libtorch), .requires(.mpirun)) func slurmTasksTrainTogether() throws {
+        let models = try SampleModels.ready()
+        let scratch = try Scratch()
+        let srun = """
+            #!/bin/bash
+            while [ "${1#--}" != "$1" ]; do echo "$1" >> "$0.options"; shift; done
+            exec mpirun -n 2 --bind-to none --oversubscribe "$@"
+            """
+        let path = try Self.programs(scratch, "srun", srun)
+        let program = Programs.pframe.deletingLastPathComponent().appending(path: "pframe-train").path
+        let outcome = try Self.run(
+            "train-slurm.sh",
+            ["vae", models.clips, scratch.path("run"), "--steps", "2", "--batch", "1"] + SampleModels.alone,
+            [
+                "PATH=\(path)", "PFRAME_TRAIN=\(program)", "DEVICE=cpu", "SLURM_CPUS_PER_TASK=3",
+                "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
+            ])
+        #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
+        #expect(try scratch.text("bin/srun.options") == "--mpi=pmix\n--cpus-per-task=3\n")
+        #expect(try scratch.text("run/metrics.jsonl").split(separator: "\n").count == 2)
+        #expect(outcome.errors.contains("vae on \(models.clips), cpu, float32"), "\(outcome.errors)")
+    }
+
+    /// `PATH` with a folder before it in which a script has the name of a program.
+    private static func programs(_ scratch: Scratch, _ name: String, _ script: String) throws -> String {
+        try FileManager.default.createDirectory(atPath: scratch.path("bin"), withIntermediateDirectories: false)
+        try Data(script.utf8).write(to: URL(filePath: scratch.path("bin/\(name)")))
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: scratch.path("bin/\(name)"))
+        return scratch.path("bin") + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")
+    }
+
     /// Runs a script with `pframe` of this build and more variables; its standard error goes with its output.
     private static func run(_ script: String, _ arguments: [String], _ variables: [String]) throws -> Outcome {
         let program = folder.appending(path: script).path
@@ -80,10 +112,7 @@ import Testing
             wait
             exit 1
             """
-        try FileManager.default.createDirectory(atPath: scratch.path("bin"), withIntermediateDirectories: false)
-        try Data(srun.utf8).write(to: URL(filePath: scratch.path("bin/srun")))
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: scratch.path("bin/srun"))
-        let path = scratch.path("bin") + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")
+        let path = try Self.programs(scratch, "srun", srun)
         let one = try Self.run(
             "build-slurm.sh", [scratch.path("one")] + Self.inputs(scratch), ["PATH=\(path)", "SLURM_NTASKS=2"])
         #expect(one.status == 0, "\(one.output)\(one.errors)")

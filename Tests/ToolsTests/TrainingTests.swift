@@ -36,6 +36,42 @@ import Testing
         #expect(try #require(plan["memory_bytes"].int) > 1_000_000_000)
     }
 
+    /// Where there is no GPU: the largest batches of common sizes by plain arithmetic, a fifth of the memory left over.
+    @Test func plansForGPUs() throws {
+        let outcome = try Programs.pframe(
+            "train", "ed-vdm", "--preset", "paper", "--plan", "--device", "cuda", "--json")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let plan: JSON = try decode(outcome.output)
+        let gpus = plan["gpus"].elements
+        let here = outcome.errors.contains("planning for common sizes of GPUs") ? 3 : 1
+        #expect(gpus.count == here, "\(outcome.errors)")
+        func memory(_ batch: Int) throws -> JSON {
+            let one = try Programs.pframe(
+                "train", "ed-vdm", "--preset", "paper", "--plan", "--batch", "\(batch)", "--json")
+            let plan: JSON = try decode(one.output)
+            return plan["memory_bytes_by_precision"]
+        }
+        for gpu in gpus {
+            let bytes = try #require(gpu["memory_bytes"].number)
+            for precision in ["float32", "bfloat16"] {
+                let largest = try #require(gpu["largest_batch"][precision].int)
+                let (fits, over) = (try memory(largest), try memory(largest + 1))
+                #expect(try #require(fits[precision].number) <= 0.8 * bytes)
+                #expect(try #require(over[precision].number) > 0.8 * bytes)
+            }
+        }
+        let text = try Programs.pframe("train", "ed-vdm", "--preset", "paper", "--plan", "--device", "cuda").output
+        #expect(text.contains("\na GPU of "), "\(text)")
+        // The processor has no such lines.
+        let processor = try Programs.pframe("train", "ed-vdm", "--preset", "paper", "--plan").output
+        #expect(!processor.contains("GPU"), "\(processor)")
+    }
+
+    @Test(arguments: ["cuda:x", "gpu", "meta"]) func refusesOtherDevices(device: String) throws {
+        let outcome = try Programs.pframe("train", "vdm", "--plan", "--device", device)
+        #expect(outcome.status == 2 && outcome.errors.contains("'\(device)' is invalid"), "\(outcome.errors)")
+    }
+
     /// What a clip more takes, as the kernel counts the memory of whole runs, is what the plan says of each precision.
     @Test func memoryIsThePlans() throws {
         let models = try SampleModels.ready()

@@ -74,6 +74,14 @@ import Testing
         #expect(try Self.run(ranks, ["--batch", "4"] + options).output == together.output, "another time, other bits")
     }
 
+    /// The checks of ``CollectiveTests`` over MPI.
+    @Test(.requires(.mpirun), arguments: [2, 3]) func ranksDoAsTheyShould(ranks: Int) throws {
+        let outcome = try Self.run(ranks, ["--checks"])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let lines = outcome.output.split(separator: "\n").sorted()
+        #expect(lines == (0..<ranks).map { "rank \($0) looked" }, "\(outcome.output)")
+    }
+
     /// Each rank rounds its own gradients to bfloat16, so the sums differ by its 8 bits.
     @Test(.requires(.mpirun)) func bfloat16Gradients() throws {
         let one = try Self.run(1, ["--batch", "8", "--bfloat16"]).answer()

@@ -28,15 +28,25 @@ typedef enum ct_type {
     CT_FLOAT32, CT_FLOAT16, CT_BFLOAT16, CT_FLOAT64, CT_INT64, CT_INT32, CT_INT16, CT_INT8, CT_UINT8, CT_BOOL,
 } ct_type;
 
-typedef enum ct_device { CT_CPU, CT_CUDA, CT_META } ct_device;
+typedef enum ct_kind { CT_CPU, CT_CUDA, CT_META } ct_kind;
+// A kind of device; of several CUDA devices its number, from 0.
+typedef struct ct_device {
+    ct_kind kind;
+    int32_t index;
+} ct_device;
 
 // The process
 
 const char *ct_version(void);
 void ct_set_threads(int32_t count);
 int32_t ct_threads(void);
-// Loads the CUDA half of libtorch where there is one.
+// Loads the CUDA half of libtorch where there is one, and counts the CUDA devices that the process sees, at least 1.
+ct_status ct_cuda_devices(int32_t *count);
+// Makes a device ready, and the current one.
 ct_status ct_open_device(ct_device device);
+// What NVIDIA's driver calls a CUDA device (with its final 0 at most `capacity` bytes), and the bytes of its memory. False
+// where the driver does not say it, and for other devices.
+bool ct_describe_device(ct_device device, char *name, int32_t capacity, int64_t *memory);
 // Waits for what the device still does.
 ct_status ct_synchronize(ct_device device);
 // The most memory of the device that tensors held at once, in bytes; 0 on the CPU, where libtorch does not count.
@@ -59,6 +69,7 @@ void ct_sizes(const ct_tensor *tensor, int64_t *sizes);
 ct_type ct_tensor_type(const ct_tensor *tensor);
 ct_device ct_tensor_device(const ct_tensor *tensor);
 ct_status ct_full(const int64_t *sizes, int32_t count, double value, ct_type type, ct_device device, ct_tensor *_Nullable *_Nonnull out);
+ct_status ct_fill(ct_tensor *target, double value);
 // A new tensor of zeros with the sizes and the order of memory of another.
 ct_status ct_zeros_like(const ct_tensor *tensor, ct_type type, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_clone(const ct_tensor *tensor, ct_tensor *_Nullable *_Nonnull out);
@@ -73,7 +84,8 @@ typedef struct ct_copies {
     int64_t uploads, readings;
 } ct_copies;
 ct_copies ct_copies_so_far(void);
-// Copies `bytes` (C order) into a new tensor: an upload.
+// Copies `bytes` (C order) into a new tensor: an upload. They travel to a CUDA device beside what it still computes, and
+// operations on the tensor wait for them.
 ct_status ct_from_bytes(const void *_Nullable bytes, size_t length, const int64_t *sizes, int32_t count, ct_type type, ct_device device, ct_tensor *_Nullable *_Nonnull out);
 // Copies the elements out in C order, whatever the strides and the device.
 ct_status ct_to_bytes(const ct_tensor *tensor, void *_Nullable bytes, size_t length);
@@ -81,6 +93,8 @@ ct_status ct_to_bytes(const ct_tensor *tensor, void *_Nullable bytes, size_t len
 ct_status ct_set_bytes(ct_tensor *tensor, const void *_Nullable bytes, size_t length);
 // The first element of a dense tensor on the CPU; NULL elsewhere.
 void *_Nullable ct_data(ct_tensor *tensor);
+// The first element of a dense tensor, in the memory of its device; NULL for another.
+void *_Nullable ct_memory(ct_tensor *tensor);
 ct_status ct_convert(const ct_tensor *tensor, ct_type type, ct_device device, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_copy_into(ct_tensor *target, const ct_tensor *source);
 // Starts a copy of the elements, as they are when the device comes to it, to the host.
@@ -124,6 +138,8 @@ ct_status ct_affine(const ct_tensor *tensor, double scale, double offset, ct_ten
 ct_status ct_clamp(const ct_tensor *tensor, double low, double high, ct_tensor *_Nullable *_Nonnull out);
 // target += scale · source, in place
 ct_status ct_accumulate(ct_tensor *target, const ct_tensor *source, double scale);
+// target /= divisor, in place
+ct_status ct_divide(ct_tensor *target, const ct_tensor *divisor);
 
 // Reductions
 
@@ -200,6 +216,25 @@ typedef struct ct_adamw {
 ct_status ct_adamw_step(const ct_parameter *parameters, int32_t count, const ct_tensor *scale, ct_adamw options);
 // The Euclidean norm over one or more tensors together: one float64 number on their device.
 ct_status ct_norm(const ct_tensor *_Nullable const *_Nonnull tensors, int32_t count, ct_tensor *_Nullable *_Nonnull out);
+
+// Streams
+
+// An order of work of its own, beside the operations on a device. On the CPU, whose operations are done when a call
+// returns, it orders nothing.
+typedef struct ct_stream ct_stream;
+ct_status ct_stream_new(ct_device device, ct_stream *_Nullable *_Nonnull out);
+void ct_stream_free(ct_stream *stream);
+// What the stream gets from now on begins after the operations that this thread gave the device.
+ct_status ct_stream_follow(ct_stream *stream);
+// The operations that this thread gives the device from now on begin after what the stream got.
+ct_status ct_stream_join(ct_stream *stream);
+// The cudaStream_t; on the CPU what tells one stream from another.
+void *ct_stream_handle(ct_stream *stream);
+
+// What NCCL calls ncclUniqueId.
+typedef struct ct_nccl_id {
+    uint8_t bytes[128];
+} ct_nccl_id;
 
 // TorchScript
 

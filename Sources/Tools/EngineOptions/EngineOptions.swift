@@ -6,15 +6,9 @@ package import SystemPackage
 import ToolOptions
 public import Train
 
-extension Device: ExpressibleByArgument {
-    /// `cpu` or `cuda`: `meta` computes nothing.
-    public init?(argument: String) {
-        guard argument != Device.meta.rawValue else { return nil }
-        self.init(rawValue: argument)
-    }
-
-    /// What the command line offers.
-    public static var allValueStrings: [String] { [Device.cpu.rawValue, Device.cuda.rawValue] }
+extension DeviceChoice: ExpressibleByArgument {
+    /// What completion offers, with one number as an example.
+    public static var allValueStrings: [String] { ["cpu", "cuda", "cuda:1"] }
 }
 
 extension Precision: ExpressibleByArgument {}
@@ -28,8 +22,10 @@ extension PathArgument {
 
 /// Where and how precisely a model runs.
 package struct EngineOptions: ParsableArguments {
-    @Option(help: "Where to compute: cpu or cuda.")
-    package var device = Device.cpu
+    @Option(
+        name: .customLong("device"),
+        help: "Where to compute: cpu, cuda, or a GPU by number (cuda:1). With cuda, several processes take a GPU each.")
+    package var choice = DeviceChoice.cpu
 
     @Option(
         name: .customLong("precision"),
@@ -51,15 +47,24 @@ package struct EngineOptions: ParsableArguments {
     /// Whether this process is alone, or the first of those that a launcher started: the one that speaks.
     package var isFirst: Bool { (BuildPart.ofLauncher?.index ?? 0) == 0 }
 
-    /// Makes the device ready.
+    /// Makes the device of this process ready.
     ///
-    /// - Parameter own: the precision of a resumed run; nil for the one that the options say.
-    package func open(precision own: Precision? = nil) throws(PFrameError) {
+    /// - Parameters:
+    ///   - own: the precision of a resumed run; nil for the one that the options say.
+    ///   - greet: called with the device before any warning.
+    /// - Returns: the device.
+    @discardableResult
+    package func open(
+        precision own: Precision? = nil, greet: (Device) -> Void = { _ in }
+    ) throws(PFrameError) -> Device {
+        let device = try choice.device()
         try device.open()
         if let threads { Device.threads = threads }
-        guard isFirst, device.emulates(own ?? precision) else { return }
+        greet(device)
+        guard isFirst, device.emulates(own ?? precision) else { return device }
         Console.error(
             "warning: this processor has no bfloat16 arithmetic and emulates it: without --precision bfloat16 (float32) "
                 + "it is faster")
+        return device
     }
 }

@@ -80,9 +80,9 @@ struct EvaluateCommand: StoppableCommand {
 
     func run() throws {
         do {
-            try engine.open()
-            let networks = try networks.open(engine.device)
-            show(try reconstruction ? rebuild(networks) : sample(networks))
+            let device = try engine.open()
+            let networks = try networks.open(device)
+            show(try reconstruction ? rebuild(networks, device) : sample(networks, device))
         } catch let error as PFrameError {
             throw DataProblem(message: "error: \(error)")
         }
@@ -94,9 +94,8 @@ struct EvaluateCommand: StoppableCommand {
         }
     }
 
-    private func sample(_ networks: EvaluationNetworks) throws -> EvaluationReport {
-        let model = try TrainedModel(
-            run: RawArguments.path(places[0]), precision: engine.precision, device: engine.device)
+    private func sample(_ networks: EvaluationNetworks, _ device: Device) throws -> EvaluationReport {
+        let model = try TrainedModel(run: RawArguments.path(places[0]), precision: engine.precision, device: device)
         var options = GenerationEvaluation.Options()
         (options.clips, options.seed) = (clips, sampling.seed)
         (options.labelColumn, options.subjectColumn) = (labelColumn, subjectColumn)
@@ -107,12 +106,14 @@ struct EvaluateCommand: StoppableCommand {
         }
     }
 
-    private func rebuild(_ networks: EvaluationNetworks) throws(PFrameError) -> EvaluationReport {
+    private func rebuild(
+        _ networks: EvaluationNetworks, _ device: Device
+    ) throws(PFrameError) -> EvaluationReport {
         guard let run = coder.run?.path else { throw PFrameError("--reconstruction wants a run") }
         var options = ReconstructionEvaluation.Options()
         (options.clips, options.batch, options.seed) = (clips, sampling.batch, sampling.seed)
         let evaluation = try ReconstructionEvaluation(
-            run: run, source, options: options, networks: networks, precision: engine.precision, device: engine.device)
+            run: run, source, options: options, networks: networks, precision: engine.precision, device: device)
         return try follow(evaluation.count) { progress throws(PFrameError) in
             try evaluation.run(shouldStop: { Interruption.isRequested }, progress: progress)
         }

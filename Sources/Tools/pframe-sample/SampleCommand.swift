@@ -75,8 +75,8 @@ struct SampleCommand: StoppableCommand {
 
     func run() throws {
         do {
-            try engine.open()
-            let trained = try TrainedModel(run: folder, precision: engine.precision, device: engine.device)
+            let device = try engine.open()
+            let trained = try TrainedModel(run: folder, precision: engine.precision, device: device)
             let sampler = try sampling.sampler(trained)
             let requests = try requests(trained)
             try sampler.check(requests)

@@ -51,8 +51,7 @@ struct ScoreCommand: StoppableCommand {
         guard let clip = files.clip?.path, let vocabulary = files.clipVocabulary?.path else { return }
         let summary: CLIPCaptionScores.Summary
         do throws(PFrameError) {
-            try engine.open()
-            let model = try CLIPModel(clip, merges: vocabulary, device: engine.device)
+            let model = try CLIPModel(clip, merges: vocabulary, device: engine.open())
             let scores = try CLIPCaptionScores(DatasetFolder(dataset), model: model, frames: frames)
             let progress = Progress(weights: Array(repeating: 1, count: scores.count), unit: "clip", counted: "clips")
             let result = try scores.run(shouldStop: { Interruption.isRequested }) { progress.advance(to: Double($0)) }

@@ -66,10 +66,10 @@ struct EncodeCommand: StoppableCommand {
 
     func run() throws {
         do throws(PFrameError) {
-            try engine.open()
+            let device = try engine.open()
             let set = try LatentDataset(
                 source: dataset, output: output, coder: coder.run.absolutePath, loop: loop, motion: motion,
-                tool: Program.name, part: parts.part, precision: engine.precision, device: engine.device)
+                tool: Program.name, part: parts.part, precision: engine.precision, device: device)
             let pending = set.pending
             let progress = Progress(weights: Array(repeating: 1, count: pending), unit: "clip", counted: "clips")
             let summary = try set.run(shouldStop: { Interruption.isRequested }) { done in

@@ -47,10 +47,7 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
 
     func run() throws {
         do throws(PFrameError) {
-            if plan {
-                try engine.open()
-                return try showPlan()
-            }
+            if plan { return try showPlan() }
             guard let output else { return }
             try TrainingSession(command: self, output: output).run()
         } catch {
@@ -62,10 +59,14 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
         let training = training.options()
         let shape = try shape.options(size: nil, frames: nil)
         let plan = try Family.plan(shape, precision: engine.precision)
-        var memory: [(precision: Precision, bytes: Int, state: Int)] = []
-        for precision in Precision.allCases {
-            let plan = try Family.plan(shape, precision: precision)
-            memory.append((precision, plan.memoryBytes(batch: training.batchSize), plan.stateBytes))
+        var plans: [(precision: Precision, plan: ModelPlan)] = []
+        for precision in Precision.allCases { plans.append((precision, try Family.plan(shape, precision: precision))) }
+        let memory = plans.map { ($0.precision.rawValue, $0.plan.memoryBytes(batch: training.batchSize)) }
+        let fits = try memories().map { size in
+            PlanResult.Fit(
+                memoryBytes: size,
+                largestBatch: Dictionary(
+                    uniqueKeysWithValues: plans.map { ($0.precision.rawValue, $0.plan.largestBatch(memory: size)) }))
         }
         let recorded = try JSONValue(encoding: shape)
         let clips = Double(training.batchSize * training.accumulation)
@@ -73,7 +74,7 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
             model: Family.name, preset: recorded["preset"]?.string, parameters: plan.parameters,
             gflopPerClip: plan.trainingGFLOP, gflopPerStep: plan.trainingGFLOP * clips,
             gflopPerEvaluation: plan.forwardGFLOP, memoryBytes: plan.memoryBytes(batch: training.batchSize),
-            memoryBytesByPrecision: Dictionary(uniqueKeysWithValues: memory.map { ($0.precision.rawValue, $0.bytes) }))
+            memoryBytesByPrecision: Dictionary(uniqueKeysWithValues: memory), gpus: fits.isEmpty ? nil : fits)
         if report.json {
             do { try Console.json(result) } catch { throw PFrameError("cannot write the plan: \(error)") }
             return
@@ -85,12 +86,37 @@ struct FamilyCommand<Family: ModelFamily>: StoppableCommand {
             a step of \(Format.quantity(Int(clips), "clip"))    \(Format.fixed(result.gflopPerStep, 1)) GFLOP
             one evaluation       \(Format.fixed(plan.forwardGFLOP, 1)) GFLOP per clip
             """)
-        for (precision, bytes, state) in memory {
-            let name = "memory, \(precision.rawValue)"
+        for (precision, plan) in plans {
+            let bytes = plan.memoryBytes(batch: training.batchSize)
             Console.output(
-                name + String(repeating: " ", count: 21 - name.count) + "\(Format.bytes(bytes)), of which "
-                    + "\(Format.bytes(state)) weights, gradients and optimiser")
+                Self.column("memory, \(precision.rawValue)")
+                    + "\(Format.bytes(bytes)), of which \(Format.bytes(plan.stateBytes)) weights, gradients and optimiser"
+            )
         }
+        for fit in fits {
+            let batches = plans.map { precision, plan in
+                let largest = plan.largestBatch(memory: fit.memoryBytes)
+                return largest > 0
+                    ? "--batch \(largest) in \(precision.rawValue)" : "no batch in \(precision.rawValue)"
+            }
+            let size = Self.column("a GPU of \(Format.bytes(fit.memoryBytes))")
+            Console.output("\(size)fits \(batches.joined(separator: ", "))")
+        }
+    }
+
+    private static func column(_ name: String) -> String {
+        name + String(repeating: " ", count: max(1, 21 - name.count))
+    }
+
+    /// Bytes of memory of the GPU to plan for; of common sizes where there is none here; nothing without `--device cuda`.
+    private func memories() throws(PFrameError) -> [Int] {
+        guard engine.choice.kind == .cuda else { return [] }
+        do throws(PFrameError) {
+            if let memory = try engine.open().facts?.memory { return [memory] }
+        } catch {
+            Console.error("\(error); planning for common sizes of GPUs")
+        }
+        return [24, 40, 80].map { $0 * 1_000_000_000 }
     }
 }
 
@@ -104,4 +130,11 @@ private struct PlanResult: Encodable {
     /// In the precision that the command names.
     let memoryBytes: Int
     let memoryBytesByPrecision: [String: Int]
+    /// What fits into a GPU; nil for the processor.
+    let gpus: [Fit]?
+
+    struct Fit: Encodable {
+        let memoryBytes: Int
+        let largestBatch: [String: Int]
+    }
 }

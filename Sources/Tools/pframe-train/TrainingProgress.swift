@@ -9,14 +9,18 @@ import Train
 final class TrainingProgress {
     private let steps: Int
     private let start: Int
+    private let device: Device
+    /// Bytes of the memory of a GPU.
+    private let capacity: Int?
     private let isShown: Bool
     private let folder: FilePath
     private var clock = ProgressClock()
     private(set) var last: TrainingStep?
     private var smoothed: Double?
 
-    init(steps: Int, start: Int, isShown: Bool, folder: FilePath) {
-        (self.steps, self.start, self.isShown, self.folder) = (steps, start, isShown, folder)
+    init(steps: Int, start: Int, device: Device, isShown: Bool, folder: FilePath) {
+        (self.steps, self.start, self.device, capacity) = (steps, start, device, device.facts?.memory)
+        (self.isShown, self.folder) = (isShown, folder)
     }
 
     func begin(_ run: RunFolder, samples: Int) {
@@ -39,7 +43,7 @@ final class TrainingProgress {
             "\(Format.count(step.step))/\(Format.count(steps))  loss \(Format.fixed(smoothed ?? step.loss, 4))  "
             + "\(Format.fixed(step.samplesPerSecond, 1)) clips/s  "
             + "\(Format.fixed(step.flopsPerSecond / 1e9, 0)) GFLOP/s\(share)  "
-            + "\(Format.duration(left)) left  \(Format.bytes(Self.memory()))"
+            + "\(Format.duration(left)) left  \(Format.bytes(memory))\(capacity.map { " of \(Format.bytes($0))" } ?? "")"
         Console.progress(
             line,
             [
@@ -47,7 +51,7 @@ final class TrainingProgress {
                 "samples_per_second": .number(step.samplesPerSecond),
                 "gflop_per_second": .number(step.flopsPerSecond / 1e9),
                 "share_of_peak": step.shareOfPeak.map { .number($0) } ?? .null,
-                "seconds_left": .number(left), "memory_bytes": .integer(Self.memory()),
+                "seconds_left": .number(left), "memory_bytes": .integer(memory),
             ])
     }
 
@@ -82,8 +86,10 @@ final class TrainingProgress {
         do { try Console.json(result) } catch { throw PFrameError("cannot write the result: \(error)") }
     }
 
-    /// Bytes of memory that the process holds.
-    private static func memory() -> Int {
+    /// Bytes of memory: of a GPU the most that tensors held at once, else what the process holds.
+    private var memory: Int { device.kind == .cuda ? device.highestMemory : Self.residentMemory() }
+
+    private static func residentMemory() -> Int {
         guard let file = fopen("/proc/self/statm", "r") else { return 0 }
         defer { fclose(file) }
         var (size, resident) = (0, 0)

@@ -30,14 +30,15 @@ struct TrainingSession<Family: ModelFamily> {
 
     func run() throws(PFrameError) {
         let engine = command.engine
-        if engine.isFirst {
-            Console.error("\(output): \(Family.name) on \(dataset), \(engine.device.rawValue), \(precision.rawValue)")
+        let device = try engine.open(precision: precision) { device in
+            guard engine.isFirst else { return }
+            let facts = device.facts.map { " (\($0.name), \(Format.bytes($0.memory)))" } ?? ""
+            Console.error("\(output): \(Family.name) on \(dataset), \(device)\(facts), \(precision.rawValue)")
         }
-        try engine.open(precision: precision)
         let communicator = try Communicator.open()
         let stopped: Int?
         do throws(PFrameError) {
-            stopped = try train(communicator)
+            stopped = try train(communicator, on: device)
             try communicator?.close()
         } catch {
             communicator?.abort("\(error)") { Console.error("error: \($0)") }
@@ -51,12 +52,12 @@ struct TrainingSession<Family: ModelFamily> {
     /// Trains.
     ///
     /// - Returns: the step at which the user stopped it; nil if all steps were taken.
-    private func train(_ communicator: Communicator?) throws(PFrameError) -> Int? {
+    private func train(_ communicator: Communicator?, on device: Device) throws(PFrameError) -> Int? {
         let source = try ShardSource(argument: dataset)
         let options = command.training.options(else: before?.training ?? TrainingOptions())
         var setup = try TrainingSetup(source, run: output, bucket: options.bucket, communicator: communicator)
         setup.options = options
-        (setup.precision, setup.device, setup.tool) = (precision, command.engine.device, Program.name)
+        (setup.precision, setup.device, setup.tool) = (precision, device, Program.name)
         setup.note = { Console.error($0) }
         if before == nil, let origin = command.origin { setup.origin = try RunFolder(origin) }
         let shape =
@@ -73,13 +74,31 @@ struct TrainingSession<Family: ModelFamily> {
             return stopped
         } catch {
             run.removeIfUntrained(Family.files)
-            throw error
+            throw error.isOutOfMemory ? try advised(error, shape, options, device) : error
         }
+    }
+
+    /// An error of memory that names the batch which would fit.
+    private func advised(
+        _ error: PFrameError, _ shape: Family.Options, _ options: TrainingOptions, _ device: Device
+    ) throws(PFrameError) -> PFrameError {
+        let plan = try Family.plan(shape, precision: precision)
+        let (batch, accumulation) = (options.batchSize, options.accumulation)
+        let smaller = plan.smallerBatch(than: batch, accumulation: accumulation, memory: device.facts?.memory)
+        guard let smaller else {
+            let other = precision == .float32 ? "--precision bfloat16 or " : ""
+            return error.saying(
+                "\(error.message). Not even --batch 1 fits: start a new run with \(other)a smaller model")
+        }
+        let start = before == nil ? "" : ": a run keeps its batch, so start a new run --from \(output)"
+        return error.saying(
+            "\(error.message). --batch \(smaller.batch) would fit, with --accumulation \(smaller.accumulation) for "
+                + "\(Format.quantity(batch * accumulation, "clip")) per step\(start)")
     }
 
     private func follow(_ loop: TrainingLoop, _ run: RunFolder, _ setup: TrainingSetup) throws(PFrameError) -> Int? {
         let progress = TrainingProgress(
-            steps: setup.options.steps, start: loop.start, isShown: setup.isFirst, folder: output)
+            steps: setup.options.steps, start: loop.start, device: setup.device, isShown: setup.isFirst, folder: output)
         progress.begin(run, samples: setup.samples)
         var peak = 0.0
         if setup.isFirst, loop.start < setup.options.steps {

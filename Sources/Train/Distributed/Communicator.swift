@@ -7,20 +7,22 @@ import Synchronization
 
 /// The processes that train one model together, over MPI.
 ///
-/// Every rank makes the same calls in the same order, one thread at a time. If a rank ends, by a signal or an error,
-/// the launcher ends the other ranks. Ranks wait for another rank as long as that rank computes or waits for a disk
-/// (``usingStorage(_:)``); it answers whenever they ask. A rank that neither works nor waits, or is stopped, gives no
-/// answer. After `patience` the waiting ranks throw, and the catcher of the error ends all ranks with `abort`.
+/// Calls come from one thread at a time. If a rank ends, by a signal or an error, the launcher ends the other ranks. Ranks
+/// wait for another rank as long as that rank computes or waits for a disk (``usingStorage(_:)``); it answers whenever they
+/// ask. A rank that neither works nor waits, or is stopped, gives no answer. After `patience` the waiting ranks throw, and
+/// the catcher of the error ends all ranks with `abort`.
 ///
 /// ```
 /// let communicator = try Communicator.open()
 /// do { try train(communicator); try communicator?.close() } catch { communicator?.abort("\(error)"); throw error }
 /// ```
-public final class Communicator {
+public final class Communicator: Collective {
     /// This process among them, from 0.
     public let rank: Int
     /// Processes in all, at least 2.
     public let ranks: Int
+    /// The processor: MPI sums and copies its memory.
+    public var device: Device { .cpu }
     /// How long another rank may give no answer.
     public let patience: Duration
     /// The step of training, for messages.
@@ -28,16 +30,24 @@ public final class Communicator {
     /// What MPI still reads and writes; it must outlive an error.
     private var underway: [Request] = []
     private let letters: RankLetters
+    /// The GPUs of the same ranks, until they leave.
+    private var gpus: NCCLCollective?
     /// Calls of MPI come from one thread at a time.
     private static let calls = Mutex(())
 
     /// An operation that was started, and the memory that it works on.
-    public final class Request {
-        fileprivate var value = pf_mpi_no_request()
-        fileprivate var isDone = false
+    private final class Request: Reduction {
+        var value = pf_mpi_no_request()
+        var isDone = false
         private let memory: Tensor?
+        private unowned let communicator: Communicator
 
-        fileprivate init(_ memory: Tensor?) { self.memory = memory }
+        init(_ memory: Tensor?, _ communicator: Communicator) {
+            (self.memory, self.communicator) = (memory, communicator)
+        }
+
+        /// As long as other ranks work.
+        func wait() throws(PFrameError) { try communicator.wait(for: self) }
     }
 
     private init(rank: Int, ranks: Int, patience: Duration) {
@@ -70,6 +80,8 @@ public final class Communicator {
     /// Leaves, once all ranks do: `MPI_Finalize`. A process that ends without it ends the others.
     public func close() throws(PFrameError) {
         try barrier()
+        try gpus?.close()
+        gpus = nil
         letters.close()
         try Self.check(MPI_Finalize(), "leaving MPI")
     }
@@ -90,9 +102,19 @@ public final class Communicator {
         _ = (line + "\n").utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
-    /// Waits until all ranks are here.
+    /// What sums and copies the tensors of a device: NCCL those of a GPU, else MPI.
+    ///
+    /// - Throws: `PFrameError` if NCCL is missing or cannot join the GPUs of all ranks.
+    package func collective(on device: Device) throws(PFrameError) -> any Collective {
+        guard device.kind == .cuda else { return self }
+        let made = try NCCLCollective(NCCL(), device: device, host: self)
+        gpus = made
+        return made
+    }
+
+    /// Waits until all ranks are here: `MPI_Ibarrier`.
     public func barrier() throws(PFrameError) {
-        try wait([start(nil, "waiting for all ranks") { _, request in pf_mpi_start_barrier(&request) }])
+        try start(nil, "waiting for all ranks") { _, request in pf_mpi_start_barrier(&request) }.wait()
     }
 
     /// Reads or writes slowly: however long a disk or a network takes, the other ranks learn that this rank works.
@@ -102,39 +124,19 @@ public final class Communicator {
         return try body()
     }
 
-    /// Overwrites the tensor with the tensor of rank `root`; shape and type are the same on all ranks.
-    public func broadcast(_ tensor: Tensor, from root: Int = 0) throws(PFrameError) {
-        let bytes = try tensor.bytes()
-        let received = try broadcast(bytes, from: root)
-        guard received.count == bytes.count else {
-            throw PFrameError("rank \(root) has \(received.count) bytes where rank \(rank) has \(bytes.count)")
-        }
-        guard rank != root else { return }
-        try received.withUnsafeBufferPointer { (bytes) throws(PFrameError) in
-            try tensor.set(UnsafeRawBufferPointer(bytes))
-        }
-    }
-
-    /// The bytes of rank `root`.
-    public func broadcast(_ bytes: [UInt8], from root: Int = 0) throws(PFrameError) -> [UInt8] {
-        let length = Int(try sum([rank == root ? Double(bytes.count) : 0])[0])
-        var result: [UInt8] = []
-        result.reserveCapacity(length)
+    /// Overwrites a dense tensor on the CPU with the tensor of rank `root`: `MPI_Ibcast`.
+    public func broadcast(_ tensor: Tensor, from root: Int) throws(PFrameError) {
+        // A tensor that is not dense is refused, not copied.
+        try tensor.withBytes { _ in }
         // In pieces: each has the whole of the patience, and a length that fits MPI's 32 bits.
-        for start in stride(from: 0, to: length, by: 64 << 20) {
-            let size = min(64 << 20, length - start)
-            let piece =
-                rank == root
-                ? try bytes[start..<start + size].withUnsafeBufferPointer { (part) throws(PFrameError) in
-                    try Tensor(bytes: UnsafeRawBufferPointer(part), type: .uint8, shape: [size])
-                } : try Tensor.zeros([size], type: .uint8)
-            let request = try self.start(piece, "broadcasting") { memory, request in
-                pf_mpi_start_broadcast(memory, Int32(size), Int32(root), &request)
-            }
-            try wait([request])
-            result += try piece.bytes()
+        let (flat, length) = (try tensor.reshaped([-1]), (64 << 20) / tensor.type.size)
+        for place in stride(from: 0, to: tensor.count, by: length) {
+            let piece = try flat.sliced(place..<min(place + length, tensor.count), along: 0)
+            let bytes = Int32(piece.count * piece.type.size)
+            try start(piece, "broadcasting") { memory, request in
+                pf_mpi_start_broadcast(memory, bytes, Int32(root), &request)
+            }.wait()
         }
-        return result
     }
 
     /// The sum over all ranks, number by number: metrics. Every rank gets the same bits.
@@ -143,7 +145,7 @@ public final class Communicator {
         let tensor = try values.withUnsafeBufferPointer { (values) throws(PFrameError) in
             try Tensor(bytes: UnsafeRawBufferPointer(values), type: .float64, shape: [values.count])
         }
-        try wait([startSum(of: tensor)])
+        try allReduce(tensor).wait()
         return try tensor.withBytes { Array($0.bindMemory(to: Double.self)) }
     }
 
@@ -153,9 +155,7 @@ public final class Communicator {
     public func agreeToStop(_ wants: Bool) throws(PFrameError) -> Bool { try sum([wants ? 1 : 0])[0] > 0 }
 
     /// Starts to sum a dense float32 or float64 tensor on the CPU over all ranks, in place: `MPI_Iallreduce`.
-    ///
-    /// The tensor must be left alone until `wait` returns.
-    public func startSum(of tensor: Tensor) throws(PFrameError) -> Request {
+    public func allReduce(_ tensor: Tensor) throws(PFrameError) -> any Reduction {
         precondition(tensor.type == .float32 || tensor.type == .float64, "sums are of float32 or float64")
         guard let count = Int32(exactly: tensor.count) else {
             throw PFrameError("\(tensor.count) elements in one sum, more than MPI can count: take smaller buckets")
@@ -171,7 +171,7 @@ public final class Communicator {
     private func start(
         _ memory: Tensor?, _ what: String, _ call: (UnsafeMutableRawPointer, inout pf_mpi_request) -> Int32
     ) throws(PFrameError) -> Request {
-        let request = Request(memory)
+        let request = Request(memory, self)
         if let memory {
             // The pointer outlives the closure in MPI: the request keeps the tensor, and `underway` the request.
             try memory.withMutableBytes { (raw) throws(PFrameError) in
@@ -197,28 +197,26 @@ public final class Communicator {
         try Self.check(pf_mpi_test(&request.value, &request.isDone), "exchanging at step \(step)")
     }
 
-    /// Waits until the operations are done, for as long as other ranks work.
+    /// Waits until an operation is done, for as long as other ranks work.
     ///
     /// - Throws: `PFrameError` that names the ranks which gave no answer for as long as the patience lasts, or says that
     ///   all ranks wait.
-    public func wait(_ requests: [Request]) throws(PFrameError) {
+    private func wait(for request: Request) throws(PFrameError) {
         letters.wait(true)
         defer { letters.wait(false) }
-        for request in requests {
-            var (wait, hasAsked) = (Wait(), false)
-            while !request.isDone {
-                try proceed()
-                if request.isDone { break }
-                guard wait.isLong, wait.waited > patience / 2 else { continue }
-                if wait.waited > patience {
-                    let answers = try letters.answers
-                    guard answers.silent.isEmpty, answers.someoneWorks else { throw silence(answers.silent) }
-                    wait.begin(at: patience / 2)
-                    hasAsked = false
-                }
-                if !hasAsked { try letters.ask() }
-                hasAsked = true
+        var (wait, hasAsked) = (Wait(), false)
+        while !request.isDone {
+            try proceed()
+            if request.isDone { break }
+            guard wait.isLong, wait.waited > patience / 2 else { continue }
+            if wait.waited > patience {
+                let answers = try letters.answers
+                guard answers.silent.isEmpty, answers.someoneWorks else { throw silence(answers.silent) }
+                wait.begin(at: patience / 2)
+                hasAsked = false
             }
+            if !hasAsked { try letters.ask() }
+            hasAsked = true
         }
     }
 
@@ -249,9 +247,6 @@ public final class Communicator {
 
 @available(*, unavailable)
 extension Communicator: Sendable {}
-
-@available(*, unavailable)
-extension Communicator.Request: Sendable {}
 
 extension Communicator? {
     /// As of the communicator; without one, the work alone.

@@ -1,13 +1,12 @@
 internal import CTorch
-import Glibc
 package import Storage
 
 /// Averages gradients over all ranks while `backward` still computes others.
 ///
-/// Gradients of several parameters travel together in a bucket, a dense float32 array on the CPU. Since backward meets the
-/// parameters about in the reverse of the order in which they were made, so do the buckets; the sum of a bucket starts as
-/// soon as its last gradient is complete. Buckets and their order depend on the parameters alone: all ranks start the
-/// same sums in the same order, whatever each has computed.
+/// Gradients of several parameters travel together in a bucket, a dense float32 array on the device of the collective: over
+/// NCCL gradients of a GPU stay there. Since backward meets the parameters about in the reverse of the order in which they
+/// were made, so do the buckets; the sum of a bucket starts as soon as its last gradient is complete. Buckets and their
+/// order depend on the parameters alone: all ranks start the same sums in the same order, whatever each has computed.
 ///
 /// What a rank computes counts with its weight w, the number of its clips: the result is Σ w·g / Σ w. So N ranks with B
 /// clips each are one rank with N·B clips, and a rank may have fewer or none. (Li et al., *PyTorch Distributed:
@@ -32,15 +31,15 @@ package final class GradientExchange {
         var missing = 0
     }
 
-    /// Σ w of the last step.
-    package private(set) var totalWeight = 0.0
+    /// The element of the first bucket that holds w.
+    private var ownWeight: Tensor
     private let parameters: [ParameterStore.Parameter]
-    private let communicator: Communicator
+    private let collective: any Collective
     private var buckets: [Bucket] = []
     /// For each parameter, its bucket and its place in there; nil if it is frozen.
     private var places: [(bucket: Int, view: Int)?] = []
     private var isDelivered: [Bool] = []
-    private var requests: [Communicator.Request] = []
+    private var sums: [any Reduction] = []
     private var weight: Double?
     private var failure: PFrameError?
 
@@ -48,14 +47,15 @@ package final class GradientExchange {
     ///
     /// - Throws: `PFrameError` if another rank has other parameters.
     package init(
-        _ parameters: [ParameterStore.Parameter], _ communicator: Communicator, bucketBytes: Int = bucketBytes
+        _ parameters: [ParameterStore.Parameter], _ collective: any Collective, bucketBytes: Int = bucketBytes
     ) throws(PFrameError) {
-        (self.parameters, self.communicator) = (parameters, communicator)
+        (self.parameters, self.collective) = (parameters, collective)
+        ownWeight = try Tensor.zeros([1])
         places = parameters.map { _ in nil }
         let taken = parameters.indices.reversed().filter { parameters[$0].tensor.requiresGradient }
         let list = taken.map { "\(parameters[$0].name) \(parameters[$0].tensor.shape)" } + ["\(bucketBytes)"]
         let mine = Array(list.joined(separator: "\n").utf8)
-        guard try communicator.broadcast(mine) == mine else {
+        guard try collective.broadcast(mine) == mine else {
             throw PFrameError("this rank has another model than rank 0: start all with the same configuration")
         }
         var (group, bytes): ([Int], Int) = ([], 0)
@@ -83,7 +83,9 @@ package final class GradientExchange {
 
     private func append(_ group: [Int]) throws(PFrameError) {
         let counts = group.map { parameters[$0].tensor.count }
-        let flat = try Tensor.zeros([counts.reduce(0, +) + (buckets.isEmpty ? 1 : 0)])
+        let sum = counts.reduce(0, +)
+        let flat = try Tensor.zeros([sum + (buckets.isEmpty ? 1 : 0)], device: collective.device)
+        if buckets.isEmpty { ownWeight = try flat.sliced(sum..<sum + 1, along: 0) }
         var views: [(parameter: Int, view: Tensor)] = []
         var start = 0
         for (index, count) in zip(group, counts) {
@@ -123,19 +125,17 @@ package final class GradientExchange {
         for index in buckets.indices {
             buckets[index].missing = buckets[index].views.count
             // What no gradient comes for counts as zeros.
-            try buckets[index].flat.withMutableBytes { raw in
-                guard let base = raw.baseAddress else { return }
-                memset(base, 0, raw.count)
-                if index == 0 { raw.bindMemory(to: Float.self)[raw.count / 4 - 1] = Float(weight) }
-            }
+            try buckets[index].flat.fill(0)
         }
+        try ownWeight.fill(weight)
         isDelivered = parameters.map { _ in false }
     }
 
-    /// Waits for all sums and gives the averaged gradients: of the parameters in their order, nil if one is frozen.
+    /// Waits for all sums, on a GPU without holding up the processor, and gives the averaged gradients: of the parameters
+    /// in their order, nil if one is frozen.
     ///
-    /// They are float32 views of the buckets (copies on another device), to be used before the next `begin`. Where all
-    /// weights were 0, so are they. The gradients of the leaves are left as they are.
+    /// They are float32 views of the buckets, or copies where parameters lie on another device, to be used before the
+    /// next `begin`. Where all weights were 0, so are they. The gradients of the leaves are left as they are.
     ///
     /// - Throws: `PFrameError` if a rank stays silent or MPI fails; then all ranks must end.
     package func finish() throws(PFrameError) -> [Tensor?] {
@@ -146,11 +146,14 @@ package final class GradientExchange {
             if let place, !isDelivered[index] { try deliver(index, place) }
         }
         try startComplete()
-        for (index, request) in requests.enumerated() {
-            try communicator.wait([request])
-            try divide(index)
+        var divisor = ownWeight
+        for (index, sum) in sums.enumerated() {
+            try sum.wait()
+            // Where all weights are 0, so are the sums.
+            if index == 0 { divisor = try ownWeight.clamped(1, .infinity) }
+            try buckets[index].flat.divide(by: divisor)
         }
-        requests.removeAll(keepingCapacity: true)
+        sums.removeAll(keepingCapacity: true)
         weight = nil
         var gradients: [Tensor?] = []
         for (parameter, place) in zip(parameters, places) {
@@ -162,23 +165,13 @@ package final class GradientExchange {
         return gradients
     }
 
-    private func divide(_ index: Int) throws(PFrameError) {
-        try buckets[index].flat.withMutableBytes { raw in
-            let values = raw.bindMemory(to: Float.self)
-            if index == 0 { totalWeight = Double(values[values.count - 1]) }
-            guard totalWeight > 0 else { return }
-            let divisor = Float(totalWeight)
-            for element in values.indices { values[element] /= divisor }
-        }
-    }
-
     private func gradientIsComplete(_ index: Int) {
         guard weight != nil, failure == nil, let place = places[index] else { return }
         precondition(!isDelivered[index], "two backward passes after begin")
         do {
             try deliver(index, place)
             try startComplete()
-            try communicator.proceed()
+            try collective.proceed()
         } catch {
             // Nothing can be thrown through libtorch: finish does.
             failure = error
@@ -189,13 +182,14 @@ package final class GradientExchange {
         isDelivered[index] = true
         buckets[place.bucket].missing -= 1
         guard let weight, weight > 0, let gradient = try parameters[index].tensor.gradient() else { return }
-        try buckets[place.bucket].views[place.view].view.accumulate(gradient.to(.cpu), scale: weight)
+        try buckets[place.bucket].views[place.view].view.accumulate(
+            gradient.to(collective.device), scale: weight)
     }
 
     /// Starts the sums of complete buckets, none before those in front of it.
     private func startComplete() throws(PFrameError) {
-        while requests.count < buckets.count, buckets[requests.count].missing == 0 {
-            requests.append(try communicator.startSum(of: buckets[requests.count].flat))
+        while sums.count < buckets.count, buckets[sums.count].missing == 0 {
+            sums.append(try collective.allReduce(buckets[sums.count].flat))
         }
     }
 }

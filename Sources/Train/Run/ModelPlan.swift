@@ -16,6 +16,26 @@ public struct ModelPlan: Sendable, Equatable {
     /// Bytes that training takes with the given number of clips per batch, about.
     public func memoryBytes(batch: Int) -> Int { stateBytes + batch * clipBytes }
 
+    /// The largest batch whose training fits into a memory of `memory` bytes, about; 0 if no batch does.
+    ///
+    /// A fifth of the memory is left over: on an H100 training took up to that much more than the plan says.
+    public func largestBatch(memory: Int) -> Int { max(0, (memory / 5 * 4 - stateBytes) / max(clipBytes, 1)) }
+
+    /// Batches that fit into a memory where `batch` did not, and how many of them make a step of at least as many clips.
+    ///
+    /// - Parameters:
+    ///   - batch: the clips per batch that were too many.
+    ///   - accumulation: the batches per step.
+    ///   - memory: bytes of the memory; nil where they are not known, for half the batch.
+    /// - Returns: nil if not even a batch of one clip fits.
+    public func smallerBatch(
+        than batch: Int, accumulation: Int = 1, memory: Int?
+    ) -> (batch: Int, accumulation: Int)? {
+        let fitting = memory.map { min(largestBatch(memory: $0), batch - 1) } ?? batch / 2
+        guard fitting > 0 else { return nil }
+        return (fitting, (batch * accumulation + fitting - 1) / fitting)
+    }
+
     /// Plans a model whose parameters have a shape and no memory (`Device.meta`).
     ///
     /// - Parameters:

@@ -34,6 +34,8 @@ public final class TrainingLoop {
     private let optimiser: AdamW
     private let exchange: GradientExchange?
     private let communicator: Communicator?
+    /// What sums over the ranks: the communicator, or their GPUs.
+    private let collective: (any Collective)?
     private let loader: Loader
     private let rate: LearningRate
     /// Whether a step is read after the next has begun, so that a GPU need not wait for its next work. The CPU has taken a
@@ -87,8 +89,9 @@ public final class TrainingLoop {
             }
         }
         start = optimiser.steps
-        exchange = try communicator.map { communicator throws(PFrameError) in
-            try GradientExchange(task.store.parameters, communicator)
+        collective = try communicator?.collective(on: task.store.device)
+        exchange = try collective.map { collective throws(PFrameError) in
+            try GradientExchange(task.store.parameters, collective)
         }
         var reading = LoaderOptions()
         reading.members = members
@@ -198,13 +201,16 @@ public final class TrainingLoop {
             try sums.accumulate(.concatenated(values, along: 0), scale: Double(batch.count))
         }
         let gradients: [Tensor?]
-        if let exchange, let communicator {
+        if let exchange, let collective, let communicator {
             communicator.step = step
             gradients = try exchange.finish()
-            let own = try Tensor(elements: [Double(own), wantsToStop ? 1 : 0], type: .float64, shape: [2])
-            let shared = try Tensor.concatenated([sums.to(.cpu), own], along: 0)
-            try communicator.wait([communicator.startSum(of: shared)])
+            let own = try Tensor(
+                elements: [Double(own), wantsToStop ? 1 : 0], type: .float64, shape: [2], device: collective.device)
+            let shared = try Tensor.concatenated([sums.to(collective.device), own], along: 0)
+            try collective.allReduce(shared).wait()
             sums = try shared.to(task.store.device)
+            // MPI notices a rank that hangs, a GPU does not: ranks meet before they wait for their GPUs.
+            if collective !== communicator { try communicator.barrier() }
         } else {
             gradients = try optimiser.gradients()
         }

@@ -36,7 +36,7 @@ public struct SampleFolder {
         facts = [
             "run": .text(trained.run.path.string), "checkpoint": .text(try trained.checkpoint.digest()),
             "model": .text(trained.run.model), "trained_steps": .integer(trained.checkpoint.step),
-            "precision": .text(trained.precision.rawValue), "device": .text(trained.device.rawValue),
+            "precision": .text(trained.precision.rawValue), "device": .text(trained.device.kind.rawValue),
             "guidance": .number(sampler.guidance), "sampler": .text(sampler.options.kind.rawValue),
             "steps": .integer(sampler.options.steps), "eta": .number(sampler.options.eta),
             "fps": .number(framesPerSecond),

@@ -129,6 +129,11 @@ extension Tensor {
         try check(ct_accumulate(handle, source.handle, scale), "adding \(source.shape) to \(shape)")
     }
 
+    /// Divides in place, unrecorded.
+    public func divide(by divisor: Tensor) throws(PFrameError) {
+        try check(ct_divide(handle, divisor.handle), "dividing \(shape) by \(divisor.shape)")
+    }
+
     /// |x|.
     public func absolute() throws(PFrameError) -> Tensor { try apply(CT_ABS) }
     /// To the nearest whole number, ties to even.

@@ -38,7 +38,7 @@ public final class Tensor {
         _ shape: [Int], type: ElementType = .float32, device: Device = .cpu
     ) throws(PFrameError) -> Tensor { try full(shape, 0, type: type, device: device) }
 
-    /// Copies elements in C order to a device, without waiting for the device.
+    /// Copies elements in C order to a device, without waiting for what the device still computes.
     public convenience init(
         bytes: UnsafeRawBufferPointer, type: ElementType, shape: [Int], device: Device = .cpu
     ) throws(PFrameError) {
@@ -92,13 +92,7 @@ public final class Tensor {
     public var type: ElementType { ElementType(ct_tensor_type(handle)) }
 
     /// Where the elements are.
-    public var device: Device {
-        switch ct_tensor_device(handle) {
-        case CT_CUDA: .cuda
-        case CT_META: .meta
-        default: .cpu
-        }
-    }
+    public var device: Device { Device(ct_tensor_device(handle)) }
 
     /// Copies the elements out in C order as bytes of their type.
     public func bytes() throws(PFrameError) -> [UInt8] {
@@ -141,6 +135,9 @@ public final class Tensor {
     public func set(_ source: Tensor) throws(PFrameError) {
         try check(ct_copy_into(handle, source.handle), "copying \(source.shape) into \(shape)")
     }
+
+    /// Overwrites every element with a number.
+    public func fill(_ value: Double) throws(PFrameError) { try check(ct_fill(handle, value), "filling \(shape)") }
 
     /// Lends the elements of a dense tensor on the CPU; they must not be stored.
     public func withBytes<Result>(

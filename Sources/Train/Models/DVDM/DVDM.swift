@@ -28,19 +28,19 @@ public enum DVDM: VideoDiffusionFamily {
     /// This family needs no preparation.
     public static func codec(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
-    ) throws(PFrameError) -> PreparedCodec { PreparedCodec(codec: DifferenceCodec(options)) }
+    ) throws(PFrameError) -> PreparedCodec { PreparedCodec(codec: DifferenceCodec(options, setup.device)) }
 
     /// Differences.
     public static func codec(
         of run: RunFolder, _ options: Options, precision: Precision, device: Device
-    ) throws(PFrameError) -> any ClipCodec { DifferenceCodec(options) }
+    ) throws(PFrameError) -> any ClipCodec { DifferenceCodec(options, device) }
 }
 
 /// Differences of frames, of which video is a running sum of whole numbers, clamped only at the end.
 struct DifferenceCodec: ClipCodec {
     private let arrays: ClipArrays
 
-    init(_ options: DiffusionOptions<DVDM>) { arrays = ClipArrays(options) }
+    init(_ options: DiffusionOptions<DVDM>, _ device: Device) { arrays = ClipArrays(options, device) }
 
     func clean(_ batch: Batch) throws(PFrameError) -> Tensor {
         try arrays.folded(batch, "difference.npy", channels: 3).to(.float32) * (1 / 255)

@@ -76,7 +76,7 @@ public enum EDVDM: VideoDiffusionFamily {
         }
         let recorded = try JSONValue(encoding: statistics)
         return PreparedCodec(
-            codec: MotionLatentCodec(options, statistics: statistics, decoder: decoder),
+            codec: try MotionLatentCodec(options, setup.device, statistics: statistics, decoder: decoder),
             recorded: ["statistics": recorded],
             fill: { run throws(PFrameError) in
                 if let adopted { try ResidualVAE.copy(adopted, to: run.path.appending(autoencoderFolder)) }
@@ -95,7 +95,7 @@ public enum EDVDM: VideoDiffusionFamily {
                 "the vae that turns latents into video is missing: copy the run of `pframe train vae` there")
         }
         let decoder = try ResidualAutoencoder(run: folder, precision: precision, device: device)
-        return MotionLatentCodec(options, statistics: statistics, decoder: decoder)
+        return try MotionLatentCodec(options, device, statistics: statistics, decoder: decoder)
     }
 
     /// The autoencoder that makes video of the latents.

@@ -11,12 +11,18 @@ struct MotionLatentCodec: ClipCodec {
     private let options: DiffusionOptions<EDVDM>
     private let arrays: ClipArrays
     private let statistics: ClipStatistics
+    /// Means, and inverse deviations, on the device.
+    private let means, factors: Tensor
     /// Makes residuals of latents.
     private let decoder: any ResidualCoder
 
-    init(_ options: DiffusionOptions<EDVDM>, statistics: ClipStatistics, decoder: any ResidualCoder) {
+    init(
+        _ options: DiffusionOptions<EDVDM>, _ device: Device, statistics: ClipStatistics, decoder: any ResidualCoder
+    ) throws(PFrameError) {
         (self.options, self.statistics, self.decoder) = (options, statistics, decoder)
-        arrays = ClipArrays(options)
+        arrays = ClipArrays(options, device)
+        means = try Tensor(statistics.means.map(Float.init), device: device)
+        factors = try Tensor(statistics.deviations.map { Float(1 / $0) }, device: device)
     }
 
     func clean(_ batch: Batch) throws(PFrameError) -> Tensor {
@@ -25,16 +31,14 @@ struct MotionLatentCodec: ClipCodec {
             try arrays.folded(batch, "mv.npy", channels: EDVDM.motion).to(.float32).clamped(-reach, reach) * 0.25
         let latents = try Companding.compressed(
             arrays.folded(batch, "latent.npy", channels: options.latentChannels).to(.float32))
-        let means = try Tensor(statistics.means.map(Float.init))
-        let factors = try Tensor(statistics.deviations.map { Float(1 / $0) })
         return try (Tensor.concatenated([motion, latents], along: 3) - means) * factors
     }
 
     func first(_ batch: Batch) throws(PFrameError) -> Tensor { try arrays.first(batch) }
 
     func rebuild(_ x: Tensor, first: [RGBImage]) throws(PFrameError) -> [Clip] {
-        let means = try Tensor(statistics.means.map(Float.init))
-        let values = try x.to(.cpu).to(.float32) * Tensor(statistics.deviations.map(Float.init)) + means
+        let values =
+            try x.to(.cpu).to(.float32) * Tensor(statistics.deviations.map(Float.init)) + means.to(.cpu)
         let motion = try values.sliced(0..<EDVDM.motion, along: 3).clamped(
             Double(-statistics.radius), Double(statistics.radius)
         ).rounded().contiguous().floats()

@@ -28,19 +28,19 @@ public enum VDM: VideoDiffusionFamily {
     /// This family needs no preparation.
     public static func codec(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
-    ) throws(PFrameError) -> PreparedCodec { PreparedCodec(codec: FrameCodec(options)) }
+    ) throws(PFrameError) -> PreparedCodec { PreparedCodec(codec: FrameCodec(options, setup.device)) }
 
     /// Frames.
     public static func codec(
         of run: RunFolder, _ options: Options, precision: Precision, device: Device
-    ) throws(PFrameError) -> any ClipCodec { FrameCodec(options) }
+    ) throws(PFrameError) -> any ClipCodec { FrameCodec(options, device) }
 }
 
 /// The frames themselves; in video the given one stands in place of the first.
 struct FrameCodec: ClipCodec {
     private let arrays: ClipArrays
 
-    init(_ options: DiffusionOptions<VDM>) { arrays = ClipArrays(options) }
+    init(_ options: DiffusionOptions<VDM>, _ device: Device) { arrays = ClipArrays(options, device) }
 
     func clean(_ batch: Batch) throws(PFrameError) -> Tensor {
         try arrays.folded(batch, "frames.npy", channels: 3).to(.float32).affine(1 / 127.5, -1)

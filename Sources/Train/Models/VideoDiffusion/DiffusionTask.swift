@@ -20,8 +20,7 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
         let tokens = try captions.map { reader throws(PFrameError) in try reader.tokens(batch) }
         return BatchLoss(
             try model.loss(
-                clean: codec.clean(batch).to(model.store.device), first: codec.first(batch), captions: tokens,
-                seeds: seeds))
+                clean: codec.clean(batch), first: codec.first(batch), captions: tokens, seeds: seeds))
     }
 
     /// Of the first two records: the clip as the data set holds it above, what the model makes of its first frame and
