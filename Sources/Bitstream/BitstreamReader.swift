@@ -87,6 +87,9 @@ public final class BitstreamReader {
         self.lent = nil
     }
 
+    /// Packets so far that gave no picture, since none of their slices could be read.
+    public var lostPackets: [PacketFacts] { assembler.lostPackets }
+
     /// Memory for a picture to be parsed.
     private func prepare(_ coded: CodedPicture) -> ParsedPicture {
         let sequence = coded.header.sequence

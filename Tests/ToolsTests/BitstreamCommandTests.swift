@@ -45,4 +45,29 @@ import Testing
         #expect(extracted.status == (words == "in scope" ? 0 : 1))
         #expect(words == "in scope" || extracted.errors.contains("use the motion source stream"))
     }
+
+    /// A packet whose slice header is gone gives no picture: whatever reads the stream counts it, and flags no other.
+    @Test(arguments: ["last", "middle"])
+    func lostPacketsAreCounted(_ place: String) throws {
+        let scratch = try Scratch()
+        var bytes = try Data(contentsOf: URL(filePath: Programs.fixture("one-reference.mp4")))
+        let packets = try Programs.ffprobe(Programs.fixture("one-reference.mp4"), "packet=pos").split(separator: "\n")
+        let lost = place == "last" ? packets.count - 1 : packets.count / 2
+        // Behind the length of the unit (4 bytes) and its header (1 byte).
+        let start = try #require(Int(packets[lost].prefix { $0.isNumber })) + 5
+        bytes.replaceSubrange(start..<(start + 8), with: repeatElement(0, count: 8))
+        try bytes.write(to: scratch.url.appending(path: "lost.mp4"))
+        for options in [[], ["--motion-source", "bitstream"], ["--references"], ["--residual"]] {
+            let name = options.last ?? "plain"
+            let outcome = try Programs.run(
+                Programs.pframe.path, ["extract", scratch.path("lost.mp4"), "--output", scratch.path(name)] + options)
+            #expect(outcome.status == 1 && outcome.errors.contains("1 damaged frame"), "\(name): \(outcome.errors)")
+            let rows = try scratch.text("\(name)/lost/frames.csv").split(separator: "\n").dropFirst().map {
+                $0.split(separator: ",", omittingEmptySubsequences: false)
+            }
+            let missing = rows.filter { $0[1] == "-1" }
+            #expect(missing.map { $0[0] } == ["\(lost)"] && missing.map { $0[7] } == ["1"], "\(name)")
+            #expect(rows.count == packets.count, "\(name)")
+        }
+    }
 }

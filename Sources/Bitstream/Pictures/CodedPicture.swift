@@ -1,11 +1,15 @@
 import Storage
 
 /// The packet of a picture, as the container tells of it.
-struct PacketFacts {
-    let number: Int
-    let bytes: Int
-    let time: Int?
-    let isKey: Bool
+public struct PacketFacts: Sendable {
+    /// Its number in the stream, from 0.
+    public let number: Int
+    /// Its size.
+    public let bytes: Int
+    /// Its presentation time in the stream's time base; nil where the container gives none.
+    public let time: Int?
+    /// Whether the container marks it as a key frame.
+    public let isKey: Bool
 }
 
 /// A primary coded picture as it lies in the stream: its slices, not yet parsed beyond their headers.
@@ -43,6 +47,8 @@ struct PictureAssembler {
     private var queue: [CodedPicture] = []
     private var current: CodedPicture?
     private var lost = 0
+    /// Packets with slices of which none could be read.
+    private(set) var lostPackets: [PacketFacts] = []
     /// The first thing in the stream that the library does not read, by name.
     private(set) var outOfScope: String?
 
@@ -62,6 +68,9 @@ struct PictureAssembler {
         let units = units
         units.forEach(in: packet) { take($0, facts) }
         finishPicture()
+        guard lost > 0 else { return }
+        lostPackets.append(facts)
+        lost = 0
     }
 
     /// Says that no packet follows.

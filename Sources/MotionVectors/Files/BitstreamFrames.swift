@@ -73,6 +73,15 @@ struct BitstreamFrames {
 }
 
 extension FrameRecord {
+    /// Describes a packet that gave no picture.
+    init(lost packet: PacketFacts, timeBase: Rational) {
+        (decode, display, pts) = (packet.number, -1, packet.time)
+        seconds = pts.map { Double($0) * timeBase.value }
+        type = .other
+        (isKey, isInterlaced, isDamaged, isReference) = (false, false, true, false)
+        (vectors, bytes) = (0, packet.bytes)
+    }
+
     fileprivate init(_ picture: BitstreamPicture, _ syntax: PictureSyntax, timeBase: Rational) {
         decode = picture.packet
         display = picture.display

@@ -60,8 +60,12 @@ extension ExtractionWriter {
             }
             try progress(frames.records.count, share)
         }
-        if options.source == .stream, reader.truncation != nil || frames.records.isEmpty { return nil }
+        // A reader stops early where frames are limited: packets behind the last frame are not looked at.
+        let end = frames.isComplete ? (frames.records.map(\.decode).max() ?? 0) : .max
+        let lost = reader.lostPackets.filter { $0.number < end }
+        if options.source == .stream, reader.truncation != nil || frames.records.isEmpty || !lost.isEmpty { return nil }
         var summary = frames.summary
+        summary.damaged += lost.count
         summary.truncation = reader.truncation
         summary.orientation = decoder.orientation
         if let files {
@@ -71,7 +75,8 @@ extension ExtractionWriter {
             let description = StreamDescription(
                 facts, source: try StreamDescription.Source(path, received: pipe?.received), options: describedOptions,
                 motionSource: options.source, tool: output.tool, first: first, summary: summary)
-            summary.bytes = try files.finish(frames.records, description)
+            let rows = lost.map { FrameRecord(lost: $0, timeBase: reader.stream.timeBase) }
+            summary.bytes = try files.finish(frames.records + rows, description)
         }
         return summary
     }
