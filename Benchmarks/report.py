@@ -65,7 +65,7 @@ def comparison(sections: Mapping[str, Section]) -> list[tuple[str, ...]]:
     return [
         ("vectors of 720p H.264, relative CPU time", "1", ratio("PyAV"),
          f"{ratio('mvextractor, frames')}, without pictures {ratio('mvextractor')}", "", ""),
-        ("reference of a vector", "which frame, inferred", "past or future", "past or future", "", ""),
+        ("reference of a vector", "which frame, as coded", "past or future", "past or future", "", ""),
         ("residual, and the video rebuilt", "bit for bit", "no", "no", "", ""),
         ("clips of 8 videos of 60 s, 720p, one job", built, "", "", pipeline, "takes ready-made GIFs"),
         ("shards read and decoded", loaded, "", "", webdataset, ""),

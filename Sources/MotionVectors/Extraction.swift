@@ -268,10 +268,10 @@ public final class Extraction {
     private func checkScope() throws(PFrameError) {
         guard let reason = bitstream?.outOfScope else { return }
         guard !needsBitstream else {
+            let remedy = options.source == .bitstream ? "; use the motion source stream" : ""
             throw PFrameError(
                 .unsupported, path: reader.path,
-                "its H.264 has \(reason), which the bitstream reader does not read; take the vectors of the stream instead"
-            )
+                "its H.264 has \(reason), which the bitstream reader does not read\(remedy)")
         }
         outOfScope = reason
         if predictor == nil {

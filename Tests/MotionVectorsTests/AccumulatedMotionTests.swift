@@ -59,6 +59,50 @@ import Testing
         #expect(residual.withPlane(0) { Array($0) } == expected)
     }
 
+    @Test("pictures with several references trace through the true ones", arguments: [MotionSource.stream, .bitstream])
+    func trueReferences(source: MotionSource) throws {
+        try withTemporaryFolder { folder in
+            let (path, size) = (folder.appending("clip.mp4"), Size(width: 96, height: 80))
+            let pictures = try (0..<14).map { time in
+                try Picture.make(size) { x, y in grain(x + 2 * time, y - time, seed: time % 2) }
+            }
+            try encode(
+                pictures, to: path, "bframes=2:b-adapt=0:ref=4:keyint=10:min-keyint=10:scenecut=0:partitions=all")
+            var options = ExtractionOptions()
+            (options.source, options.accumulate) = (source, true)
+            // By display index, and the reference picture that was decoded last.
+            var traced: [Int: (origin: Int, values: [SIMD2<Int16>])] = [:]
+            var (latest, far) = (0, 0)
+            for frame in try extractAll(path, options).sorted(by: { $0.record.decode < $1.record.decode }) {
+                let record = frame.record
+                var own = (origin: record.display, values: [SIMD2<Int16>](repeating: .zero, count: 96 * 80))
+                if record.type != .intra { own = try #require(traced[latest]) }
+                var done: Set<[Int]> = []
+                for row in frame.rows {
+                    let vector = row.vector
+                    let place = [vector.left, vector.top, Int(vector.width), Int(vector.height)]
+                    // List 0 stands first, and counts alone.
+                    guard done.insert(place).inserted, let source = traced[Int(row.reference)] else { continue }
+                    if source.origin != own.origin { continue }
+                    if Int(row.reference) != latest { far += 1 }
+                    let step = SIMD2(Int16(vector.motionX / 4), Int16(vector.motionY / 4))
+                    for y in max(0, vector.top)..<min(80, vector.top + Int(vector.height)) {
+                        for x in max(0, vector.left)..<min(96, vector.left + Int(vector.width)) {
+                            let (u, v) = (x + Int(step.x), y + Int(step.y))
+                            guard (0..<96).contains(u), (0..<80).contains(v) else { continue }
+                            own.values[y * 96 + x] = source.values[v * 96 + u] &+ step
+                        }
+                    }
+                }
+                let found = try #require(frame.accumulated)
+                #expect(found.origin == own.origin && found.displacements == own.values, "frame \(record.display)")
+                traced[record.display] = own
+                if record.isReference { latest = record.display }
+            }
+            #expect(far > 50)
+        }
+    }
+
     @Test("estimated motion accumulates from the first picture on")
     func estimated() throws {
         try withTemporaryFolder { folder in

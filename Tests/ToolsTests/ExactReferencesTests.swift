@@ -161,7 +161,8 @@ import Testing
             }
         }
         let (inAll, inPart) = (try times(whole), try times(part))
-        let first = try #require(inAll.firstIndex(of: try #require(inPart.first)))
+        let start = try #require(inPart.first)
+        let first = try #require(inAll.firstIndex(of: start))
         try #require(first > 0 && inPart.count > 4 && inPart.count < inAll.count)
         let columns = 19
         let row = { (values: [Int32], number: Int) in
@@ -195,14 +196,14 @@ import Testing
 /// `--residual coded`: numpy adds it to its own prediction, and gets what libavcodec decodes.
 @Suite struct CodedResidualTests {
     private static func check(
-        _ video: String, _ options: [String] = [], frames: String = "60", _ scratch: Scratch
+        _ video: String, _ scratch: Scratch, _ options: [String] = [], frames: Int = 60
     ) throws -> [Int] {
         let outcome = try Programs.run(
             Programs.pframe.path, ["extract", video, "--residual", "coded", "--output", scratch.path("x")] + options)
         #expect(outcome.status == 0, "\(outcome.errors)")
         let stem = ((video as NSString).lastPathComponent as NSString).deletingPathExtension
         let text = try ClipSets.expect(
-            "coded_identity.py", video, scratch.path("x/" + stem), frames, python: Peers.pyAV)
+            "coded_identity.py", video, scratch.path("x/" + stem), "\(frames)", python: Peers.pyAV)
         return text.split(separator: " ").compactMap { Int($0.trimmingCharacters(in: .newlines)) }
     }
 
@@ -238,7 +239,7 @@ import Testing
 
     @Test(.requires(.pyAV), .requires(.realClips(["mma_demo.mp4"])))
     func predictionAndCodedResidualAreThePictureOfARealClip() throws {
-        let counts = try Self.check(realClip("mma_demo.mp4"), ["--frames", "12"], frames: "12", try Scratch())
+        let counts = try Self.check(realClip("mma_demo.mp4"), try Scratch(), ["--frames", "12"], frames: 12)
         #expect(counts.count == 3 && counts[0] > 3000, "\(counts)")
     }
 
