@@ -5,10 +5,10 @@ in their libraries.
     headers.py FOLDER [VERSION ...]
 
 A VERSION is what pip takes: torch==2.13.0 is a CPU build where pip finds one, torch===2.13.0 is PyPI's ordinary wheel,
-which is built for CUDA. Without a VERSION: the ordinary wheels of the oldest version that PFrame takes and of the newest
-that pip finds, and the newest CPU build if there is one. Each is fetched with pip once. Of the wheel, up to 900 MB, only
-the headers and the names of the libraries' functions are kept, in FOLDER. Exit codes: 0 all is well, 1 a file does not
-compile or a function is missing, 2 a version cannot be fetched.
+which is built for CUDA. Without a VERSION: the ordinary wheel of the oldest version that PFrame takes, and the newest
+version that pip finds. If this is a CPU build, also the ordinary wheel of the version. Each is fetched with pip once. Of
+the wheel, up to 900 MB, only the headers and the names of the libraries' functions are kept, in FOLDER. Exit codes: 0 all
+is well, 1 a file does not compile or a function is missing, 2 a version cannot be fetched.
 """
 
 import os
@@ -86,7 +86,9 @@ def main(folder: Path, requirements: list[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     if not requirements:
         newest = (version("torch", folder) / "version").read_text()
-        requirements = [f"torch==={OLDEST}", f"torch==={newest.split('+')[0]}"] + ["torch"] * ("+" in newest)
+        requirements = [f"torch==={OLDEST}", "torch"]
+        if "+" in newest:
+            requirements.append(f"torch==={newest.split('+')[0]}")
     failed = False
     for requirement in requirements:
         made = version(requirement, folder)
