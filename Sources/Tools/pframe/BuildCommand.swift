@@ -71,8 +71,9 @@ struct BuildCommand: StoppableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "h264 (ED-VDM's re-encoding), search (block search) or stream (the video's own vectors, traced).",
-            valueName: "source"), transform: sourceOfClips)
+            """
+            h264 (ED-VDM's re-encoding), search (block search) or stream (the video's own vectors, traced); default: h264.
+            """, valueName: "source"), transform: sourceOfClips)
     var motionSource = MotionSource.h264
 
     @Option(help: "Largest motion, in pixels.")
