@@ -167,7 +167,8 @@ import Testing
 
     @Test("columns with a name of the data set's own get another")
     func reservedColumns() throws {
-        let header = "video,caption,key,source,source_,hash,seconds,motion_content,duplicate_of,shot,width,,captions,bucket_crop"
+        let header =
+            "video,caption,key,source,source_,hash,seconds,motion_content,duplicate_of,shot,width,,captions,bucket_crop"
         try withInputs(["1.mp4": "", "list.csv": "\(header)\n1.mp4,c,k,s,t,h,x,m,d,n,w,e,p,b\n"]) { folder in
             let list = try InputList(.of([folder.appending("list.csv")]))
             #expect(
