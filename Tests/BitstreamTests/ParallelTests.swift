@@ -90,12 +90,17 @@ struct Said: Equatable {
     }
 
     static func numbers(_ all: UnsafeBufferPointer<Macroblock>) -> [Int] {
-        all.flatMap { one -> [Int] in
-            guard one.slice >= 0 else { return [-1] }
-            let modes = (0..<16).map { one.intraMode(x: $0 % 4, y: $0 / 4) ?? -1 }
-            let types = [Int(one.slice), Int(one.type.rawValue), Int(one.codedBlockPattern), Int(one.qp)]
-            return types + [Int(one.headerBits), Int(one.coefficientBits)] + modes
+        var numbers: [Int] = []
+        numbers.reserveCapacity(all.count * 8)
+        for one in all {
+            numbers.append(Int(one.slice))
+            guard one.slice >= 0 else { continue }
+            numbers += [Int(one.type.rawValue), Int(one.codedBlockPattern), Int(one.qp)]
+            numbers += [Int(one.headerBits), Int(one.coefficientBits)]
+            guard one.type.isIntra else { continue }
+            for block in 0..<16 { numbers.append(one.intraMode(x: block % 4, y: block / 4) ?? -1) }
         }
+        return numbers
     }
 }
 

@@ -49,7 +49,9 @@ import Testing
         let scratch = try Scratch()
         let video = Programs.fixture(name)
         #expect(try Self.build(video, "stream", ["--stride", "\(stride)"], scratch.path("set")).status == 0)
-        #expect(try Programs.pframe("extract", video, "--references", "--output", scratch.path("x")).status == 0)
+        #expect(
+            try Programs.pframe("extract", video, "--references", "inferred", "--output", scratch.path("x")).status == 0
+        )
         let stem = (name as NSString).deletingPathExtension
         let found = try Self.check(video, scratch.path("set"), stride: stride, extracted: scratch.path("x/\(stem)"))
         if name.hasPrefix("interlaced") { #expect(found.searched == found.blocks) }
@@ -60,7 +62,9 @@ import Testing
         let scratch = try Scratch()
         let video = realClip("mma_demo.mp4")
         #expect(try Self.build(video, "stream", ["--stride", "4"], scratch.path("stream")).status == 0)
-        #expect(try Programs.pframe("extract", video, "--references", "--output", scratch.path("x")).status == 0)
+        #expect(
+            try Programs.pframe("extract", video, "--references", "inferred", "--output", scratch.path("x")).status == 0
+        )
         let found = try Self.check(video, scratch.path("stream"), stride: 4, extracted: scratch.path("x/mma_demo"))
         #expect(found.searched * 2 < found.blocks && found.sad < found.zero, "\(found)")
     }
