@@ -43,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         token = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("token")
-        if options.token and token != [options.token]:
+        if options.access and token != [options.access]:
             self.reply(b"", 403)
             return
         if options.password and self.headers.get("Authorization") != "Basic " + options.password:
@@ -135,7 +135,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--status", type=int, default=503, help="of refusals")
     parser.add_argument("--retry-after", default="", metavar="SECONDS", help="of refusals")
     parser.add_argument("--redirect", default="", metavar="URL", help="send requests on to URL/moved/…")
-    parser.add_argument("--token", help="refuse (403) requests without this token in their query")
+    parser.add_argument("--access", help="refuse (403) requests whose query has not this token")
     parser.add_argument("--told", type=int, help="the size that replies tell of every file")
     parser.add_argument("--grow", type=int, default=0, metavar="N", help="tell N bytes more after the first request")
     parser.add_argument("--shift", type=int, default=0, metavar="N", help="tell ranges N bytes behind those asked for")

@@ -148,7 +148,7 @@ import Testing
     /// A signature that has run out is no property of the video: the next run brings a new one.
     @Test func resumesWithAnotherToken() throws {
         let scratch = try Scratch()
-        let server = try Self.serve(["--token", "new"])
+        let server = try Self.serve(["--access", "new"])
         func build(_ token: String) throws -> Outcome {
             try Self.put("video,caption\n\(server.address)/cropped.mp4?token=\(token),a\n", scratch.path("list.csv"))
             return try Programs.run(

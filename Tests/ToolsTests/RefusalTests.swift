@@ -163,7 +163,7 @@ import Testing
         let scratch = try Scratch()
         let output = ["--output", scratch.path("out")]
         let wrong = try Programs.run(Programs.pframe.path, ["extract", Self.cropped, "--residual", "nyp"] + output)
-        #expect(wrong.status == 2 && wrong.errors.contains("--residual takes mkv or npy"), "\(wrong.errors)")
+        #expect(wrong.status == 2 && wrong.errors.contains("--residual takes mkv, npy or coded"), "\(wrong.errors)")
         #expect(wrong.errors.contains("\"nyp\"") && !scratch.exists("out"))
         // A video may stand there all the same.
         let right = try Programs.run(Programs.pframe.path, ["extract", "--residual", Self.cropped] + output)

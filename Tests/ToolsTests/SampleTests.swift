@@ -278,7 +278,7 @@ import Testing
         try Data("no picture".utf8).write(to: URL(filePath: scratch.path("text.png")))
         try Data(contentsOf: URL(filePath: image)).prefix(900).write(to: URL(filePath: scratch.path("cut.png")))
         let cases: [(run: String, options: [String], status: Int32, words: [String])] = [
-            (models.edVDM, ["--image", large, "--prompt", "a"], 1, ["large.png", "96x96", "--fit crop"]),
+            (models.edVDM, ["--image", large, "--prompt", "a"], 1, ["large.png", "96x96", "crop, pad"]),
             (models.edVDM, ["--image", scratch.path("none.png"), "--prompt", "a"], 1, ["none.png", "No such file"]),
             (models.edVDM, ["--image", scratch.path("text.png"), "--prompt", "a"], 1, ["text.png"]),
             (models.edVDM, ["--image", scratch.path("cut.png"), "--prompt", "a"], 1, ["cut.png", "complete"]),

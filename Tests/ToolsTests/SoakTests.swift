@@ -22,7 +22,7 @@ enum Soak {
         #expect(try Programs.run(Programs.pframe.path, arguments + [scratch.path("whole")]).status == 0)
         let duration = Date().timeIntervalSince(started)
         let names = try scratch.names(in: "whole/long")
-        #expect(names.count == 6)
+        #expect(names.count == 8)
 
         var interrupted = 0
         // The first so soon that it interrupts, however fast the machine has become.

@@ -36,7 +36,7 @@ import Testing
         let scratch = try Scratch()
         let video = Programs.fixture(name)
         let outcome = try Self.build(video, "stream", ["--stride", "2"], scratch.path("set"))
-        #expect(outcome.status == 0 && outcome.output.contains("% of blocks without a vector"), "\(outcome)")
+        #expect(outcome.status == 0, "\(outcome)")
         let found = try Self.check(video, scratch.path("set"), stride: 2)
         #expect(found.searched < found.blocks && found.sad < found.zero, "\(found)")
     }

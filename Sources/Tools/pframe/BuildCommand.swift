@@ -159,7 +159,13 @@ struct BuildCommand: StoppableCommand {
             let build = try DatasetBuild(list: list, options: options, folder: output, observer: observer)
             try conclude(build.run(), list, options, remarks, seconds: progress.elapsed)
         } catch let error as PFrameError {
-            let remedy = error.code == .unreachable ? ", or with --reject-unreachable to leave out such videos" : ""
+            let remedy =
+                switch error.code {
+                case .unreachable: ", or with --reject-unreachable to leave out such videos"
+                // The options were checked before: captions are missing.
+                case .usage: " (--captions, --no-captions)"
+                default: ""
+                }
             throw DataProblem(message: "error: \(error)\(remedy)")
         }
     }
