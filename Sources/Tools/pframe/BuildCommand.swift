@@ -126,7 +126,7 @@ struct BuildCommand: StoppableCommand {
         inputs.layout = layout
         inputs.skipsBadRows = skipBadRows
         do {
-            let list = try InputList(inputs)
+            let list = try Self.list(inputs)
             var options = try options()
             if options.part.index == 0 { for reject in list.rejects { Console.error(Self.line(reject)) } }
             options.jobs = running.jobs(for: list.videos.count)
@@ -159,14 +159,15 @@ struct BuildCommand: StoppableCommand {
             let build = try DatasetBuild(list: list, options: options, folder: output, observer: observer)
             try conclude(build.run(), list, options, remarks, seconds: progress.elapsed)
         } catch let error as PFrameError {
-            let remedy =
-                switch error.code {
-                case .unreachable: ", or with --reject-unreachable to leave out such videos"
-                // The options were checked before: captions are missing.
-                case .usage: " (--captions, --no-captions)"
-                default: ""
-                }
+            let remedy = error.code == .unreachable ? ", or with --reject-unreachable to leave out such videos" : ""
             throw DataProblem(message: "error: \(error)\(remedy)")
+        }
+    }
+
+    /// Reads the videos and their captions; where captions are missing, the error also names the options for them.
+    private static func list(_ inputs: InputOptions) throws(PFrameError) -> InputList {
+        do throws(PFrameError) { return try InputList(inputs) } catch {
+            throw error.code == .usage ? error.saying(error.message + " (--captions, --no-captions)") : error
         }
     }
 
