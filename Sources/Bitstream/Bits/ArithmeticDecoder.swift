@@ -120,6 +120,7 @@ struct ArithmeticDecoder {
 
 /// What the engine looks up, laid out for it; made once, never freed.
 struct ArithmeticTables: @unchecked Sendable {
+    // @unchecked: nothing writes through the pointers.
     /// Contexts of 4:2:0 with 8 bits.
     static let contextCount = 460
     /// rangeTabLPS by qCodIRangeIdx · 128 + pStateIdx · 2 + valMPS.

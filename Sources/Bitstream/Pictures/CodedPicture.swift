@@ -1,6 +1,6 @@
 import Storage
 
-/// The packet of a picture, as the container tells of it.
+/// What the container tells of a packet.
 public struct PacketFacts: Sendable {
     /// Its number in the stream, from 0.
     public let number: Int

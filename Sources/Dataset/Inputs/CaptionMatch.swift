@@ -33,7 +33,7 @@ struct CaptionMatch {
                 rows[video] = row
             }
             guard way == .nameWithoutExtension else { continue }
-            // Nor does a row that leaves out the extension of a video with a row describe a video of another folder.
+            // A row that names such a video without its extension belongs to it too, not to one in another folder.
             for (video, name) in videos.enumerated() where rows[video] != nil {
                 for row in try listed.rows(shortening: name) where owners[row] < 0 { owners[row] = Int32(video) }
             }

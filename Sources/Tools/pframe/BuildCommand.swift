@@ -134,7 +134,7 @@ struct BuildCommand: StoppableCommand {
                 Console.error(
                     "part \(options.part.index) of \(options.part.count), by \(options.part.origin ?? "--part")")
             }
-            // Of videos on servers the size is not known before they are read: they count as those of the other videos.
+            // The size of a video on a server is unknown before it is read: the video counts as the mean of the others.
             let sizes = list.videos.map(\.bytes).filter { $0 > 0 }
             let typical = sizes.isEmpty ? 1 : sizes.reduce(0, +) / sizes.count
             let weights = list.videos.map { $0.bytes > 0 ? $0.bytes : typical }
