@@ -61,7 +61,8 @@ struct PFrame: ParsableCommand {
                     BuildCommand.self, IndexCommand.self, CheckCommand.self, ScoreCommand.self, FilterCommand.self,
                     ReportCommand.self, BenchLoaderCommand.self,
                 ]),
-            CommandGroup(name: "Models", subcommands: ModelCommands.all),
+            CommandGroup(
+                name: "Models", subcommands: ModelCommands.all + [CompareCommand.self, VotesCommand.self]),
         ])
 
     /// What to say where the first word, after `help` if there, is not a command; nil if it is one.
