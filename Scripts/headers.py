@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compiles Sources/CTorch against the headers of several versions of libtorch, and looks for every function that it calls
-in their libraries.
+"""Compiles Sources/CTorch against the headers of several versions of libtorch, and looks in their libraries for every
+function that it calls or, of libtorch for CUDA, looks up by its name.
 
     headers.py FOLDER [VERSION ...]
 
@@ -25,6 +25,10 @@ SOURCES = Path(__file__).resolve().parent.parent / "Sources" / "CTorch"
 OLDEST = "2.11.0"
 # What pframe-train is linked with.
 LIBRARIES = ("torch/lib/libtorch_cpu.so", "torch/lib/libc10.so")
+# Where it is, pframe-train opens it.
+CUDA = "torch/lib/libtorch_cuda.so"
+# Names that are looked up in there.
+LOOKED_UP = re.compile(r'"(_ZN2at4cuda\w+)"')
 # Names, as compilers mangle them, that only libtorch can have.
 OWN = re.compile(r"^(_Z.*(2at|3c10|5torch|6caffe2)|cpuinfo_)")
 
@@ -47,10 +51,13 @@ def version(requirement: str, folder: Path) -> Path:
         sys.exit(2)
     (wheel,) = temporary.glob("torch-*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        kept = [name for name in archive.namelist() if name.startswith("torch/include/") or name in LIBRARIES]
+        all_names = archive.namelist()
+        kept = [name for name in all_names if name.startswith("torch/include/") or name in (*LIBRARIES, CUDA)]
         archive.extractall(temporary, kept)
-    libraries = [temporary / name for name in LIBRARIES]
+    libraries = [temporary / name for name in (*LIBRARIES, CUDA) if name in all_names]
     found = names(libraries, "-D", "--defined-only")
+    if CUDA in all_names:
+        (temporary / "cuda").touch()
     (temporary / "names").write_text("\n".join(sorted(filter(OWN.match, found))))
     (temporary / "version").write_text(wheel.name.split("-")[1])
     for file in [wheel, *libraries]:
@@ -78,6 +85,8 @@ def check(made: Path) -> list[str]:
         if wrong:
             return wrong
         lacking = names(objects, "--undefined-only") - names(objects, "--defined-only")
+    if (made / "cuda").exists():
+        lacking |= {name for source in sources for name in LOOKED_UP.findall(source.read_text())}
     known = set((made / "names").read_text().split("\n"))
     return [f"{name} is in no library" for name in sorted(filter(OWN.match, lacking - known))]
 

@@ -28,7 +28,7 @@ struct ModelBenchmark: ParsableCommand {
     @Option var precision = Precision.float32
     @Option(name: .customLong("device"), help: "Where to compute: cpu, cuda or cuda:N.") var choice = DeviceChoice.cpu
     @Option var threads = 2
-    @Option(help: "Counted steps, after one to warm up.") var runs = 5
+    @Option(help: "Counted steps, after those to warm up.") var runs = 5
     @Option(help: "Seconds for measuring the best matrix product.") var peakSeconds = 15.0
     @Flag(help: "What to time.") var work = Work.training
 
@@ -57,8 +57,12 @@ struct ModelBenchmark: ParsableCommand {
     /// A model on random clips: what trains it, and what is timed.
     private struct Subject {
         let store: ParameterStore
-        let loss: () throws(PFrameError) -> Tensor
-        let evaluate: () throws(PFrameError) -> Void
+        /// What the loss of a batch follows from.
+        let inputs: () throws(PFrameError) -> [Tensor]
+        let loss: ([Tensor]) throws(PFrameError) -> Tensor
+        /// What the network is evaluated on.
+        let evaluated: () -> [Tensor]
+        let evaluate: ([Tensor]) throws(PFrameError) -> Tensor
         let noise: () throws(PFrameError) -> Void
     }
 
@@ -68,22 +72,33 @@ struct ModelBenchmark: ParsableCommand {
         try device.open()
         let subject = try subject(device)
         let optimiser = work == .training ? try AdamW(subject.store) : nil
+        let recorder = WorkRecorder(device)
+        let training = optimiser.map {
+            LossGraph($0, recorder, tell: { Console.error($0) }) { inputs throws(PFrameError) in
+                BatchLoss(try subject.loss(inputs))
+            }
+        }
+        let sampling = StepGraph(recorder, tell: { Console.error($0) }) { inputs throws(PFrameError) in
+            [try subject.evaluate(inputs)]
+        }
         var (seconds, gflop): ([Double], Double) = ([], 0)
         var norm: Tensor?
-        for run in 0...runs {
-            let before = FlopCount.now
+        // A step is recorded after the first ones.
+        let warmUp = recorder == nil ? 1 : StepGraph.warmUp + 2
+        for run in 0..<(warmUp + runs) {
             let clock = ProgressClock()
-            if let optimiser {
-                let loss = try subject.loss()
-                try loss.backward()
-                norm = try optimiser.step(optimiser.gradients(), rate: 1e-4, loss: loss)
-                gflop = (FlopCount.now.training - before.training) / 1e9
+            if let optimiser, let training {
+                let (numbers, gradients) = try training(subject.inputs())
+                norm = try optimiser.step(gradients, rate: 1e-4, loss: numbers[0])
+                gflop = training.operations / 1e9
+            } else if work == .sampling {
+                _ = try withoutGradients { () throws(PFrameError) in try sampling(subject.evaluated()) }
+                gflop = sampling.operations / 1e9
             } else {
-                try withoutGradients(work == .sampling ? subject.evaluate : subject.noise)
-                gflop = (FlopCount.now.forward - before.forward) / 1e9
+                try withoutGradients(subject.noise)
             }
             try device.synchronize()
-            if run > 0 { seconds.append(clock.elapsed) }
+            if run >= warmUp { seconds.append(clock.elapsed) }
         }
         if let norm = try norm?.item(), !norm.isFinite {
             throw PFrameError("the norm of the gradients is \(norm): no step")
@@ -115,12 +130,16 @@ struct ModelBenchmark: ParsableCommand {
         let clips = try Tensor.normal([batch * shape[0]] + shape.dropFirst(), seed: 1).to(device)
         let first = try Tensor.zeros([batch, options.height, options.width, 3], type: .uint8, device: device)
         let seeds = (0..<batch).map { RandomSeed(UInt64($0)) }
+        let steps = try Tensor.full([batch], 500, type: .int64, device: device)
         return Subject(store: network.store) { () throws(PFrameError) in
-            try network.loss(clean: clips, first: first, captions: nil, seeds: seeds)
-        } evaluate: { () throws(PFrameError) in
+            try network.inputs(clean: clips, first: first, captions: nil, seeds: seeds)
+        } loss: { inputs throws(PFrameError) in
+            try network.loss(inputs)
+        } evaluated: {
+            [clips, steps]
+        } evaluate: { inputs throws(PFrameError) in
             let condition = Condition(firstFrame: try network.features(first: first))
-            let steps = try Tensor.full([batch], 500, type: .int64, device: device)
-            _ = try network.predict(clips, steps: steps, condition: condition)
+            return try network.predict(inputs[0], steps: inputs[1], condition: condition)
         } noise: { () throws(PFrameError) in
             _ = try Tensor.normal(shape, seeds: seeds.tensor(on: device))
         }
@@ -138,9 +157,13 @@ struct ModelBenchmark: ParsableCommand {
         ).to(device)
         let seeds = (0..<count).map { RandomSeed(UInt64($0)) }
         return Subject(store: network.store) { () throws(PFrameError) in
-            try network.loss(residuals, seeds: seeds).loss
-        } evaluate: { () throws(PFrameError) in
-            _ = try network.decode(latents)
+            [residuals, try seeds.tensor(on: device)]
+        } loss: { inputs throws(PFrameError) in
+            try network.loss(inputs[0], seeds: inputs[1]).loss
+        } evaluated: {
+            [latents]
+        } evaluate: { inputs throws(PFrameError) in
+            try network.decode(inputs[0])
         } noise: { () throws(PFrameError) in
             _ = try Tensor.normal([1] + latents.shape.dropFirst(), seeds: seeds.tensor(on: device))
         }

@@ -14,6 +14,9 @@ public struct BitstreamFigure {
     private let title: String
     private let arrangement: MotionFigure.Arrangement
     private let limit: Int
+    private let span: TimeSpan?
+    /// A figure reads its video more than once.
+    private let pipe: PipedVideo?
 
     /// Frames looked at to choose a frame or a range.
     private static let probe = 60
@@ -21,23 +24,20 @@ public struct BitstreamFigure {
     /// Plans figures of a video.
     ///
     /// - Parameters:
-    ///   - path: the video: a file or an address.
+    ///   - path: the video: a file, a pipe, `-`, or an address.
     ///   - streamIndex: container index of the stream; nil for the first video stream.
     ///   - title: the heading; none if empty.
     ///   - arrangement: of the panels.
     ///   - frameLimit: the frames that a film shows at most; nil for all.
-    /// - Throws: `PFrameError` for a pipe: the figure reads its video more than once.
+    ///   - span: the part of the video; nil for all. Frames count from its first.
+    /// - Throws: `PFrameError` for a pipe that cannot be opened.
     public init(
         path: FilePath, streamIndex: Int? = nil, title: String = "",
-        arrangement: MotionFigure.Arrangement = .automatic, frameLimit: Int? = nil
+        arrangement: MotionFigure.Arrangement = .automatic, frameLimit: Int? = nil, span: TimeSpan? = nil
     ) throws(PFrameError) {
-        guard !PipedVideo.isPipe(path) else {
-            throw PFrameError(
-                .unsupported, path: path,
-                "is a pipe, and a figure of the bitstream reads its video twice: write it to a file first")
-        }
+        pipe = try PipedVideo(path)
         (self.path, self.streamIndex, self.title, self.arrangement) = (path, streamIndex, title, arrangement)
-        limit = frameLimit ?? .max
+        (limit, self.span) = (frameLimit ?? .max, span)
     }
 
     /// The figure of a frame by display index; nil for the frame that spends most bits on motion among the first sixty.
@@ -46,7 +46,7 @@ public struct BitstreamFigure {
     public func still(frame index: Int?) throws(PFrameError) -> RGBImage {
         let chosen: Int
         if let index { chosen = index } else { chosen = try liveliest() }
-        let source = try Source(path, streamIndex)
+        let source = try open()
         while let frame = try source.next() {
             if source.delivered - 1 == chosen {
                 return try render(frame, bitsLimit: Self.range(of: [frame.said]), source)
@@ -67,8 +67,8 @@ public struct BitstreamFigure {
         to output: FilePath, progress: (Int, Double) throws(PFrameError) -> Void
     ) throws(PFrameError) -> Int {
         let bitsLimit = try Self.range(of: probed())
-        let source = try Source(path, streamIndex)
-        let count = try FigureFilm.write(to: output, rate: source.averageFrameRate, isSpan: false) {
+        let source = try open()
+        let count = try FigureFilm.write(to: output, rate: source.stream.averageFrameRate, isSpan: span != nil) {
             number throws(PFrameError) in
             guard number < limit, let frame = try source.next() else { return nil }
             let image = try render(frame, bitsLimit: bitsLimit, source)
@@ -79,23 +79,23 @@ public struct BitstreamFigure {
         return count
     }
 
-    /// What the stream says of its first pictures, in decode order.
+    private func open() throws(PFrameError) -> Source { try Source(path, streamIndex, span) }
+
+    /// What the stream says of the first frames.
     private func probed() throws(PFrameError) -> [MacroblockFrame] {
-        var options = BitstreamOptions()
-        options.streamIndex = streamIndex
-        let reader = try BitstreamReader(path: path, options: options)
+        let source = try open()
         var frames: [MacroblockFrame] = []
-        while frames.count < Self.probe, let picture = try reader.next() { frames.append(MacroblockFrame(picture)) }
+        while frames.count < min(Self.probe, limit), let frame = try source.next() { frames.append(frame.said) }
         return frames
     }
 
     private func liveliest() throws(PFrameError) -> Int {
-        var best = (display: 0, bits: -1)
-        for frame in try probed() {
+        var best = (index: 0, bits: -1)
+        for (index, frame) in try probed().enumerated() {
             let bits = frame.known.reduce(0) { $0 + ($1.type.isIntra ? 0 : Int($1.headerBits)) }
-            if bits > best.bits { best = (frame.display, bits) }
+            if bits > best.bits { best = (index, bits) }
         }
-        return best.display
+        return best.index
     }
 
     /// Where the colours of bits end.
@@ -140,7 +140,7 @@ public struct BitstreamFigure {
         return try canvas.image()
     }
 
-    /// Decoded pictures in display order, each with what the stream says of it.
+    /// Decoded pictures in display order, each with what its packet says.
     private final class Source {
         struct Frame {
             let picture: Picture
@@ -148,39 +148,54 @@ public struct BitstreamFigure {
             let seconds: Double
         }
 
-        private let decoder: VideoReader
-        private let reader: BitstreamReader
-        /// What the stream says of pictures that the decoder has not given yet, by packet.
+        private let reader: VideoReader
+        private let parser: PacketParser
+        private let span: TimeSpan?
+        /// What the packets say of pictures that the decoder has not given yet, by packet.
         private var waiting: [Int: MacroblockFrame] = [:]
+        /// Frames so far.
+        private(set) var delivered = 0
 
-        init(_ path: FilePath, _ streamIndex: Int?) throws(PFrameError) {
-            decoder = try VideoReader(path: path, streamIndex: streamIndex)
-            var options = BitstreamOptions()
-            options.streamIndex = streamIndex
-            reader = try BitstreamReader(path: path, options: options)
+        init(_ path: FilePath, _ streamIndex: Int?, _ span: TimeSpan?) throws(PFrameError) {
+            reader = try VideoReader(path: path, streamIndex: streamIndex, span: span)
+            guard reader.stream.codecName == "h264" else {
+                throw PFrameError(
+                    .unsupported, path: path,
+                    "the bitstream of \(reader.stream.codecName) cannot be read; that of h264 can")
+            }
+            parser = reader.withExtradata { PacketParser(extradata: $0, residual: false) }
+            self.span = span
+            reader.onPacket = { [unowned self] number, bytes in
+                self.waiting[number] = self.parser.parse(bytes, number: number).map(MacroblockFrame.init)
+                // No decoder holds back more than sixteen pictures: what is older was lost.
+                self.waiting.removeValue(forKey: number - 64)
+            }
         }
 
-        var delivered: Int { decoder.delivered }
-        var orientation: Orientation { decoder.orientation }
-        var stream: VideoStream { decoder.stream }
-        var averageFrameRate: Rational { decoder.stream.averageFrameRate }
-        var nothing: PFrameError { decoder.nothingDecoded(in: nil) }
+        var orientation: Orientation { reader.orientation }
+        var stream: VideoStream { reader.stream }
+        var nothing: PFrameError { reader.nothingDecoded(in: span) }
         var share: Double {
-            decoder.fileSize > 0 ? min(1, Double(decoder.bytesRead) / Double(decoder.fileSize)) : 0
+            reader.fileSize > 0 ? min(1, Double(reader.bytesRead) / Double(reader.fileSize)) : 0
         }
 
         func next() throws(PFrameError) -> Frame? {
-            guard let picture = try decoder.next() else { return nil }
-            let packet = picture.packetNumber ?? -1
-            while waiting[packet] == nil, let said = try reader.next() { waiting[said.packet] = MacroblockFrame(said) }
-            guard let said = waiting.removeValue(forKey: packet), picture.size.width <= said.columns * 16,
+            let picture = try reader.next()
+            if let reason = parser.outOfScope {
+                throw PFrameError(
+                    .unsupported, path: reader.path,
+                    "its H.264 has \(reason), which the bitstream reader does not read; use the motion source stream")
+            }
+            guard let picture else { return nil }
+            guard let said = waiting.removeValue(forKey: picture.packetNumber ?? -1),
+                picture.size.width <= said.columns * 16,
                 picture.size.height * said.columns <= said.macroblocks.count * 16
             else {
                 throw PFrameError(
-                    .damaged, path: reader.path, "frame \(delivered - 1): the stream does not say which picture this is"
-                )
+                    .damaged, path: reader.path, "frame \(delivered): the stream does not say which picture this is")
             }
-            let seconds = picture.time.map { Double($0) * decoder.stream.timeBase.value } ?? 0
+            delivered += 1
+            let seconds = picture.time.map { Double($0) * stream.timeBase.value } ?? 0
             return Frame(picture: picture, said: said, seconds: seconds)
         }
     }

@@ -44,11 +44,10 @@ struct MacroblockFrame {
     let macroblocks: [Macroblock]
     let columns: Int
     private let blocks: [PredictedBlock]
-    let display: Int
 
     init(_ picture: BitstreamPicture) {
         macroblocks = picture.withMacroblocks { Array($0) }
-        (columns, display) = (picture.width, picture.display)
+        columns = picture.width
         var blocks: [PredictedBlock] = []
         picture.forEachBlock { blocks.append($0) }
         self.blocks = blocks

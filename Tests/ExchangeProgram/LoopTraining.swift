@@ -38,7 +38,9 @@ private final class FourNumbers: TrainingTask {
         self.beforePicture = beforePicture
     }
 
-    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss {
+    func inputs(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> [Tensor] { [] }
+
+    func loss(_ inputs: [Tensor]) throws(PFrameError) -> BatchLoss {
         BatchLoss(try numbers.squared().mean())
     }
 

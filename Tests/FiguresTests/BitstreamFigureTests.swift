@@ -32,8 +32,21 @@ import Testing
 
     @Test(arguments: [0, 1, 4, 8])
     func panelsShowTheMacroblocks(_ display: Int) throws {
-        let image = try BitstreamFigure(path: Self.path).still(frame: display)
-        let (macroblocks, _) = try Self.said(display)
+        try Self.check(BitstreamFigure(path: Self.path).still(frame: display), shows: display)
+    }
+
+    /// Frames of a part count from its first, which is a key frame, or between two.
+    @Test(arguments: [(0.48, 12), (0.6, 15)])
+    func framesOfAPartCountFromItsFirst(start: Double, first: Int) throws {
+        let figure = try BitstreamFigure(path: Self.path, span: TimeSpan(start: start, end: 0.9))
+        try Self.check(figure.still(frame: 0), shows: first)
+        try Self.check(figure.still(frame: 5), shows: first + 5)
+        let past = #expect(throws: PFrameError.self) { try figure.still(frame: 23 - first) }
+        #expect(past?.message.contains("it has \(23 - first) frames") == true, "\(past?.message ?? "")")
+    }
+
+    private static func check(_ image: RGBImage, shows display: Int) throws {
+        let (macroblocks, _) = try said(display)
         #expect(image.width == 1094 && image.height == 1016)
         // Orange, yellow, pale yellow, violet, blue, light blue and grey, as Okabe and Ito have them.
         let colors: [MacroblockType: UInt32] = [
@@ -45,13 +58,13 @@ import Testing
         for (address, macroblock) in macroblocks.enumerated() {
             let (x, y) = (address % 8 * 64 + 32, address / 8 * 64 + 32)
             #expect(
-                Self.color(image, panel: 1, x: x, y: y) == RGBColor(colors[macroblock.type] ?? 0x0072B2),
+                color(image, panel: 1, x: x, y: y) == RGBColor(colors[macroblock.type] ?? 0x0072B2),
                 "frame \(display) macroblock \(address): \(macroblock.type)")
             #expect(
-                Self.color(image, panel: 2, x: x, y: y) == ColorScale.magnitude(limit: limit).color(bits[address]),
+                color(image, panel: 2, x: x, y: y) == ColorScale.magnitude(limit: limit).color(bits[address]),
                 "frame \(display) macroblock \(address): \(bits[address]) bits")
             #expect(
-                Self.color(image, panel: 3, x: x, y: y)
+                color(image, panel: 3, x: x, y: y)
                     == ColorScale.magnitude(limit: 50).color(Float(macroblock.qp)),
                 "frame \(display) macroblock \(address): QP \(macroblock.qp)")
         }

@@ -64,6 +64,7 @@ import Testing
             let source = "ffmpeg -nostdin -v error -i \"$1\" -c copy \(options) -f \(format) - | \"$0\""
             for command in [
                 "info -", "motion -", "extract - --output \(format)", "view - --output \(format).png --title x",
+                "view - --output \(format)-said.png --title x --motion-source bitstream",
             ] {
                 let outcome = try Self.bash("\(source) \(command)", [file], scratch)
                 #expect(outcome.status == 0, "\(format) \(command): \(outcome.errors)")
@@ -73,6 +74,9 @@ import Testing
         }
         try Programs.pframe("view", file, "--output", scratch.path("file.png"), "--title", "x")
         #expect(try scratch.data("matroska.png") == scratch.data("file.png"))
+        try Programs.pframe(
+            "view", file, "--output", scratch.path("said.png"), "--title", "x", "--motion-source", "bitstream")
+        #expect(try scratch.data("matroska-said.png") == scratch.data("said.png"))
     }
 
     /// What is asked for is all that is waited for: the pipe stays open.

@@ -224,11 +224,14 @@ import Testing
             #expect(line.dropFirst() == whole[numbers.lowerBound + index].dropFirst())
         }
         #expect(part[0][1] == "0.000000")
-        let film = try Programs.pframe(
-            "view", video, "--start", "1", "--end", "1.4", "--output", scratch.path("film.mp4"))
-        #expect(film.status == 0 && film.output.contains("10 frames"), "\(film.output)\(film.errors)")
-        let drawn = try Programs.ffprobe(scratch.path("film.mp4"), "frame=pts_time").split(separator: "\n")
-        #expect(drawn.count == 10 && Double(drawn[0].prefix { $0 != "," }) == 0)
+        for source in ["stream", "bitstream"] {
+            let film = try Programs.pframe(
+                "view", video, "--start", "1", "--end", "1.4", "--output", scratch.path("film.mp4"),
+                "--motion-source", source)
+            #expect(film.status == 0 && film.output.contains("10 frames"), "\(film.output)\(film.errors)")
+            let drawn = try Programs.ffprobe(scratch.path("film.mp4"), "frame=pts_time").split(separator: "\n")
+            #expect(drawn.count == 10 && Double(drawn[0].prefix { $0 != "," }) == 0)
+        }
         let late = try Programs.pframe("motion", video, "--start", "90")
         #expect(late.status == 1)
         #expect(late.errors.contains("no picture from 90 s on; the video is 6 s long"), "\(late.errors)")

@@ -78,12 +78,17 @@ enum MeanColour: ModelFamily {
             try Tensor.full([1, options.columns], 1, device: store.device).linear(weight, nil)
         }
 
-        func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss {
-            let frames = try batch.withArray("frames.npy") { (bytes, _, shape) throws(PFrameError) in
-                try Tensor(bytes: bytes, type: .uint8, shape: shape)
-            }
+        func inputs(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> [Tensor] {
+            [
+                try batch.withArray("frames.npy") { (bytes, _, shape) throws(PFrameError) in
+                    try Tensor(bytes: bytes, type: .uint8, shape: shape)
+                }
+            ]
+        }
+
+        func loss(_ inputs: [Tensor]) throws(PFrameError) -> BatchLoss {
             let colour = try colour()
-            let error = try frames.to(.float32).affine(1 / 255, 0) - colour
+            let error = try inputs[0].to(.float32).affine(1 / 255, 0) - colour
             return BatchLoss(try error.squared().mean(), metrics: [try colour.sliced(0..<1, along: 1).sum()])
         }
 

@@ -143,7 +143,7 @@ import Train
                 let encoder = try TextEncoder(
                     store.root["text"], kind: options.text, entries: reader?.entries ?? 0, width: options.textWidth)
                 try fill(store, for: "run")
-                condition.text = try encoder(tokens, isGiven: Tensor([isGiven, isGiven]))
+                condition.text = try encoder(encoder.tensor(tokens), isGiven: Tensor([isGiven, isGiven]))
             }
             try expected.expect(name, model.predict(x, steps: Tensor([17, 803] as [Int64]), condition: condition))
         }

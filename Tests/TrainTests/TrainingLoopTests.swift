@@ -23,7 +23,9 @@ import Train
             self.failure = failure
         }
 
-        func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss {
+        func inputs(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> [Tensor] { [] }
+
+        func loss(_ inputs: [Tensor]) throws(PFrameError) -> BatchLoss {
             steps += 1
             var loss = try number.squared().sum()
             if let failure, failure.step == steps {

@@ -231,6 +231,20 @@ ct_status ct_stream_join(ct_stream *stream);
 // The cudaStream_t; on the CPU what tells one stream from another.
 void *ct_stream_handle(ct_stream *stream);
 
+// Work that a device repeats
+
+// A CUDA graph: work that a CUDA device was given once, and repeats without being given its operations one by one.
+typedef struct ct_graph ct_graph;
+// Begins to record what this thread gives the device, which computes nothing of it yet. What is recorded must neither read
+// from the host nor wait for the device.
+ct_status ct_graph_begin(ct_device device, ct_graph *_Nullable *_Nonnull out);
+// Ends it. Tensors that were made meanwhile get their values from a replay, and keep their memory as long as the graph.
+ct_status ct_graph_end(ct_graph *graph);
+// Gives the device the work, on the memory that it was recorded on.
+ct_status ct_graph_replay(ct_graph *graph);
+// Ends recording too, where it has not ended, and waits for the device.
+void ct_graph_free(ct_graph *graph);
+
 // What NCCL calls ncclUniqueId.
 typedef struct ct_nccl_id {
     uint8_t bytes[128];

@@ -98,15 +98,10 @@ struct ViewCommand: StoppableCommand {
                 "--stream, --start, --end, --motion-source, --radius and --frames are for videos: \(video) is "
                     + (isExtraction ? "an extraction" : "a clip"))
         }
-        if motion.motionSource == .bitstream {
-            if motion.part.span != nil {
-                throw ValidationError("--motion-source bitstream reads whole videos: leave out --start and --end")
-            }
-            if residualRange != nil || magnitudeRange != nil {
-                throw ValidationError(
-                    "--residual-range and --magnitude-range are for residual and motion: leave them out with "
-                        + "--motion-source bitstream")
-            }
+        if motion.motionSource == .bitstream, residualRange != nil || magnitudeRange != nil {
+            throw ValidationError(
+                "--residual-range and --magnitude-range are for residual and motion: leave them out with "
+                    + "--motion-source bitstream")
         }
         if let residualRange, !(1...255).contains(residualRange) {
             throw ValidationError("--residual-range takes 1 to 255")
@@ -130,7 +125,7 @@ struct ViewCommand: StoppableCommand {
             } else if options.source == .bitstream {
                 let drawing = try BitstreamFigure(
                     path: file(), streamIndex: options.streamIndex, title: figure.title, arrangement: panels,
-                    frameLimit: options.frameLimit)
+                    frameLimit: options.frameLimit, span: options.span)
                 count = try draw(still: drawing.still) { output throws(PFrameError) in
                     try drawing.film(to: output, progress: watch(output))
                 }

@@ -52,36 +52,45 @@ public struct TextEncoder {
         }
     }
 
+    /// Captions as a tensor on the encoder's device: word ids, int64 `(B, length)`, label indices, int64 `(B)`, or features,
+    /// float32 `(B, width)`.
+    ///
+    /// - Throws: `PFrameError` if the encoder reads captions of another kind.
+    public func tensor(_ tokens: CaptionTokens) throws(PFrameError) -> Tensor {
+        switch (body, tokens) {
+        case (.words, .words(let ids, let length)):
+            return try Tensor(ids.map(Int64.init), shape: [ids.count / length, length], device: device)
+        case (.labels, .labels(let indices)): return try Tensor(indices, device: device)
+        case (.features, .features(let values, let width)):
+            return try Tensor(values, shape: [values.count / width, width], device: device)
+        default: throw PFrameError(.usage, "captions of another kind than the text encoder reads")
+        }
+    }
+
     /// Captions to `(B, width)`.
     ///
     /// - Parameters:
     ///   - isGiven: int64 `(B)`, 1 for a caption, 0 for a dropped one.
-    ///   - tokens: the captions as tokens.
-    public func callAsFunction(_ tokens: CaptionTokens, isGiven: Tensor) throws(PFrameError) -> Tensor {
-        let count = isGiven.count
-        let given = try isGiven.reshaped([count, 1]).to(type)
-        let vectors = try encode(tokens, count: count)
-        return try vectors * given + empty * given.affine(-1, 1)
+    ///   - captions: what ``tensor(_:)`` made of captions.
+    public func callAsFunction(_ captions: Tensor, isGiven: Tensor) throws(PFrameError) -> Tensor {
+        let given = try isGiven.reshaped([isGiven.count, 1]).to(type)
+        return try encode(captions) * given + empty * given.affine(-1, 1)
     }
 
-    private func encode(_ tokens: CaptionTokens, count: Int) throws(PFrameError) -> Tensor {
-        switch (body, tokens) {
-        case (.words(let table, let query, let output), .words(let ids, let length)):
+    private func encode(_ captions: Tensor) throws(PFrameError) -> Tensor {
+        switch body {
+        case .words(let table, let query, let output):
             // The mean over the words, beside what an attention with one learned query picks.
-            let ids = try Tensor(ids.map(Int64.init), shape: [count, length], device: device)
-            let words = try table.embedded(ids)
+            let words = try table.embedded(captions)
             // 1 for a word, and 0, which is no word's id, behind the caption.
-            let isWord = try ids.clamped(0, 1).to(.float32).reshaped([count, length, 1])
+            let isWord = try captions.clamped(0, 1).to(.float32).reshaped(captions.shape + [1])
             let mask = try isWord.to(type)
             let mean = try (words * mask).sum([1]) / isWord.sum([1]).clamped(1, .infinity).to(type)
             let scores = try (words * query).sum([2], keep: true) + mask.affine(1e4, -1e4)
             let picked = try (words * scores.softmax(along: 1) * mask).sum([1])
             return try output(.concatenated([mean, picked], along: 1))
-        case (.labels(let table), .labels(let indices)):
-            return try table.embedded(Tensor(indices, shape: [count], device: device))
-        case (.features(let linear), .features(let values, let width)):
-            return try linear(Tensor(values, shape: [count, width], device: device).to(type))
-        default: throw PFrameError(.usage, "captions of another kind than the text encoder reads")
+        case .labels(let table): return try table.embedded(captions)
+        case .features(let linear): return try linear(captions.to(type))
         }
     }
 }

@@ -146,12 +146,18 @@ public protocol TrainingTask: AnyObject {
     /// The names of further numbers that the loss of a batch comes with.
     var metrics: [String] { get }
 
-    /// The loss of a batch of at least one record, a mean over records.
+    /// What the loss of a batch of at least one record follows from, on the device of the parameters.
     ///
     /// - Parameters:
     ///   - seeds: one for each record; everything random follows from them.
     ///   - batch: the records.
-    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss
+    func inputs(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> [Tensor]
+
+    /// The loss, a mean over records.
+    ///
+    /// It depends on the inputs and the parameters alone, and waits for no element of a tensor: a GPU may repeat the
+    /// operations of one loss on the inputs of another batch.
+    func loss(_ inputs: [Tensor]) throws(PFrameError) -> BatchLoss
 
     /// A picture of what the model makes of the first records of a batch, with the weights that it has now.
     func picture(_ batch: Batch, seed: RandomSeed) throws(PFrameError) -> RGBImage

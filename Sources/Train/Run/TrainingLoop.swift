@@ -41,6 +41,8 @@ public final class TrainingLoop {
     /// Whether a step is read after the next has begun, so that a GPU need not wait for its next work. The CPU has taken a
     /// step when it has been given one.
     private let readsLate: Bool
+    /// Of a process alone whose batches are whole steps.
+    private let graph: LossGraph?
     /// The step that it begins after.
     public let start: Int
     // The process holds it as long as it trains.
@@ -62,13 +64,14 @@ public final class TrainingLoop {
     ) throws(PFrameError) {
         try self.init(
             task, members: members, source: source, run: run, options: options, communicator: communicator,
-            readsLate: task.store.device != .cpu)
+            readsLate: task.store.device != .cpu, recorder: WorkRecorder(task.store.device))
     }
 
-    /// As a GPU does, where `readsLate`, or as the CPU.
+    /// As a GPU does, where `readsLate` and with a recorder of steps, or as the CPU.
     package init(
         _ task: any TrainingTask, members: [String], source: ShardSource, run: RunFolder, options: TrainingOptions,
-        communicator: Communicator? = nil, readsLate: Bool
+        communicator: Communicator? = nil, readsLate: Bool, recorder: WorkRecorder? = nil,
+        tell: @escaping (String) -> Void = Communicator.printError
     ) throws(PFrameError) {
         try options.validate()
         self.readsLate = readsLate
@@ -80,6 +83,8 @@ public final class TrainingLoop {
             lock = nil
         }
         optimiser = try AdamW(task.store, options.optimiser)
+        let isWhole = communicator == nil && options.accumulation == 1
+        graph = isWhole ? LossGraph(optimiser, recorder, tell: tell, task.loss) : nil
         var position = LoaderPosition()
         if fileSize(run.path.appending(Checkpoint.fileName)) != nil {
             position = try communicator.usingStorage { [optimiser] () throws(PFrameError) in
@@ -181,6 +186,7 @@ public final class TrainingLoop {
         var batches: [Batch] = []
         for _ in 0..<options.accumulation { batches.append(try communicator.usingStorage(nextBatch)) }
         let own = batches.reduce(0) { $0 + $1.count }
+        var gradients = [Tensor?](repeating: nil, count: task.store.parameters.count)
         // The loss and the metrics of the task, summed over samples.
         var sums = try Tensor.zeros([1 + task.metrics.count], type: .float64, device: task.store.device)
         for (index, batch) in batches.enumerated() {
@@ -191,16 +197,19 @@ public final class TrainingLoop {
             let seeds = batch.positions.map {
                 RandomSeed(options.seed).mixed("train").mixed(batch.epoch).mixed($0)
             }
-            let result = try task.loss(batch, seeds: seeds)
-            precondition(result.metrics.count == task.metrics.count, "a value for each metric of the task")
-            // The share of this batch in the mean over all samples of this rank.
-            try (result.loss * (Double(batch.count) / Double(own))).backward()
-            let values = try ([result.loss] + result.metrics).map { value throws(PFrameError) in
-                try value.detached().to(.float64).reshaped([1])
+            let inputs = try task.inputs(batch, seeds: seeds)
+            let numbers: [Tensor]
+            if let graph {
+                (numbers, gradients) = try graph(inputs)
+            } else {
+                let result = try task.loss(inputs)
+                // The share of this batch in the mean over all samples of this rank.
+                try (result.loss * (Double(batch.count) / Double(own))).backward()
+                numbers = try result.numbers()
             }
-            try sums.accumulate(.concatenated(values, along: 0), scale: Double(batch.count))
+            precondition(numbers.count == 1 + task.metrics.count, "a value for each metric of the task")
+            try sums.accumulate(.concatenated(numbers, along: 0), scale: Double(batch.count))
         }
-        let gradients: [Tensor?]
         if let exchange, let collective, let communicator {
             communicator.step = step
             gradients = try exchange.finish()
@@ -211,13 +220,14 @@ public final class TrainingLoop {
             sums = try shared.to(task.store.device)
             // MPI notices a rank that hangs, a GPU does not: ranks meet before they wait for their GPUs.
             if collective !== communicator { try communicator.barrier() }
-        } else {
+        } else if graph == nil {
             gradients = try optimiser.gradients()
         }
         let rate = rate[step]
         let norm = try optimiser.step(gradients, rate: rate, loss: sums.sliced(0..<1, along: 0).sum())
         return TakenStep(
-            step: step, rate: rate, samples: own, flops: FlopCount.now.training - before,
+            step: step, rate: rate, samples: own,
+            flops: graph?.operations ?? FlopCount.now.training - before,
             reading: try Reading(.concatenated([norm.reshaped([1]), sums], along: 0)))
     }
 

@@ -136,13 +136,13 @@ public final class ResidualAutoencoder {
     ///
     /// - Parameters:
     ///   - residual: `(N, H, W, 3)` in pixel values.
-    ///   - seeds: one for each residual, for the draw from the Gaussian.
+    ///   - seeds: one for each residual, int64 `(N)`, for the draw from the Gaussian.
     /// - Returns: the loss, and the reconstruction's squared error in pixel values for the log.
-    public func loss(_ residual: Tensor, seeds: [RandomSeed]) throws(PFrameError) -> (
+    public func loss(_ residual: Tensor, seeds: Tensor) throws(PFrameError) -> (
         loss: Tensor, squaredError: Tensor
     ) {
         let (mean, logVariance) = try encode(residual)
-        let noise = try Tensor.normal([1] + mean.shape.dropFirst(), seeds: seeds.tensor(on: store.device))
+        let noise = try Tensor.normal([1] + mean.shape.dropFirst(), seeds: seeds)
         let z = try mean + (logVariance * 0.5).exponential() * noise
         let error = try decode(z) - residual.to(.float32)
         let squared = try error.squared().mean()
@@ -151,6 +151,11 @@ public final class ResidualAutoencoder {
         let loss = try squared * scale.squared() + divergence * options.divergence
         return (try loss.sum(), squared)
     }
+
+    /// The loss with one seed for each residual.
+    public func loss(_ residual: Tensor, seeds: [RandomSeed]) throws(PFrameError) -> (
+        loss: Tensor, squaredError: Tensor
+    ) { try loss(residual, seeds: seeds.tensor(on: store.device)) }
 
     /// Begins the linear maps as principal components, and scales residuals by their deviation.
     public func begin(with basis: PrincipalComponents) throws(PFrameError) {

@@ -55,8 +55,8 @@ final class ResidualTask: TrainingTask {
         return basis
     }
 
-    /// The loss of some residuals of each clip, drawn by their energy.
-    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss {
+    /// Some residuals of each clip, drawn by their energy, and a seed for each.
+    func inputs(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> [Tensor] {
         let taken = model.options.residualsPerClip
         let (values, shape) = try residuals(batch) { clip, sample in
             clip.drawn(taken, seed: seeds[sample].mixed("frames")).flatMap {
@@ -64,8 +64,13 @@ final class ResidualTask: TrainingTask {
             }
         }
         let draws = seeds.flatMap { seed in (0..<(shape[0] / seeds.count)).map { seed.mixed("latent").mixed($0) } }
-        let residual = try Tensor(elements: values, type: .int16, shape: shape, device: model.store.device)
-        let result = try model.loss(residual, seeds: draws)
+        let device = model.store.device
+        let residual = try Tensor(elements: values, type: .int16, shape: shape, device: device)
+        return [residual, try draws.tensor(on: device)]
+    }
+
+    func loss(_ inputs: [Tensor]) throws(PFrameError) -> BatchLoss {
+        let result = try model.loss(inputs[0], seeds: inputs[1])
         return BatchLoss(result.loss, metrics: [result.squaredError])
     }
 

@@ -16,12 +16,13 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
 
     var store: ParameterStore { model.store }
 
-    func loss(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> BatchLoss {
+    func inputs(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> [Tensor] {
         let tokens = try captions.map { reader throws(PFrameError) in try reader.tokens(batch) }
-        return BatchLoss(
-            try model.loss(
-                clean: codec.clean(batch), first: codec.first(batch), captions: tokens, seeds: seeds))
+        return try model.inputs(
+            clean: codec.clean(batch), first: codec.first(batch), captions: tokens, seeds: seeds)
     }
+
+    func loss(_ inputs: [Tensor]) throws(PFrameError) -> BatchLoss { BatchLoss(try model.loss(inputs)) }
 
     /// Of the first two records: the clip as the data set holds it above, what the model makes of its first frame and
     /// caption below.

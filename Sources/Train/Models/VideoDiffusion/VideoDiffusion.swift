@@ -14,6 +14,8 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     private let text: TextEncoder?
     private let channelRoots: Tensor?
     private let levels: ScheduleTable
+    /// What records steps of sampling; nil for steps that are computed each time.
+    package var recorder: WorkRecorder?
 
     /// A model with fresh parameters.
     ///
@@ -30,6 +32,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
         self.options = options
         process = try options.process()
         levels = try ScheduleTable(process, device: device)
+        recorder = WorkRecorder(device)
         channelRoots = try Family.channelWeights(options).map { weights throws(PFrameError) in
             try Tensor(weights.map { Float($0.squareRoot()) }, device: device)
         }
@@ -57,8 +60,14 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
         return try firstFrame(x)
     }
 
+    /// Captions on the device; nil without text.
+    private func tensor(_ captions: CaptionTokens?) throws(PFrameError) -> Tensor? {
+        guard let text, let captions else { return nil }
+        return try text.tensor(captions)
+    }
+
     /// Captions as vectors, `(B, width)`; nil without text.
-    private func embedding(_ captions: CaptionTokens?, isGiven: Tensor) throws(PFrameError) -> Tensor? {
+    private func embedding(_ captions: Tensor?, isGiven: Tensor) throws(PFrameError) -> Tensor? {
         guard let text, let captions else { return nil }
         return try text(captions, isGiven: isGiven)
     }
@@ -68,25 +77,34 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
         try unet(x.to(store.precision.type), frame: condition.firstFrame, steps: steps, text: condition.text)
     }
 
-    /// The loss of clips.
+    /// What the loss of clips follows from, on the model's device.
     ///
     /// - Parameters:
     ///   - clean: float32 `(B·T, h, w, channels)`.
     ///   - first: uint8 `(B, H, W, 3)`.
     ///   - seeds: one per clip: step, noise and left-out captions follow from it.
-    ///   - captions: reads captions; nil for a model without text.
-    public func loss(
+    ///   - captions: nil for a model without text.
+    public func inputs(
         clean: Tensor, first: Tensor, captions: CaptionTokens?, seeds: [RandomSeed]
-    ) throws(PFrameError) -> Tensor {
-        let frames = options.diffusedFrames
+    ) throws(PFrameError) -> [Tensor] {
         // What is drawn of each clip goes to the device in one copy.
         let draws = try Tensor(
             seeds.map { Int64(bitPattern: $0.mixed("noise").value) }
                 + seeds.map { Int64(process.step($0.mixed("step"))) }
                 + seeds.map { $0.mixed("caption").unit >= options.captionDrop ? 1 : 0 },
             shape: [3, seeds.count], device: store.device)
+        let tokens = try tensor(captions)
+        return [clean, first, draws] + (tokens.map { [$0] } ?? [])
+    }
+
+    /// The loss of clips.
+    ///
+    /// - Parameter inputs: what ``inputs(clean:first:captions:seeds:)`` made.
+    public func loss(_ inputs: [Tensor]) throws(PFrameError) -> Tensor {
+        let (clean, first, draws, captions) = (inputs[0], inputs[1], inputs[2], inputs.dropFirst(3).first)
+        let frames = options.diffusedFrames
         func row(_ index: Int) throws(PFrameError) -> Tensor {
-            try draws.sliced(index..<index + 1, along: 0).reshaped([seeds.count])
+            try draws.sliced(index..<index + 1, along: 0).reshaped([draws.shape[1]])
         }
         let steps = try row(1)
         let noise = try Tensor.normal([frames] + clean.shape.dropFirst(), seeds: row(0))
@@ -99,6 +117,13 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
         return try DiffusionLoss(
             weighted(prediction), target: weighted(target), weights: levels.weights, frames: frames
         ).mean
+    }
+
+    /// The loss of clips, with the parameters of ``inputs(clean:first:captions:seeds:)``.
+    public func loss(
+        clean: Tensor, first: Tensor, captions: CaptionTokens?, seeds: [RandomSeed]
+    ) throws(PFrameError) -> Tensor {
+        try loss(inputs(clean: clean, first: first, captions: captions, seeds: seeds))
     }
 
     /// Multiplies channels by the roots of their weights.
@@ -133,17 +158,22 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
             func whole(_ count: Int, _ value: Int) throws(PFrameError) -> Tensor {
                 try Tensor.full([count], Double(value), type: .int64, device: store.device)
             }
-            given.text = try embedding(captions, isGiven: whole(clips, 1))
-            if guides { empty.text = try embedding(captions, isGiven: whole(clips, 0)) }
+            let tokens = try tensor(captions)
+            given.text = try embedding(tokens, isGiven: whole(clips, 1))
+            if guides { empty.text = try embedding(tokens, isGiven: whole(clips, 0)) }
             let condition = guides ? try given.followed(by: empty) : given
             var options = options
             options.clipping = options.clipping ?? Family.clipping
             let sampler = try Sampler(process, options)
+            let network = StepGraph(recorder, tell: Communicator.printError) { [self] inputs throws(PFrameError) in
+                [try predict(inputs[0], steps: inputs[1], condition: condition).to(.float32)]
+            }
             return try sampler.sample(noise: noise, seeds: seeds, progress: progress) { x, step throws(PFrameError) in
                 let steps = try whole(guides ? 2 * clips : clips, step)
                 let input = guides ? try Tensor.concatenated([x, x], along: 0) : x
-                let both = try self.predict(input, steps: steps, condition: condition).to(.float32)
-                guard guides else { return both }
+                let both = try network([input, steps])[0]
+                // The next step may overwrite the prediction.
+                guard guides else { return try both.copy() }
                 let half = clips * shape[0]
                 return try guided(
                     conditional: both.sliced(0..<half, along: 0),
