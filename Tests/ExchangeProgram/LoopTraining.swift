@@ -11,7 +11,7 @@ extension ExchangeProgram {
         var options = TrainingOptions()
         (options.steps, options.batchSize, options.warmUp) = (steps, 1, 1)
         (options.pictureEvery, options.checkpointEvery) = (2, 2)
-        let task = try FourNumbers { () throws(PFrameError) in try happen(communicator) }
+        let task = try FourNumbers(number) { () throws(PFrameError) in try happen(communicator) }
         let run = try communicator?.rank ?? 0 == 0 ? makeRun() : nil
         try communicator?.barrier()
         let loop = try TrainingLoop(
@@ -22,7 +22,8 @@ extension ExchangeProgram {
     }
 
     private func makeRun() throws -> RunFolder {
-        try RunFolder(making: FilePath(output), .object(["model": .text("four-numbers")]))
+        if isFolder(FilePath(output)) { return try RunFolder(FilePath(output)) }
+        return try RunFolder(making: FilePath(output), .object(["model": .text("four-numbers")]))
     }
 }
 
@@ -33,8 +34,8 @@ private final class FourNumbers: TrainingTask {
     private let beforePicture: () throws(PFrameError) -> Void
     private var pictures = 0
 
-    init(beforePicture: @escaping () throws(PFrameError) -> Void) throws(PFrameError) {
-        numbers = try store.root.parameter("numbers", [4], .constant(1))
+    init(_ number: Double, beforePicture: @escaping () throws(PFrameError) -> Void) throws(PFrameError) {
+        numbers = try store.root.parameter("numbers", [4], .constant(number))
         self.beforePicture = beforePicture
     }
 

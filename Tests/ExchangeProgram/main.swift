@@ -32,6 +32,7 @@ struct ExchangeProgram: ParsableCommand {
     @Option(help: "Train by TrainingLoop on this data set instead; the event happens to its first picture.")
     var dataset: String?
     @Option(help: "The folder of that run.") var output = "run"
+    @Option(help: "What the numbers of its model begin with.") var number = 1.0
     @Flag(help: "Print what the ranks do wrong together instead of training.") var checks = false
 
     func run() throws {

@@ -22,12 +22,16 @@ import Testing
         func answer() throws -> Answer { try JSONDecoder().decode(Answer.self, from: Data(output.utf8)) }
     }
 
-    /// Runs the program, alone or as so many ranks, with the tests' variables less those of a launcher.
-    private static func run(_ ranks: Int, _ arguments: [String], variables: [String: String] = [:]) throws -> Outcome {
+    /// Runs the program, alone or as so many ranks, with the tests' variables less those of a launcher. With `last` the
+    /// last of the ranks gets these arguments instead.
+    private static func run(
+        _ ranks: Int, _ arguments: [String], last: [String]? = nil, variables: [String: String] = [:]
+    ) throws -> Outcome {
         let process = Process()
-        let launcher = ["mpirun", "--bind-to", "none", "--oversubscribe", "-n", "\(ranks)"]
+        let launcher = ["mpirun", "--bind-to", "none", "--oversubscribe", "-n", "\(last == nil ? ranks : ranks - 1)"]
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = (ranks == 1 ? [] : launcher) + [program] + arguments
+        process.arguments =
+            (ranks == 1 ? [] : launcher) + [program] + arguments + (last.map { [":", "-n", "1", program] + $0 } ?? [])
         let inherited = ProcessInfo.processInfo.environment.filter { name, _ in
             !["OMPI_", "PMI", "SLURM_", "RANK", "WORLD_SIZE"].contains { name.hasPrefix($0) }
         }
@@ -144,6 +148,32 @@ import Testing
             #expect(pictures.count == (isWaitedFor ? 3 : 0), "\(pictures)")
             if isWaitedFor { #expect(outcome.seconds > 12) }
             if event == "hang" { #expect(outcome.errors.contains("rank 0 of 2 gave no answer for 5 s")) }
+        }
+    }
+
+    /// A node that sees an older checkpoint, none, or other weights does not train along.
+    @Test(.requires(.mpirun)) func ranksThatBeginElsewhereEndAll() throws {
+        try withTemporaryFolder { folder in
+            let frames = TestShards.array("|u1", [2, 4, 4, 3], [UInt8](repeating: 7, count: 96))
+            _ = try TestShards(
+                in: folder, counts: [6],
+                change: { sample, _, _ in sample.members.insert(("frames.npy", frames), at: 0) })
+            func options(_ run: String, _ others: String...) -> [String] {
+                ["--dataset", folder.string, "--output", folder.appending(run).string] + others
+            }
+            for (run, steps) in [("a", "4"), ("b", "2")] {
+                #expect(try Self.run(1, options(run, "--steps", steps)).status == 0)
+            }
+            for (first, last, words) in [
+                (options("a"), options("b"), "begins after step 2, and rank 0 after step 4"),
+                (options("a"), options("none"), "begins after step 0, and rank 0 after step 4"),
+                (options("c"), options("none", "--number", "2"), "has other weights than rank 0 after step 0"),
+            ] {
+                let outcome = try Self.run(2, first, last: last)
+                #expect(outcome.status != 0 && outcome.output.isEmpty, "\(outcome.output)")
+                #expect(outcome.errors.contains("rank 1 of 2: ") && outcome.errors.contains(words), "\(outcome.errors)")
+            }
+            #expect(try Self.run(2, options("a", "--steps", "6")).output == "trained\n")
         }
     }
 

@@ -175,14 +175,14 @@ public final class Communicator: Collective {
         if let memory {
             // The pointer outlives the closure in MPI: the request keeps the tensor, and `underway` the request.
             try memory.withMutableBytes { (raw) throws(PFrameError) in
-                guard let base = raw.baseAddress else { return request.isDone = true }
+                guard let base = raw.baseAddress else { preconditionFailure("a tensor without elements") }
                 try Self.check(call(base, &request.value), what)
             }
         } else {
             var nothing: UInt8 = 0
             try Self.check(call(&nothing, &request.value), what)
         }
-        if !request.isDone { underway.append(request) }
+        underway.append(request)
         return request
     }
 

@@ -94,6 +94,7 @@ public final class TrainingLoop {
             }
         }
         start = optimiser.steps
+        try communicator?.agreeOnStart(of: optimiser, at: position, in: run.path)
         collective = try communicator?.collective(on: task.store.device)
         exchange = try collective.map { collective throws(PFrameError) in
             try GradientExchange(task.store.parameters, collective)
@@ -114,7 +115,8 @@ public final class TrainingLoop {
     /// - Parameters:
     ///   - peak: operations per second of the machine's best matrix product, as `GEMMPeak` measures it; 0 for
     ///     unknown.
-    ///   - shouldStop: called before the first step and after each one, after which a checkpoint is written.
+    ///   - shouldStop: called before the first step, and once per step: by a process alone when the step is known, by one
+    ///     of several ranks when its gradients are computed. The step after which training stops gets a checkpoint.
     ///   - report: called after each step.
     /// - Returns: whether all steps were taken.
     /// - Throws: `PFrameError`; the last checkpoint stays whole.
@@ -142,7 +144,7 @@ public final class TrainingLoop {
         }
         var pending: TakenStep?
         for step in (start + 1)...options.steps {
-            let taken = try take(step, keeping: &shown, wantsToStop: communicator != nil && shouldStop())
+            let taken = try take(step, keeping: &shown, shouldStop)
             if let pending { try tell(pending) }
             pending = taken
             let isLast = step == options.steps
@@ -180,7 +182,7 @@ public final class TrainingLoop {
 
     /// Gives the device a step to take, and waits for nothing.
     private func take(
-        _ step: Int, keeping shown: inout Batch?, wantsToStop: Bool
+        _ step: Int, keeping shown: inout Batch?, _ shouldStop: () -> Bool
     ) throws(PFrameError) -> TakenStep {
         let before = FlopCount.now.training
         var batches: [Batch] = []
@@ -214,7 +216,7 @@ public final class TrainingLoop {
             communicator.step = step
             gradients = try exchange.finish()
             let own = try Tensor(
-                elements: [Double(own), wantsToStop ? 1 : 0], type: .float64, shape: [2], device: collective.device)
+                elements: [Double(own), shouldStop() ? 1 : 0], type: .float64, shape: [2], device: collective.device)
             let shared = try Tensor.concatenated([sums.to(collective.device), own], along: 0)
             try collective.allReduce(shared).wait()
             sums = try shared.to(task.store.device)
