@@ -137,7 +137,8 @@ class Demo:
             ["sample", "run", "--dataset", "held-out", "--first", samples, "--output", "samples", "--steps", "20"]],
             proof="samples.jsonl")
         keys = [json.loads(line)["name"] for line in (self.folder / "samples" / "samples.jsonl").open()]
-        row = ["--panels", "row"]
+        # One scale for all panels, so that real and generated ones compare.
+        row = ["--panels", "row", "--residual-range", "128", "--magnitude-range", "8"]
         self.stage("reconstruct", "Rebuilding the samples from motion and residual, drawing both", "views", [
             command for key in keys for command in (
                 ["reconstruct", f"samples/{key}", "--output", f"views/{key}.again.mp4"],
