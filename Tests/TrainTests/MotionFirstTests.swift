@@ -120,7 +120,8 @@ import Train
         let options = try Self.model().options
         func loss(_ precision: Precision) throws -> Double {
             try MotionFirst(options, textEntries: 0, precision: precision).loss(
-                clean: clips.clean, first: clips.first, captions: nil, seeds: Self.seeds).loss.item()
+                clean: clips.clean, first: clips.first, captions: nil, seeds: Self.seeds
+            ).loss.item()
         }
         let (low, full) = (try loss(.bfloat16), try loss(.float32))
         #expect(abs(low - full) <= 0.02 * full)

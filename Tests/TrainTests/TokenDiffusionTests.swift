@@ -28,7 +28,8 @@ import Train
     /// −ln of the probabilities of hidden tokens, by 2/π of all places.
     @Test func lossIsCrossEntropy() throws {
         let kinds = try [Tensor([0, 1, 2, 2] as [Int64]), Tensor([1, 0, 1, 0] as [Int64])]
-        let loss = try Self.tokens.loss(Self.fixed(kinds), tokens: kinds, hidden: Tensor([1, 0, 1, 0] as [Float])).item()
+        let loss = try Self.tokens.loss(Self.fixed(kinds), tokens: kinds, hidden: Tensor([1, 0, 1, 0] as [Float]))
+            .item()
         let expected = -(log(0.5) + log(0.1) + log(0.2) + log(0.1)) / 4 * (.pi / 2)
         #expect(abs(loss - expected) < 1e-5)
     }

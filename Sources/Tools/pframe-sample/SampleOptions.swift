@@ -48,7 +48,8 @@ struct SampleOptions: ParsableArguments {
 
     /// Whether any that says how clips are drawn differs from its default.
     var isGiven: Bool {
-        steps != 50 || guidance != nil || sampler != .dpm || eta != 0 || temperature != nil || residualSteps != nil
+        steps != 50 || guidance != nil || sampler != .dpm || eta != 0 || temperature != nil
+            || residualSteps != nil
     }
 
     /// A sampler of a model.
@@ -58,7 +59,8 @@ struct SampleOptions: ParsableArguments {
         if let guidance, guidance != 1, trained.generator.captions == nil {
             throw ValidationError("this model was trained without text: it takes no --guidance")
         }
-        let options = SamplerOptions(kind: sampler, steps: steps, eta: eta, temperature: temperature, residualSteps: residualSteps)
+        let options = SamplerOptions(
+            kind: sampler, steps: steps, eta: eta, temperature: temperature, residualSteps: residualSteps)
         return try VideoSampler(trained, options: options, guidance: guidance, batchSize: batch)
     }
 }

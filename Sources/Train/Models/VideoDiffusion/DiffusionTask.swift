@@ -36,8 +36,8 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
         let tokens = try captions.map { reader throws(PFrameError) in try reader.tokens(batch, first: count) }
         let options = SamplerOptions(steps: 20)
         let made = try model.sample(
-            first: first, captions: tokens, seeds: (0..<count).map { seed.mixed($0) }, options: options, guidance: 1)
-        { _ in }
+            first: first, captions: tokens, seeds: (0..<count).map { seed.mixed($0) }, options: options, guidance: 1
+        ) { _ in }
         let (truth, samples) = (try codec.rebuild(clean, first: images), try codec.rebuild(made, first: images))
         return PictureStrip.of(zip(truth, samples).flatMap { [$0.frames, $1.frames] })
     }
