@@ -43,7 +43,7 @@ VIDEO = ["--fps", "8", "--seconds", "2.2", "--size", "128"]
 SPEEDS = {"known": ["--speed", "4"], "unknown": []}
 BUILD = ["--fps", "8", "--size", "128", "--frames", "16", "--motion-source", "search"]
 VAE = ["--steps", "60", "--batch", "4", "--learning-rate", "5e-4", "--warm-up", "20", "--average-decay", "0.99"]
-ED_VDM = ["--steps", "2400", "--batch", "4", "--learning-rate", "1.5e-3", "--warm-up", "50", "--average-decay", "0.997",
+ED_VDM = ["--steps", "1000", "--batch", "4", "--learning-rate", "1.5e-3", "--warm-up", "50", "--average-decay", "0.997",
           "--picture-every", "0"]
 SAMPLE = ["--steps", "20", "--batch", "16"]
 REAL_VAE = ["--steps", "500", "--learning-rate", "5e-4", "--warm-up", "40", "--average-decay", "0.995"]

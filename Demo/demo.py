@@ -55,9 +55,9 @@ class Scale:
     expected: dict[str, float]
 
 
-FULL = Scale(128, 16, 240, 2.2, 4, 30, 800, 4, 6, {
+FULL = Scale(128, 16, 240, 2.2, 4, 30, 700, 4, 6, {
     "synth": 4, "extract": 3, "build": 4, "filter": 1, "held-out": 1, "report": 1, "vae": 20, "encode": 48,
-    "ed-vdm": 122, "sample": 6, "reconstruct": 22, "evaluate": 21})
+    "ed-vdm": 210, "sample": 6, "reconstruct": 22, "evaluate": 21})
 QUICK = Scale(64, 8, 80, 1.3, 3, 10, 120, 8, 4, {
     "synth": 1, "extract": 1, "build": 1, "filter": 1, "held-out": 1, "report": 1, "vae": 4, "encode": 6, "ed-vdm": 12,
     "sample": 1, "reconstruct": 3, "evaluate": 3})
