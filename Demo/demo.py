@@ -55,9 +55,9 @@ class Scale:
     expected: dict[str, float]
 
 
-FULL = Scale(128, 16, 240, 2.2, 4, 30, 800, 4, 6, {
+FULL = Scale(128, 16, 240, 2.2, 4, 30, 700, 4, 6, {
     "synth": 4, "extract": 3, "build": 4, "filter": 1, "held-out": 1, "report": 1, "vae": 20, "encode": 48,
-    "ed-vdm": 122, "sample": 6, "reconstruct": 22, "evaluate": 21})
+    "ed-vdm": 210, "sample": 6, "reconstruct": 22, "evaluate": 21})
 QUICK = Scale(64, 8, 80, 1.3, 3, 10, 120, 8, 4, {
     "synth": 1, "extract": 1, "build": 1, "filter": 1, "held-out": 1, "report": 1, "vae": 4, "encode": 6, "ed-vdm": 12,
     "sample": 1, "reconstruct": 3, "evaluate": 3})
@@ -137,7 +137,8 @@ class Demo:
             ["sample", "run", "--dataset", "held-out", "--first", samples, "--output", "samples", "--steps", "20"]],
             proof="samples.jsonl")
         keys = [json.loads(line)["name"] for line in (self.folder / "samples" / "samples.jsonl").open()]
-        row = ["--panels", "row"]
+        # One scale for all panels, so that real and generated ones compare.
+        row = ["--panels", "row", "--residual-range", "128", "--magnitude-range", "8"]
         self.stage("reconstruct", "Rebuilding the samples from motion and residual, drawing both", "views", [
             command for key in keys for command in (
                 ["reconstruct", f"samples/{key}", "--output", f"views/{key}.again.mp4"],

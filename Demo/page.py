@@ -54,12 +54,12 @@ HEAD = f"""<!doctype html>
 UNSEEN = """<p>Left is the real clip. Right is the sample that ED-VDM (Efficient Decoupled Video Diffusion Model) made
 from the first frame and the caption, if there is one. The model saw none of these clips in training. Below are the
 motion vectors and the residual of the real clip, as the data set stores them, and of the sample, as the model
-generated them. Vectors and residual determine the video: <code>pframe reconstruct</code> rebuilt the sample byte for
+generated them; all panels have the same scale of greys. Vectors and residual determine the video: <code>pframe reconstruct</code> rebuilt the sample byte for
 byte.</p>"""
 SEEN = """<p>Left is the real clip. Right is the sample that ED-VDM made from the first frame. There were too few clips
 to set some aside: the model saw these clips in training.</p>"""
 COMPARED = """<h2>How near samples come</h2>
-<p>Samples compared with the real clips. A sample can be good without equalling the real clip. Training this short shows
+<p>Samples compared with the real clips. Arrows point to better values: ↑ higher, ↓ lower. A sample can be good without equalling the real clip. Training this short shows
 that every step works, not how good the model can become.</p>"""
 CODED = """<h2>How near residuals come in 16 numbers per block</h2>
 <p>The closed loop predicts each frame from the rebuilt previous frame. No model trained on the latents
@@ -74,10 +74,11 @@ PAGES = """<h2>More pages</h2>
 <li><a href="run/report.html">Training of ED-VDM</a>: loss, learning rate, speed, samples during training</li>
 </ul>"""
 
-# What the columns of the two tables are called, with the number of decimals, where a row has them.
-EVALUATION = {"psnr": ("PSNR (dB)", 2), "ssim": ("SSIM", 3), "psnr_last": ("PSNR of the last frame", 2),
-              "epe": ("motion error (px)", 2), "motion_frechet": ("Fréchet distance of motion", 0)}
-CODING = {"psnr": ("PSNR (dB)", 2), "ssim": ("SSIM", 3)}
+# What the columns of the two tables are called, with the number of decimals, where a row has them. Arrows point to the
+# better values.
+EVALUATION = {"psnr": ("PSNR (dB) ↑", 2), "ssim": ("SSIM ↑", 3), "psnr_last": ("PSNR of the last frame ↑", 2),
+              "epe": ("motion error (px) ↓", 2), "motion_frechet": ("Fréchet distance of motion ↓", 0)}
+CODING = {"psnr": ("PSNR (dB) ↑", 2), "ssim": ("SSIM ↑", 3)}
 # Rows of the reconstruction table, of which 16 numbers per block of 16×16 pixels are kept.
 CODERS = {"copy-first": "the first frame, kept", "motion": "motion alone", "dct": "16 DCT coefficients",
           "pca": "16 principal components", "vae": "the autoencoder"}

@@ -11,15 +11,18 @@ from .denoiser import Condition, Denoiser
 from .diffusion import DiffusionProcess, NoiseSchedule, guided
 from .files import PFrameError
 from .motion import predict, rebuild
+from .motion_first import MotionFirst
 from .records import Record, Records
 from .runs import Run, load
 from .sampling import SamplerStep, noise, sampler_steps
 from .seeds import RandomSeed
+from .tokens import TokenDiffusion
 from .unet import UNet3D
 
 __version__ = "0.1.0"
 __all__ = [
     "CaptionReader", "Clip", "Condition", "Denoiser", "DifferenceCodec", "DiffusionProcess", "FrameCodec",
-    "MotionLatentCodec", "NoiseSchedule", "PFrameError", "RandomSeed", "Record", "Records", "ResidualAutoencoder",
-    "Run", "SamplerStep", "UNet3D", "guided", "load", "noise", "predict", "rebuild", "sampler_steps",
+    "MotionFirst", "MotionLatentCodec", "NoiseSchedule", "PFrameError", "RandomSeed", "Record", "Records",
+    "ResidualAutoencoder", "Run", "SamplerStep", "TokenDiffusion", "UNet3D", "guided", "load", "noise", "predict",
+    "rebuild", "sampler_steps",
 ]  # fmt: skip

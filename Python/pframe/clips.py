@@ -65,19 +65,26 @@ class MotionLatentCodec:
     clipping = 6.0
 
     def __init__(
-        self, means: Sequence[float], deviations: Sequence[float], radius: int, autoencoder: ResidualAutoencoder
-    ) -> None:
-        """The statistics of `config.json`, two channels of motion first, and the decoder of latents."""
+        self, means: Sequence[float], deviations: Sequence[float], radius: int, autoencoder: ResidualAutoencoder,
+        least_norm: float | None = None,
+    ) -> None:  # fmt: skip
+        """The statistics of `config.json`, two channels of motion first, and the decoder of latents.
+
+        least_norm: where motion comes first, the length of a latent above which a block is coded.
+        """
         self.means = torch.tensor(means, dtype=torch.float32).reshape(-1, 1, 1)
         self.deviations = torch.tensor(deviations, dtype=torch.float32).reshape(-1, 1, 1)
-        self.radius, self.autoencoder = radius, autoencoder
+        self.radius, self.autoencoder, self.least_norm = radius, autoencoder, least_norm
 
     def clean(self, record: Mapping[str, Array]) -> torch.Tensor:
         """x₀ of a record, (T−1, 2 + latent, H/16, W/16)."""
         motion = _channels_first(record["mv.npy"]).clamp(-4 * self.radius, 4 * self.radius) / 4
         latents = _channels_first(record["latent.npy"])
-        compressed = latents / (latents.square() + 1e-12).sqrt().sqrt()
-        x = torch.cat([motion, compressed], -3)
+        if self.least_norm is None:
+            latents = latents / (latents.square() + 1e-12).sqrt().sqrt()
+        else:
+            latents = latents * (latents.square().sum(-3, keepdim=True) > self.least_norm**2)
+        x = torch.cat([motion, latents], -3)
         return (x - self.means.to(x.device)) / self.deviations.to(x.device)
 
     @torch.no_grad()
@@ -85,7 +92,7 @@ class MotionLatentCodec:
         """Video of diffused clips (B, T, C, h, w) with the given frames, uint8 (B, H, W, 3)."""
         values = x * self.deviations.to(x.device) + self.means.to(x.device)
         motion = values[:, :, :2].clamp(-self.radius, self.radius).round().to(torch.int16) * 4
-        latents = values[:, :, 2:] * values[:, :, 2:].abs()
+        latents = values[:, :, 2:] if self.least_norm is not None else values[:, :, 2:] * values[:, :, 2:].abs()
         clips = zip(first.to(x.device), motion.movedim(2, -1), latents.movedim(2, -1))
         return [decode_latents(self.autoencoder, given, field, z) for given, field, z in clips]
 

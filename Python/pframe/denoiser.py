@@ -21,16 +21,15 @@ class Condition:
     """Captions, (B, width); None for a model without text."""
 
 
-class Denoiser(nn.Module):
-    """The U-Net with its encoders of the first frame and of the caption."""
+class Conditioned(nn.Module):
+    """What reads the first frame and the caption."""
 
     def __init__(
-        self, unet: UNet3D, first_frame: FirstFrameEncoder | None, text: TextEncoder | None,
-        captions: CaptionReader | None,
-    ) -> None:  # fmt: skip
+        self, first_frame: FirstFrameEncoder | None, text: TextEncoder | None, captions: CaptionReader | None
+    ) -> None:
         """captions: reads captions; None for a model without text, and for one that reads CLIP's features."""
         super().__init__()
-        self.unet, self.first_frame, self.text, self.captions = unet, first_frame, text, captions
+        self.first_frame, self.text, self.captions = first_frame, text, captions
 
     def condition(self, first: torch.Tensor, captions: Sequence[str] | torch.Tensor | None = None) -> Condition:
         """The condition of first frames and captions.
@@ -39,7 +38,8 @@ class Denoiser(nn.Module):
         model of `--text clip` CLIP's pooled text features, (B, width). None is the condition without captions, which
         guidance needs.
         """
-        x = first.to(self.unet.frame_position.device, self.unet.frame_position.dtype).movedim(-1, 1) / 127.5 - 1
+        like = next(self.parameters())
+        x = first.to(like.device, like.dtype).movedim(-1, 1) / 127.5 - 1
         features = x if self.first_frame is None else self.first_frame(x)
         if self.text is None:
             if captions is not None:
@@ -58,6 +58,17 @@ class Denoiser(nn.Module):
             return captions
         wanted = "texts" if self.captions else "CLIP's text features (--text clip), a tensor (B, width)"
         raise PFrameError(f"the model reads captions as {wanted}, not {type(captions).__name__}")
+
+
+class Denoiser(Conditioned):
+    """The U-Net with its encoders of the first frame and of the caption."""
+
+    def __init__(
+        self, unet: UNet3D, first_frame: FirstFrameEncoder | None, text: TextEncoder | None,
+        captions: CaptionReader | None,
+    ) -> None:  # fmt: skip
+        super().__init__(first_frame, text, captions)
+        self.unet = unet
 
     def forward(self, x: torch.Tensor, steps: torch.Tensor | int, condition: Condition) -> torch.Tensor:
         """The prediction for noisy clips, as large as they are.

@@ -12,14 +12,17 @@ from torch import nn
 from .autoencoder import ResidualAutoencoder
 from .clips import Clip, DifferenceCodec, FrameCodec, MotionLatentCodec, decode_latents
 from .conditioning import CaptionReader, FirstFrameEncoder, TextEncoder
-from .denoiser import Denoiser
+from .denoiser import Condition, Denoiser
 from .diffusion import SCHEDULES, TARGETS, DiffusionProcess, NoiseSchedule, guided
 from .files import Members, PFrameError
 from .motion import Array
-from .sampling import noise, sampler_steps
+from .motion_first import LatentNetwork, MotionFirst, TokenNetwork
+from .sampling import SamplerStep, noise, sampler_steps
 from .unet import UNet3D
 
 FAMILIES = ("vae", "ed-vdm", "d-vdm", "vdm")
+TEMPERATURE = 0.5
+"""Of motion that comes first, as `pframe sample` draws it."""
 TEXTS = ("vocabulary", "labels", "clip", "none")
 Network = TypeVar("Network", bound=nn.Module)
 Codec = MotionLatentCodec | DifferenceCodec | FrameCodec
@@ -36,7 +39,7 @@ class Run:
     """Steps of training that the weights have."""
     autoencoder: ResidualAutoencoder | None
     """The residual autoencoder of a vae, and the one that made the latents of an ED-VDM; else None."""
-    denoiser: Denoiser | None = None
+    denoiser: Denoiser | MotionFirst | None = None
     """The network of a diffusion model; None for a vae."""
     process: DiffusionProcess | None = None
     """Its noise schedule and target."""
@@ -74,14 +77,18 @@ class Run:
     def sample(
         self, first: torch.Tensor, captions: Sequence[str] | torch.Tensor | None = None, *,
         seeds: Sequence[int] | None = None, steps: int = 50, guidance: float | None = None,
-        sampler: str = "dpm-solver++", eta: float = 0,
+        sampler: str = "dpm-solver++", eta: float = 0, temperature: float = TEMPERATURE, residual_steps: int = 1,
     ) -> list[Clip]:  # fmt: skip
         """Clips of first frames and captions, as `pframe sample` makes them.
 
         first: uint8 (B, H, W, 3). captions: as of `Denoiser.condition`. seeds: one per clip; None for 0, 1, ….
-        guidance: None for 2 with captions and 1 without.
+        guidance: None for 2 with captions and 1 without. temperature: of motion that comes first, as
+        of `TokenDiffusion.sample`. residual_steps: of its residuals, 1 for their mean.
         """
-        x = self.diffuse(first, captions, seeds=seeds, steps=steps, guidance=guidance, sampler=sampler, eta=eta)
+        x = self.diffuse(
+            first, captions, seeds=seeds, steps=steps, guidance=guidance, sampler=sampler, eta=eta,
+            temperature=temperature, residual_steps=residual_steps,
+        )  # fmt: skip
         assert self.codec is not None
         return self.codec.rebuild(x, first)
 
@@ -89,7 +96,7 @@ class Run:
     def diffuse(
         self, first: torch.Tensor, captions: Sequence[str] | torch.Tensor | None = None, *,
         seeds: Sequence[int] | None = None, steps: int = 50, guidance: float | None = None,
-        sampler: str = "dpm-solver++", eta: float = 0,
+        sampler: str = "dpm-solver++", eta: float = 0, temperature: float = TEMPERATURE, residual_steps: int = 1,
     ) -> torch.Tensor:  # fmt: skip
         """The diffused clips x₀, (B, T, C, h, w), that `sample` makes clips of. Parameters as of `sample`."""
         if self.denoiser is None or self.process is None or self.codec is None:
@@ -105,18 +112,62 @@ class Run:
             guidance = 1 if captions is None else 2
         if guidance != 1 and captions is None:
             raise PFrameError("guidance follows captions: give captions, or guidance 1")
-        device = self.denoiser.unet.frame_position.device
-        given = self.denoiser.condition(first, captions)
-        empty = self.denoiser.condition(first) if guidance != 1 else None
-        x, previous = noise(self.clip_shape, seeds).to(device), None
-        for step in sampler_steps(self.process.schedule, steps, sampler, eta):
-            predicted = self.denoiser(x, step.time, given)
-            if empty is not None:
-                predicted = guided(predicted, self.denoiser(x, step.time, empty), guidance)
+        model = self.denoiser
+        given = model.condition(first, captions)
+        empty = model.condition(first) if guidance != 1 else None
+        if isinstance(model, Denoiser):
+
+            def predict(x: torch.Tensor, time: int) -> torch.Tensor:
+                predicted = model(x, time, given)
+                return predicted if empty is None else guided(predicted, model(x, time, empty), guidance)
+
+            plan = sampler_steps(self.process.schedule, steps, sampler, eta)
+            return self._denoised(predict, self.clip_shape, seeds, plan)
+        vectors, coded = self._motion(model, given, empty, guidance, seeds, steps, temperature)
+        guide = model.latents.guide(first.to(vectors.device), vectors, coded)
+        gate = coded[:, :, None]
+
+        def denoise(x: torch.Tensor, time: int) -> torch.Tensor:
+            return model.latents(x * gate, guide, torch.full((len(x),), time).to(x), given)
+
+        plan = sampler_steps(self.process.schedule, residual_steps, sampler, eta)
+        frames, channels, height, width = self.clip_shape
+        latents = self._denoised(denoise, (frames, channels - 2, height, width), seeds, plan)
+        return torch.cat([vectors.movedim(-1, 2), latents * gate], 2)
+
+    def _denoised(
+        self, predict: Callable[[torch.Tensor, int], torch.Tensor], shape: tuple[int, int, int, int],
+        seeds: Sequence[int], plan: Sequence[SamplerStep],
+    ) -> torch.Tensor:  # fmt: skip
+        """What a sampler makes of noise."""
+        assert self.denoiser is not None and self.process is not None and self.codec is not None
+        device = next(self.denoiser.parameters()).device
+        x, previous = noise(shape, seeds).to(device), None
+        for step in plan:
+            predicted = predict(x, step.time)
             clean = self.process.clean(predicted, x, step.time).clamp(-self.codec.clipping, self.codec.clipping)
-            added = noise(self.clip_shape, seeds, step.time).to(device) if step.noise else None
+            added = noise(shape, seeds, step.time).to(device) if step.noise else None
             x, previous = step(x, clean, previous, added), clean
         return x
+
+    def _motion(
+        self, model: MotionFirst, given: Condition, empty: Condition | None, guidance: float, seeds: Sequence[int],
+        rounds: int, temperature: float,
+    ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+        """The vectors (B, T, h, w, 2) and coded blocks (B, T, h, w) of a model that draws motion first."""
+
+        def predict(tokens: torch.Tensor, share: float) -> list[torch.Tensor]:
+            logits = list(model.logits(tokens, share, given))
+            if empty is None:
+                return logits
+            return [guided(*pair, guidance) for pair in zip(logits, model.logits(tokens, share, empty))]
+
+        frames, _, height, width = self.clip_shape
+        device = next(model.parameters()).device
+        tokens = model.tokens.sample(
+            (frames, height, width), seeds, predict, rounds=rounds, temperature=temperature, device=device
+        )
+        return model.blocks(tokens)
 
 
 def load(folder: str | Path, weights: str = "average") -> Run:
@@ -155,7 +206,8 @@ def load(folder: str | Path, weights: str = "average") -> Run:
     means, deviations = (statistics.items(name, (int, float)) for name in ("means", "deviations"))
     if {len(means), len(deviations)} != {_channels(model, options)} or min(deviations) <= 0:
         raise PFrameError(f'{config.path}: has no valid "statistics": it is damaged')
-    codec = MotionLatentCodec(means, deviations, statistics.integer("radius"), autoencoder)
+    least = statistics.number("least_norm") if "least_norm" in statistics else None
+    codec = MotionLatentCodec(means, deviations, statistics.integer("radius"), autoencoder, least)
     return Run(folder, config, step, autoencoder, denoiser, process, codec)
 
 
@@ -180,24 +232,35 @@ def _autoencoder(config: Members) -> ResidualAutoencoder:
     )  # fmt: skip
 
 
-def _denoiser(config: Members) -> Denoiser:
+def _denoiser(config: Members) -> Denoiser | MotionFirst:
     options = config.members("options")
     channels, kind = _channels(config.text("model"), options), options.text("text", TEXTS)
     text_width = options.integer("text_width", 1)
     features = options.integer("first_frame_channels", 1)
-    unet = UNet3D(
-        options.integer("unet_width", 1), options.items("multiples", int), channels, channels,
-        options.integer("frames", 2) - (config.text("model") != "vdm"), text=0 if kind == "none" else text_width,
-        conditions=features, heads=options.integer("heads", 1),
-    )  # fmt: skip
+    unet_width = options.integer("unet_width", 1)
+
+    def unet(inputs: int, outputs: int) -> UNet3D:
+        return UNet3D(
+            unet_width, options.items("multiples", int), inputs, outputs,
+            options.integer("frames", 2) - (config.text("model") != "vdm"), text=0 if kind == "none" else text_width,
+            conditions=features, heads=options.integer("heads", 1),
+        )  # fmt: skip
+
     widths = options.items("first_frame_widths", int)
     first_frame = FirstFrameEncoder(widths, options.integer("first_frame_blocks"), features) if widths else None
     captions = CaptionReader.of(config, kind) if kind in ("vocabulary", "labels") else None
-    if kind == "none":
-        return Denoiser(unet, first_frame, None, None)
-    # The checkpoint says how wide CLIP's features are.
-    entries = captions.entries if captions else _shape(config.path.parent, "average.text.features.weight")[1]
-    return Denoiser(unet, first_frame, TextEncoder(kind, entries, text_width), captions)
+    text = None
+    if kind != "none":
+        # The checkpoint says how wide CLIP's features are.
+        entries = captions.entries if captions else _shape(config.path.parent, "average.text.features.weight")[1]
+        text = TextEncoder(kind, entries, text_width)
+    if "motion_radius" not in options:
+        return Denoiser(unet(channels, channels), first_frame, text, captions)
+    radius, latent = options.integer("motion_radius"), channels - 2
+    classes = (2 * radius + 1, 2 * radius + 1, 2)
+    motion = TokenNetwork(unet(unet_width, sum(classes)), unet_width, classes)
+    latents = LatentNetwork(unet(latent + unet_width + 3, latent), unet_width, radius)
+    return MotionFirst(motion, latents, first_frame, text, captions)
 
 
 def _open(folder: Path) -> safe_open:

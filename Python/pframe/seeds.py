@@ -44,6 +44,12 @@ class RandomSeed:
         pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
         return torch.from_numpy(pairs.transpose(1, 0, 2).reshape(-1)[:count].astype(np.float32)).reshape(*shape)
 
+    def uniform(self, shape: Sequence[int]) -> torch.Tensor:
+        """Uniform float32 numbers in [0, 1), which depend on the seed alone: the upper 24 bits of each word."""
+        count = math.prod(shape)
+        words = self._words(-(-count // 4)).T.reshape(-1)[:count]
+        return torch.from_numpy(((words >> np.uint64(8)) * 2.0**-24).astype(np.float32)).reshape(*shape)
+
     def _words(self, counters: int) -> np.ndarray:
         """Philox 4x32-10 (Salmon et al. 2011) of the counters (0, 0, 0, 0), (1, 0, 0, 0), …: uint64 (4, counters)."""
         low, half = np.uint64(0xFFFFFFFF), np.uint64(32)

@@ -3,8 +3,11 @@
 
 #include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/gather.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/log_softmax.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
@@ -36,6 +39,7 @@ at::Tensor combine(ct_binary operation, const at::Tensor &left, const at::Tensor
     case CT_SUBTRACT: return left.sub(right);
     case CT_MULTIPLY: return left.mul(right);
     case CT_DIVIDE: return left.div(right);
+    case CT_LESS: return left.lt(right);
     }
     TORCH_CHECK(false, "no such operation: ", int(operation));
 }
@@ -98,4 +102,15 @@ ct_status ct_reduce(
 
 ct_status ct_softmax(const ct_tensor *tensor, int64_t dimension, ct_tensor **out) {
     return ct::computing(out, [&] { return at::softmax(tensor->value, dimension); });
+}
+
+ct_status ct_argmax(const ct_tensor *tensor, int64_t dimension, ct_tensor **out) {
+    return ct::making(out, [&] { return at::argmax(tensor->value, dimension); });
+}
+
+ct_status ct_cross_entropy(const ct_tensor *logits, const ct_tensor *classes, ct_tensor **out) {
+    return ct::computing(out, [&] {
+        auto chosen = at::gather(at::log_softmax(logits->value, -1), -1, classes->value.unsqueeze(-1));
+        return chosen.squeeze(-1).neg();
+    });
 }

@@ -9,8 +9,10 @@ first frame, from which the shape's pixels lie far. Its centroid in the first fr
 where as many pixels are left of it, within a third and three times: the centroid of noise is the middle of the picture,
 towards which most shapes move.
 Prints a line of JSON: clips; `right`, the share whose shape moved as its caption says; `real_right`, the same of the
-real videos, which proves the judge; PSNR in dB of the last frame, of samples (`psnr`) and of the first frame kept
-(`psnr_copy`), means over clips.
+real videos, which proves the judge; `whole`, the share of the shape's pixels in the last frame that are one connected
+component, and `real_whole`; `exact`, of the vectors that are not 0 the share that equals the way of the shape per frame,
+where samples have motion (KEY.motion.npy), over all clips together; PSNR in dB of the last frame, of samples (`psnr`) and
+of the first frame kept (`psnr_copy`). All but `exact` are means over clips.
 """
 import io
 import json
@@ -60,9 +62,37 @@ class Shape:
         self.mean, self.axis = mean, inverse @ (shape - mean)
         self.half = 0.5 * (shape - mean) @ self.axis
 
+    def mask(self, frame: np.ndarray) -> np.ndarray:
+        """Its pixels, bool (H, W)."""
+        return (frame.astype(float) - self.mean) @ self.axis > self.half
+
+    def whole(self, frame: np.ndarray) -> float:
+        """The share of its pixels in the largest component of neighbours; 0 where none is left."""
+        left = self.mask(frame)
+        count, largest = int(left.sum()), 0
+        while left.any():
+            part = np.zeros_like(left)
+            part.flat[np.argmax(left)] = True
+            size, before = 1, 0
+            while size > before:
+                grown = part.copy()
+                grown[1:] |= part[:-1]
+                grown[:-1] |= part[1:]
+                grown[:, 1:] |= part[:, :-1]
+                grown[:, :-1] |= part[:, 1:]
+                part = grown & left
+                size, before = int(part.sum()), size
+            left &= ~part
+            largest = max(largest, size)
+        return largest / count if count else 0
+
+    def step(self, clip: np.ndarray) -> np.ndarray:
+        """The way per frame, in whole pixels."""
+        return np.round((self.place(clip[-1])[0] - self.place(clip[0])[0]) / (len(clip) - 1)).astype(int)
+
     def place(self, frame: np.ndarray) -> tuple[np.ndarray, int]:
         """x and y of its pixels' mean, not a number where none is left, and how many they are."""
-        mask = (frame.astype(float) - self.mean) @ self.axis > self.half
+        mask = self.mask(frame)
         rows, columns = np.nonzero(mask)
         return (np.array([columns.mean(), rows.mean()]) if len(rows) else np.full(2, np.nan)), len(rows)
 
@@ -80,7 +110,8 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 def main() -> None:
     clips, samples = map(Path, sys.argv[1:3])
-    right, real_right, ours, copies, wrong = [], [], [], [], []
+    right, real_right, whole, real_whole, ours, copies, wrong = [], [], [], [], [], [], []
+    exact, moving = 0, 0
     for caption, key, real in real_clips(clips):
         path = samples / f"{key}.mp4"
         if not path.exists():
@@ -94,11 +125,20 @@ def main() -> None:
         shape = Shape(real[0])
         right.append(shape.went(clip, DIRECTIONS[word]))
         real_right.append(shape.went(real, DIRECTIONS[word]))
+        whole.append(shape.whole(clip[-1]))
+        real_whole.append(shape.whole(real[-1]))
         if not right[-1]:
             wrong.append(key)
+        field = samples / f"{key}.motion.npy"
+        if field.exists():
+            vectors = np.load(field).reshape(-1, 2)
+            # A vector points to where the block comes from, in quarter pixels.
+            exact += int((vectors == -4 * shape.step(real)).all(1).sum())
+            moving += int(vectors.any(1).sum())
     print(json.dumps({
         "clips": len(ours), "directions": len(right), "right": float(np.mean(right)),
-        "real_right": float(np.mean(real_right)), "psnr": float(np.mean(ours)), "psnr_copy": float(np.mean(copies)),
+        "real_right": float(np.mean(real_right)), "whole": float(np.mean(whole)),
+        "real_whole": float(np.mean(real_whole)), "exact": exact / moving if moving else None, "psnr": float(np.mean(ours)), "psnr_copy": float(np.mean(copies)),
         "wrong": wrong,
     }))
 

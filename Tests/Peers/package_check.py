@@ -58,7 +58,11 @@ def clips(run: pframe.Run, folder: Path) -> int:
         require(tuple(x.shape) == run.clip_shape, f"{record.key}: {tuple(x.shape)}, not {run.clip_shape}")
         made = run.codec.rebuild(x[None], first)[0]
         if run.model == "ed-vdm":
-            true = run.decode(record)
+            latent = record["latent.npy"]
+            if run.codec.least_norm is not None:
+                lengths = np.square(latent.astype(np.float64)).sum(-1, keepdims=True)
+                latent = latent * (lengths > run.codec.least_norm**2)
+            true = run.decode({name: record[name] for name in ("first.npy", "mv.npy")} | {"latent.npy": latent})
             require(torch.equal(made.motion, torch.from_numpy(record["mv.npy"])), f"{record.key}: another motion")
             # The root and its square cost latents their last digits.
             distance = (made.frames.int() - true.frames.int()).abs()
@@ -81,7 +85,8 @@ def samples(run: pframe.Run, folder: Path) -> int:
         captions = [row["prompt"]] if run.denoiser.text else None
         clip = run.sample(
             first[None], captions, seeds=[int(row["seed"])], steps=row["steps"], guidance=row["guidance"],
-            sampler=row["sampler"], eta=row["eta"])[0]  # fmt: skip
+            sampler=row["sampler"], eta=row["eta"], temperature=row.get("temperature", 0.5),
+            residual_steps=row.get("residual_steps", 1))[0]  # fmt: skip
         if clip.motion is None:
             strip = pixels(folder / f"{row['name']}.png", frames * (width + 2) - 2, height)
             parts = [strip[:, start : start + width] for start in range(0, strip.shape[1], width + 2)]

@@ -178,6 +178,8 @@ def operation_cases() -> Cases:
     cases.add("quick gelu", lambda x: x * torch.sigmoid(1.702 * x), x=wide)
     cases.add("softmax of rows", lambda x: x.softmax(-1), x=wide)
     cases.add("softmax of columns", lambda x: x.softmax(0), x=wide)
+    classes = torch.tensor([6, 0, 3, 3, 1])
+    cases.add("cross-entropy", lambda x: F.cross_entropy(x, classes, reduction="none"), x=wide)
     cases.add("layer norm", lambda x: F.layer_norm(x, (7,)), x=wide)
     cases.add(
         "layer norm with weights",

@@ -25,7 +25,7 @@ import Testing
 
     @Test func recordsAndDiffusedClipsAreTheSame() throws {
         let models = try SampleModels.ready()
-        try Self.expect(6, "clips", models.edVDM, Self.latents(models))
+        for run in [models.edVDM, models.joint] { try Self.expect(6, "clips", run, Self.latents(models)) }
         for run in [models.dVDM, models.vdm] { try Self.expect(6, "clips", run, models.clips) }
     }
 
@@ -35,7 +35,14 @@ import Testing
         let scratch = try Scratch()
         let image = try SampleModels.image(scratch)
         for (run, options) in [
-            (models.edVDM, ["--prompt", "a red zebra moves left", "--sampler", "ddim", "--eta", "0.5"]),
+            (
+                models.edVDM,
+                [
+                    "--prompt", "a red zebra moves left", "--sampler", "ddim", "--eta", "0.5", "--temperature", "0.8",
+                    "--residual-steps", "3",
+                ]
+            ),
+            (models.joint, ["--prompt", "a red zebra moves left", "--sampler", "ddim", "--eta", "0.5"]),
             (models.dVDM, ["--sampler", "ddpm"]), (models.vdm, ["--prompt", "left"]),
         ] {
             let folder = scratch.path(URL(filePath: run).lastPathComponent)
@@ -59,7 +66,7 @@ import Testing
         let scratch = try Scratch()
         for (name, target) in [
             ("clips", models.clips), ("latents", Self.latents(models)), ("vae", models.autoencoder),
-            ("run", models.edVDM),
+            ("run", models.edVDM), ("joint", models.joint),
         ] {
             try FileManager.default.createSymbolicLink(atPath: scratch.path(name), withDestinationPath: target)
         }

@@ -7,6 +7,8 @@ struct SampleModels {
     let clips: String
     /// ED-VDM, captions read as words.
     let edVDM: String
+    /// The same, with motion and latents diffused together.
+    let joint: String
     /// D-VDM without text.
     let dVDM: String
     /// VDM with labels.
@@ -40,7 +42,8 @@ struct SampleModels {
                 "build", path("videos"), "--captions", path("videos/captions.csv"), "--output", clips, "--size", "64",
                 "--frames", "8", "--fps", "8", "--no-cuts", "--represent", "frames,difference,motion-residual",
             ])
-        (autoencoder, edVDM, dVDM, vdm) = (path("vae"), path("ed-vdm"), path("d-vdm"), path("vdm"))
+        (autoencoder, edVDM, joint) = (path("vae"), path("ed-vdm"), path("joint"))
+        (dVDM, vdm) = (path("d-vdm"), path("vdm"))
         func train(_ model: String, _ set: String, _ output: String, _ more: [String] = []) throws {
             try run(
                 [
@@ -51,6 +54,7 @@ struct SampleModels {
         try train("vae", clips, autoencoder)
         try run(["encode", clips, "--vae", autoencoder, "--output", path("latents")])
         try train("ed-vdm", path("latents"), edVDM)
+        try train("ed-vdm", path("latents"), joint, ["--motion", "joint"])
         try train("d-vdm", clips, dVDM, ["--text", "none"])
         try train("vdm", clips, vdm, ["--text", "labels"])
     }

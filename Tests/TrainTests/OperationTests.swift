@@ -9,6 +9,7 @@ import Train
         TrialCase("quick gelu") { try wide($0).quickGELU() },
         TrialCase("softmax of rows") { try wide($0).softmax(along: -1) },
         TrialCase("softmax of columns") { try wide($0).softmax(along: 0) },
+        TrialCase("cross-entropy") { try wide($0).crossEntropy(Tensor([6, 0, 3, 3, 1] as [Int64])) },
         TrialCase("layer norm") { try wide($0).layerNorm(nil, nil) },
         TrialCase("layer norm with weights") {
             try wide($0).layerNorm($0.input("weight", [7], 0.5, 1), $0.input("bias", [7], 0.5))
@@ -47,6 +48,16 @@ import Train
 
     @Test(arguments: cases)
     func equals(trial: TrialCase) throws { try trial.check(in: "operations") }
+
+    @Test func comparesAndFindsTheGreatest() throws {
+        let (left, right) = (try Tensor([1, 2, .nan, -1] as [Float]), try Tensor([2, 2, 0, 0] as [Float]))
+        let less = try left .< right
+        #expect(less.type == .bool)
+        #expect(try less.floats() == [1, 0, 0, 1])
+        let rows = try Tensor([3, 9, 9, -1, -5, -2] as [Float], shape: [2, 3])
+        #expect(try rows.indexOfMax(along: -1).floats() == [1, 0])
+        #expect(try rows.indexOfMax(along: 0).floats() == [0, 0, 0])
+    }
 
     @Test func coversWhatIsExpected() throws {
         #expect(try Set(Self.cases.map(\.name)) == ExpectedValues("operations").cases)

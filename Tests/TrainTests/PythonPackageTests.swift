@@ -58,7 +58,7 @@ import Train
         try withTemporaryFolder { run in
             var options = try DiffusionOptions<EDVDM>(
                 preset: .compact, frames: 4, height: 32, width: 32, unetWidth: 16, multiples: [1, 2])
-            (options.textWidth, options.minSNR) = (24, 5)
+            (options.textWidth, options.minSNR, options.motionRadius) = (24, 5, nil)
             let words = ["a", "red", "cross", "straße", "ära", "σασ"].map { JSONValue.text($0) }
             let reader = try CaptionReader(.vocabulary, .object(["words": .list(words)]), path: run)
             let statistics = JSONValue.object([
@@ -70,6 +70,53 @@ import Train
             try Self.expectEqual(options, run, reader, captions, ["statistics": statistics]) {
                 try Self.autoencoder(run.appending("vae"))
             }
+        }
+    }
+
+    /// Motion first: the losses of both stages, and samples of both samplers with guidance.
+    @Test(arguments: [nil, ["a red cross", "ära"]]) func edVDMMotionFirst(captions: [String]?) throws {
+        try withTemporaryFolder { run in
+            var options = try DiffusionOptions<EDVDM>(
+                preset: .compact, frames: 4, height: 32, width: 64, unetWidth: 16, multiples: [1, 2])
+            (options.textWidth, options.minSNR, options.motionRadius, options.captionDrop) = (24, 5, 4, 0)
+            let words = ["a", "red", "cross", "ära"].map { JSONValue.text($0) }
+            let reader = try captions.map { _ in
+                try CaptionReader(.vocabulary, .object(["words": .list(words)]), path: run)
+            }
+            options.text = captions == nil ? .none : .vocabulary
+            let model = try MotionFirst(options, textEntries: reader?.entries ?? 0)
+            try fill(model.store, for: "run")
+            let statistics = JSONValue.object([
+                "means": .list((0..<18).map { _ in .number(0) }),
+                "deviations": .list((0..<18).map { .number(1 + Double($0) / 16) }), "radius": .integer(4),
+                "least_norm": .number(0.5),
+            ])
+            var members = ["statistics": statistics]
+            members["captions"] = reader?.json
+            try Self.write(run, EDVDM.name, options, model.store, members)
+            try Self.autoencoder(run.appending("vae"))
+            let expected = try Self.values(of: run, captions ?? [])
+
+            let bytes = madeValues("first", 2 * 32 * 64 * 3, 127.5, 127.5).map { UInt8($0) }
+            let first = try Tensor(elements: bytes, type: .uint8, shape: [2, 32, 64, 3])
+            let tokens = try reader?.tokens(captions: captions ?? [])
+            // Whole vectors; every third block is coded.
+            let places = 2 * 3 * 2 * 4
+            let clean = madeValues("clean", places * 18).enumerated().map { index, value in
+                index % 18 < 2 ? (value * 4).rounded(.toNearestOrEven) : index / 18 % 3 == 0 ? value : 0
+            }
+            let inputs = try model.inputs(
+                clean: Tensor(clean, shape: [6, 2, 4, 18]), first: first, captions: tokens,
+                seeds: [RandomSeed(3), RandomSeed(4)])
+            let found = try model.batchLoss(inputs)
+            try expected.expect("loss", found.loss)
+            try expected.expect("motion loss", found.metrics[0])
+            try expected.expect("latent loss", found.metrics[1])
+            let sampled = try model.sample(
+                first: first, captions: tokens, seeds: [RandomSeed(3), RandomSeed(1 << 63)],
+                options: SamplerOptions(kind: .ddim, steps: 4, eta: 0.5, temperature: 0.75, residualSteps: 3),
+                guidance: reader == nil ? 1 : 1.5)
+            try expected.expect("sampled", sampled, within: 1e-3)
         }
     }
 

@@ -101,6 +101,9 @@ extension TypedOperation {
         TypedOperation("mean", [x]) { try $0[0].mean([0, 2], keep: true) },
         TypedOperation("maximum", [x]) { try $0[0].max([2]) },
         TypedOperation("softmax", [x]) { try $0[0].softmax(along: 1) },
+        TypedOperation("cross-entropy", [.values([4, 5])]) {
+            try $0[0].crossEntropy(Tensor([4, 0, 2, 2] as [Int64], device: $0[0].device))
+        },
     ]
 
     private static let products: [TypedOperation] =

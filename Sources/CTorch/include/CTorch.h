@@ -131,7 +131,8 @@ typedef enum ct_unary {
 } ct_unary;
 ct_status ct_apply(ct_unary operation, const ct_tensor *tensor, ct_tensor *_Nullable *_Nonnull out);
 
-typedef enum ct_binary { CT_ADD, CT_SUBTRACT, CT_MULTIPLY, CT_DIVIDE } ct_binary;
+// CT_LESS gives bool.
+typedef enum ct_binary { CT_ADD, CT_SUBTRACT, CT_MULTIPLY, CT_DIVIDE, CT_LESS } ct_binary;
 ct_status ct_combine(ct_binary operation, const ct_tensor *left, const ct_tensor *right, ct_tensor *_Nullable *_Nonnull out);
 // scale · x + offset
 ct_status ct_affine(const ct_tensor *tensor, double scale, double offset, ct_tensor *_Nullable *_Nonnull out);
@@ -147,6 +148,10 @@ typedef enum ct_reduction { CT_SUM, CT_MEAN, CT_MAX, CT_MIN } ct_reduction;
 // Over the dimensions given, all where none is.
 ct_status ct_reduce(ct_reduction operation, const ct_tensor *tensor, const int64_t *_Nullable dimensions, int32_t count, bool keep, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_softmax(const ct_tensor *tensor, int64_t dimension, ct_tensor *_Nullable *_Nonnull out);
+// The index of the greatest element along a dimension, int64.
+ct_status ct_argmax(const ct_tensor *tensor, int64_t dimension, ct_tensor *_Nullable *_Nonnull out);
+// -log softmax of logits (..., C) at classes (...), int64.
+ct_status ct_cross_entropy(const ct_tensor *logits, const ct_tensor *classes, ct_tensor *_Nullable *_Nonnull out);
 
 // Products
 

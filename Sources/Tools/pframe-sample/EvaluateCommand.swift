@@ -69,7 +69,8 @@ struct EvaluateCommand: StoppableCommand {
             }
             if sampling.isGiven {
                 throw ValidationError(
-                    "--reconstruction samples nothing: it takes no --steps, --guidance, --sampler, --eta")
+                    "--reconstruction samples nothing: it takes no --steps, --guidance, --sampler, --eta, --temperature, "
+                        + "--residual-steps")
             }
         } else {
             if places.count != 2 { throw ValidationError("give a run and a data set: evaluate RUN DATASET") }

@@ -17,6 +17,15 @@ struct SampleOptions: ParsableArguments {
     @Option(help: "Share of DDPM's noise that ddim adds, 0 to 1.")
     var eta = 0.0
 
+    @Option(help: "Temperature of motion that ed-vdm draws as tokens: less favours likely vectors. Default: 0.5.")
+    var temperature: Double?
+
+    @Option(
+        help: """
+            Evaluations for residuals of ed-vdm with motion first: 1 gives their mean, more draw them. Default: 1.
+            """)
+    var residualSteps: Int?
+
     @Option(help: "The seed of the noise; each further clip of an image has the next seed.")
     var seed: UInt64 = 0
 
@@ -28,11 +37,20 @@ struct SampleOptions: ParsableArguments {
         if let guidance, !(guidance >= 0 && guidance.isFinite) { throw ValidationError("--guidance takes 0 or more") }
         if !(0...1).contains(eta) { throw ValidationError("--eta takes 0 to 1") }
         if eta > 0, sampler != .ddim { throw ValidationError("--eta is for --sampler ddim") }
+        if let temperature, !(temperature > 0 && temperature.isFinite) {
+            throw ValidationError("--temperature takes a number above 0")
+        }
+        if let residualSteps, !(1...1000).contains(residualSteps) {
+            throw ValidationError("--residual-steps takes 1 to 1000")
+        }
         if batch < 1 { throw ValidationError("--batch takes 1 or more") }
     }
 
     /// Whether any that says how clips are drawn differs from its default.
-    var isGiven: Bool { steps != 50 || guidance != nil || sampler != .dpm || eta != 0 }
+    var isGiven: Bool {
+        steps != 50 || guidance != nil || sampler != .dpm || eta != 0 || temperature != nil
+            || residualSteps != nil
+    }
 
     /// A sampler of a model.
     ///
@@ -41,8 +59,8 @@ struct SampleOptions: ParsableArguments {
         if let guidance, guidance != 1, trained.generator.captions == nil {
             throw ValidationError("this model was trained without text: it takes no --guidance")
         }
-        return try VideoSampler(
-            trained, options: SamplerOptions(kind: sampler, steps: steps, eta: eta), guidance: guidance,
-            batchSize: batch)
+        let options = SamplerOptions(
+            kind: sampler, steps: steps, eta: eta, temperature: temperature, residualSteps: residualSteps)
+        return try VideoSampler(trained, options: options, guidance: guidance, batchSize: batch)
     }
 }

@@ -136,13 +136,24 @@ public struct SamplerOptions: Sendable, Equatable {
     /// step is 20,000 and multiplies the error of the network in x₀. Rounding a perfect prediction to bfloat16 is
     /// enough for samples that spread 1.4 times too far after 50 steps.
     public var clipping: Double?
+    /// The temperature of tokens, for models that draw some: 1 draws with the network's probabilities, less favours
+    /// likely tokens; nil for 0.5.
+    public var temperature: Double?
+    /// Calls of the network of residuals, for models that draw motion first: 1 gives the mean of the residuals that fit
+    /// the motion, more draw one of them; nil for 1.
+    public var residualSteps: Int?
 
     /// What is not given is as described.
-    public init(kind: SamplerKind = .dpm, steps: Int = 50, eta: Double = 0, clipping: Double? = nil) {
+    public init(
+        kind: SamplerKind = .dpm, steps: Int = 50, eta: Double = 0, clipping: Double? = nil, temperature: Double? = nil,
+        residualSteps: Int? = nil
+    ) {
         self.kind = kind
         self.steps = steps
         self.eta = eta
         self.clipping = clipping
+        self.temperature = temperature
+        self.residualSteps = residualSteps
     }
 }
 

@@ -117,6 +117,8 @@ public struct GenerationEvaluation {
             ("sampler", .text(sampler.options.kind.rawValue)), ("steps", .integer(sampler.options.steps)),
         ]
         if sampler.options.eta > 0 { facts.append(("eta", .number(sampler.options.eta))) }
+        if let temperature = sampler.options.temperature { facts.append(("temperature", .number(temperature))) }
+        if let steps = sampler.options.residualSteps { facts.append(("residual_steps", .integer(steps))) }
         facts += [("guidance", .number(sampler.guidance)), ("seed", EvaluationReport.number(options.seed))]
         if let column = options.labelColumn { facts.append(("label_column", .text(column))) }
         if let column = options.subjectColumn { facts.append(("subject_column", .text(column))) }

@@ -93,17 +93,17 @@ public protocol ModelOptions: Codable, Sendable, Equatable {
     /// - Throws: `PFrameError`.
     func validate() throws(PFrameError)
 
-    /// The options of a model that trains on a data set with these buckets, none for a set without.
+    /// The options of a model that trains on a data set.
     ///
-    /// - Throws: `PFrameError` if the model does not take the shapes of all of them.
-    func taking(_ buckets: [Bucket]) throws(PFrameError) -> Self
+    /// - Throws: `PFrameError` if the model does not take the shapes of all its buckets.
+    func taking(_ set: DatasetDescription) throws(PFrameError) -> Self
 }
 
 extension ModelOptions {
     /// Takes clips of one shape.
-    public func taking(_ buckets: [Bucket]) throws(PFrameError) -> Self {
-        guard buckets.count > 1 else { return self }
-        throw TrainingSetup.refusal(of: buckets, "the model takes clips of one shape")
+    public func taking(_ set: DatasetDescription) throws(PFrameError) -> Self {
+        guard set.buckets.count > 1 else { return self }
+        throw TrainingSetup.refusal(of: set.buckets, "the model takes clips of one shape")
     }
 }
 

@@ -101,7 +101,7 @@ public struct TrainingSetup {
     ) throws(PFrameError) -> (task: any TrainingTask, run: RunFolder) {
         try options.validate()
         precondition(options.bucket == facts.bucket, "the bucket that the set was looked at for")
-        let shape = goesOn ? shape : try shape.taking(description.buckets)
+        let shape = goesOn ? shape : try shape.taking(description)
         try shape.validate()
         if let origin { _ = try family.options(of: origin) }
         let plan = try family.plan(shape, precision: precision)

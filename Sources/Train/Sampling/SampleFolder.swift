@@ -33,7 +33,7 @@ public struct SampleFolder {
         hasMotion = sampler.trained.generator.makesMotion
         let trained = sampler.trained
         // Clips that differ in any of these are different clips.
-        facts = [
+        var facts: [String: JSONValue] = [
             "run": .text(trained.run.path.string), "checkpoint": .text(try trained.checkpoint.digest()),
             "model": .text(trained.run.model), "trained_steps": .integer(trained.checkpoint.step),
             "precision": .text(trained.precision.rawValue), "device": .text(trained.device.kind.rawValue),
@@ -41,6 +41,9 @@ public struct SampleFolder {
             "steps": .integer(sampler.options.steps), "eta": .number(sampler.options.eta),
             "fps": .number(framesPerSecond),
         ]
+        facts["temperature"] = sampler.options.temperature.map { .number($0) }
+        facts["residual_steps"] = sampler.options.residualSteps.map { .integer($0) }
+        self.facts = facts
         madeFolder = !isFolder(path)
         try createFolder(path)
     }

@@ -109,6 +109,10 @@ extension Tensor {
     public static func / (left: Tensor, right: Tensor) throws(PFrameError) -> Tensor {
         try combine(CT_DIVIDE, left, right)
     }
+    /// Whether the left element is less, element by element: bool.
+    public static func .< (left: Tensor, right: Tensor) throws(PFrameError) -> Tensor {
+        try combine(CT_LESS, left, right)
+    }
     /// Every element times a number.
     public static func * (left: Tensor, right: Double) throws(PFrameError) -> Tensor { try left.affine(right, 0) }
     /// Every element plus a number.
@@ -190,6 +194,18 @@ extension Tensor {
     /// eˣ over its sum along a dimension.
     public func softmax(along dimension: Int) throws(PFrameError) -> Tensor {
         try Self.made("softmax of \(shape)") { ct_softmax(handle, Int64(dimension), $0) }
+    }
+
+    /// The index of the greatest element along a dimension, int64.
+    public func indexOfMax(along dimension: Int) throws(PFrameError) -> Tensor {
+        try Self.made("finding the greatest of \(shape)") { ct_argmax(handle, Int64(dimension), $0) }
+    }
+
+    /// The cross-entropy −log softmax(x) of logits x `(…, C)` at the classes int64 `(…)`, of the shape of `classes`.
+    public func crossEntropy(_ classes: Tensor) throws(PFrameError) -> Tensor {
+        try Self.made("cross-entropy of \(shape) at \(classes.shape)") {
+            ct_cross_entropy(handle, classes.handle, $0)
+        }
     }
 }
 

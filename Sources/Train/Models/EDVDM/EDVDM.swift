@@ -1,4 +1,4 @@
-import ArgumentParser
+public import ArgumentParser
 public import Codec
 import Dataset
 import Shards
@@ -40,12 +40,24 @@ public enum EDVDM: VideoDiffusionFamily {
             // Sixteen channels of latents, most of them near noise, teach a small model little about motion.
             DiffusionNetworks(
                 width: 32, multiples: [1, 2, 4], firstFrameWidths: [16, 32, 64, 96], firstFrameBlocks: 1,
-                firstFrameChannels: 16, motionShare: 0.5)
+                firstFrameChannels: 32, motionShare: 0.5, motionRadius: 15)
         case .paper, .paper64:
             DiffusionNetworks(
                 width: 192, multiples: preset == .paper ? [1, 2, 4, 8] : [1, 2, 4],
                 firstFrameWidths: [32, 64, 128, 192], firstFrameBlocks: 1, firstFrameChannels: 16)
         }
+    }
+
+    /// Motion first where the options have a radius of motion, else one U-Net for all channels.
+    public static func model(
+        _ options: Options, textEntries: Int, precision: Precision, device: Device, seed: UInt64
+    ) throws(PFrameError) -> any VideoModel<EDVDM> {
+        guard options.motionRadius != nil else {
+            return try VideoDiffusion(
+                options, textEntries: textEntries, precision: precision, device: device, seed: seed)
+        }
+        return try MotionFirst(
+            options, textEntries: textEntries, precision: precision, device: device, seed: seed)
     }
 
     /// The share of motion, and the remaining share of the latents.
@@ -68,8 +80,7 @@ public enum EDVDM: VideoDiffusionFamily {
         let statistics = try setup.usingStorage { () throws(PFrameError) in
             if let run = try setup.inherited() { return try ClipStatistics(of: run, options) }
             return try ClipStatistics(
-                of: setup.source, bucket: setup.options.bucket, latentChannels: options.latentChannels,
-                radius: setup.description.radius)
+                of: setup.source, bucket: setup.options.bucket, options, radius: setup.description.radius)
         }
         let decoder = try setup.usingStorage { () throws(PFrameError) in
             try ResidualAutoencoder(run: adopted ?? own, precision: setup.precision, device: setup.device)
@@ -127,7 +138,10 @@ public enum EDVDM: VideoDiffusionFamily {
     public struct Arguments: ModelArguments, Sendable {
         @OptionGroup var diffusion: DiffusionArguments<EDVDM>
 
-        @Option(help: "Motion's share of the loss; default: 0.5 for compact, else equal channels.")
+        @Option(help: "tokens (motion first, then residuals; default of compact) or joint (together; paper).")
+        var motion: MotionStage?
+
+        @Option(help: "Motion's share of the loss with --motion joint; default: 0.5 for compact, else equal channels.")
         var motionShare: Double?
 
         @Option(
@@ -143,6 +157,10 @@ public enum EDVDM: VideoDiffusionFamily {
             if let motionShare, !(motionShare > 0 && motionShare < 1) {
                 throw ValidationError("--motion-share takes a number between 0 and 1, not \(motionShare)")
             }
+            let isCompact = diffusion.preset ?? .compact == .compact
+            if motionShare != nil, motion ?? (isCompact ? .tokens : .joint) == .tokens {
+                throw ValidationError("--motion-share is for --motion joint")
+            }
         }
 
         /// As of all video diffusion models.
@@ -151,6 +169,12 @@ public enum EDVDM: VideoDiffusionFamily {
         /// The preset with the given options in place of its own.
         public func options(size: Size?, frames: Int?) throws(PFrameError) -> DiffusionOptions<EDVDM> {
             var options = try diffusion.options(size: size, frames: frames)
+            switch motion {
+            case .tokens: options.motionRadius = options.motionRadius ?? 15
+            case .joint: options.motionRadius = nil
+            case nil: break
+            }
+            if options.motionRadius != nil { options.motionShare = nil }
             if let motionShare { options.motionShare = motionShare }
             return options
         }
@@ -164,7 +188,18 @@ public enum EDVDM: VideoDiffusionFamily {
 
         /// All of them.
         public func fixed(of run: DiffusionOptions<EDVDM>) -> [FixedOption] {
-            diffusion.fixed(of: run) + [FixedOption("--motion-share", motionShare, number: run.motionShare)]
+            diffusion.fixed(of: run) + [
+                FixedOption("--motion", motion?.rawValue, run.motionRadius == nil ? "joint" : "tokens"),
+                FixedOption("--motion-share", motionShare, number: run.motionShare),
+            ]
         }
     }
+}
+
+/// How ED-VDM draws motion.
+public enum MotionStage: String, Sendable, CaseIterable, ExpressibleByArgument {
+    /// First, as tokens of masked diffusion; latents follow.
+    case tokens
+    /// Together with the latents, in Gaussian noise.
+    case joint
 }

@@ -4,7 +4,10 @@ import MotionVectors
 import Shards
 import Storage
 
-/// Motion vectors and compressed latents of residuals, standardised channel by channel.
+/// Motion vectors and latents of residuals as ED-VDM diffuses them.
+///
+/// Together, motion in pixels and compressed latents are standardised channel by channel. Where motion comes first,
+/// motion stays in whole pixels, and latents in units of their deviation; the latent of a block that is not coded is 0.
 ///
 /// Video of them: `mv = round(clamp)`, `r = round(D(z))`, `xₙ = clamp(P(xₙ₋₁, mv) + r)`.
 struct MotionLatentCodec: ClipCodec {
@@ -29,9 +32,18 @@ struct MotionLatentCodec: ClipCodec {
         let reach = Double(4 * statistics.radius)
         let motion =
             try arrays.folded(batch, "mv.npy", channels: EDVDM.motion).to(.float32).clamped(-reach, reach) * 0.25
-        let latents = try Companding.compressed(
-            arrays.folded(batch, "latent.npy", channels: options.latentChannels).to(.float32))
-        return try (Tensor.concatenated([motion, latents], along: 3) - means) * factors
+        let latents = try arrays.folded(batch, "latent.npy", channels: options.latentChannels).to(.float32)
+        let diffused =
+            if let least = statistics.leastNorm { try latents * Self.areCoded(latents, least) } else {
+                try Companding.compressed(latents)
+            }
+        return try (Tensor.concatenated([motion, diffused], along: 3) - means) * factors
+    }
+
+    /// 1 for latents that are longer than `least`, else 0.
+    private static func areCoded(_ latents: Tensor, _ least: Double) throws(PFrameError) -> Tensor {
+        let least = try Tensor.full([1], least * least, device: latents.device)
+        return try (least .< latents.squared().sum([3], keep: true)).to(.float32)
     }
 
     func first(_ batch: Batch) throws(PFrameError) -> Tensor { try arrays.first(batch) }
@@ -42,7 +54,8 @@ struct MotionLatentCodec: ClipCodec {
         let motion = try values.sliced(0..<EDVDM.motion, along: 3).clamped(
             Double(-statistics.radius), Double(statistics.radius)
         ).rounded().contiguous().floats()
-        let latents = try Companding.expanded(values.sliced(EDVDM.motion..<options.channels, along: 3).contiguous())
+        let diffused = try values.sliced(EDVDM.motion..<options.channels, along: 3).contiguous()
+        let latents = statistics.leastNorm == nil ? try Companding.expanded(diffused) : diffused
         let size = Size(width: first[0].width, height: first[0].height)
         let (frames, count) = (arrays.changes, size.width * size.height * 3)
         let cells = size.width / EDVDM.factor * (size.height / EDVDM.factor)
@@ -78,17 +91,29 @@ struct ClipStatistics: Sendable, Equatable, Codable {
     let deviations: [Double]
     /// The largest motion, in pixels.
     let radius: Int
+    /// A block is coded if its latent is longer; nil for motion and latents that are diffused together.
+    let leastNorm: Double?
 
     /// Samples that are looked at; more change the third digit at most.
     private static let samples = 4096
 
-    /// Measures the motion (in pixels) and latents (compressed) of a data set.
+    /// The length of the shortest coded latent in quadratic means of all lengths. Lengths have two heaps, of moving and
+    /// of still blocks; the blocks below a quarter hold at most a sixteenth of the mean energy each.
+    private static let leastShare = 0.25
+
+    /// Measures the motion (in pixels) and latents of a data set.
     ///
     /// - Throws: `PFrameError` if the set cannot be read or has no latents.
-    init(of source: ShardSource, bucket: Bucket?, latentChannels: Int, radius: Int) throws(PFrameError) {
-        var sums = [Double](repeating: 0, count: EDVDM.channels(latent: latentChannels))
+    init(
+        of source: ShardSource, bucket: Bucket?, _ options: DiffusionOptions<EDVDM>, radius: Int
+    ) throws(PFrameError) {
+        let latentChannels = options.latentChannels
+        let comesFirst = options.motionRadius != nil
+        var sums = [Double](repeating: 0, count: options.channels)
         var squares = sums
         var count = 0.0
+        // Squared lengths of latents, where motion comes first.
+        var lengths: [Float] = []
         var reading = LoaderOptions()
         reading.members = ["latent.npy", "mv.npy"]
         (reading.batchSize, reading.shuffle, reading.bucket) = (8, true, bucket)
@@ -105,21 +130,39 @@ struct ClipStatistics: Sendable, Equatable, Codable {
                 }
             }
             batch.withArray("latent.npy") { bytes, _, _ in
+                var length = 0.0
                 for (index, value) in bytes.bindMemory(to: Float16.self).enumerated() {
-                    let channel = EDVDM.motion + index % latentChannels
-                    let diffused = Companding.compressed(Double(value))
-                    sums[channel] += diffused
-                    squares[channel] += diffused * diffused
+                    let channel = index % latentChannels
+                    let diffused = comesFirst ? Double(value) : Companding.compressed(Double(value))
+                    sums[EDVDM.motion + channel] += diffused
+                    squares[EDVDM.motion + channel] += diffused * diffused
+                    guard comesFirst else { continue }
+                    length += diffused * diffused
+                    if channel == latentChannels - 1 {
+                        lengths.append(Float(length))
+                        length = 0
+                    }
                 }
             }
         }
         guard count > 0 else { throw PFrameError(.missing, "the data set holds no records") }
-        let means = sums.map { $0 / count }
-        let deviations = zip(squares, means).map { max(($0 / count - $1 * $1).squareRoot(), 1e-3) }
+        var means = sums.map { $0 / count }
+        var deviations = zip(squares, means).map { max(($0 / count - $1 * $1).squareRoot(), 1e-3) }
+        var leastNorm: Double?
+        if comesFirst {
+            let least = Self.leastShare * (lengths.reduce(0) { $0 + Double($1) } / count).squareRoot()
+            let coded = Double(max(lengths.count { Double($0) > least * least }, 1))
+            // Motion stays in pixels. Latents have their deviation from 0 in coded blocks, which hold nearly all energy.
+            means = means.map { _ in 0 }
+            deviations = squares.enumerated().map { channel, square in
+                channel < EDVDM.motion ? 1 : max((square / coded).squareRoot(), 1e-3)
+            }
+            leastNorm = least
+        }
         guard (means + deviations).allSatisfy(\.isFinite) else {
             throw PFrameError(.damaged, "the data set's latents hold values that are not finite: encode it again")
         }
-        (self.means, self.deviations, self.radius) = (means, deviations, radius)
+        (self.means, self.deviations, self.radius, self.leastNorm) = (means, deviations, radius, leastNorm)
     }
 
     /// The statistics that a run records.
@@ -129,7 +172,8 @@ struct ClipStatistics: Sendable, Equatable, Codable {
         self = try run.parsed("statistics") { json throws(PFrameError) in
             let found = try json.decoded(as: ClipStatistics.self)
             guard found.means.count == options.channels, found.deviations.count == options.channels,
-                found.deviations.allSatisfy({ $0 > 0 }), found.radius >= 0
+                found.deviations.allSatisfy({ $0 > 0 }), found.radius >= 0,
+                (found.leastNorm == nil) == (options.motionRadius == nil), found.leastNorm ?? 0 >= 0
             else {
                 throw PFrameError(
                     .damaged, "has no valid \"statistics\": it is damaged, or another version of PFrame wrote it")

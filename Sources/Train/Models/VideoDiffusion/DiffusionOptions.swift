@@ -44,6 +44,9 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
     public var minSNR: Double?
     /// The share of the channels of motion in the loss; nil if all channels count equally.
     public var motionShare: Double?
+    /// The largest motion, in pixels, of a model that draws motion first, as tokens; nil for one that diffuses all
+    /// channels together.
+    public var motionRadius: Int?
 
     /// A model by preset.
     ///
@@ -66,6 +69,7 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
         (self.unetWidth, self.multiples) = (unetWidth ?? networks.width, multiples ?? networks.multiples)
         (firstFrameWidths, firstFrameBlocks) = (networks.firstFrameWidths, networks.firstFrameBlocks)
         (firstFrameChannels, motionShare) = (networks.firstFrameChannels, networks.motionShare)
+        motionRadius = networks.motionRadius
         target = preset == .compact ? .velocity : .noise
         textWidth = preset == .compact ? 128 : 512
         // Eight heads of 32 channels would be most of what a small model takes.
@@ -100,15 +104,18 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
     }
 
     /// Takes clips of several sizes: no layer knows how many pixels there are, but each frame has weights of its own.
-    public func taking(_ buckets: [Bucket]) throws(PFrameError) -> Self {
-        guard buckets.count > 1 else { return self }
+    /// Tokens of motion reach as far as the motion of the set.
+    public func taking(_ set: DatasetDescription) throws(PFrameError) -> Self {
+        var options = self
+        if motionRadius != nil { options.motionRadius = set.radius }
+        let buckets = set.buckets
+        guard buckets.count > 1 else { return options }
         guard buckets.allSatisfy({ $0.frames == frames }) else {
             throw TrainingSetup.refusal(of: buckets, "the model takes clips of one length, here of \(frames) frames")
         }
         guard buckets.contains(where: { $0.width == width && $0.height == height }) else {
             throw TrainingSetup.refusal(of: buckets, "the model takes frames of \(width)x\(height)")
         }
-        var options = self
         options.sizes = buckets.map { [$0.width, $0.height] }
         return options
     }
@@ -142,6 +149,9 @@ public struct DiffusionOptions<Family: VideoDiffusionFamily>: ModelOptions {
                         + "\(size): build the data set with frames of \(max(1, size.width / step) * step)x"
                         + "\(max(1, size.height / step) * step), or take fewer levels")
             }
+        }
+        guard motionRadius.map({ (0...255).contains($0) }) ?? true else {
+            throw PFrameError(.usage, "motion reaches 0 to 255 pixels: the configuration is damaged")
         }
         guard unetWidth % 8 == 0, unetWidth > 0 else {
             throw PFrameError(.usage, "the width of the U-Net is a multiple of 8, not \(unetWidth)")

@@ -4,17 +4,18 @@ import MotionVectors
 import Shards
 import Storage
 
-/// Trains a ``VideoDiffusion``.
+/// Trains a ``VideoModel``.
 final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
-    private let model: VideoDiffusion<Family>
+    private let model: any VideoModel<Family>
     private let codec: any ClipCodec
     private let captions: CaptionReader?
 
-    init(_ model: VideoDiffusion<Family>, codec: any ClipCodec, captions: CaptionReader?) {
+    init(_ model: any VideoModel<Family>, codec: any ClipCodec, captions: CaptionReader?) {
         (self.model, self.codec, self.captions) = (model, codec, captions)
     }
 
     var store: ParameterStore { model.store }
+    var metrics: [String] { model.metrics }
 
     func inputs(_ batch: Batch, seeds: [RandomSeed]) throws(PFrameError) -> [Tensor] {
         let tokens = try captions.map { reader throws(PFrameError) in try reader.tokens(batch) }
@@ -22,7 +23,7 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
             clean: codec.clean(batch), first: codec.first(batch), captions: tokens, seeds: seeds)
     }
 
-    func loss(_ inputs: [Tensor]) throws(PFrameError) -> BatchLoss { BatchLoss(try model.loss(inputs)) }
+    func loss(_ inputs: [Tensor]) throws(PFrameError) -> BatchLoss { try model.batchLoss(inputs) }
 
     /// Of the first two records: the clip as the data set holds it above, what the model makes of its first frame and
     /// caption below.
@@ -35,7 +36,8 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
         let tokens = try captions.map { reader throws(PFrameError) in try reader.tokens(batch, first: count) }
         let options = SamplerOptions(steps: 20)
         let made = try model.sample(
-            first: first, captions: tokens, seeds: (0..<count).map { seed.mixed($0) }, options: options, guidance: 1)
+            first: first, captions: tokens, seeds: (0..<count).map { seed.mixed($0) }, options: options, guidance: 1
+        ) { _ in }
         let (truth, samples) = (try codec.rebuild(clean, first: images), try codec.rebuild(made, first: images))
         return PictureStrip.of(zip(truth, samples).flatMap { [$0.frames, $1.frames] })
     }
@@ -50,9 +52,9 @@ final class DiffusionTask<Family: VideoDiffusionFamily>: TrainingTask {
     }
 }
 
-/// Makes clips with a ``VideoDiffusion``.
+/// Makes clips with a ``VideoModel``.
 struct DiffusionGenerator<Family: VideoDiffusionFamily>: Generator {
-    let model: VideoDiffusion<Family>
+    let model: any VideoModel<Family>
     let codec: any ClipCodec
     let captions: CaptionReader?
 
@@ -61,7 +63,7 @@ struct DiffusionGenerator<Family: VideoDiffusionFamily>: Generator {
     var frames: Int { model.options.frames }
     var makesMotion: Bool { Family.makesMotion }
 
-    func check(_ options: SamplerOptions) throws(PFrameError) { _ = try Sampler(model.process, options) }
+    func check(_ options: SamplerOptions) throws(PFrameError) { try model.check(options) }
 
     func generate(
         _ requests: [SampleRequest], options: SamplerOptions, guidance: Double,

@@ -2,7 +2,7 @@ import Codec
 public import Storage
 
 /// A video diffusion model: the U-Net with its first-frame and text encoders, and its noise.
-public final class VideoDiffusion<Family: VideoDiffusionFamily> {
+public final class VideoDiffusion<Family: VideoDiffusionFamily>: VideoModel {
     /// The shape.
     public let options: DiffusionOptions<Family>
     /// Its parameters.
@@ -10,8 +10,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
     /// Its noise, target and weights.
     public let process: DiffusionProcess
     private let unet: UNet3D
-    private let firstFrame: FirstFrameEncoder?
-    private let text: TextEncoder?
+    private let encoder: ConditionEncoder
     private let channelRoots: Tensor?
     private let levels: ScheduleTable
     /// What records steps of sampling; nil for steps that are computed each time.
@@ -38,38 +37,40 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
         }
         store = ParameterStore(precision: precision, device: device, seed: seed)
         unet = try UNet3D(store.root["unet"], options.unet)
-        firstFrame =
-            options.firstFrameWidths.isEmpty
-            ? nil
-            : try FirstFrameEncoder(
-                store.root["first_frame"], widths: options.firstFrameWidths, blocks: options.firstFrameBlocks,
-                outputs: options.firstFrameChannels)
-        text =
-            options.text == .none
-            ? nil
-            : try TextEncoder(
-                store.root["text"], kind: options.text, entries: textEntries, width: options.textWidth)
+        encoder = try ConditionEncoder(options, textEntries: textEntries, in: store)
     }
 
     /// What the given frames say: `(B, h, w, c)`.
     ///
     /// - Parameter first: uint8 `(B, H, W, 3)`.
-    public func features(first: Tensor) throws(PFrameError) -> Tensor {
-        let x = try first.to(store.device).to(store.precision.type).affine(1 / 127.5, -1)
-        guard let firstFrame else { return x }
-        return try firstFrame(x)
+    public func features(first: Tensor) throws(PFrameError) -> Tensor { try encoder.features(first: first) }
+
+    /// None.
+    public var metrics: [String] { [] }
+
+    /// As the sampler checks them; motion does not come first.
+    public func check(_ options: SamplerOptions) throws(PFrameError) {
+        guard options.temperature == nil, options.residualSteps == nil else {
+            throw PFrameError(
+                .usage, "a temperature and steps of residuals are for motion that comes first, and this model has none")
+        }
+        _ = try Sampler(process, options)
     }
 
-    /// Captions on the device; nil without text.
-    private func tensor(_ captions: CaptionTokens?) throws(PFrameError) -> Tensor? {
-        guard let text, let captions else { return nil }
-        return try text.tensor(captions)
-    }
+    /// The loss alone.
+    public func batchLoss(_ inputs: [Tensor]) throws(PFrameError) -> BatchLoss { BatchLoss(try loss(inputs)) }
 
-    /// Captions as vectors, `(B, width)`; nil without text.
-    private func embedding(_ captions: Tensor?, isGiven: Tensor) throws(PFrameError) -> Tensor? {
-        guard let text, let captions else { return nil }
-        return try text(captions, isGiven: isGiven)
+    /// Asks the network about a clip.
+    public func evaluate() throws(PFrameError) {
+        let type = store.precision.type
+        let first = try Tensor.zeros([1, options.height, options.width, 3], type: .uint8, device: store.device)
+        var condition = Condition(firstFrame: try features(first: first))
+        if options.text != .none {
+            condition.text = try Tensor.zeros([1, options.textWidth], type: type, device: store.device)
+        }
+        let clip = try Tensor.zeros(options.clipShape, type: type, device: store.device)
+        let steps = try Tensor.zeros([1], type: .int64, device: store.device)
+        _ = try predict(clip, steps: steps, condition: condition)
     }
 
     /// The network's prediction, `(B·T, h, w, channels)`, at the steps of the clips, int64 `(B)`.
@@ -93,7 +94,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
                 + seeds.map { Int64(process.step($0.mixed("step"))) }
                 + seeds.map { $0.mixed("caption").unit >= options.captionDrop ? 1 : 0 },
             shape: [3, seeds.count], device: store.device)
-        let tokens = try tensor(captions)
+        let tokens = try encoder.tensor(captions)
         return [clean, first, draws] + (tokens.map { [$0] } ?? [])
     }
 
@@ -110,8 +111,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
         let noise = try Tensor.normal([frames] + clean.shape.dropFirst(), seeds: row(0))
         let levels = try levels(steps)
         let noisy = try process.noised(clean, noise: noise, at: levels, frames: frames)
-        let condition = Condition(
-            firstFrame: try features(first: first), text: try embedding(captions, isGiven: row(2)))
+        let condition = try encoder(first: first, captions: captions, isGiven: row(2))
         let prediction = try predict(noisy, steps: steps, condition: condition)
         let target = try process.target(clean, noise: noise, at: levels, frames: frames)
         return try DiffusionLoss(
@@ -153,15 +153,7 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
             let shape = self.options.clipShape(of: size)
             let noise = try Tensor.normal(shape, seeds: seeds.map { $0.mixed("noise") }.tensor(on: store.device))
             let guides = guidance != 1 && captions != nil
-            var given = Condition(firstFrame: try features(first: first))
-            var empty = given
-            func whole(_ count: Int, _ value: Int) throws(PFrameError) -> Tensor {
-                try Tensor.full([count], Double(value), type: .int64, device: store.device)
-            }
-            let tokens = try tensor(captions)
-            given.text = try embedding(tokens, isGiven: whole(clips, 1))
-            if guides { empty.text = try embedding(tokens, isGiven: whole(clips, 0)) }
-            let condition = guides ? try given.followed(by: empty) : given
+            let condition = try encoder.sampled(first: first, captions: captions, isGuided: guides)
             var options = options
             options.clipping = options.clipping ?? Family.clipping
             let sampler = try Sampler(process, options)
@@ -169,7 +161,8 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily> {
                 [try predict(inputs[0], steps: inputs[1], condition: condition).to(.float32)]
             }
             return try sampler.sample(noise: noise, seeds: seeds, progress: progress) { x, step throws(PFrameError) in
-                let steps = try whole(guides ? 2 * clips : clips, step)
+                let steps = try Tensor.full(
+                    [guides ? 2 * clips : clips], Double(step), type: .int64, device: self.store.device)
                 let input = guides ? try Tensor.concatenated([x, x], along: 0) : x
                 let both = try network([input, steps])[0]
                 // The next step may overwrite the prediction.

@@ -23,6 +23,13 @@ where Options == DiffusionOptions<Self>, Arguments.Files == DiffusionFiles {
     /// The weight of each channel in the loss, whose mean is 1; nil if all count alike.
     static func channelWeights(_ options: Options) -> [Double]?
 
+    /// A model with fresh parameters.
+    ///
+    /// - Parameter textEntries: the number of words or labels, or the width of features.
+    static func model(
+        _ options: Options, textEntries: Int, precision: Precision, device: Device, seed: UInt64
+    ) throws(PFrameError) -> any VideoModel<Self>
+
     /// The codec of a new or resumed run, and what it adds to the run.
     static func codec(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
@@ -47,13 +54,17 @@ public struct DiffusionNetworks: Sendable {
     public var firstFrameChannels: Int
     /// The share of the channels of motion in the loss; nil if all channels count equally.
     public var motionShare: Double?
+    /// The largest motion, in pixels, of a model that draws motion first, as tokens; nil for one that diffuses all
+    /// channels together.
+    public var motionRadius: Int?
 
     /// The sizes; without widths the first frame itself is the condition.
     public init(
         width: Int, multiples: [Int], firstFrameWidths: [Int] = [], firstFrameBlocks: Int = 0,
-        firstFrameChannels: Int = 3, motionShare: Double? = nil
+        firstFrameChannels: Int = 3, motionShare: Double? = nil, motionRadius: Int? = nil
     ) {
-        (self.width, self.multiples, self.motionShare) = (width, multiples, motionShare)
+        (self.width, self.multiples) = (width, multiples)
+        (self.motionShare, self.motionRadius) = (motionShare, motionRadius)
         (self.firstFrameWidths, self.firstFrameBlocks) = (firstFrameWidths, firstFrameBlocks)
         self.firstFrameChannels = firstFrameChannels
     }
@@ -105,13 +116,20 @@ extension VideoDiffusionFamily {
     /// All channels count equally.
     public static func channelWeights(_ options: Options) -> [Double]? { nil }
 
+    /// One U-Net that diffuses all channels together.
+    public static func model(
+        _ options: Options, textEntries: Int, precision: Precision, device: Device, seed: UInt64
+    ) throws(PFrameError) -> any VideoModel<Self> {
+        try VideoDiffusion(options, textEntries: textEntries, precision: precision, device: device, seed: seed)
+    }
+
     /// The network, what reads captions, and the codec.
     public static func prepare(
         _ options: Options, _ files: DiffusionFiles, _ setup: TrainingSetup
     ) throws(PFrameError) -> PreparedModel {
         let captions = try captions(options.text, files, setup)
         let codec = try codec(options, files, setup)
-        let model = try VideoDiffusion(
+        let model = try model(
             options, textEntries: captions?.entries ?? 0, precision: setup.precision, device: setup.device,
             seed: setup.options.seed)
         var recorded = codec.recorded
@@ -132,28 +150,19 @@ extension VideoDiffusionFamily {
         return try run.captions(kind)
     }
 
-    /// A clip of zeros that has a shape and no memory.
+    /// Of a model that has shapes and no memory.
     public static func plan(_ options: Options, precision: Precision) throws(PFrameError) -> ModelPlan {
         // As many words, or features, as are usual.
         let entries = options.text == .clip ? 512 : 1000
-        let model = try VideoDiffusion(options, textEntries: entries, precision: precision, device: .meta)
-        let clip = try Tensor.zeros(options.clipShape, type: precision.type, device: .meta)
-        let first = try Tensor.zeros([1, options.height, options.width, 3], type: .uint8, device: .meta)
-        return try ModelPlan(model.store) { () throws(PFrameError) in
-            let text: Tensor? =
-                options.text == .none
-                ? nil : try Tensor.zeros([1, options.textWidth], type: precision.type, device: .meta)
-            let condition = Condition(firstFrame: try model.features(first: first), text: text)
-            let steps = try Tensor.zeros([1], type: .int64, device: .meta)
-            _ = try model.predict(clip, steps: steps, condition: condition)
-        }
+        let model = try model(options, textEntries: entries, precision: precision, device: .meta, seed: 0)
+        return try ModelPlan(model.store) { () throws(PFrameError) in try model.evaluate() }
     }
 
     /// Those of the networks.
     public static func parameters(of run: RunFolder) throws(PFrameError) -> ParameterStore {
         let options = try options(of: run)
         let entries = try run.captions(options.text)?.entries ?? 0
-        return try VideoDiffusion(options, textEntries: entries, device: .meta).store
+        return try model(options, textEntries: entries, precision: .float32, device: .meta, seed: 0).store
     }
 
     /// The network with the moving average of its weights.
@@ -162,8 +171,8 @@ extension VideoDiffusionFamily {
     ) throws(PFrameError) -> (any Generator)? {
         let options = try options(of: run)
         let captions = try run.captions(options.text)
-        let model = try VideoDiffusion(
-            options, textEntries: captions?.entries ?? 0, precision: precision, device: device)
+        let model = try model(
+            options, textEntries: captions?.entries ?? 0, precision: precision, device: device, seed: 0)
         try checkpoint.restoreAverage(model.store)
         let codec = try codec(of: run, options, precision: precision, device: device)
         return DiffusionGenerator(model: model, codec: codec, captions: captions)
