@@ -173,7 +173,7 @@ public final class MotionFirst: VideoModel {
         _ = try latents(latent, guide: guide, steps: steps, condition: condition)
     }
 
-    /// At 1 one unlikely vector in a hundred tears a shape; much below 1 differing speeds become one.
+    /// At 1 unlikely vectors tear shapes.
     private static let temperature = 0.5
     /// Steps that a share of hidden places is told in.
     private static let steps = 1000
