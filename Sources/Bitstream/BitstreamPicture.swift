@@ -25,26 +25,33 @@ public struct BitstreamSlice {
     public let firstMacroblock: Int
     /// QP before the first macroblock's own change.
     public let qp: Int
-    /// Where the weights of its predictions come from.
-    public let weighting: Weighting
     /// Bits of the NAL unit's header byte and the slice header.
     public let headerBits: Int
     /// Bits of its NAL unit without emulation prevention and trailing bits: those of the header and of the macroblocks.
     public let bits: Int
-    /// The display indices of list 0 and list 1 by reference index; −1 for a picture that the stream does not hold.
+    /// The display indices of list 0 and list 1 by reference index; −1 for a picture that the stream does not hold, below
+    /// −1 for a hidden one.
     public let references: [[Int]]
-    private let weights: SliceWeights
+    /// The weights of its predictions.
+    package let weights: SliceWeights
 
     init(_ header: SliceHeader, bits: Int, references: [[Reference]], order: Int) {
         type = header.type
         self.bits = bits
         firstMacroblock = header.firstMacroblock
         qp = header.qp
-        weighting =
-            header.weights != nil ? .explicit : header.type == .b && header.picture.weightsB == 2 ? .implicit : .none
         headerBits = header.dataPosition
         self.references = references.map { $0.map { Int($0.number) } }
         weights = SliceWeights(header, references: references, order: order)
+    }
+
+    /// Where the weights of its predictions come from.
+    public var weighting: Weighting {
+        switch weights {
+        case .none: .none
+        case .explicit: .explicit
+        case .implicit: .implicit
+        }
     }
 
     /// How the predictions of a block add up (ITU-T H.264, 8.4.2.3).
@@ -73,7 +80,7 @@ public struct PredictedBlock: Sendable, Equatable {
     public var height: Int
     /// The reference index in list 0 and in list 1; −1 where it does not use the list.
     public var indices: SIMD2<Int8>
-    /// The display indices of the references; −1 where it does not use the list.
+    /// The display indices of the references; −1 where it does not use the list, below −1 for a hidden picture.
     public var references: SIMD2<Int32>
     /// The vector to the prediction in list 0.
     public var first: BlockVector
@@ -89,9 +96,11 @@ public struct BitstreamPicture {
     public let bytes: Int
     /// Presentation time in the stream's time base, as the container tells it; nil if it does not.
     public let time: Int?
+    /// Decoding time in the stream's time base, as the container tells it; nil if it does not.
+    public let decodingTime: Int?
     /// Whether decoding can start here.
     public let isKey: Bool
-    /// Its place in output order, from 0.
+    /// Its place in output order, from 0. A hidden picture has no place, but a number of its own below −1.
     public let display: Int
     /// Its picture order count.
     public let order: Int
@@ -120,7 +129,8 @@ public struct BitstreamPicture {
         damage: [BitstreamDamage], kept: [Int], residual: CodedResidual?
     ) {
         packet = coded.packet.number
-        (bytes, time, isKey) = (coded.packet.bytes, coded.packet.time, coded.packet.isKey || coded.header.isIDR)
+        (bytes, isKey) = (coded.packet.bytes, coded.packet.isKey || coded.header.isIDR)
+        (time, decodingTime) = (coded.packet.time, coded.packet.decodingTime)
         self.display = display
         order = coded.order
         isIDR = coded.header.isIDR
@@ -130,6 +140,9 @@ public struct BitstreamPicture {
         (self.slices, self.damage, self.kept) = (slices, damage, kept)
         (self.residual, self.motion) = (residual, motion)
     }
+
+    /// Whether the container hides it, as edit lists of MP4 do: players decode it and do not show it.
+    public var isHidden: Bool { display < -1 }
 
     /// Whether the stream does not hold all of it.
     public var isDamaged: Bool {

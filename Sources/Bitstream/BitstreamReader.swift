@@ -38,6 +38,8 @@ public final class BitstreamReader {
     private var lent: ParsedPicture?
     private var packets = 0
     private var hasEnded = false
+    /// What ended reading, thrown once the pictures before it were given.
+    private var failure: PFrameError?
 
     /// Opens a video.
     ///
@@ -50,7 +52,8 @@ public final class BitstreamReader {
         guard demuxer.stream.codecName == "h264" else {
             throw PFrameError(
                 .unsupported, path: path,
-                "the bitstream of \(demuxer.stream.codecName) cannot be read; that of h264 can")
+                "the bitstream of \(demuxer.stream.codecName) cannot be read, only that of h264; the motion sources stream "
+                    + "and search take other codecs")
         }
         assembler = demuxer.withExtradata { PictureAssembler(extradata: $0) }
     }
@@ -69,11 +72,15 @@ public final class BitstreamReader {
 
     /// The next picture in decode order, nil at the end. It is valid until the next call.
     ///
-    /// - Throws: `PFrameError` with the code `unsupported` for a stream that is out of scope, by name.
+    /// - Throws: `PFrameError` with the code `unsupported` for a stream that is out of scope, by name, once the pictures
+    ///   before were given.
     public func next() throws(PFrameError) -> BitstreamPicture? {
         reclaim()
-        while parsing.hasRoom, let coded = try nextCoded() { parsing.submit(prepare(coded)) }
-        guard let picture = parsing.next(), let display = picture.coded.display else { return nil }
+        while parsing.hasRoom, let coded = nextCoded() { parsing.submit(prepare(coded)) }
+        guard let picture = parsing.next(), let display = picture.coded.display else {
+            if let failure { throw failure }
+            return nil
+        }
         lent = picture
         return motion.derive(picture, display: display)
     }
@@ -87,7 +94,7 @@ public final class BitstreamReader {
         self.lent = nil
     }
 
-    /// Packets so far that gave no picture, since none of their slices could be read.
+    /// Packets so far that gave no picture, though they hold more than parameter sets, SEI and the like.
     public var lostPackets: [PacketFacts] { assembler.lostPackets }
 
     /// Memory for a picture to be parsed.
@@ -104,53 +111,34 @@ public final class BitstreamReader {
         return ParsedPicture(coded, motion: motion.take(width: width, height: height), residual: residual)
     }
 
-    /// The next picture in decode order, with its place in output order; nil at the end.
-    private func nextCoded() throws(PFrameError) -> CodedPicture? {
+    /// The next picture in decode order, with its place in output order; nil at the end, and where reading fails.
+    private func nextCoded() -> CodedPicture? {
         while true {
             if let coded = assembler.next() { return coded }
             guard !hasEnded else { return nil }
-            if try demuxer.read(into: packet) {
-                packet.withBytes { bytes in
-                    let facts = PacketFacts(
-                        number: packets, bytes: bytes.count, time: packet.presentationTime, isKey: packet.isKey)
-                    assembler.append(bytes, facts)
-                    bytesRead += bytes.count
-                }
-                packets += 1
-            } else {
-                assembler.finish()
-                hasEnded = true
-                if let error = demuxer.readError {
-                    truncation = "reading stopped: \(error)"
-                } else {
-                    truncation = try demuxer.missingEnd()
-                }
-            }
-            if let reason = assembler.outOfScope {
-                throw PFrameError(
-                    .unsupported, path: path,
-                    "its H.264 has \(reason), which the bitstream reader does not read; use the motion source stream")
-            }
+            do throws(PFrameError) { hasEnded = try !readPacket() } catch { (failure, hasEnded) = (error, true) }
+            if hasEnded { assembler.finish() }
         }
     }
 
-    /// What of a stream the library does not read, by name; nil where the headers of its first packets are in scope.
-    ///
-    /// - Throws: `PFrameError` for a file that cannot be read.
-    public static func reasonOutOfScope(
-        path: FilePath, streamIndex: Int? = nil, packets: Int
-    ) throws(PFrameError) -> String? {
-        var options = BitstreamOptions()
-        options.streamIndex = streamIndex
-        let reader = try BitstreamReader(path: path, options: options)
-        while reader.packets < packets, try reader.demuxer.read(into: reader.packet) {
-            let facts = PacketFacts(number: reader.packets, bytes: 0, time: nil, isKey: false)
-            reader.packet.withBytes { reader.assembler.append($0, facts) }
-            reader.packets += 1
-            while let picture = reader.assembler.next() { reader.assembler.recycle(picture) }
-            if let reason = reader.assembler.outOfScope { return reason }
+    /// Reads a packet; false at the end.
+    private func readPacket() throws(PFrameError) -> Bool {
+        guard try demuxer.read(into: packet) else {
+            if let error = demuxer.readError {
+                truncation = "reading stopped: \(error)"
+            } else {
+                truncation = try demuxer.missingEnd()
+            }
+            return false
         }
-        return nil
+        let facts = PacketFacts(packet, number: packets)
+        assembler.append(packet, facts)
+        bytesRead += facts.bytes
+        packets += 1
+        guard let reason = assembler.outOfScope else { return true }
+        throw PFrameError(
+            .unsupported, path: path,
+            "its H.264 has \(reason), which the bitstream reader does not read; use the motion source stream")
     }
 }
 

@@ -48,7 +48,7 @@ final class MotionPass {
         let reference = Reference(
             number: Int32(truncatingIfNeeded: display), order: coded.laterOrder, isLongTerm: false, motion: motion)
         buffer.mark(coded.header, reference)
-        let kept = buffer.frames.map { Int($0.reference.number) }.filter { $0 >= 0 }
+        let kept = buffer.frames.map { Int($0.reference.number) }.filter { $0 != -1 }
         return BitstreamPicture(
             coded, display: display, motion: motion, slices: slices, damage: damage, kept: kept,
             residual: picture.residual)

@@ -1,8 +1,10 @@
+package import Codec
+
 /// Parses the pictures of packets that somebody else reads, one packet at a time in decode order, beside a decoder.
 ///
 /// A picture is parsed as soon as its packet is there, so its place in output order is not known:
 /// ``BitstreamPicture/display``, the references of slices and blocks, and ``BitstreamPicture/kept`` are numbers of packets
-/// here.
+/// here. ``BitstreamPicture/time`` is the packet's as it comes, and a `VideoReader` puts the number in its place.
 package final class PacketParser {
     private let wantsResidual: Bool
     private var assembler: PictureAssembler
@@ -29,9 +31,9 @@ package final class PacketParser {
     /// - Parameters:
     ///   - packet: whole pictures.
     ///   - number: the number of the packet; numbers rise.
-    package func parse(_ packet: UnsafeRawBufferPointer, number: Int) -> BitstreamPicture? {
+    package func parse(_ packet: borrowing Packet, number: Int) -> BitstreamPicture? {
         guard outOfScope == nil else { return nil }
-        assembler.append(packet, PacketFacts(number: number, bytes: packet.count, time: nil, isKey: false))
+        assembler.append(packet, PacketFacts(packet, number: number))
         let pictures = assembler.takeAll()
         defer { for picture in pictures { assembler.recycle(picture) } }
         guard outOfScope == nil else { return nil }

@@ -18,8 +18,24 @@ package struct Packet: ~Copyable {
     /// Presentation time in the stream's time base, nil if the container has none.
     package var presentationTime: Int? { raw.pointee.pts == pframe_no_pts() ? nil : Int(raw.pointee.pts) }
 
+    /// Decoding time in the stream's time base, nil if the container has none.
+    package var decodingTime: Int? { raw.pointee.dts == pframe_no_pts() ? nil : Int(raw.pointee.dts) }
+
     /// Whether decoding can start here.
     package var isKey: Bool { raw.pointee.flags & AV_PKT_FLAG_KEY != 0 }
+
+    /// Whether the container hides its picture: it is decoded, because others predict from it, and not shown. Edit lists
+    /// of MP4 hide pictures (`AV_PKT_FLAG_DISCARD`).
+    package var isHidden: Bool { raw.pointee.flags & AV_PKT_FLAG_DISCARD != 0 }
+
+    /// Lends the codec's parameters that hold from this packet on, where the container sends new ones
+    /// (`AV_PKT_DATA_NEW_EXTRADATA`); nil where it sends none.
+    @discardableResult
+    package func withNewExtradata<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
+        var size = 0
+        guard let data = av_packet_get_side_data(raw, AV_PKT_DATA_NEW_EXTRADATA, &size), size > 0 else { return nil }
+        return body(UnsafeRawBufferPointer(start: data, count: size))
+    }
 
     /// The payload, lent.
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {

@@ -101,6 +101,9 @@ struct VideoDecoder: ~Copyable {
     /// The most reference pictures that the stream keeps (H.264: `num_ref_frames`), once known.
     var referenceFrames: Int { max(1, Int(context.pointee.refs)) }
 
+    /// How many later packets it takes before it gives a picture, once known.
+    var outputDelay: Int { Int(context.pointee.has_b_frames) }
+
     /// Exports no motion vectors from here on, which costs a tenth of the time of decoding.
     func leaveOutMotionVectors() { context.pointee.flags2 &= ~AV_CODEC_FLAG2_EXPORT_MVS }
 

@@ -11,7 +11,7 @@ public final class VideoReader {
 
     private var demuxer: Demuxer
     /// Called with each packet that went into the decoder, and its number.
-    package var onPacket: ((Int, UnsafeRawBufferPointer) -> Void)?
+    package var onPacket: ((Int, borrowing Packet) -> Void)?
     private let decoder: VideoDecoder
     private let packet: Packet
     private var syntax: H264Syntax?
@@ -82,6 +82,8 @@ public final class VideoReader {
     }
     /// The most reference pictures that the stream keeps (H.264: `num_ref_frames`); known after the first picture.
     public var referenceFrames: Int { decoder.referenceFrames }
+    /// How many later packets the decoder takes before it gives a picture; known after the first picture.
+    package var outputDelay: Int { decoder.outputDelay }
     /// What cut the file short, in words: a read error, or, once the last picture was read, pictures that the container
     /// keeps beyond the end of the file. Nil where nothing did.
     public var truncation: String? {
@@ -217,11 +219,12 @@ public final class VideoReader {
             markLastDamaged()
             state = .reading
         }
-        if let onPacket { packet.withBytes { onPacket(packets.count - 1, $0) } }
+        onPacket?(packets.count - 1, packet)
     }
 
     private func record() {
         let raw = packet.raw.pointee
+        if syntax != nil, let renewed = packet.withNewExtradata({ H264Syntax(extradata: $0) }) { syntax = renewed }
         let facts = packet.withBytes { syntax?.facts(of: $0) } ?? H264Syntax.PictureFacts()
         packets.append(
             PacketRecord(
@@ -297,12 +300,15 @@ public struct PipedVideo: Sendable {
 ///
 /// A picture's own pts holds as long as pts step back no more often than dts do; then, or where there is none, the dts of
 /// the packet that made the decoder give the picture holds.
-struct BestEffortTimestamp {
+package struct BestEffortTimestamp {
     private var last = (pts: Int.min, dts: Int.min)
     private var faulty = (pts: 0, dts: 0)
 
+    /// Before the first picture.
+    package init() {}
+
     /// The time of the next picture in output order, in the unit of its arguments; nil where both are unknown.
-    mutating func next(pts: Int?, dts: Int?) -> Int? {
+    package mutating func next(pts: Int?, dts: Int?) -> Int? {
         if let dts {
             if dts <= last.dts { faulty.dts += 1 }
             last.dts = dts

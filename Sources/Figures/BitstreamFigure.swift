@@ -149,27 +149,20 @@ public struct BitstreamFigure {
         }
 
         private let reader: VideoReader
-        private let parser: PacketParser
+        private let bitstream: FollowedBitstream<MacroblockFrame>
         private let span: TimeSpan?
-        /// What the packets say of pictures that the decoder has not given yet, by packet.
-        private var waiting: [Int: MacroblockFrame] = [:]
         /// Frames so far.
         private(set) var delivered = 0
 
         init(_ path: FilePath, _ streamIndex: Int?, _ span: TimeSpan?) throws(PFrameError) {
             reader = try VideoReader(path: path, streamIndex: streamIndex, span: span)
-            guard reader.stream.codecName == "h264" else {
+            guard let bitstream = FollowedBitstream(reader, residual: false, keep: MacroblockFrame.init) else {
                 throw PFrameError(
                     .unsupported, path: path,
-                    "the bitstream of \(reader.stream.codecName) cannot be read; that of h264 can")
+                    "the bitstream of \(reader.stream.codecName) cannot be read, only that of h264; the motion source stream "
+                        + "takes other codecs")
             }
-            parser = reader.withExtradata { PacketParser(extradata: $0, residual: false) }
-            self.span = span
-            reader.onPacket = { [unowned self] number, bytes in
-                self.waiting[number] = self.parser.parse(bytes, number: number).map(MacroblockFrame.init)
-                // No decoder holds back more than sixteen pictures: what is older was lost.
-                self.waiting.removeValue(forKey: number - 64)
-            }
+            (self.bitstream, self.span) = (bitstream, span)
         }
 
         var orientation: Orientation { reader.orientation }
@@ -180,23 +173,16 @@ public struct BitstreamFigure {
         }
 
         func next() throws(PFrameError) -> Frame? {
-            let picture = try reader.next()
-            if let reason = parser.outOfScope {
+            guard let picture = try reader.next() else { return nil }
+            let said = bitstream.take(picture).flatMap { $0.size == picture.size ? $0 : nil }
+            if said == nil, let reason = bitstream.outOfScope {
                 throw PFrameError(
                     .unsupported, path: reader.path,
                     "its H.264 has \(reason), which the bitstream reader does not read; use the motion source stream")
             }
-            guard let picture else { return nil }
-            guard let said = waiting.removeValue(forKey: picture.packetNumber ?? -1),
-                picture.size.width <= said.columns * 16,
-                picture.size.height * said.columns <= said.macroblocks.count * 16
-            else {
-                throw PFrameError(
-                    .damaged, path: reader.path, "frame \(delivered): the stream does not say which picture this is")
-            }
             delivered += 1
             let seconds = picture.time.map { Double($0) * stream.timeBase.value } ?? 0
-            return Frame(picture: picture, said: said, seconds: seconds)
+            return Frame(picture: picture, said: said ?? MacroblockFrame(unknown: picture.size), seconds: seconds)
         }
     }
 }

@@ -45,6 +45,16 @@ struct MacroblockFrame {
     let columns: Int
     private let blocks: [PredictedBlock]
 
+    /// Nothing is known of a picture: its packet is damaged.
+    init(unknown size: Size) {
+        columns = (size.width + 15) / 16
+        macroblocks = Array(repeating: Macroblock(), count: columns * ((size.height + 15) / 16))
+        blocks = []
+    }
+
+    /// Its coded size.
+    var size: Size { Size(width: columns * 16, height: macroblocks.count / columns * 16) }
+
     init(_ picture: BitstreamPicture) {
         macroblocks = picture.withMacroblocks { Array($0) }
         columns = picture.width

@@ -88,7 +88,7 @@ public final class Extraction {
     private let needsBitstream: Bool
     private var predictor: (any FramePredictor)?
     /// What the packets say; nil where the bitstream is not read, or is out of scope from its start.
-    private var bitstream: FollowedBitstream?
+    private var bitstream: FollowedBitstream<PictureSyntax>?
     /// The first thing in the stream that the bitstream reader does not read, by name; nil where there is none, or it was
     /// not asked for.
     public private(set) var outOfScope: String?
@@ -130,7 +130,7 @@ public final class Extraction {
         guard bitstream != nil || !needsBitstream else {
             throw PFrameError(
                 .unsupported, path: path,
-                "the bitstream of \(reader.stream.codecName) cannot be read; that of h264 can")
+                "the bitstream of \(reader.stream.codecName) cannot be read, only that of h264; \(scopeRemedy)")
         }
     }
 
@@ -211,12 +211,11 @@ public final class Extraction {
         // Nothing predicts across a change of size.
         if firstSize != picture.size { (predictor, firstSize) = (nil, picture.size) }
         try checkSupported(picture, max(0, display))
-        try checkScope()
+        let syntax = try syntax(of: picture)
         let packet = picture.packetNumber.map { reader.packets[$0] }
         let record = FrameRecord(picture, display: display, packet: packet, timeBase: stream.timeBase, vectors: 0)
         if predictor == nil { predictor = try makePredictor(picture.size) }
-        let frame = DecodedFrame(
-            picture: picture, record: record, rows: [], syntax: syntax(of: picture), isDelivered: false)
+        let frame = DecodedFrame(picture: picture, record: record, rows: [], syntax: syntax, isDelivered: false)
         try predictor?.accept(frame, packets: reader.packets, emit: finish)
         reachedEnd = !isBefore && emitted == counts.inside
     }
@@ -226,10 +225,10 @@ public final class Extraction {
         counts.inside += 1
         if display == 0, firstSize != picture.size { (predictor, firstSize) = (nil, nil) }
         try checkSupported(picture, display)
-        try checkScope()
+        let syntax = try syntax(of: picture)
         let packet = picture.packetNumber.map { reader.packets[$0] }
         let record = FrameRecord(picture, display: display, packet: packet, timeBase: stream.timeBase, vectors: 0)
-        var frame = DecodedFrame(picture: picture, record: record, rows: [], syntax: syntax(of: picture))
+        var frame = DecodedFrame(picture: picture, record: record, rows: [], syntax: syntax)
         if !frame.isExact(options.source) {
             lacksVectors = lacksVectors || readsNoVectors
             picture.readMotionVectors(into: &vectors)
@@ -259,25 +258,33 @@ public final class Extraction {
     /// Whether pictures go through a predictor.
     private var predicts: Bool { options.needsPixels || bitstream != nil }
 
-    private func syntax(of picture: Picture) -> PictureSyntax? {
-        picture.packetNumber.flatMap { bitstream?.take($0) }
-    }
-
-    /// Refuses what is out of scope where nothing can be had without the bitstream; a stream that is out of scope before
-    /// its first picture is not followed.
-    private func checkScope() throws(PFrameError) {
-        guard let reason = bitstream?.outOfScope else { return }
+    /// What the bitstream says of a picture; nil where it says nothing that can be read. The decoder reads ahead: what is
+    /// out of scope behind the picture does not concern it.
+    ///
+    /// - Throws: `PFrameError` for what is out of scope where nothing can be had without the bitstream. A stream that is out
+    ///   of scope before its first picture is not followed.
+    private func syntax(of picture: Picture) throws(PFrameError) -> PictureSyntax? {
+        guard let bitstream else { return nil }
+        if let syntax = bitstream.syntax(of: picture) { return syntax }
+        guard let reason = bitstream.outOfScope else { return nil }
         guard !needsBitstream else {
-            let remedy = options.source == .bitstream ? "; use the motion source stream" : ""
             throw PFrameError(
                 .unsupported, path: reader.path,
-                "its H.264 has \(reason), which the bitstream reader does not read\(remedy)")
+                "its H.264 has \(reason), which the bitstream reader does not read; \(scopeRemedy)")
         }
         outOfScope = reason
         if predictor == nil {
             lacksVectors = lacksVectors || readsNoVectors
-            bitstream = nil
+            self.bitstream = nil
         }
+        return nil
+    }
+
+    /// What to do where the bitstream is not read.
+    private var scopeRemedy: String {
+        options.source == .bitstream
+            ? "use the motion source stream"
+            : "the residual against the prediction needs no bitstream"
     }
 
     private func checkSupported(_ picture: Picture, _ display: Int) throws(PFrameError) {

@@ -7,14 +7,14 @@ import Storage
 /// Beside a decoder, pictures have the numbers of their packets until ``renumber(frame:_:)``; else the numbers are
 /// display indices.
 struct PictureSyntax {
+    /// Its coded size.
+    let size: Size
     /// The rows of `motion.npy`: by macroblock, then list, then block.
     private(set) var rows: [MotionRow] = []
     /// The slice and the reference index of every row.
     private(set) var indices: [RowIndices] = []
     /// Its slices.
     private(set) var slices: [SliceSyntax]
-    /// The explicit and implicit weights of its blocks.
-    let weights: PictureWeights
     /// How it predicts: as the slice does that predicts from most lists.
     let type: PictureType
     /// Its picture order count.
@@ -37,14 +37,8 @@ struct PictureSyntax {
     ///   - keepsMacroblocks: keep a row of every macroblock.
     ///   - residual: where the coded residual goes; nil for none.
     init(_ picture: BitstreamPicture, keepsMacroblocks: Bool, residual: Residual?) {
+        size = picture.size
         slices = picture.slices.map { SliceSyntax($0) }
-        var weights = PictureWeights()
-        for (number, slice) in slices.enumerated() {
-            for entry in slice.weights {
-                weights.insert(entry.weights, slice: number, first: entry.first, second: entry.second)
-            }
-        }
-        self.weights = weights
         type =
             switch picture.type {
             case .p: .predicted
@@ -114,7 +108,7 @@ struct PictureSyntax {
         macroblocks?.setFrame(frame)
         for slice in slices.indices {
             for list in 0..<2 {
-                slices[slice].references[list] = slices[slice].references[list].map { $0 < 0 ? -1 : Int(number($0)) }
+                slices[slice].references[list] = slices[slice].references[list].map { Int(number($0)) }
             }
         }
     }
@@ -130,25 +124,14 @@ struct SliceSyntax {
     /// The numbers of the pictures in list 0 and list 1; −1 for one that the stream does not hold.
     var references: [[Int]]
     let weighting: BitstreamSlice.Weighting
-    /// Explicit weights by list and index, implicit ones by pairs of indices; −1 for a list that takes no part.
-    let weights: [(first: Int, second: Int, weights: BlockWeights)]
+    let weights: SliceWeights
 
     init(_ slice: BitstreamSlice) {
         type = slice.type
         (firstMacroblock, qp) = (slice.firstMacroblock, slice.qp)
         (headerBits, bits) = (slice.headerBits, slice.bits)
         references = slice.references
-        weighting = slice.weighting
-        let (first, second) = (slice.references[0].indices, slice.references[1].indices)
-        let pairs =
-            switch slice.weighting {
-            case .none: [(Int, Int)]()
-            case .explicit: first.map { ($0, -1) } + second.map { (-1, $0) }
-            case .implicit: first.flatMap { one in second.map { (one, $0) } }
-            }
-        weights = pairs.compactMap { one, two in
-            slice.weights(first: one, second: two).map { (first: one, second: two, weights: $0) }
-        }
+        (weighting, weights) = (slice.weighting, slice.weights)
     }
 
     /// I, P or B.

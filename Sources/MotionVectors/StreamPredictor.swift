@@ -110,7 +110,7 @@ final class StreamPredictor: FramePredictor {
         guard options.residual, !frame.rows.isEmpty else { return (nil, false) }
         frame.rows.withUnsafeMutableBufferPointer { rows in
             compensator.predict(
-                rows, from: Array(kept.values), weights: RowWeights(syntax.indices, syntax.weights))
+                rows, from: Array(kept.values), weights: RowWeights(syntax.indices, syntax.slices.map(\.weights)))
         }
         return (compensator.prediction, false)
     }

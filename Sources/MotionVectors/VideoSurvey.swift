@@ -172,11 +172,13 @@ public struct VideoSurvey: Sendable, Codable {
 /// Predicts the pictures of a survey by their vectors, as an extraction does, to see what residual they leave.
 private struct SurveyedPrediction {
     private let rule: PredictionRule?
-    private let bitstream: FollowedBitstream?
+    private let bitstream: FollowedBitstream<PictureSyntax>?
     private var predictor: StreamPredictor?
     private var statistics = PredictionStatistics()
 
-    init(_ rule: PredictionRule?, _ bitstream: FollowedBitstream?) { (self.rule, self.bitstream) = (rule, bitstream) }
+    init(_ rule: PredictionRule?, _ bitstream: FollowedBitstream<PictureSyntax>?) {
+        (self.rule, self.bitstream) = (rule, bitstream)
+    }
 
     /// Takes the next picture in display order; all are of one size. Pictures that give no residuals are left out.
     mutating func add(_ picture: Picture, _ rows: [MotionRow], _ reader: VideoReader) throws(PFrameError) {
@@ -196,8 +198,8 @@ private struct SurveyedPrediction {
             picture, display: reader.delivered - 1, packet: picture.packetNumber.map { reader.packets[$0] },
             timeBase: reader.stream.timeBase, vectors: rows.count)
         var statistics = statistics
-        let syntax = picture.packetNumber.flatMap { bitstream?.take($0) }
-        let frame = DecodedFrame(picture: picture, record: record, rows: rows, syntax: syntax)
+        let frame = DecodedFrame(
+            picture: picture, record: record, rows: rows, syntax: bitstream?.syntax(of: picture))
         predictor.accept(frame, packets: reader.packets) { statistics.add($0) }
         self.statistics = statistics
     }

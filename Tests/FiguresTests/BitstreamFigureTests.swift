@@ -114,4 +114,26 @@ import Testing
             #expect(refused?.code == .unsupported && refused?.message.contains("MBAFF") == true)
         }
     }
+
+    /// Where a packet speaks of another size than the decoder, nothing is known of its picture, and the figure is drawn.
+    @Test func whatIsNotKnownIsHatched() throws {
+        let sets = CraftedStream.configuration(CraftedStream.sequence(8, 6), CraftedStream.picture())
+        // libavcodec refuses a sequence that is cropped away.
+        let units = [CraftedStream.sequence(6, 8, crop: 60_000), CraftedStream.slice(count: 48, number: 1, value: 9)]
+        let packets: [CraftedStream.FLVPacket] = [
+            .configuration(sets), .units([CraftedStream.slice(count: 48, number: 0)], isKey: true),
+            .units(units, isKey: true),
+        ]
+        try withTemporaryFolder { folder in
+            let path = folder.appending("size.flv")
+            try put(CraftedStream.flv(packets), at: path)
+            let (known, unknown) = (
+                try BitstreamFigure(path: path).still(frame: 0), try BitstreamFigure(path: path).still(frame: 1)
+            )
+            #expect(known.width == unknown.width && known.height == unknown.height)
+            // All macroblocks of the first are PCM, in violet.
+            #expect(Self.color(known, panel: 1, x: 32, y: 32) == RGBColor(0xCC79A7))
+            #expect(Self.color(unknown, panel: 1, x: 32, y: 32) != RGBColor(0xCC79A7))
+        }
+    }
 }

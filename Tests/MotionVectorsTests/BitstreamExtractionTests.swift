@@ -111,4 +111,34 @@ import Testing
             }
         }
     }
+
+    /// Beside a decoder, a packet that speaks of another size than the picture says nothing of it.
+    @Test func anotherSizeSaysNothing() throws {
+        let sets = CraftedStream.configuration(CraftedStream.sequence(64, 4), CraftedStream.picture())
+        // libavcodec refuses a sequence that is cropped away.
+        let units = [CraftedStream.sequence(4, 64, crop: 60_000), CraftedStream.slice(count: 256, number: 1, value: 9)]
+        let packets: [CraftedStream.FLVPacket] = [
+            .configuration(sets), .units([CraftedStream.slice(count: 256, number: 0)], isKey: true),
+            .units(units, isKey: true), .units([CraftedStream.slice(count: 256, number: 0)], isKey: true),
+        ]
+        try withTemporaryFolder { folder in
+            let path = folder.appending("size.flv")
+            try put(CraftedStream.flv(packets), at: path)
+            var options = ExtractionOptions()
+            (options.source, options.accumulate) = (.bitstream, true)
+            var output = ExtractionOutput(folder: folder.appending("out"))
+            output.codedResidual = true
+            let summary = try ExtractionWriter(path: path, options: options, output: output).run()
+            #expect(summary.frames == 3)
+            let bits = try Self.array(folder.appending("out/bits.npy"), .uint32, UInt32(0))
+            let quantisers = try Self.array(folder.appending("out/qp.npy"), .int8, Int8(0))
+            #expect(bits.shape == [3, 4, 64])
+            for frame in 0..<3 {
+                let places = (frame * 256)..<(frame * 256 + 256)
+                #expect(bits.values[places].allSatisfy { (frame == 0) == ($0 > 3072) }, "frame \(frame)")
+                #expect(quantisers.values[places].allSatisfy { $0 == (frame == 0 ? 0 : -1) }, "frame \(frame)")
+            }
+            #expect(try VideoSurvey(path: path).bitstream == "in scope")
+        }
+    }
 }

@@ -46,7 +46,7 @@ import Testing
         let planes = references.map(\.picture.pixels)
         // Two slices, three indices in each list.
         var table: [[Int]: BlockWeights] = [:]
-        var weights = PictureWeights()
+        var weights = [SliceWeights](repeating: .none, count: 2)
         for slice in 0..<2 {
             for first in -1..<3 {
                 for second in -1..<3 where isExplicit == (min(first, second) < 0) && max(first, second) >= 0 {
@@ -54,11 +54,18 @@ import Testing
                         SIMD4((0..<4).map { _ in Int32.random(in: range, using: &random) })
                     }
                     let shift = SIMD4<Int32>(4, 6, 6, 0)
-                    let entry = BlockWeights(
-                        shift: isExplicit ? shift : SIMD4(repeating: 5), first: values(-64...127),
-                        second: values(-64...127), firstOffset: values(-20...20), secondOffset: values(-20...20))
+                    let second64 = Int32.random(in: -64...127, using: &random)
+                    let entry =
+                        isExplicit
+                        ? BlockWeights(
+                            shift: shift, first: values(-64...127), second: values(-64...127),
+                            firstOffset: values(-20...20), secondOffset: values(-20...20))
+                        : BlockWeights(
+                            shift: SIMD4(repeating: 5), first: SIMD4(repeating: 64 - second64),
+                            second: SIMD4(repeating: second64), firstOffset: SIMD4(), secondOffset: SIMD4())
                     table[[slice, first, second]] = entry
-                    weights.insert(entry, slice: slice, first: first, second: second)
+                    let isNext = weights[slice].append(entry, first: first, second: second)
+                    #expect(isNext)
                 }
             }
         }

@@ -76,8 +76,10 @@ import Testing
         }
     }
 
-    @Test("an estimate after the first pictures comes near the end", arguments: MotionFormat.allCases)
-    func estimates(_ format: MotionFormat) throws {
+    @Test(
+        "an estimate after the first pictures comes near the end", arguments: MotionFormat.allCases,
+        [MotionSource.stream, .bitstream])
+    func estimates(_ format: MotionFormat, _ source: MotionSource) throws {
         try withTemporaryFolder { folder in
             let clip = folder.appending("clip.mp4")
             let pictures = try (0..<90).map { number in
@@ -87,9 +89,11 @@ import Testing
             }
             try encode(pictures, to: clip, "bframes=0")
             var output = ExtractionOutput(folder: folder.appending("x"))
-            (output.motionFormat, output.residual, output.fieldCellSize) = (format, .npy, 16)
+            (output.motionFormat, output.residual, output.fieldCellSize) = (format, source == .stream ? .npy : nil, 16)
             var estimates: [ExtractionEstimate] = []
-            let summary = try ExtractionWriter(path: clip, options: ExtractionOptions(), output: output)
+            var options = ExtractionOptions()
+            options.source = source
+            let summary = try ExtractionWriter(path: clip, options: options, output: output)
                 .run(announce: { estimates.append($0) })
             let estimate = try #require(estimates.first)
             #expect(estimates.count == 1 && summary.frames == 90)

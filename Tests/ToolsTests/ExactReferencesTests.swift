@@ -126,6 +126,8 @@ import Testing
             let refused = try Programs.run(
                 Programs.pframe.path, ["extract", Programs.fixture(name), "--discard"] + options)
             #expect(refused.status == 1, "\(refused.errors)")
+            let remedy = options[0] == "--residual" ? "needs no bitstream" : "motion source"
+            #expect(refused.errors.contains(remedy), "\(refused.errors)")
         }
     }
 

@@ -5,6 +5,9 @@ struct NALUnits {
     /// Bytes of the length before each unit; nil for start codes.
     private var lengthSize: Int?
 
+    /// Units behind start codes.
+    init() {}
+
     /// Reads a stream's extradata and lends the parameter sets in it.
     init(extradata: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
         guard extradata.count >= 7, extradata[0] == 1 else {
@@ -32,30 +35,35 @@ struct NALUnits {
     /// Lends the units of a packet one after the other, each from its header byte on.
     ///
     /// A length that goes beyond the packet is cut to what is there.
-    func forEach(in packet: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
-        guard let base = packet.baseAddress else { return }
+    ///
+    /// - Returns: whether the packet is made of units, and of nothing else.
+    @discardableResult
+    func forEach(in packet: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
+        guard let base = packet.baseAddress else { return false }
         if let lengthSize {
-            var position = 0
+            var (position, isWhole) = (0, true)
             while position + lengthSize < packet.count {
                 var size = 0
                 for index in 0..<lengthSize { size = size << 8 | Int(packet[position + index]) }
                 position += lengthSize
                 let end = min(position + size, packet.count)
+                isWhole = isWhole && size > 0 && position + size == end
                 if end > position { body(UnsafeRawBufferPointer(rebasing: packet[position..<end])) }
                 position = end
             }
-            return
+            return isWhole && position == packet.count
         }
-        guard var start = Self.startCode(base, packet.count, from: 0) else { return }
+        guard var start = Self.startCode(base, packet.count, from: 0) else { return false }
         while start < packet.count {
             let next = Self.startCode(base, packet.count, from: start)
             var end = next.map { $0 - 3 } ?? packet.count
             // Zeros before a start code belong to it, not to the unit (trailing_zero_8bits).
             while end > start, packet[end - 1] == 0 { end -= 1 }
             if end > start { body(UnsafeRawBufferPointer(rebasing: packet[start..<end])) }
-            guard let next else { return }
+            guard let next else { return true }
             start = next
         }
+        return true
     }
 
     /// The place behind the next 0, 0, 1.

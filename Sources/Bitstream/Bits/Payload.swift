@@ -14,7 +14,7 @@ final class Payload {
     private(set) var stopBit = 0
 
     init() {
-        capacity = 1 << 12
+        capacity = 1 << 9
         base = .allocate(capacity: capacity + Self.padding)
     }
 

@@ -111,7 +111,7 @@ struct DirectPrediction {
                 continue
             }
             let number = picture.pictures(list, address)[quarter]
-            guard number >= 0, let index = first.firstIndex(where: { $0.number == number }) else { return false }
+            guard number != -1, let index = first.firstIndex(where: { $0.number == number }) else { return false }
             fill(quarter, index: index, list: list, picture, address)
         }
         return true

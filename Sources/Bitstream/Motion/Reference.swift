@@ -1,6 +1,6 @@
 /// A picture that a slice may predict from: an entry of a reference list.
 struct Reference {
-    /// The number of the picture in decode order; −1 for none, and for one that the stream does not hold.
+    /// The number of the picture; −1 for none, and for one that the stream does not hold.
     var number: Int32
     /// `PicOrderCnt`.
     var order: Int

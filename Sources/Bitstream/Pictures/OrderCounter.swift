@@ -75,6 +75,8 @@ struct DisplayNumbers {
     private static let mostWaiting = 16
     private var waiting: [(order: Int, picture: CodedPicture)] = []
     private var next = 0
+    /// Hidden pictures count downwards.
+    private var nextHidden = -2
 
     /// Takes the picture that follows in decode order.
     mutating func insert(_ picture: CodedPicture) {
@@ -94,7 +96,13 @@ struct DisplayNumbers {
     private mutating func showFirst() {
         var least = 0
         for index in waiting.indices where waiting[index].order < waiting[least].order { least = index }
-        waiting.remove(at: least).picture.display = next
-        next += 1
+        let picture = waiting.remove(at: least).picture
+        if picture.packet.isHidden {
+            picture.display = nextHidden
+            nextHidden -= 1
+        } else {
+            picture.display = next
+            next += 1
+        }
     }
 }

@@ -28,7 +28,7 @@ extension ReferenceBuffer {
 
     /// 8.2.4.2.3: by order count, from the current picture on back (list 0) and forward (list 1).
     private func bidirectional(_ order: Int) -> [[Frame?]] {
-        let short = frames.filter { $0.longIndex == nil && $0.reference.number >= 0 }
+        let short = frames.filter { $0.longIndex == nil && $0.reference.motion != nil }
         let past = short.filter { $0.reference.order < order }.sorted { $0.reference.order > $1.reference.order }
         let future = short.filter { $0.reference.order > order }.sorted { $0.reference.order < $1.reference.order }
         let first: [Frame?] = past + future + longTerm

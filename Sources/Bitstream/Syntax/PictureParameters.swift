@@ -96,9 +96,7 @@ struct ParameterSets {
                 guard sequences[set.id] != set else { return }
                 sequences[set.id] = set
                 // What a picture's set says depends on the sequence's set.
-                for (id, (kept, old)) in pictures where old.sequence == set.id {
-                    pictures[id] = try (kept, PictureParameters(kept) { sequences[$0] })
-                }
+                for (id, (kept, old)) in pictures where old.sequence == set.id { pictures[id] = read(kept) }
             } else {
                 let set = try PictureParameters(payload) { sequences[$0] }
                 guard pictures[set.id]?.1 != set else { return }
@@ -110,6 +108,16 @@ struct ParameterSets {
             return
         }
     }
+
+    /// A picture parameter set that was sent before its sequence's set changed; nil where the two do not fit.
+    private func read(_ payload: Payload) -> (Payload, PictureParameters)? {
+        do throws(PFrameError) { return (payload, try PictureParameters(payload) { sequences[$0] }) } catch {
+            return nil
+        }
+    }
+
+    /// Whether a sequence's profile allows SP and SI slices and data partitioning.
+    var isExtended: Bool { sequences.values.contains { $0.isExtended } }
 
     /// The sets that a slice's `pic_parameter_set_id` names; nil where one was not sent.
     func sets(_ id: Int) -> (SequenceParameters, PictureParameters)? {

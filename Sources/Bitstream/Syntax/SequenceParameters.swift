@@ -13,6 +13,10 @@ struct SequenceParameters: Equatable {
     }
 
     let id: Int
+    /// Whether the profile allows SP and SI slices and data partitioning: Extended, and not Main at once (A.2.3).
+    let isExtended: Bool
+    /// Whether the profile allows slices in arbitrary order: Baseline or Extended, and not Main at once (A.2.1).
+    let allowsArbitraryOrder: Bool
     private(set) var chromaFormat = 1
     private(set) var lumaDepth = 8
     private(set) var chromaDepth = 8
@@ -47,7 +51,12 @@ struct SequenceParameters: Equatable {
     init(_ payload: Payload) throws(PFrameError) {
         var bits = payload.bits
         let profile = bits.read(8)
-        _ = bits.read(16)
+        _ = bits.flag()
+        // constraint_set1_flag: the stream obeys the Main profile too.
+        let isMain = bits.flag()
+        _ = bits.read(14)
+        isExtended = profile == 88 && !isMain
+        allowsArbitraryOrder = (profile == 66 || profile == 88) && !isMain
         id = bits.unsigned()
         if Self.highProfiles.contains(profile) {
             chromaFormat = bits.unsigned()

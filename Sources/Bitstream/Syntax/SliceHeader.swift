@@ -70,8 +70,7 @@ struct SliceHeader {
     /// What makes the library refuse the slice's stream, by name; nil where it is in scope.
     var outOfScope: String? {
         if let reason = sequence.outOfScope ?? picture.outOfScope { return reason }
-        if isField { return "field pictures" }
-        return type == .switching ? "SP or SI slices" : nil
+        return isField ? "field pictures" : nil
     }
 
     /// Reads the header of a payload of type 1 or 5; that of a slice out of scope only as far as to say so.
@@ -91,7 +90,7 @@ struct SliceHeader {
         (self.type, self.sequence, self.picture) = (type, sequence, picture)
         frameNumber = bits.read(sequence.frameNumberBits)
         isField = !sequence.framesOnly && bits.flag()
-        guard outOfScope == nil else { return }
+        guard outOfScope == nil, type != .switching else { return }
         readOrder(&bits)
         try readReferences(&bits)
         if isReference { try readMarking(&bits) }
@@ -128,7 +127,8 @@ struct SliceHeader {
         if bits.flag() {
             for list in 0..<lists { activeReferences[list] = bits.unsigned() + 1 }
         }
-        guard activeReferences.allSatisfy({ $0 <= 32 }) else { throw Self.damage }
+        // Only fields have more.
+        guard activeReferences.allSatisfy({ $0 <= 16 }) else { throw Self.damage }
         for list in 0..<lists where bits.flag() {
             while true {
                 let kind = bits.unsigned()
@@ -171,7 +171,7 @@ struct SliceHeader {
 }
 
 /// `pred_weight_table` (ITU-T H.264, 7.3.3.2): weights and offsets of luma, Cb and Cr of each reference.
-struct WeightTable {
+package struct WeightTable: Sendable {
     /// The weights of one reference.
     struct Entry: Equatable {
         /// Of luma, Cb and Cr.
@@ -182,7 +182,10 @@ struct WeightTable {
     let lumaShift: Int
     let chromaShift: Int
     /// By list and reference index.
-    private(set) var entries: [[Entry]] = [[], []]
+    var entries: [[Entry]] = [[], []]
+
+    /// A table without entries.
+    init(lumaShift: Int, chromaShift: Int) { (self.lumaShift, self.chromaShift) = (lumaShift, chromaShift) }
 
     fileprivate init(_ bits: inout BitReader, counts: [Int], hasChroma: Bool) throws(PFrameError) {
         lumaShift = bits.unsigned()

@@ -37,7 +37,10 @@ struct SliceParser<Entropy: EntropyReader> {
     private(set) var isDone = false
 
     /// Begins a slice of a picture.
+    ///
+    /// - Precondition: the slice begins in the picture.
     init(_ payload: Payload, _ header: SliceHeader, number: Int, memory: ParserMemory, motion: PictureMotion) {
+        precondition(header.firstMacroblock < memory.width * memory.height, "the slice is of another picture")
         entropy = Entropy(payload, header: header, scratch: memory.scratch)
         (records, vectors, indices) = (motion.records, motion.vectors, motion.indices)
         (width, macroblocks) = (memory.width, memory.width * memory.height)

@@ -116,7 +116,6 @@ public final class ClipReader {
         reader = try VideoReader(path: path, options: decoding, span: span)
         tracer = tracesMotion ? try TracedReader(reader) : nil
         coding = measuresCoding ? CodingMeter(reader) : nil
-        if let coding { reader.onPacket = { coding.take($0, $1) } }
         var options = options
         options.frames = options.buckets?.lengths.last ?? options.frames
         self.options = options

@@ -1,5 +1,6 @@
 import Bitstream
 import Codec
+import MotionVectors
 
 /// What an H.264 stream spends on one picture.
 struct PictureCoding {
@@ -26,50 +27,46 @@ public struct MacroblockBits: Sendable, Equatable {
     public let values: [UInt16]
     /// Rows of macroblocks.
     public var rows: Int { values.count / max(1, columns) }
+
+    /// Whether they cover a picture, which may be cropped.
+    fileprivate func fits(_ size: Size) -> Bool { size.width <= columns * 16 && size.height <= rows * 16 }
 }
 
-/// Measures what an H.264 stream spends on its pictures, packet by packet beside the decoder: bits by `PacketParser`, QP
+/// Measures what an H.264 stream spends on its pictures, packet by packet beside the decoder: bits by `Bitstream`, QP
 /// as libavcodec exports it, which it does of field and MBAFF pictures too.
 final class CodingMeter {
-    /// Packets that gave no picture are forgotten after so many later ones: no decoder keeps more pictures back.
-    private static let memory = 64
-
-    private let parser: PacketParser?
+    private let bitstream: FollowedBitstream<(bits: PictureCoding.Bits, grid: MacroblockBits)>?
     private let codec: String
-    private var waiting: [Int: (bits: PictureCoding.Bits, grid: MacroblockBits)] = [:]
 
-    /// Prepares for a stream, before its first packet.
+    /// Begins to follow a video, before its first packet.
     init(_ video: VideoReader) {
         codec = video.stream.codecName
-        parser = codec == "h264" ? video.withExtradata { PacketParser(extradata: $0, residual: false) } : nil
+        bitstream = FollowedBitstream(video, residual: false) { picture in
+            guard !picture.isDamaged else { return nil }
+            return picture.withMacroblocks { macroblocks in
+                var bits = PictureCoding.Bits()
+                for macroblock in macroblocks {
+                    bits.motion += Int(macroblock.headerBits)
+                    bits.residual += Int(macroblock.coefficientBits)
+                }
+                let values = macroblocks.map { UInt16(clamping: $0.headerBits + $0.coefficientBits) }
+                return (bits, MacroblockBits(columns: picture.width, values: values))
+            }
+        }
     }
 
     /// Why no bits are measured, in words; nil where they are.
     var reason: String? {
-        guard let parser else { return "its codec is \(codec)" }
-        return parser.outOfScope.map { "its H.264 has \($0)" }
-    }
-
-    /// Takes the packet that went into the decoder, by its number.
-    func take(_ number: Int, _ packet: UnsafeRawBufferPointer) {
-        waiting[number - Self.memory] = nil
-        guard let picture = parser?.parse(packet, number: number), !picture.isDamaged else { return }
-        picture.withMacroblocks { macroblocks in
-            var bits = PictureCoding.Bits()
-            for macroblock in macroblocks {
-                bits.motion += Int(macroblock.headerBits)
-                bits.residual += Int(macroblock.coefficientBits)
-            }
-            let values = macroblocks.map { UInt16(clamping: $0.headerBits + $0.coefficientBits) }
-            waiting[number] = (bits, MacroblockBits(columns: picture.width, values: values))
-        }
+        guard let bitstream else { return "its codec is \(codec)" }
+        return bitstream.outOfScope.map { "its H.264 has \($0)" }
     }
 
     /// What the stream spends on a picture that the decoder gave.
     func measure(_ picture: Picture) -> (coding: PictureCoding, grid: MacroblockBits?) {
-        let found = picture.packetNumber.flatMap { waiting.removeValue(forKey: $0) }
-        let coding = PictureCoding(bits: found?.bits, qp: parser == nil ? [] : picture.quantisers)
-        return (coding, found?.grid)
+        let qp = bitstream == nil ? [] : picture.quantisers
+        // Damaged parameter sets that libavcodec refused speak of another size.
+        let found = bitstream?.take(picture).flatMap { $0.grid.fits(picture.size) ? $0 : nil }
+        return (PictureCoding(bits: found?.bits, qp: qp), found?.grid)
     }
 }
 

@@ -12,9 +12,12 @@ struct BitstreamFrames {
     private var residuals: ResidualPool
     private var lengths = (sum: 0.0, frames: 0)
     private var prediction = PredictionStatistics()
+    /// The decoding times of all pictures, in decode order.
+    private var decodingTimes: [Int?] = []
     /// The frames so far, in display order.
     private(set) var records: [FrameRecord] = []
-    /// Whether a frame so far is damaged, or has no later time than the frame before.
+    /// Whether a decoder may know better of the frames so far: one is damaged, has no time, or does not come after the
+    /// frame before in time.
     private(set) var isDoubtful = false
 
     /// Begins a stream.
@@ -45,12 +48,18 @@ struct BitstreamFrames {
         return summary
     }
 
-    /// Takes a picture in decode order; gives the frames whose turn it is.
+    /// Takes a picture in decode order, of the first one's size; gives the frames whose turn it is. Hidden pictures, and
+    /// those beyond the limit, are no frames: what predicts from them has no reference among the frames.
     mutating func insert(
         _ picture: BitstreamPicture, _ write: (FrameRecord, PictureSyntax) throws(PFrameError) -> Void
     ) throws(PFrameError) {
-        let syntax = PictureSyntax(
+        decodingTimes.append(picture.decodingTime)
+        guard (0..<limit).contains(picture.display) else { return }
+        var syntax = PictureSyntax(
             picture, keepsMacroblocks: keepsMacroblocks, residual: picture.residual == nil ? nil : residuals.take())
+        syntax.renumber(frame: Int32(truncatingIfNeeded: picture.display)) { number in
+            (0..<limit).contains(number) ? Int32(truncatingIfNeeded: number) : MotionRow.unused
+        }
         order.insert((FrameRecord(picture, syntax, timeBase: timeBase), syntax), at: picture.display)
         while !isComplete, let (record, syntax) = order.pop() {
             isDoubtful = isDoubtful || record.isDamaged || !follows(record)
@@ -64,7 +73,22 @@ struct BitstreamFrames {
         }
     }
 
-    /// Whether a record has a later time than the one before.
+    /// The frames with the times that a decoder gives them: where the container has no presentation times, or wrong ones,
+    /// that is the decoding time of the packet that makes the decoder give the picture.
+    ///
+    /// - Parameter delay: how many later packets the decoder takes before it gives a picture.
+    func timedRecords(delay: Int) -> [FrameRecord] {
+        var times = BestEffortTimestamp()
+        return records.map { record in
+            let last = record.display + delay
+            var record = record
+            record.pts = times.next(pts: record.pts, dts: last < decodingTimes.count ? decodingTimes[last] : nil)
+            record.seconds = record.pts.map { Double($0) * timeBase.value }
+            return record
+        }
+    }
+
+    /// Whether a record has a time, and comes after the one before.
     private func follows(_ record: FrameRecord) -> Bool {
         guard let time = record.pts else { return false }
         guard let last = records.last else { return true }

@@ -12,7 +12,7 @@ extension ExtractionWriter {
     /// One pass over the bitstream: no picture but the first is decoded, which tells crop and colour.
     ///
     /// - Returns: nil where the stream's own vectors were asked for and its decoder may know better: the video is out of
-    ///   scope or damaged, or its container gives no rising times.
+    ///   scope, damaged, cut off or of changing size, or its container gives no times, or times that do not rise.
     func readBitstream(
         _ pipe: PipedVideo?, _ announce: (ExtractionEstimate) -> Void,
         _ progress: (Int, Double) throws(PFrameError) -> Void
@@ -29,7 +29,7 @@ extension ExtractionWriter {
     ) throws(PFrameError) -> ExtractionSummary? {
         var reading = BitstreamOptions()
         (reading.streamIndex, reading.residual) = (options.streamIndex, options.codedResidual)
-        reading.threads = output.encoderThreads
+        reading.threads = output.threads
         let reader = try BitstreamReader(path: path, options: reading)
         let decoder = try VideoReader(path: path, streamIndex: options.streamIndex)
         guard let first = try decoder.next() else {
@@ -43,7 +43,7 @@ extension ExtractionWriter {
             keepsMacroblocks: options.source == .bitstream && files != nil)
         var isAnnounced = false
         while !frames.isComplete, let picture = try reader.next() {
-            guard picture.width * 16 == first.size.width, picture.height * 16 == first.size.height else {
+            guard picture.size == first.size || picture.isHidden else {
                 throw PFrameError(
                     .unsupported, path: path,
                     "frame \(picture.display): the picture size changes, which is not supported")
@@ -76,7 +76,7 @@ extension ExtractionWriter {
                 facts, source: try StreamDescription.Source(path, received: pipe?.received), options: describedOptions,
                 motionSource: options.source, tool: output.tool, first: first, summary: summary)
             let rows = lost.map { FrameRecord(lost: $0, timeBase: reader.stream.timeBase) }
-            summary.bytes = try files.finish(frames.records + rows, description)
+            summary.bytes = try files.finish(frames.timedRecords(delay: decoder.outputDelay) + rows, description)
         }
         return summary
     }

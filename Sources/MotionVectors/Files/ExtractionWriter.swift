@@ -14,8 +14,8 @@ public struct ExtractionOutput: Sendable {
     public var motionFormat = MotionFormat.wide
     /// Cell size of `field.npy` and `mask.npy`: 4, 8 or 16; nil for none.
     public var fieldCellSize: Int?
-    /// Threads of the FFV1 encoder; the bytes do not depend on it.
-    public var encoderThreads = 1
+    /// Threads that parse the bitstream, and threads of the FFV1 encoder; the bytes do not depend on them.
+    public var threads = 1
     /// What `stream.json` names as the writing program.
     public var tool = "PFrame"
 
@@ -231,8 +231,11 @@ public struct ExtractionWriter {
 
     private func estimate(frames: Int, vectorsPerFrame: Int, _ size: Size?) -> ExtractionEstimate {
         let pixels = size.map { $0.width * $0.height } ?? 0
-        // 1.5 int16 samples per pixel; two int16 per cell, and its mask.
         var bytes = vectorsPerFrame * output.motionFormat.bytesPerVector
+        // Slice and reference index of a vector; a row of macroblocks.npy, a uint32 and an int8.
+        if options.readsBitstream { bytes += vectorsPerFrame * 4 }
+        if options.source == .bitstream { bytes += pixels / 256 * (MacroblockRow.columns.count * 4 + 5) }
+        // 1.5 int16 samples per pixel; two int16 per cell, and its mask.
         if output.residual == .npy { bytes += pixels * 3 * (options.accumulate ? 2 : 1) }
         if options.accumulate { bytes += pixels * 4 }
         if let cell = output.fieldCellSize { bytes += pixels / (cell * cell) * 5 }

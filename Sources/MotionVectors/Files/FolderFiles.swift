@@ -78,7 +78,7 @@ final class FolderFiles {
             syntax = try SyntaxFiles(&folder, size: size, macroblocks: options.source == .bitstream)
             if output.codedResidual {
                 coded = try CodedResidualFiles(
-                    &folder, size: size, frameRate: frameRate, threads: output.encoderThreads)
+                    &folder, size: size, frameRate: frameRate, threads: output.threads)
             }
         }
         try syntax?.write(record.display, rows: rows.count, said)
@@ -104,7 +104,7 @@ final class FolderFiles {
         var paths: [FilePath] = []
         for file in format.files(name) { paths.append(folder.stage(file)) }
         return try ResidualWriter(
-            format, paths: paths, size: size, frameRate: frameRate, threads: output.encoderThreads)
+            format, paths: paths, size: size, frameRate: frameRate, threads: output.threads)
     }
 }
 

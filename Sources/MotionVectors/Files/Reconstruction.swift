@@ -138,7 +138,8 @@ extension MotionRow {
 }
 
 extension Reconstruction {
-    /// Writes all pictures as a video, before any was taken by ``next()``; `.yuv` and `.y4m` store them as they are, `.mp4` and `.mkv` encode them.
+    /// Writes all pictures as a video, before any was taken by ``next()``; `.yuv` and `.y4m` store them as they are, `.mp4`
+    /// and `.mkv` encode them.
     ///
     /// - Parameters:
     ///   - path: a `.y4m`, `.yuv`, `.mkv` or `.mp4` file.

@@ -94,8 +94,9 @@ enum WeightLines {
 
     /// The lines of a slice; fields of a list that takes no part are empty.
     static func lines(of slice: SliceSyntax, _ number: Int, frame: Int) -> [String] {
-        slice.weights.flatMap { first, second, weights in
-            planes.indices.map { plane in
+        slice.weights.indices.flatMap { first, second -> [String] in
+            guard let weights = slice.weights.block(first, second) else { return [] }
+            return planes.indices.map { plane in
                 func of(_ index: Int, _ value: Int32) -> String { index < 0 ? "" : "\(value)" }
                 let fields = [
                     "\(frame)", "\(number)", slice.weighting.rawValue, of(first, Int32(first)),
@@ -128,7 +129,7 @@ enum WeightLines {
             func number(_ text: Substring, _ none: Int) -> Int? { text.isEmpty ? none : Int(text) }
             guard let first = number(fields[3], -1), let second = number(fields[4], -1),
                 (-1...31).contains(first), (-1...31).contains(second), max(first, second) >= 0,
-                (0..<1 << 13).contains(slice)
+                (0..<mostSlices).contains(slice)
             else { return nil }
             let values = fields[8...].compactMap { number($0, 0) }
             guard values.count == 5, (0...7).contains(values[0]),
@@ -143,37 +144,61 @@ enum WeightLines {
 /// Reads `weights.csv` in the order of the frames.
 struct WeightReader {
     private let path: FilePath
-    private let lines: [Substring]
-    private var next = 1
+    private let lines: LineReader
+    /// What was read of a later frame.
+    private var next: Told?
+
+    /// Three lines.
+    private struct Told {
+        let frame: Int
+        let slice: Int
+        let first: Int
+        let second: Int
+        let weights: BlockWeights
+    }
 
     init(path: FilePath) throws(PFrameError) {
         self.path = path
-        do { lines = String(decoding: try readWholeFile(path), as: UTF8.self).split(separator: "\n") } catch {
-            throw PFrameError(error, path: path, "cannot read")
-        }
-        guard lines.first.map(String.init) == WeightLines.header else {
+        lines = try LineReader(path: path)
+        guard let header = try lines.next(), header == WeightLines.header else {
             throw PFrameError(.damaged, path: path, "does not start with PFrame's columns: \(WeightLines.header)")
         }
     }
 
-    /// The weights of a frame; frames are asked for in their order.
-    mutating func read(frame: Int) throws(PFrameError) -> PictureWeights {
-        var weights = PictureWeights()
-        while next < lines.count {
-            let entries = lines[next..<min(next + 3, lines.count)].compactMap { WeightLines.Entry($0) }
-            guard entries.count == 3, (0..<3).allSatisfy({ entries[$0].plane == $0 }) else {
-                throw PFrameError(.damaged, path: path, "line \(next + 1) is unreadable; extract again")
-            }
-            let entry = entries[0]
-            guard entry.frame <= frame else { break }
-            func of(_ column: Int) -> SIMD4<Int32> {
-                SIMD4(entries[0].values[column], entries[1].values[column], entries[2].values[column], 0)
-            }
-            weights.insert(
-                BlockWeights(shift: of(0), first: of(1), second: of(2), firstOffset: of(3), secondOffset: of(4)),
-                slice: entry.slice, first: entry.first, second: entry.second)
-            next += 3
+    /// The weights of a frame's slices; frames are asked for in their order.
+    mutating func read(frame: Int) throws(PFrameError) -> [SliceWeights] {
+        var slices: [SliceWeights] = []
+        while true {
+            if next == nil { next = try readNext() }
+            guard let told = next, told.frame <= frame else { return slices }
+            next = nil
+            while slices.count <= told.slice { slices.append(.none) }
+            guard told.frame == frame,
+                slices[told.slice].append(told.weights, first: told.first, second: told.second)
+            else { throw unreadable }
         }
-        return weights
+    }
+
+    private func readNext() throws(PFrameError) -> Told? {
+        var entries: [WeightLines.Entry] = []
+        for plane in 0..<3 {
+            guard let line = try lines.next() else {
+                guard plane == 0 else { throw unreadable }
+                return nil
+            }
+            guard let entry = WeightLines.Entry(line), entry.plane == plane else { throw unreadable }
+            entries.append(entry)
+        }
+        func of(_ column: Int) -> SIMD4<Int32> {
+            SIMD4(entries[0].values[column], entries[1].values[column], entries[2].values[column], 0)
+        }
+        return Told(
+            frame: entries[0].frame, slice: entries[0].slice, first: entries[0].first, second: entries[0].second,
+            weights: BlockWeights(
+                shift: of(0), first: of(1), second: of(2), firstOffset: of(3), secondOffset: of(4)))
+    }
+
+    private var unreadable: PFrameError {
+        PFrameError(.damaged, path: path, "line \(lines.count) is unreadable; extract again")
     }
 }

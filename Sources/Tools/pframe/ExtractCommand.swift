@@ -49,8 +49,8 @@ struct ExtractCommand: StoppableCommand {
             A vector points from a block to the prediction of the block: source = destination + motion / motion_scale, \
             +x right, +y down. The column reference of motion.npy is -2 if the reference is unknown, and -1 if the \
             vector takes no part in the prediction. With --residual, --references or --accumulate, blocks, references \
-            and weights of H.264 come from the bitstream where pframe reads it (see pframe info). Damaged videos are extracted as far as they decode and are \
-            flagged; the exit code is 1.
+            and weights of H.264 come from the bitstream where pframe reads it (see pframe info). Damaged videos are \
+            extracted as far as they decode and are flagged; the exit code is 1.
             """)
 
     @OptionGroup var inputs: VideoInputs
@@ -134,7 +134,7 @@ struct ExtractCommand: StoppableCommand {
             )
         }
         let jobs = running.jobs(for: items.count)
-        let command = Settings(self, encoderThreads: max(1, Parallel.processors / jobs))
+        let command = Settings(self, threads: max(1, Parallel.processors / jobs))
         try VideoResult.each(of: found, running: running, report: report, remedy: Self.remedy) {
             index, item, progress in
             command.extract(item, into: names.folders[index]) {
@@ -151,9 +151,9 @@ struct ExtractCommand: StoppableCommand {
         let motionFormat: MotionFormat
         let field: Int?
         let force: Bool
-        let encoderThreads: Int
+        let threads: Int
 
-        init(_ command: ExtractCommand, encoderThreads: Int) {
+        init(_ command: ExtractCommand, threads: Int) {
             var options = command.motion.extraction
             options.references = command.references
             options.accumulate = command.accumulate
@@ -163,7 +163,7 @@ struct ExtractCommand: StoppableCommand {
             motionFormat = command.motionFormat
             field = command.field
             force = command.force
-            self.encoderThreads = encoderThreads
+            self.threads = threads
         }
 
         func extract(
@@ -175,7 +175,7 @@ struct ExtractCommand: StoppableCommand {
             target.codedResidual = residual == .coded
             target.motionFormat = motionFormat
             target.fieldCellSize = field
-            target.encoderThreads = encoderThreads
+            target.threads = threads
             target.tool = Program.name
             result.folder = target.folder?.string
             let writer = ExtractionWriter(path: item.path, options: options, output: target)
