@@ -5,34 +5,34 @@ extension SamplerKind: ExpressibleByArgument {}
 
 /// How clips are drawn from a model.
 struct SampleOptions: ParsableArguments {
-    @Option(help: "Evaluations of the network per clip.")
+    @Option(help: "Evaluations of the network per clip or image.")
     var steps = 50
 
-    @Option(help: "How closely samples follow the caption; 1 is no guidance. Default: 2, without text 1.")
+    @Option(help: "How closely samples follow the caption; 1 is no guidance. Default: 2, without text 1, images 7.5.")
     var guidance: Double?
 
-    @Option(help: "dpm-solver++, ddim or ddpm.")
-    var sampler = SamplerKind.dpm
+    @Option(help: "dpm-solver++, ddim or ddpm. Default: dpm-solver++; of images, what the folder names (DDIM for PNDM).")
+    var sampler: SamplerKind?
 
     @Option(help: "Share of DDPM's noise that ddim adds, 0 to 1.")
     var eta = 0.0
 
-    @Option(help: "The seed of the noise; each further clip of an image has the next seed.")
+    @Option(help: "The seed of the noise; each further clip or image has the next seed.")
     var seed: UInt64 = 0
 
-    @Option(help: "Clips per batch; larger batches are faster and take more memory.")
-    var batch = 8
+    @Option(help: "Clips or images per batch; larger batches are faster and take more memory. Default: 8 clips, 1 image.")
+    var batch: Int?
 
     mutating func validate() throws {
         if !(1...1000).contains(steps) { throw ValidationError("--steps takes 1 to 1000") }
         if let guidance, !(guidance >= 0 && guidance.isFinite) { throw ValidationError("--guidance takes 0 or more") }
         if !(0...1).contains(eta) { throw ValidationError("--eta takes 0 to 1") }
         if eta > 0, sampler != .ddim { throw ValidationError("--eta is for --sampler ddim") }
-        if batch < 1 { throw ValidationError("--batch takes 1 or more") }
+        if let batch, batch < 1 { throw ValidationError("--batch takes 1 or more") }
     }
 
     /// Whether any that says how clips are drawn differs from its default.
-    var isGiven: Bool { steps != 50 || guidance != nil || sampler != .dpm || eta != 0 }
+    var isGiven: Bool { steps != 50 || guidance != nil || sampler != nil || eta != 0 }
 
     /// A sampler of a model.
     ///
@@ -42,7 +42,12 @@ struct SampleOptions: ParsableArguments {
             throw ValidationError("this model was trained without text: it takes no --guidance")
         }
         return try VideoSampler(
-            trained, options: SamplerOptions(kind: sampler, steps: steps, eta: eta), guidance: guidance,
-            batchSize: batch)
+            trained, options: SamplerOptions(kind: sampler ?? .dpm, steps: steps, eta: eta), guidance: guidance,
+            batchSize: batch ?? 8)
+    }
+
+    /// How images are drawn.
+    func options(of schedule: DiffusersSchedule) -> SamplerOptions {
+        schedule.options(sampler, steps: steps, eta: eta)
     }
 }
