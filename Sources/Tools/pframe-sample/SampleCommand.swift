@@ -117,8 +117,12 @@ struct SampleCommand: StoppableCommand {
 
     private func makeImages(_ device: Device) throws {
         let model = try TextToImage(DiffusersFolder(folder), precision: engine.precision, device: device)
+        let size = self.size ?? model.size
+        guard size.width.isMultiple(of: model.factor), size.height.isMultiple(of: model.factor) else {
+            throw ValidationError("--size takes multiples of \(model.factor), not \(size)")
+        }
         let session = ImageSession(
-            model: model, size: size ?? model.size, options: sampling.options(of: model.schedule),
+            model: model, size: size, options: sampling.options(of: model.schedule),
             guidance: sampling.guidance ?? 7.5, batchSize: sampling.batch ?? 1, output: output,
             reportsJSON: report.json)
         let digits = max(3, String(count - 1).count)

@@ -11,7 +11,7 @@ struct SampleOptions: ParsableArguments {
     @Option(help: "How closely samples follow the caption; 1 is no guidance. Default: 2, without text 1, images 7.5.")
     var guidance: Double?
 
-    @Option(help: "dpm-solver++, ddim or ddpm. Default: dpm-solver++; of images, what the folder names (DDIM for PNDM).")
+    @Option(help: "dpm-solver++, ddim or ddpm. Default: dpm-solver++; for images the folder's.")
     var sampler: SamplerKind?
 
     @Option(help: "Share of DDPM's noise that ddim adds, 0 to 1.")
@@ -20,7 +20,8 @@ struct SampleOptions: ParsableArguments {
     @Option(help: "The seed of the noise; each further clip or image has the next seed.")
     var seed: UInt64 = 0
 
-    @Option(help: "Clips or images per batch; larger batches are faster and take more memory. Default: 8 clips, 1 image.")
+    @Option(
+        help: "Clips or images per batch; larger batches are faster and take more memory. Default: 8 clips, 1 image.")
     var batch: Int?
 
     mutating func validate() throws {

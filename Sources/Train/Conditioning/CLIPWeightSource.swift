@@ -174,7 +174,8 @@ final class CLIPWeightSource {
         // Older versions of transformers saved the numbers 0…76 as position_ids.
         let alien = contents.names.sorted().first { !known.contains($0) && !$0.hasSuffix("embeddings.position_ids") }
         guard let alien else { return }
-        throw PFrameError(.conflict, path: path, "holds the tensor '\(alien)', which its configuration does not call for")
+        throw PFrameError(
+            .conflict, path: path, "holds the tensor '\(alien)', which its configuration does not call for")
     }
 
     /// What `config.json` says of a tower.

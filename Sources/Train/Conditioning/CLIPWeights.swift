@@ -30,9 +30,10 @@ package final class CLIPWeights {
             ]
             let blocks = (0..<layers).flatMap { layer in
                 parts.flatMap { part, outputs, inputs in
-                    [
-                        (name: "\(name).blocks.\(layer).\(part).weight", shape: [outputs] + (inputs == 0 ? [] : [inputs])),
-                        (name: "\(name).blocks.\(layer).\(part).bias", shape: [outputs]),
+                    let place = "\(name).blocks.\(layer).\(part)"
+                    return [
+                        (name: place + ".weight", shape: [outputs] + (inputs == 0 ? [] : [inputs])),
+                        (name: place + ".bias", shape: [outputs]),
                     ]
                 }
             }

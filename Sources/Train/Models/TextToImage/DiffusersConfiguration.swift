@@ -40,8 +40,9 @@ struct DiffusersConfiguration {
     }
 
     func unsupported(_ key: String, _ supported: String) -> PFrameError {
-        PFrameError(
-            .unsupported, path: path, "\"\(key)\" is \((all[key] ?? .null).json()), which PFrame does not have: \(supported)")
+        let found = (all[key] ?? .null).json()
+        return PFrameError(
+            .unsupported, path: path, "\"\(key)\" is \(found), which PFrame does not have: \(supported)")
     }
 
     /// A whole number from `least` on.
@@ -84,7 +85,8 @@ struct DiffusersConfiguration {
             return Array(repeating: number, count: count)
         }
         let numbers = value.array?.compactMap(\.int).filter { (1...1 << 24).contains($0) }
-        guard let numbers, !numbers.isEmpty, numbers.count == value.array?.count, count ?? numbers.count == numbers.count
+        guard let numbers, !numbers.isEmpty, numbers.count == value.array?.count,
+            count ?? numbers.count == numbers.count
         else {
             let what = count.map { "a whole number, or \($0) of them" } ?? "a list of whole numbers"
             throw damaged(key, "\(what), from 1 on")
@@ -108,8 +110,9 @@ struct DiffusersConfiguration {
     /// Refuses a key with another value than these; an absent key passes.
     mutating func expect(_ key: String, _ values: JSONValue...) throws(PFrameError) {
         unread.remove(key)
-        guard let found = all[key], !values.contains(where: { $0 == found || $0.double != nil && $0.double == found.double })
-        else { return }
+        guard let found = all[key] else { return }
+        // 1 and 1.0 are the same.
+        if values.contains(where: { $0 == found || $0.double != nil && $0.double == found.double }) { return }
         throw unsupported(key, "it has \(values.map { $0.json() }.joined(separator: ", "))")
     }
 

@@ -127,7 +127,9 @@ extension DiffusersFolder {
     /// The name that diffusers has given a tensor of attention since version 0.17.
     private static func currentName(_ name: String) -> String {
         guard name.contains("mid_block.attentions.") else { return name }
-        let changes = [(".query.", ".to_q."), (".key.", ".to_k."), (".value.", ".to_v."), (".proj_attn.", ".to_out.0.")]
+        let changes = [
+            (".query.", ".to_q."), (".key.", ".to_k."), (".value.", ".to_v."), (".proj_attn.", ".to_out.0."),
+        ]
         return changes.reduce(name) { $0.replacing($1.0, with: $1.1) }
     }
 }

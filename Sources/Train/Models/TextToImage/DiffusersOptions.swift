@@ -173,7 +173,8 @@ extension DiffusersFolder {
         var file = try configuration("tokenizer", "tokenizer_config.json")
         func text(_ value: JSONValue?) -> String? { value?.string ?? value?["content"]?.string }
         for (key, expected) in [("bos_token", start), ("eos_token", end), ("unk_token", end)] {
-            if let found = text(file.value(key)), found != expected { throw file.unsupported(key, "it has \(expected)") }
+            guard let found = text(file.value(key)), found != expected else { continue }
+            throw file.unsupported(key, "it has \(expected)")
         }
         var padding = text(file.value("pad_token"))
         // As transformers has it: the older file counts where the newer list is absent.

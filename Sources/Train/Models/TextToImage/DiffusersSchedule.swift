@@ -87,9 +87,10 @@ public struct DiffusersSchedule: Sendable {
         try file.expect("algorithm_type", .text("dpmsolver++"))
         try file.expect("solver_type", .text("midpoint"))
         try file.expect("final_sigmas_type", .text("zero"))
-        for key in ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "use_flow_sigmas"]
-            + ["use_dynamic_shifting"]
-        { try file.expect(key, .bool(false), .null) }
+        let spacings = ["karras_sigmas", "exponential_sigmas", "beta_sigmas", "flow_sigmas", "lu_lambdas"]
+        for key in (spacings + ["dynamic_shifting"]).map({ "use_" + $0 }) {
+            try file.expect(key, .bool(false), .null)
+        }
         try file.expectNothing("lambda_min_clipped", "variance_type")
         // Of thresholds, clamping and flows, which are refused above, and of the last step, which ends at x₀ in any order.
         file.ignore(
