@@ -17,11 +17,14 @@ struct DiffusersSoakTests {
     /// What a piece of work took.
     private struct Cost: Decodable {
         let seconds: Double
+        /// Seconds of all threads on processors, which busy programs beside it change less.
+        let processors: Double
+        /// Bytes, weights included.
         let memory: Double
 
         var text: String {
-            seconds.formatted(.number.precision(.fractionLength(1))) + " s, "
-                + (memory / 1e9).formatted(.number.precision(.fractionLength(2))) + " GB"
+            func rounded(_ value: Double) -> String { value.formatted(.number.precision(.fractionLength(2))) }
+            return "\(rounded(seconds)) s (\(rounded(processors)) s of processors), \(rounded(memory / 1e9)) GB"
         }
     }
 
@@ -60,12 +63,13 @@ struct DiffusersSoakTests {
     private static func measured(_ body: () throws -> Tensor) throws -> (Tensor, Cost) {
         // From here on the highest memory counts anew.
         try put(Array("5".utf8), at: "/proc/self/clear_refs")
-        let start = ContinuousClock.now
+        let (start, used) = (ContinuousClock.now, clock())
         let result = try body()
         let seconds = (ContinuousClock.now - start) / .seconds(1)
+        let processors = Double(clock() - used) / Double(CLOCKS_PER_SEC)
         let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
         let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
         let kilobytes = try #require(line.split(separator: " ").dropFirst().first.flatMap { Double($0) })
-        return (result, Cost(seconds: seconds, memory: kilobytes * 1024))
+        return (result, Cost(seconds: seconds, processors: processors, memory: kilobytes * 1024))
     }
 }

@@ -1,5 +1,6 @@
 import Codec
 import Dataset
+import Glibc
 import Storage
 import SystemPackage
 import ToolOptions
@@ -25,7 +26,16 @@ struct ImageSession {
     }
 
     func run(_ requests: [ImageRequest]) throws(PFrameError) {
+        let madeFolder = !isFolder(output)
         try createFolder(output)
+        do throws(PFrameError) { try make(requests) } catch {
+            // A failure leaves nothing behind; a folder with images stays.
+            if madeFolder { _ = output.withPlatformString { rmdir($0) } }
+            throw error
+        }
+    }
+
+    private func make(_ requests: [ImageRequest]) throws(PFrameError) {
         let progress = Progress(weights: requests.map { _ in 1 }, unit: "image", counted: "steps")
         var rows = ""
         for start in stride(from: 0, to: requests.count, by: batchSize) {
