@@ -15,7 +15,7 @@ package enum Python {
         "pframe-venv", modules: "pframe", packages: ["--editable", "Python"], folder: torch)
 
     /// The folder that `import torch` is to look in.
-    private static let torch: FilePath = {
+    package static let torch: FilePath = {
         let named = ProcessInfo.processInfo.environment["LIBTORCH"] ?? ".libtorch/torch"
         return repository.pushing(FilePath(named)).removingLastComponent()
     }()

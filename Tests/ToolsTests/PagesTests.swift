@@ -32,6 +32,7 @@ import Testing
             set -e
             pframe synth --output videos --videos 12 --seconds 3
             cp videos/captions.csv .
+            cp -r \(Programs.root.appending(path: "fixtures/train/diffusers/sd1").path) stable-diffusion
             cp videos/video-00001.mp4 clip.mp4 && cp clip.mp4 a.mp4 && cp clip.mp4 b.mp4
             printf '{"video": "videos/video-%05d.mp4", "caption": "a shape"}\\n' 1 2 3 > list.jsonl
             mkdir ready && cd ready

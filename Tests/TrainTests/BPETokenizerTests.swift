@@ -45,6 +45,48 @@ import Train
         }
     }
 
+    /// A thousand texts of many scripts, with the padding tokens of Stable Diffusion 1 and 2: the second is also a token of
+    /// its own within a text (`Tests/Peers/diffusers_expected.py`).
+    @Test(arguments: [nil, "!"]) func equalsHuggingFaceInManyScripts(_ padding: String?) throws {
+        let tokenizer = try BPETokenizer(
+            merges: Self.merges, vocabulary: Self.folder.appending("vocab.json"), padding: padding)
+        #expect(tokenizer.paddingToken == (padding == nil ? 913 : 0))
+        let rows = try #require(try Self.json("../diffusers/tokens.json").array)
+        #expect(rows.count == 1000)
+        for row in try rows.map({ try #require($0.array) }) {
+            let wanted = try #require((padding == nil ? row[1] : row[row.count - 1]).array).compactMap(\.int)
+            let found = try tokenizer.tokens(#require(row[0].string)).map(Int.init)
+            let rest = Array(repeating: Int(tokenizer.paddingToken), count: 75 - wanted.count)
+            #expect(found == [912] + wanted + [913] + rest, "\(row[0])")
+        }
+    }
+
+    /// Merges and vocabulary in one file, as newer tokenizers write it.
+    @Test func readsOneFile() throws {
+        let models = Self.folder.appending("../diffusers")
+        let (one, two) = (models.appending("sd1/tokenizer"), models.appending("sd2/tokenizer/tokenizer.json"))
+        let parts = try BPETokenizer(merges: one.appending("merges.txt"), vocabulary: one.appending("vocab.json"))
+        let whole = try BPETokenizer(json: two)
+        for row in try Self.expected() { #expect(whole.tokens(row.text) == parts.tokens(row.text), "\(row.text)") }
+        try withTemporaryFolder { folder in
+            let path = folder.appending("tokenizer.json")
+            let text = String(decoding: try contents(of: two), as: UTF8.self)
+            for (old, new, message) in [
+                ("\"BPE\"", "\"WordPiece\"", "model.type is WordPiece"),
+                ("\"NFC\"", "\"NFKC\"", "normalizer is NFKC, "),
+                ("\"</w>\"", "\"\"", "model.end_of_word_suffix is"),
+                ("\"merges\"", "\"merge\"", "model.merges is not"),
+                ("\"ignore_merges\": false", "\"ignore_merges\": true", "model.ignore_merges is true"),
+                ("\"!\": 0", "\"!\": 0.5", "model.vocab is not"), ("\"Split\"", "\"Whitespace\"", "pre_tokenizer is"),
+            ] {
+                try #require(text.contains(old))
+                try put(Array(text.replacing(old, with: new).utf8), at: path)
+                let error = try #require(throws: PFrameError.self) { try BPETokenizer(json: path) }
+                #expect(error.path == path && error.message.contains(message), "\(error)")
+            }
+        }
+    }
+
     @Test func takesTheNumbersOfTheVocabulary() throws {
         let numbers = try #require(try Self.json("vocab.json").members).mapValues { Int32($0.int ?? 0) }
         let last = Int32(numbers.count - 1)

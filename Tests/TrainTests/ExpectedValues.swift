@@ -76,18 +76,17 @@ func made(_ name: String, _ shape: [Int], _ scale: Double = 1, _ offset: Double 
     try Tensor(madeValues(name, shape.reduce(1, *), scale, offset), shape: shape)
 }
 
+/// The values that the script gives a parameter, by its name and shape.
+func madeParameter(_ name: String, _ shape: [Int]) throws -> Tensor {
+    if shape.count == 1, name.hasSuffix("weight") { return try made(name, shape, 0.5, 1) }
+    if shape.count == 1 || name.hasSuffix("table") { return try made(name, shape, 0.5) }
+    return try made(name, shape, (3 / Double(shape.dropFirst().reduce(1, *))).squareRoot())
+}
+
 /// Gives every parameter of a store the values that the script gives it in a case.
 func fill(_ store: ParameterStore, for trial: String) throws {
     for parameter in store.parameters {
-        let (name, shape) = ("\(trial)/\(parameter.name)", parameter.master.shape)
-        let values =
-            if shape.count == 1, name.hasSuffix("weight") {
-                try made(name, shape, 0.5, 1)
-            } else if shape.count == 1 || name.hasSuffix("table") {
-                try made(name, shape, 0.5)
-            } else {
-                try made(name, shape, (3 / Double(shape.dropFirst().reduce(1, *))).squareRoot())
-            }
+        let values = try madeParameter("\(trial)/\(parameter.name)", parameter.master.shape)
         try withoutGradients { () throws(PFrameError) in try parameter.master.set(values) }
     }
     try store.mastersChanged()
@@ -97,7 +96,7 @@ func fill(_ store: ParameterStore, for trial: String) throws {
 final class Trial {
     let name: String
     let store = ParameterStore()
-    private var inputs: [(name: String, tensor: Tensor)] = []
+    private(set) var inputs: [(name: String, tensor: Tensor)] = []
 
     init(_ name: String) { self.name = name }
 

@@ -176,6 +176,11 @@ extension TypedOperation {
                 ) { try $0[0].sequenceAttention(heads: 2, bias: $0[1]) },
             ]
         }
+        + [
+            TypedOperation(
+                "attention among other tokens", [.values([2, 40, 24]), .values([2, 9, 24]), .values([2, 9, 24])]
+            ) { try $0[0].attention(keys: $0[1], values: $0[2], heads: 3) }
+        ]
         + [8, 66].map { width in
             TypedOperation("linear attention of width \(width)", [.values([2, 9, 6 * width])]) {
                 try $0[0].linearAttention(heads: 2)

@@ -18,12 +18,13 @@ struct Watched {
         self.calls = calls.list
     }
 
-    /// Operations on more than one type, once each: but for conversions, and for gradients of norms, which libtorch gives
-    /// the mean and the deviation that it kept itself.
+    /// Operations on more than one type, once each: but for conversions, and for gradients of norms and of attention, which
+    /// libtorch gives what it kept itself: the mean and the deviation, the logarithm of the sum of a softmax.
     var mixed: [String] {
         let mixed = calls.filter {
             Set($0.types.split(separator: " ")).count > 1 && $0.name != "aten::copy_"
                 && !$0.name.hasSuffix("_norm_backward")
+                && !($0.name.contains("attention") && $0.name.hasSuffix("_backward"))
         }
         return Set(mixed.map { "\($0.name): \($0.types)" }).sorted()
     }

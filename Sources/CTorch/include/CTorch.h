@@ -181,6 +181,9 @@ ct_status ct_group_norm(const ct_tensor *input, int64_t groups, const ct_tensor 
 // Softmax attention along the second dimension of qkv (B, T, P, 3·heads·d), for each of B · P positions and each head:
 // softmax(q kᵀ / √d + bias) v, with bias (heads, T, T). For short sequences: T up to 64, d up to 128. Gives (B, T, P, heads·d).
 ct_status ct_sequence_attention(const ct_tensor *qkv, const ct_tensor *_Nullable bias, int64_t heads, ct_tensor *_Nullable *_Nonnull out);
+// Softmax attention of queries (B, T, heads·d) among keys and values (B, S, heads·d): softmax(q kᵀ / √d) v for each head.
+// The scores (T, S) are never in memory as a whole. Gives (B, T, heads·d).
+ct_status ct_attention(const ct_tensor *query, const ct_tensor *key, const ct_tensor *value, int64_t heads, ct_tensor *_Nullable *_Nonnull out);
 // Linear attention over the positions P of qkv (N, P, 3·heads·d) (Shen et al. 2021): softmax_d(q) / √d · (softmax_P(k)ᵀ v).
 ct_status ct_linear_attention(const ct_tensor *qkv, int64_t heads, ct_tensor *_Nullable *_Nonnull out);
 

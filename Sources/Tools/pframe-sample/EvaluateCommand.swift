@@ -112,7 +112,7 @@ struct EvaluateCommand: StoppableCommand {
     ) throws(PFrameError) -> EvaluationReport {
         guard let run = coder.run?.path else { throw PFrameError("--reconstruction wants a run") }
         var options = ReconstructionEvaluation.Options()
-        (options.clips, options.batch, options.seed) = (clips, sampling.batch, sampling.seed)
+        (options.clips, options.batch, options.seed) = (clips, sampling.batch ?? 8, sampling.seed)
         let evaluation = try ReconstructionEvaluation(
             run: run, source, options: options, networks: networks, precision: engine.precision, device: device)
         return try follow(evaluation.count) { progress throws(PFrameError) in

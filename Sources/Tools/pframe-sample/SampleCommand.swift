@@ -14,21 +14,27 @@ struct SampleCommand: StoppableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "sample",
-        abstract: "Make videos of first frames and captions with a trained model.",
+        abstract: "Make videos of first frames and captions, or images of texts, with a trained model.",
         discussion: """
             Writes per clip NNN.mp4, NNN.png (all frames side by side), NNN.first.png and a row of samples.jsonl. \
             Models of motion also write NNN.motion.npy, int16 (T−1, H/16, W/16, 2) in quarter pixels, and \
             NNN.residual.npy, int16 (T−1, H, W, 3). The same seed gives the same clip, whatever other clips are made. \
             Existing clips with the same options are skipped.
 
+            A folder in diffusers' layout (model_index.json; Stable Diffusion 1 and 2) makes images of --prompt: NNN.png \
+            and a row of samples.jsonl per image. Existing images are replaced.
+
             EXAMPLES:
               pframe sample run --image clip.mp4 --fit crop --prompt "a cross" --output out
               pframe sample run --image a.png --image b.png --prompt wave --output out
               pframe sample run --dataset clips --first 64 --output out
+              pframe sample stable-diffusion --prompt "a red ball" --count 4 --output out
               pframe reconstruct out/000 --output again.mp4    of motion and residual
             """)
 
-    @Argument(help: ArgumentHelp("The run of `pframe train`.", valueName: "run"), completion: .directory)
+    @Argument(
+        help: ArgumentHelp("The run of `pframe train`, or a folder in diffusers' layout.", valueName: "run"),
+        completion: .directory)
     var folder: FilePath
 
     @Option(help: ArgumentHelp("A first frame: a picture (PNG, JPEG, …) or a video.", valueName: "file"))
@@ -40,7 +46,13 @@ struct SampleCommand: StoppableCommand {
     @Option(help: "The caption; or a label if the model was trained on labels.")
     var prompt: String?
 
-    @Option(help: "Clips per image.")
+    @Option(help: "What images of texts do not show.")
+    var negativePrompt: String?
+
+    @Option(help: "The size of images of texts, as 768x512 or 512. Default: that of the model.")
+    var size: Size?
+
+    @Option(help: "Clips per image, or images of a text.")
     var count = 1
 
     @Option(help: "Take first frames and captions from a data set; clips are named by their keys.")
@@ -52,14 +64,26 @@ struct SampleCommand: StoppableCommand {
     @Option(name: .shortAndLong, help: "Folder for the clips.", completion: .directory)
     var output: FilePath
 
-    @Option(help: "Frames per second of the videos.")
-    var fps = 8.0
+    @Option(help: "Frames per second of the videos. Default: 8.")
+    var fps: Double?
 
     @OptionGroup(title: "Sampling") var sampling: SampleOptions
     @OptionGroup(title: "Engine") var engine: EngineOptions
     @OptionGroup(title: "Reporting") var report: ReportOptions
 
     func validate() throws {
+        if count < 1 { throw ValidationError("--count takes 1 or more") }
+        if DiffusersFolder.isOne(folder) {
+            if prompt == nil { throw ValidationError("give a text with --prompt: the model makes images of texts") }
+            if !image.isEmpty || fit != nil || dataset != nil || first != nil || fps != nil {
+                throw ValidationError(
+                    "the model makes images of texts: it takes no --image, --fit, --dataset, --first and --fps")
+            }
+            return
+        }
+        if negativePrompt != nil || size != nil {
+            throw ValidationError("--negative-prompt and --size are for a folder in diffusers' layout")
+        }
         if dataset == nil, image.isEmpty {
             throw ValidationError("give a first frame with --image FILE, or --dataset SET")
         }
@@ -68,14 +92,14 @@ struct SampleCommand: StoppableCommand {
                 "--dataset brings frames and captions: it excludes --image, --fit, --prompt and --count")
         }
         if dataset == nil, first != nil { throw ValidationError("--first is for --dataset") }
-        if count < 1 { throw ValidationError("--count takes 1 or more") }
         if let first, first < 1 { throw ValidationError("--first takes 1 or more") }
-        if !ClipFile.rates.contains(fps) { throw ValidationError("--fps takes 0.1 to 1000") }
+        if let fps, !ClipFile.rates.contains(fps) { throw ValidationError("--fps takes 0.1 to 1000") }
     }
 
     func run() throws {
         do {
             let device = try engine.open()
+            if DiffusersFolder.isOne(folder) { return try makeImages(device) }
             let trained = try TrainedModel(run: folder, precision: engine.precision, device: device)
             let sampler = try sampling.sampler(trained)
             let requests = try requests(trained)
@@ -83,12 +107,31 @@ struct SampleCommand: StoppableCommand {
             warn(requests, trained)
             var session = SamplingSession(
                 sampler: sampler,
-                folder: try SampleFolder(output, of: sampler, framesPerSecond: fps),
+                folder: try SampleFolder(output, of: sampler, framesPerSecond: fps ?? 8),
                 reportsJSON: report.json)
             try session.run(requests)
         } catch let error as PFrameError {
             throw DataProblem(message: "error: \(error)")
         }
+    }
+
+    private func makeImages(_ device: Device) throws {
+        let model = try TextToImage(DiffusersFolder(folder), precision: engine.precision, device: device)
+        let size = self.size ?? model.size
+        guard size.width.isMultiple(of: model.factor), size.height.isMultiple(of: model.factor) else {
+            throw ValidationError("--size takes multiples of \(model.factor), not \(size)")
+        }
+        let session = ImageSession(
+            model: model, size: size, options: sampling.options(of: model.schedule),
+            guidance: sampling.guidance ?? 7.5, batchSize: sampling.batch ?? 1, output: output,
+            reportsJSON: report.json)
+        let digits = max(3, String(count - 1).count)
+        try session.run(
+            (0..<count).map { index in
+                ImageRequest(
+                    name: index.zeroPadded(digits), prompt: prompt ?? "", negativePrompt: negativePrompt ?? "",
+                    seed: sampling.seed &+ UInt64(index))
+            })
     }
 
     private func requests(_ trained: TrainedModel) throws -> [SampleRequest] {

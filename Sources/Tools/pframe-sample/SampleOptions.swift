@@ -5,14 +5,14 @@ extension SamplerKind: ExpressibleByArgument {}
 
 /// How clips are drawn from a model.
 struct SampleOptions: ParsableArguments {
-    @Option(help: "Evaluations of the network per clip.")
+    @Option(help: "Evaluations of the network per clip or image.")
     var steps = 50
 
-    @Option(help: "How closely samples follow the caption; 1 is no guidance. Default: 2, without text 1.")
+    @Option(help: "How closely samples follow the caption; 1 is no guidance. Default: 2, without text 1, images 7.5.")
     var guidance: Double?
 
-    @Option(help: "dpm-solver++, ddim or ddpm.")
-    var sampler = SamplerKind.dpm
+    @Option(help: "dpm-solver++, ddim or ddpm. Default: dpm-solver++; for images the folder's.")
+    var sampler: SamplerKind?
 
     @Option(help: "Share of DDPM's noise that ddim adds, 0 to 1.")
     var eta = 0.0
@@ -26,11 +26,12 @@ struct SampleOptions: ParsableArguments {
             """)
     var residualSteps: Int?
 
-    @Option(help: "The seed of the noise; each further clip of an image has the next seed.")
+    @Option(help: "The seed of the noise; each further clip or image has the next seed.")
     var seed: UInt64 = 0
 
-    @Option(help: "Clips per batch; larger batches are faster and take more memory.")
-    var batch = 8
+    @Option(
+        help: "Clips or images per batch; larger batches are faster and take more memory. Default: 8 clips, 1 image.")
+    var batch: Int?
 
     mutating func validate() throws {
         if !(1...1000).contains(steps) { throw ValidationError("--steps takes 1 to 1000") }
@@ -43,12 +44,12 @@ struct SampleOptions: ParsableArguments {
         if let residualSteps, !(1...1000).contains(residualSteps) {
             throw ValidationError("--residual-steps takes 1 to 1000")
         }
-        if batch < 1 { throw ValidationError("--batch takes 1 or more") }
+        if let batch, batch < 1 { throw ValidationError("--batch takes 1 or more") }
     }
 
     /// Whether any that says how clips are drawn differs from its default.
     var isGiven: Bool {
-        steps != 50 || guidance != nil || sampler != .dpm || eta != 0 || temperature != nil
+        steps != 50 || guidance != nil || sampler != nil || eta != 0 || temperature != nil
             || residualSteps != nil
     }
 
@@ -60,7 +61,12 @@ struct SampleOptions: ParsableArguments {
             throw ValidationError("this model was trained without text: it takes no --guidance")
         }
         let options = SamplerOptions(
-            kind: sampler, steps: steps, eta: eta, temperature: temperature, residualSteps: residualSteps)
-        return try VideoSampler(trained, options: options, guidance: guidance, batchSize: batch)
+            kind: sampler ?? .dpm, steps: steps, eta: eta, temperature: temperature, residualSteps: residualSteps)
+        return try VideoSampler(trained, options: options, guidance: guidance, batchSize: batch ?? 8)
+    }
+
+    /// How images are drawn.
+    func options(of schedule: DiffusersSchedule) -> SamplerOptions {
+        schedule.options(sampler, steps: steps, eta: eta)
     }
 }

@@ -15,8 +15,8 @@ package import SystemPackage
 package struct BPETokenizer: Sendable {
     /// What follows the end of a text.
     package enum Padding: Sendable, CaseIterable {
-        /// The end token, again and again, as Hugging Face's tokenizer has it.
-        case end
+        /// The tokenizer's padding token, again and again, as Hugging Face's tokenizer has it.
+        case own
         /// Zeros, as OpenAI's has it.
         case zero
     }
@@ -25,6 +25,10 @@ package struct BPETokenizer: Sendable {
     package let startToken: Int32
     /// Stands behind every text.
     package let endToken: Int32
+    /// Follows the end of a text: the end token unless another was named.
+    package let paddingToken: Int32
+    /// Tokens that stand for themselves wherever they occur in a text.
+    private let specials: [(text: String, token: Int32)]
     /// Numbers of bytes, then of bytes that end a word.
     private let bytes: [Int32]
     private let merges: [Pair: (rank: Int, result: Int32)]
@@ -45,14 +49,35 @@ package struct BPETokenizer: Sendable {
     /// - Parameters:
     ///   - merges: Hugging Face's `merges.txt` or OpenAI's `bpe_simple_vocab_16e6.txt`, unpacked.
     ///   - vocabulary: Hugging Face's `vocab.json`; nil to number as OpenAI does, which is the same for CLIP's own.
+    ///   - padding: the padding token, which is also a token of its own in a text; nil for the end token.
     /// - Throws: `PFrameError` if a file cannot be read, or is none of these.
-    package init(merges path: FilePath, vocabulary: FilePath? = nil) throws(PFrameError) {
-        let pairs = try Self.pairs(path)
+    package init(merges path: FilePath, vocabulary: FilePath? = nil, padding: String? = nil) throws(PFrameError) {
+        try self.init(
+            Self.pairs(path), path, numbers: vocabulary.map { path throws(PFrameError) in try Self.numbers(path) },
+            vocabulary: vocabulary, padding: padding)
+    }
+
+    /// Reads a `tokenizer.json`, in which newer versions of Hugging Face's tokenizers keep merges and vocabulary.
+    ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - padding: the padding token, which is also a token of its own in a text; nil for the end token.
+    /// - Throws: `PFrameError` if the file cannot be read, or describes another tokenizer than CLIP's.
+    package init(json path: FilePath, padding: String? = nil) throws(PFrameError) {
+        let file = try TokenizerFile(path)
+        try self.init(file.merges, path, numbers: file.numbers, vocabulary: path, padding: padding)
+    }
+
+    /// A tokenizer of merges, which `path` lists, and numbers, which `vocabulary` lists where they are given.
+    private init(
+        _ pairs: [(left: String, right: String)], _ path: FilePath, numbers given: [String: Int32]?,
+        vocabulary: FilePath?, padding: String?
+    ) throws(PFrameError) {
         let symbols = Self.byteSymbols
         let alphabet = symbols + symbols.map { $0 + Self.ending }
         let numbers: [String: Int32]
-        if let vocabulary {
-            numbers = try Self.numbers(vocabulary)
+        if let given {
+            numbers = given
         } else {
             let all = alphabet + pairs.map { $0.left + $0.right } + [Self.start, Self.end]
             // Two merges may make the same symbol: the later has the number.
@@ -67,6 +92,10 @@ package struct BPETokenizer: Sendable {
         }
         startToken = try number(Self.start)
         endToken = try number(Self.end)
+        paddingToken = try padding.map { text throws(PFrameError) in try number(text) } ?? endToken
+        var specials = [(text: Self.start, token: startToken), (text: Self.end, token: endToken)]
+        if let padding { specials.append((text: padding, token: paddingToken)) }
+        self.specials = specials
         var bytes = [Int32](repeating: 0, count: 512)
         for (symbol, place) in zip(alphabet, Self.byteOrder + Self.byteOrder.map { $0 + 256 }) {
             bytes[place] = try number(symbol)
@@ -85,13 +114,13 @@ package struct BPETokenizer: Sendable {
     /// - Parameters:
     ///   - length: numbers in all, at least 2; CLIP takes 77.
     ///   - padding: what follows the end.
-    package func tokens(_ text: String, length: Int = 77, padding: Padding = .end) -> [Int32] {
+    package func tokens(_ text: String, length: Int = 77, padding: Padding = .own) -> [Int32] {
         precondition(length >= 2, "no room for start and end")
         var tokens = [startToken]
         var rest = text.unicodeScalars[...]
         while !rest.isEmpty, tokens.count < length {
-            let special = [(Self.start, startToken), (Self.end, endToken)].compactMap { name, token in
-                rest.firstRange(of: name.unicodeScalars).map { (range: $0, token: token) }
+            let special = specials.compactMap { text, token in
+                rest.firstRange(of: text.unicodeScalars).map { (range: $0, token: token) }
             }.min { $0.range.lowerBound < $1.range.lowerBound }
             for word in CLIPWords(rest[..<(special?.range.lowerBound ?? rest.endIndex)]) where tokens.count < length {
                 tokens += encode(word)
@@ -100,7 +129,7 @@ package struct BPETokenizer: Sendable {
             rest = rest[(special?.range.upperBound ?? rest.endIndex)...]
         }
         tokens = tokens.prefix(length - 1) + [endToken]
-        return tokens + repeatElement(padding == .end ? endToken : 0, count: length - tokens.count)
+        return tokens + repeatElement(padding == .own ? paddingToken : 0, count: length - tokens.count)
     }
 
     /// The numbers of a word.
@@ -174,19 +203,12 @@ package struct BPETokenizer: Sendable {
 
     /// The numbers that a `vocab.json` gives to symbols.
     private static func numbers(_ path: FilePath) throws(PFrameError) -> [String: Int32] {
-        let file = try MappedFile(path)
-        return try file.withBytes { bytes throws(PFrameError) in
-            let json: JSONValue
-            do throws(PFrameError) { json = try JSONValue(bytes, path: path) } catch {
-                throw PFrameError(.damaged, path: path, "at byte \(error.offset ?? 0): \(error.message)")
-            }
-            let numbers = json.members?.compactMapValues { $0.int.flatMap { Int32(exactly: $0) } }
-            guard let numbers, numbers.count == json.members?.count, numbers.values.allSatisfy({ $0 >= 0 }) else {
-                throw PFrameError(
-                    .damaged, path: path, "is not a vocabulary: an object of symbols and their numbers is expected")
-            }
-            return numbers
+        let json = try JSONValue(ofFile: path)
+        guard let numbers = json.vocabulary else {
+            throw PFrameError(
+                .damaged, path: path, "is not a vocabulary: an object of symbols and their numbers is expected")
         }
+        return numbers
     }
 }
 

@@ -111,7 +111,7 @@ extension CLIPImageEncoder: Sendable {}
 package struct CLIPTextEncoder {
     /// What it makes of B texts, W wide, projected to P features.
     package struct Output {
-        /// `(B, P)`: the end-of-text token, normalised and projected; not of unit length.
+        /// `(B, P)`: the end-of-text token, normalised, and projected where the model has a projection; not of unit length.
         package let features: Tensor
         /// `(B, context, W)`: all tokens, normalised.
         package let sequence: Tensor
@@ -121,14 +121,14 @@ package struct CLIPTextEncoder {
     package let contextLength: Int
     /// W, channels of the sequence.
     package let width: Int
-    /// P, features of a text.
+    /// Features of a text: P, or W where the model has no projection.
     package let projection: Int
     private let vocabulary: Int
     private let device: Device
     private let tokens: Tensor
     private let positions: Tensor
     private let norm: (weight: Tensor, bias: Tensor)
-    private let projector: Tensor
+    private let projector: Tensor?
     private let blocks: [TransformerBlock]
     private let causal: Tensor
 
@@ -136,18 +136,51 @@ package struct CLIPTextEncoder {
     ///
     /// - Throws: `PFrameError` if its weights cannot be read, or do not fit in memory.
     package init(_ weights: CLIPWeights, device: Device = .cpu) throws(PFrameError) {
-        (contextLength, width, projection) = (weights.contextLength, weights.text.width, weights.projection)
-        (vocabulary, self.device) = (weights.vocabulary, device)
-        tokens = try weights.tensor("text.tokens").to(device)
-        positions = try weights.tensor("text.positions").to(device)
-        norm = (try weights.tensor("text.norm.weight").to(device), try weights.tensor("text.norm.bias").to(device))
-        projector = try weights.tensor("text.projection").to(device)
-        blocks = try weights.blocks(of: "text", weights.text, device: device)
+        self = try weights.textEncoder(device: device)
+    }
+
+    /// The encoder of a text tower that is published without an image tower, such as transformers' `CLIPTextModel`.
+    ///
+    /// - Parameters:
+    ///   - files: safetensors files that hold the weights, at least one.
+    ///   - tower: what the files must be made of.
+    ///   - size: numbers that a token can be, and tokens of a text.
+    ///   - device: where it computes.
+    /// - Throws: `PFrameError` if a tensor is missing, is not of the tower, or has another shape, naming it.
+    package init(
+        _ files: [SafetensorsFile], _ tower: CLIPWeights.Tower, size: (vocabulary: Int, context: Int),
+        device: Device = .cpu
+    ) throws(PFrameError) {
+        let source = CLIPWeightSource(textTower: files)
+        let shapes =
+            [
+                (name: "text.tokens", shape: [size.vocabulary, tower.width]),
+                (name: "text.positions", shape: [size.context, tower.width]),
+            ] + tower.shapes("text")
+        for (name, shape) in shapes { try source.expect(name, shape) }
+        try source.expectOnly(shapes.map(\.name))
+        try self.init(source, tower, size, hasProjection: false, device: device)
+    }
+
+    init(
+        _ source: CLIPWeightSource, _ tower: CLIPWeights.Tower, _ size: (vocabulary: Int, context: Int),
+        hasProjection: Bool, device: Device
+    ) throws(PFrameError) {
+        (vocabulary, contextLength, width, self.device) = (size.vocabulary, size.context, tower.width, device)
+        tokens = try source.tensor("text.tokens").to(device)
+        positions = try source.tensor("text.positions").to(device)
+        norm = (
+            weight: try source.tensor("text.norm.weight").to(device),
+            bias: try source.tensor("text.norm.bias").to(device)
+        )
+        projector = hasProjection ? try source.tensor("text.projection").to(device) : nil
+        projection = projector?.shape[0] ?? width
+        blocks = try source.blocks(of: "text", tower, device: device)
         let length = contextLength
         // Enough for softmax to give nothing; infinity would make NaN of its own difference.
         let mask = (0..<length).flatMap { i in (0..<length).map { $0 > i ? Float(-1e9) : 0 } }
         causal = try Tensor(mask, shape: [1, length, length], device: device)
-            .expanded([weights.text.heads, length, length])
+            .expanded([tower.heads, length, length])
     }
 
     /// Encodes texts.
@@ -176,7 +209,9 @@ package struct CLIPTextEncoder {
             let ends = texts.enumerated().map { Int64($0 * contextLength + Self.end(of: $1)) }
             let pooled = try sequence.reshaped([texts.count * contextLength, width])
                 .selected(Tensor(ends, device: device))
-            return try Output(features: pooled.linear(projector, nil), sequence: sequence)
+            return try Output(
+                features: projector.map { map throws(PFrameError) in try pooled.linear(map, nil) } ?? pooled,
+                sequence: sequence)
         }
     }
 

@@ -7,7 +7,14 @@ import SystemPackage
 final class CLIPWeightSource {
     private enum Contents {
         case script([String: Tensor])
-        case safetensors(SafetensorsFile)
+        case safetensors([SafetensorsFile])
+
+        var names: [String] {
+            switch self {
+            case .script(let tensors): Array(tensors.keys)
+            case .safetensors(let files): files.flatMap(\.names)
+            }
+        }
     }
 
     /// How a publisher calls things; `*` stands for `q`, `k` and `v`.
@@ -17,6 +24,17 @@ final class CLIPWeightSource {
         let blocks: [String: String]
         /// Whether the projections are `(W, P)`.
         let isTransposed: Bool
+
+        static let textPrefix = "text_model."
+
+        /// The same without the prefix of the text tower.
+        var withoutTextPrefix: Naming {
+            func shortened(_ names: [String: String]) -> [String: String] {
+                names.mapValues { $0.hasPrefix(Self.textPrefix) ? String($0.dropFirst(Self.textPrefix.count)) : $0 }
+            }
+            return Naming(
+                names: shortened(names), parts: parts, blocks: shortened(blocks), isTransposed: isTransposed)
+        }
 
         static let openAI = Naming(
             names: [
@@ -64,14 +82,25 @@ final class CLIPWeightSource {
             (contents, naming) = (.script(try ScriptModule(path).parameters()), .openAI)
             configuration = nil
         } else {
-            (contents, naming) = (.safetensors(try SafetensorsFile(path)), .huggingFace)
-            configuration = try Self.configuration(path.removingLastComponent().appending("config.json"))
+            (contents, naming) = (.safetensors([try SafetensorsFile(path)]), .huggingFace)
+            let beside = path.removingLastComponent().appending("config.json")
+            configuration = access(beside.string, F_OK) == 0 ? try JSONValue(ofFile: beside) : nil
         }
         if published("visual.layer1.0.conv1.weight") != nil {
             throw PFrameError(
                 .unsupported, path: path, "is a CLIP model with a ResNet; only those with a vision transformer are read"
             )
         }
+    }
+
+    /// The text tower of a model in a folder of its own, in one or more files.
+    init(textTower files: [SafetensorsFile]) {
+        path = files[0].path
+        contents = .safetensors(files)
+        // Versions of transformers from 5 on leave the prefix out.
+        let hasPrefix = files.contains { $0.names.contains { $0.hasPrefix(Naming.textPrefix) } }
+        naming = hasPrefix ? .huggingFace : .huggingFace.withoutTextPrefix
+        configuration = nil
     }
 
     /// The shape of a weight, checked to be as `expected` says.
@@ -106,12 +135,7 @@ final class CLIPWeightSource {
     /// Blocks of a tower: one more than the highest number among the names.
     func layers(of tower: String) -> Int {
         guard let prefix = naming.blocks[tower] else { return 0 }
-        let names =
-            switch contents {
-            case .script(let tensors): Array(tensors.keys)
-            case .safetensors(let file): file.names
-            }
-        let numbers = names.filter { $0.hasPrefix(prefix) }.compactMap {
+        let numbers = contents.names.filter { $0.hasPrefix(prefix) }.compactMap {
             Int($0.dropFirst(prefix.count).prefix { $0 != "." })
         }
         return (numbers.max() ?? -1) + 1
@@ -127,8 +151,8 @@ final class CLIPWeightSource {
                     throw PFrameError(.damaged, path: path, "holds no '\(published)'")
                 }
                 parts.append(try tensor.to(.float32).to(.cpu))
-            case .safetensors(let file):
-                guard let entry = file[published] else {
+            case .safetensors(let files):
+                guard let file = files.first(where: { $0[published] != nil }), let entry = file[published] else {
                     throw PFrameError(.damaged, path: path, "holds no '\(published)'")
                 }
                 let tensor = try file.withBytes(of: published) { bytes throws(PFrameError) in
@@ -140,6 +164,18 @@ final class CLIPWeightSource {
         let whole = parts.count == 1 ? parts[0] : try Tensor.concatenated(parts, along: 0)
         return naming.isTransposed && name.hasSuffix(".projection")
             ? try whole.permuted([1, 0]).contiguous() : whole
+    }
+
+    /// Checks that there are no tensors but those of weights.
+    ///
+    /// - Throws: `PFrameError` naming a tensor that is none of them.
+    func expectOnly(_ weights: [String]) throws(PFrameError) {
+        let known = Set(weights.flatMap(publishedNames))
+        // Older versions of transformers saved the numbers 0…76 as position_ids.
+        let alien = contents.names.sorted().first { !known.contains($0) && !$0.hasSuffix("embeddings.position_ids") }
+        guard let alien else { return }
+        throw PFrameError(
+            .conflict, path: path, "holds the tensor '\(alien)', which its configuration does not call for")
     }
 
     /// What `config.json` says of a tower.
@@ -172,18 +208,7 @@ final class CLIPWeightSource {
     private func published(_ name: String) -> [Int]? {
         switch contents {
         case .script(let tensors): tensors[name]?.shape
-        case .safetensors(let file): file[name]?.shape
-        }
-    }
-
-    /// A `config.json` where there is one.
-    private static func configuration(_ path: FilePath) throws(PFrameError) -> JSONValue? {
-        guard access(path.string, F_OK) == 0 else { return nil }
-        let file = try MappedFile(path)
-        return try file.withBytes { bytes throws(PFrameError) in
-            do throws(PFrameError) { return try JSONValue(bytes, path: path) } catch {
-                throw PFrameError(.damaged, path: path, "at byte \(error.offset ?? 0): \(error.message)")
-            }
+        case .safetensors(let files): files.lazy.compactMap { $0[name]?.shape }.first
         }
     }
 }

@@ -21,6 +21,24 @@ package final class CLIPWeights {
         package let hidden: Int
         /// As `config.json` says, else `quickGELU`.
         package let activation: TransformerActivation
+
+        /// The blocks' weights and those of the last normalisation, with their shapes.
+        func shapes(_ name: String) -> [(name: String, shape: [Int])] {
+            let parts = [
+                ("norm1", width, 0), ("attention", 3 * width, width), ("output", width, width), ("norm2", width, 0),
+                ("up", hidden, width), ("down", width, hidden),
+            ]
+            let blocks = (0..<layers).flatMap { layer in
+                parts.flatMap { part, outputs, inputs in
+                    let place = "\(name).blocks.\(layer).\(part)"
+                    return [
+                        (name: place + ".weight", shape: [outputs] + (inputs == 0 ? [] : [inputs])),
+                        (name: place + ".bias", shape: [outputs]),
+                    ]
+                }
+            }
+            return blocks + ["weight", "bias"].map { (name: "\(name).norm.\($0)", shape: [width]) }
+        }
     }
 
     /// The file.
@@ -74,16 +92,14 @@ package final class CLIPWeights {
     /// A weight by its name here, float32 on the CPU.
     package func tensor(_ name: String) throws(PFrameError) -> Tensor { try source.tensor(name) }
 
+    /// The text encoder.
+    func textEncoder(device: Device) throws(PFrameError) -> CLIPTextEncoder {
+        try CLIPTextEncoder(source, text, (vocabulary, contextLength), hasProjection: true, device: device)
+    }
+
     /// The blocks of a tower, `text` or `image`.
     func blocks(of name: String, _ tower: Tower, device: Device) throws(PFrameError) -> [TransformerBlock] {
-        var blocks: [TransformerBlock] = []
-        for layer in 0..<tower.layers {
-            blocks.append(
-                try TransformerBlock(heads: tower.heads, activation: tower.activation) { part throws(PFrameError) in
-                    try tensor("\(name).blocks.\(layer).\(part)").to(device)
-                })
-        }
-        return blocks
+        try source.blocks(of: name, tower, device: device)
     }
 
     /// Infers a tower and checks that all of it is there.
@@ -92,32 +108,36 @@ package final class CLIPWeights {
     ) throws(PFrameError) -> Tower {
         let layers = max(1, source.layers(of: name))
         let hidden = try source.shape("\(name).blocks.0.up.weight", "(hidden, width)") { $0.count == 2 }[0]
-        for layer in 0..<layers {
-            let shapes = [
-                ("norm1", width, 0), ("attention", 3 * width, width), ("output", width, width), ("norm2", width, 0),
-                ("up", hidden, width), ("down", width, hidden),
-            ]
-            for (part, outputs, inputs) in shapes {
-                let block = "\(name).blocks.\(layer).\(part)"
-                try source.expect("\(block).weight", inputs == 0 ? [outputs] : [outputs, inputs])
-                try source.expect("\(block).bias", [outputs])
-            }
-        }
-        for end in ["weight", "bias"] { try source.expect("\(name).norm.\(end)", [width]) }
         let told = try source.configuration(of: name)
         guard let heads = told.heads ?? (width % 64 == 0 ? width / 64 : nil), heads > 0, width % heads == 0 else {
             let remedy = "put the model's own config.json (num_attention_heads) beside it"
             throw PFrameError(
                 .unsupported, path: source.path, "\(name) tower of \(width) channels: how many heads? \(remedy)")
         }
-        return Tower(
+        let tower = Tower(
             width: width, layers: layers, heads: heads, hidden: hidden, activation: told.activation ?? .quickGELU)
+        for (weight, shape) in tower.shapes(name) { try source.expect(weight, shape) }
+        return tower
     }
 
     /// n of n², from 1 on.
     private static func root(_ square: Int) -> Int? {
         let root = Int(Double(max(0, square)).squareRoot())
         return root > 0 && root * root == square ? root : nil
+    }
+}
+
+extension CLIPWeightSource {
+    /// The blocks of a tower, `text` or `image`.
+    func blocks(of name: String, _ tower: CLIPWeights.Tower, device: Device) throws(PFrameError) -> [TransformerBlock] {
+        var blocks: [TransformerBlock] = []
+        for layer in 0..<tower.layers {
+            blocks.append(
+                try TransformerBlock(heads: tower.heads, activation: tower.activation) { part throws(PFrameError) in
+                    try tensor("\(name).blocks.\(layer).\(part)").to(device)
+                })
+        }
+        return blocks
     }
 }
 

@@ -3,8 +3,8 @@ public import Storage
 
 /// Makes clips of noise with a trained network.
 ///
-/// The network is asked at `times`, from the last step of the schedule down (Lin et al. 2024, "trailing"), and the last
-/// step gives its x₀. Weights are computed in double, tensors in float32, and the noise of a step depends on the seed and
+/// The network is asked at `times`, from noise down, as ``SamplerOptions/spacing`` says, and the last step gives its x₀
+/// unless ``SamplerOptions/endsAtFirstStep``. Weights are computed in double, tensors in float32, and the noise of a step depends on the seed and
 /// its time alone: the same seed gives the same bytes.
 public struct Sampler: Sendable {
     /// The process that the network was trained for.
@@ -31,9 +31,15 @@ public struct Sampler: Sendable {
         if let range = options.clipping, !(range > 0 && range.isFinite) {
             throw PFrameError("x0 cannot be clamped to ±\(range): take a range above 0")
         }
+        let times = Self.times(most, options)
+        guard times.allSatisfy({ (0..<most).contains($0) }), Set(times).count == times.count else {
+            throw PFrameError(
+                "\(options.steps) sampling steps with the spacing \(options.spacing) leave the \(most) steps that the "
+                    + "model was trained on: take fewer")
+        }
         self.process = process
         self.options = options
-        plan = Self.plan(process.schedule, options)
+        plan = Self.plan(process.schedule, options, times)
     }
 
     /// Turns noise into clips.
@@ -93,16 +99,38 @@ public struct Sampler: Sendable {
         return try clean.clamped(-range, range)
     }
 
-    private static func plan(_ schedule: NoiseSchedule, _ options: SamplerOptions) -> [SamplerStep] {
-        let stride = Double(schedule.steps) / Double(options.steps)
-        let times = (0..<options.steps).map { index in
-            Int((Double(schedule.steps) - Double(index) * stride).rounded(.toNearestOrEven)) - 1
+    /// Steps of a schedule of `most` steps at which the network is asked.
+    private static func times(_ most: Int, _ options: SamplerOptions) -> [Int] {
+        let count = options.steps
+        // DPM-Solver++ counts its end, noise of 0, among the times that it spaces.
+        let spaced = options.kind == .dpm ? count + 1 : count
+        return switch options.spacing {
+        case .trailing:
+            (0..<count).map { index in
+                let passed = Double(index) * (Double(most) / Double(count))
+                return Int((Double(most) - passed).rounded(.toNearestOrEven)) - 1
+            }
+        case .leading(let offset):
+            (0..<count).map { index in (spaced - 1 - index) * (most / spaced) + offset }
+        case .even:
+            (0..<count).map { index in
+                let share = Double(spaced - 1 - index) / Double(max(spaced - 1, 1))
+                return Int((Double(most - 1) * share).rounded(.toNearestOrEven))
+            }
         }
+    }
+
+    private static func plan(
+        _ schedule: NoiseSchedule, _ options: SamplerOptions, _ times: [Int]
+    ) -> [SamplerStep] {
         let levels = times.map { SamplerStep.Level(schedule, $0) }
         return times.indices.map { index in
-            let time = times[index]
-            guard index + 1 < times.count else { return SamplerStep(last: time) }
-            let (t, s) = (levels[index], levels[index + 1])
+            let (time, t) = (times[index], levels[index])
+            guard index + 1 < times.count else {
+                guard options.endsAtFirstStep, options.kind == .ddim else { return SamplerStep(last: time) }
+                return SamplerStep(ddim: time, from: t, to: SamplerStep.Level(schedule, 0), eta: options.eta)
+            }
+            let s = levels[index + 1]
             return switch options.kind {
             case .ddpm: SamplerStep(ddpm: time, from: t, to: s)
             case .ddim: SamplerStep(ddim: time, from: t, to: s, eta: options.eta)
@@ -120,6 +148,16 @@ public enum SamplerKind: String, CaseIterable, Sendable {
     case ddim
     /// DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): the best of the three at 50 steps and fewer.
     case dpm = "dpm-solver++"
+}
+
+/// At which steps of a schedule of T steps n calls of the network lie (Lin et al. 2024, table 2; names are diffusers').
+public enum TimestepSpacing: Sendable, Equatable {
+    /// From the last step down, T / n apart: the first call sees noise alone.
+    case trailing
+    /// Multiples of ⌊T / n⌋ plus an offset, the highest first; of DPM-Solver++ the multiples of ⌊T / (n + 1)⌋ but 0.
+    case leading(offset: Int)
+    /// Evenly from T − 1 to 0 (`linspace`); of DPM-Solver++ n + 1 steps without 0.
+    case even
 }
 
 /// How clips are sampled.
@@ -142,6 +180,10 @@ public struct SamplerOptions: Sendable, Equatable {
     /// Calls of the network of residuals, for models that draw motion first: 1 gives the mean of the residuals that fit
     /// the motion, more draw one of them; nil for 1.
     public var residualSteps: Int?
+    /// The steps of the schedule that are asked: trailing.
+    public var spacing = TimestepSpacing.trailing
+    /// Whether DDIM ends at the noise of step 0 and not at x₀ (diffusers' `set_alpha_to_one` is false): no.
+    public var endsAtFirstStep = false
 
     /// What is not given is as described.
     public init(

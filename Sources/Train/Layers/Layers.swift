@@ -84,12 +84,15 @@ public struct GroupNorm {
     /// `(C)`.
     public let bias: Tensor
     let groups: Int
+    let epsilon: Double
 
-    /// Normalisation that begins as the identity.
-    public init(_ scope: ParameterScope, _ channels: Int, groups: Int = 8) throws(PFrameError) {
+    /// Normalisation that begins as the identity; ε is added to the variance.
+    public init(
+        _ scope: ParameterScope, _ channels: Int, groups: Int = 8, epsilon: Double = 1e-5
+    ) throws(PFrameError) {
         weight = try scope.parameter("weight", [channels], .constant(1), keepsFloat: true)
         bias = try scope.parameter("bias", [channels], .constant(0), keepsFloat: true)
-        self.groups = groups
+        (self.groups, self.epsilon) = (groups, epsilon)
     }
 
     /// Normalises images `(B·T, H, W, C)` over all T frames of a clip.
@@ -104,8 +107,26 @@ public struct GroupNorm {
     ) throws(PFrameError) -> Tensor {
         let shape = x.shape
         let clips = try x.reshaped([shape[0] / frames, frames * shape[1] * shape[2], shape[3]])
-        return try clips.groupNorm(groups, weight, bias, modulation: modulation, silu: silu).reshaped(shape)
+        return try clips.groupNorm(groups, weight, bias, modulation: modulation, silu: silu, epsilon: epsilon)
+            .reshaped(shape)
     }
+}
+
+/// Normalisation over the channels at each position (Ba et al. 2016), with a bias.
+public struct LayerNorm {
+    /// `(C)`.
+    public let weight: Tensor
+    /// `(C)`.
+    public let bias: Tensor
+
+    /// Normalisation that begins as the identity.
+    public init(_ scope: ParameterScope, _ channels: Int) throws(PFrameError) {
+        weight = try scope.parameter("weight", [channels], .constant(1), keepsFloat: true)
+        bias = try scope.parameter("bias", [channels], .constant(0), keepsFloat: true)
+    }
+
+    /// `(…, C)` to the same shape.
+    public func callAsFunction(_ x: Tensor) throws(PFrameError) -> Tensor { try x.layerNorm(weight, bias) }
 }
 
 /// Normalisation over the channels at each position (Ba et al. 2016), without a bias.
@@ -124,6 +145,9 @@ public struct ChannelNorm {
 
 @available(*, unavailable)
 extension GroupNorm: Sendable {}
+
+@available(*, unavailable)
+extension LayerNorm: Sendable {}
 
 @available(*, unavailable)
 extension ChannelNorm: Sendable {}

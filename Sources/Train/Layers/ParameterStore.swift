@@ -49,11 +49,20 @@ public final class ParameterStore {
     /// Where they are.
     public let device: Device
     private let seed: UInt64
+    private let isLoaded: Bool
     private var names: Set<String> = []
 
     /// An empty store.
-    public init(precision: Precision = .float32, device: Device = .cpu, seed: UInt64 = 0) {
-        (self.precision, self.device, self.seed) = (precision, device, seed)
+    ///
+    /// - Parameters:
+    ///   - isLoaded: whether ``load(_:into:naming:)`` gives all values: parameters begin as zeros then.
+    ///   - precision: of what the layers compute with.
+    ///   - device: where the parameters are.
+    ///   - seed: what the first values depend on.
+    public init(
+        precision: Precision = .float32, device: Device = .cpu, seed: UInt64 = 0, isLoaded: Bool = false
+    ) {
+        (self.precision, self.device, self.seed, self.isLoaded) = (precision, device, seed, isLoaded)
     }
 
     /// The scope that all names are in.
@@ -79,7 +88,7 @@ public final class ParameterStore {
 
     private func initial(_ name: String, _ shape: [Int], _ initialisation: Initialisation) throws(PFrameError) -> Tensor
     {
-        if device == .meta { return try Tensor.zeros(shape, device: .meta) }
+        if device == .meta || isLoaded { return try Tensor.zeros(shape, device: device) }
         let own = RandomSeed(seed).mixed(name).value
         switch initialisation {
         case .constant(let value): return try Tensor.full(shape, value, device: device)

@@ -281,6 +281,14 @@ extension Tensor {
         try Self.made("attention of \(shape)") { ct_sequence_attention(handle, bias?.handle, Int64(heads), $0) }
     }
 
+    /// Softmax attention of these queries `(B, T, heads·d)` among keys and values `(B, S, heads·d)`, in memory that grows
+    /// with T + S and not with their product.
+    public func attention(keys: Tensor, values: Tensor, heads: Int) throws(PFrameError) -> Tensor {
+        try Self.made("attention of \(shape) among \(keys.shape)") {
+            ct_attention(handle, keys.handle, values.handle, Int64(heads), $0)
+        }
+    }
+
     /// Linear attention over P of queries, keys and values `(N, P, 3·heads·d)` (Shen et al. 2021).
     public func linearAttention(heads: Int) throws(PFrameError) -> Tensor {
         try Self.made("attention of \(shape)") { ct_linear_attention(handle, Int64(heads), $0) }
