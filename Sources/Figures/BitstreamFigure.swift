@@ -1,5 +1,6 @@
 import Bitstream
 public import Codec
+import MotionVectors
 public import Storage
 public import SystemPackage
 

@@ -68,7 +68,7 @@ import Testing
             for number in 0..<Self.count {
                 let meddled = packets.map { packet in
                     CraftedStream.FLVPacket.units(
-                        Self.meddle(packet.units, packets.flatMap(\.units), &random), isKey: packet.isKey)
+                        Self.meddle(packet.units, packets.flatMap { $0.units }, &random), isKey: packet.isKey)
                 }
                 let path = folder.appending("meddled.flv")
                 try put(CraftedStream.flv([.configuration(configuration)] + meddled), at: path)
