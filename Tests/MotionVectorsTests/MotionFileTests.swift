@@ -87,7 +87,7 @@ import Testing
                     waves(Double(x) + Double(number) * 1.5, Double(y))
                 }
             }
-            try encode(pictures, to: clip, "bframes=0")
+            try encode(pictures, to: clip, "bframes=0:weightp=0")
             var output = ExtractionOutput(folder: folder.appending("x"))
             (output.motionFormat, output.residual, output.fieldCellSize) = (format, source == .stream ? .npy : nil, 16)
             var estimates: [ExtractionEstimate] = []

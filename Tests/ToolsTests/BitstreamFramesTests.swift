@@ -81,7 +81,7 @@ import Testing
     }
 
     /// What predicts from frames beyond a limit has no reference.
-    @Test(arguments: [3, 17]) func framesBeyondALimitAreNoReferences(_ limit: Int) throws {
+    @Test(arguments: [3, 15]) func framesBeyondALimitAreNoReferences(_ limit: Int) throws {
         let scratch = try Scratch()
         let found = try Self.extract(Self.video(scratch), scratch, ["--frames", "\(limit)"])
         for one in found {
