@@ -177,6 +177,8 @@ import Train
         ("unet/config.json", "\"in_channels\": 4", "\"in_channels\": 9", "\"in_channels\" is 9"),
         ("unet/config.json", "\"in_channels\": 4", "\"in_channels\": -4", "\"in_channels\" is -4: expected is a whole"),
         ("unet/config.json", "\"in_channels\": 4", "\"in_channels\": 4,,", "at byte"),
+        ("unet/config.json", "layers_per_block\": 1", "layers_per_block\": 9999999", "from 1 to 100"),
+        ("vae/config.json", "    4,\n    8", "    \(String(repeating: "8, ", count: 70))8", "at most 16"),
         ("unet/config.json", "\"cross_attention_dim\": 8", "\"cross_attention_dim\": 16", "attention_dim\" is 16"),
         ("vae/config.json", "\"shift_factor\": null", "\"shift_factor\": 0.1", "\"shift_factor\" is 0.1"),
         ("vae/config.json", "\"scaling_factor\": 0.18215", "\"scaling_factor\": 0", "\"scaling_factor\" is 0"),

@@ -45,11 +45,13 @@ struct DiffusersConfiguration {
             .unsupported, path: path, "\"\(key)\" is \(found), which PFrame does not have: \(supported)")
     }
 
-    /// A whole number from `least` on.
-    mutating func integer(_ key: String, default standard: Int, least: Int = 1) throws(PFrameError) -> Int {
+    /// A whole number from `least` to `most`.
+    mutating func integer(
+        _ key: String, default standard: Int, least: Int = 1, most: Int = 1 << 20
+    ) throws(PFrameError) -> Int {
         guard let value = value(key) else { return standard }
-        guard let number = value.int, (least...1 << 24).contains(number) else {
-            throw damaged(key, "a whole number from \(least) on")
+        guard let number = value.int, (least...most).contains(number) else {
+            throw damaged(key, "a whole number from \(least) to \(most)")
         }
         return number
     }
@@ -76,20 +78,20 @@ struct DiffusersConfiguration {
         return name
     }
 
-    /// Whole numbers from 1 on; of a single number as many as `count`, where it is given.
+    /// At most 16 whole numbers from 1 to `most`; of a single number as many as `count`, where it is given.
     mutating func integers(
-        _ key: String, default standard: [Int], count: Int? = nil
+        _ key: String, default standard: [Int], count: Int? = nil, most: Int = 1 << 20
     ) throws(PFrameError) -> [Int] {
         guard let value = value(key) else { return standard }
-        if let count, let number = value.int, (1...1 << 24).contains(number) {
+        if let count, let number = value.int, (1...most).contains(number) {
             return Array(repeating: number, count: count)
         }
-        let numbers = value.array?.compactMap(\.int).filter { (1...1 << 24).contains($0) }
+        let numbers = value.array?.prefix(16).compactMap(\.int).filter { (1...most).contains($0) }
         guard let numbers, !numbers.isEmpty, numbers.count == value.array?.count,
             count ?? numbers.count == numbers.count
         else {
-            let what = count.map { "a whole number, or \($0) of them" } ?? "a list of whole numbers"
-            throw damaged(key, "\(what), from 1 on")
+            let what = count.map { "a whole number, or \($0) of them" } ?? "a list of at most 16 whole numbers"
+            throw damaged(key, "\(what), from 1 to \(most)")
         }
         return numbers
     }

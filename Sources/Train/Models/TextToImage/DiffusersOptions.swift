@@ -25,7 +25,7 @@ extension DiffusersFolder {
         let standard = Array(repeating: 8, count: count)
         let heads = try file.integers("attention_head_dim", default: standard, count: count)
         let transformers = try file.integers(
-            "transformer_layers_per_block", default: Array(repeating: 1, count: count), count: count)
+            "transformer_layers_per_block", default: Array(repeating: 1, count: count), count: count, most: 100)
         options.groups = try file.integer("norm_num_groups", default: 32)
         options.levels = (0..<count).map { index in
             UNet2DOptions.Level(
@@ -34,7 +34,7 @@ extension DiffusersFolder {
                 upTransformers: ups[count - 1 - index].hasPrefix("Cross") ? transformers[index] : 0)
         }
         options.middleTransformers = transformers[count - 1]
-        options.blocks = try file.integer("layers_per_block", default: 2)
+        options.blocks = try file.integer("layers_per_block", default: 2, most: 100)
         options.context = try file.integer("cross_attention_dim", default: 1280)
         options.epsilon = try file.number("norm_eps", default: 1e-5)
         options.isLinear = try file.bool("use_linear_projection", default: false)
@@ -101,7 +101,7 @@ extension DiffusersFolder {
             "down_block_types", default: ["DownEncoderBlock2D"], of: ["DownEncoderBlock2D"], count: count)
         _ = try file.names("up_block_types", default: ["UpDecoderBlock2D"], of: ["UpDecoderBlock2D"], count: count)
         options.latentChannels = try file.integer("latent_channels", default: 4)
-        options.blocks = try file.integer("layers_per_block", default: 1)
+        options.blocks = try file.integer("layers_per_block", default: 1, most: 100)
         options.groups = try file.integer("norm_num_groups", default: 32)
         options.scalingFactor = try file.number("scaling_factor", default: 0.18215)
         options.hasAttention = try file.bool("mid_block_add_attention", default: true)
@@ -127,7 +127,7 @@ extension DiffusersFolder {
         let activation = try file.name("hidden_act", default: "quick_gelu", of: activations)
         let tower = CLIPWeights.Tower(
             width: try file.integer("hidden_size", default: 512),
-            layers: try file.integer("num_hidden_layers", default: 12),
+            layers: try file.integer("num_hidden_layers", default: 12, most: 1000),
             heads: try file.integer("num_attention_heads", default: 8),
             hidden: try file.integer("intermediate_size", default: 2048),
             activation: TransformerActivation(rawValue: activation) ?? .quickGELU)
@@ -136,7 +136,7 @@ extension DiffusersFolder {
         }
         let size = (
             vocabulary: try file.integer("vocab_size", default: 49_408),
-            context: try file.integer("max_position_embeddings", default: 77, least: 2)
+            context: try file.integer("max_position_embeddings", default: 77, least: 2, most: 4096)
         )
         try file.expect("layer_norm_eps", .number(1e-5))
         try file.expect("model_type", .text("clip_text_model"))

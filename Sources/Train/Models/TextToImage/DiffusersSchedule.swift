@@ -19,7 +19,7 @@ public struct DiffusersSchedule: Sendable {
     init(_ file: DiffusersConfiguration, named name: String) throws(PFrameError) {
         var file = file
         kind = name == "DPMSolverMultistepScheduler" ? .dpm : .ddim
-        let steps = try file.integer("num_train_timesteps", default: 1000)
+        let steps = try file.integer("num_train_timesteps", default: 1000, most: 100_000)
         let shape = try Self.shape(&file)
         let isRescaled = try file.bool("rescale_betas_zero_snr", default: false)
         let targets = ["epsilon": PredictionTarget.noise, "v_prediction": .velocity, "sample": .clean]
