@@ -116,7 +116,11 @@ ct_status ct_cuda_devices(int32_t *count) {
         }
         TORCH_CHECK(c10::impl::hasDeviceGuardImpl(at::kCUDA), "this libtorch was built without CUDA");
         *count = c10::impl::getDeviceGuardImpl(at::kCUDA)->deviceCount();
-        TORCH_CHECK(*count > 0, "no CUDA device was found");
+        TORCH_CHECK(
+            *count > 0, "no CUDA device was found: ",
+            dlopen("libcuda.so.1", RTLD_NOW)
+                ? "nvidia-smi lists the GPUs of a machine, and CUDA_VISIBLE_DEVICES limits those that a process sees"
+                : "NVIDIA's driver (libcuda.so.1) is missing; install it, or start the container with its GPUs");
     });
 }
 
