@@ -54,6 +54,19 @@ import Train
         }
     }
 
+    @Test func conditionalAutoencoder() throws {
+        try withTemporaryFolder { run in
+            let options = try AutoencoderOptions(preset: .compact, coding: .conditional, height: 32, width: 32)
+            let model = try ConditionalAutoencoder(options)
+            try fill(model.store, for: "run")
+            try Self.write(run, "vae", options, model.store)
+            let expected = try Self.values(of: run)
+            let prediction = try made("prediction", [2, 32, 32, 3], 100, 128)
+            try expected.expect("latents", model.encode(made("residual", [2, 32, 32, 3], 5), beside: prediction))
+            try expected.expect("decoded", model.decode(made("latents", [2, 2, 2, 16], 0.1), beside: prediction))
+        }
+    }
+
     @Test func edVDM() throws {
         try withTemporaryFolder { run in
             var options = try DiffusionOptions<EDVDM>(
