@@ -6,6 +6,7 @@ keep the layout of the files, channels last: frames uint8 (T, H, W, 3). Networks
 
 from .autoencoder import ResidualAutoencoder
 from .clips import Clip, DifferenceCodec, FrameCodec, MotionLatentCodec
+from .conditional import ConditionalAutoencoder
 from .conditioning import CaptionReader
 from .denoiser import Condition, Denoiser
 from .diffusion import DiffusionProcess, NoiseSchedule, guided
@@ -21,8 +22,8 @@ from .unet import UNet3D
 
 __version__ = "0.1.0"
 __all__ = [
-    "CaptionReader", "Clip", "Condition", "Denoiser", "DifferenceCodec", "DiffusionProcess", "FrameCodec",
-    "MotionFirst", "MotionLatentCodec", "NoiseSchedule", "PFrameError", "RandomSeed", "Record", "Records",
+    "CaptionReader", "Clip", "Condition", "ConditionalAutoencoder", "Denoiser", "DifferenceCodec", "DiffusionProcess",
+    "FrameCodec", "MotionFirst", "MotionLatentCodec", "NoiseSchedule", "PFrameError", "RandomSeed", "Record", "Records",
     "ResidualAutoencoder", "Run", "SamplerStep", "TokenDiffusion", "UNet3D", "guided", "load", "noise", "predict",
     "rebuild", "sampler_steps",
 ]  # fmt: skip

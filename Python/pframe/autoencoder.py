@@ -91,11 +91,12 @@ class ResidualAutoencoder(nn.Module):
         mean, variance = self.encoder(x / energy).chunk(2, 1)
         return mean * energy + self.analysis(x), (variance - 4.6).clamp(-20, 10)
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents (N, latent, h, w) to residuals (N, 3, 16·h, 16·w) in pixel values."""
+    def decode(self, latents: torch.Tensor, prediction: torch.Tensor | None = None) -> torch.Tensor:
+        """Latents (N, latent, h, w) to residuals (N, 3, 16·h, 16·w) in pixel values. The prediction makes no difference;
+        it does to a `ConditionalAutoencoder`."""
         energy = self._energy(latents)
-        fine = self._pixels(self.decoder(latents / energy), self.patch) * energy
-        coarse = self._pixels(self.synthesis(latents.movedim(1, -1)).movedim(-1, 1), BLOCK)
+        fine = pixels(self.decoder(latents / energy), self.patch) * energy
+        coarse = pixels(self.synthesis(latents.movedim(1, -1)).movedim(-1, 1), BLOCK)
         return (fine + coarse) / self.scale
 
     def forward(self, residual: torch.Tensor) -> torch.Tensor:
@@ -106,8 +107,8 @@ class ResidualAutoencoder(nn.Module):
     def _energy(x: torch.Tensor) -> torch.Tensor:
         return (x.square().mean((1, 2, 3), keepdim=True) + 1e-6).sqrt()
 
-    @staticmethod
-    def _pixels(x: torch.Tensor, patch: int) -> torch.Tensor:
-        """(N, p·p·3, h, w), of which each column is a block (p, p, 3), as (N, 3, h·p, w·p)."""
-        blocks = x.unflatten(1, (patch, patch, 3)).permute(0, 3, 4, 1, 5, 2)
-        return blocks.flatten(4, 5).flatten(2, 3)
+
+def pixels(x: torch.Tensor, patch: int) -> torch.Tensor:
+    """(N, p·p·3, h, w), of which each column is a block (p, p, 3), as (N, 3, h·p, w·p)."""
+    blocks = x.unflatten(1, (patch, patch, 3)).permute(0, 3, 4, 1, 5, 2)
+    return blocks.flatten(4, 5).flatten(2, 3)

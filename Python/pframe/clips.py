@@ -6,7 +6,11 @@ from dataclasses import dataclass
 import torch
 
 from .autoencoder import ResidualAutoencoder
-from .motion import Array, predict, rebuild
+from .conditional import ConditionalAutoencoder
+from .motion import Array, predict
+
+Autoencoder = ResidualAutoencoder | ConditionalAutoencoder
+"""Residual or conditional coding."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class MotionLatentCodec:
     clipping = 6.0
 
     def __init__(
-        self, means: Sequence[float], deviations: Sequence[float], radius: int, autoencoder: ResidualAutoencoder,
+        self, means: Sequence[float], deviations: Sequence[float], radius: int, autoencoder: Autoencoder,
         least_norm: float | None = None,
     ) -> None:  # fmt: skip
         """The statistics of `config.json`, two channels of motion first, and the decoder of latents.
@@ -98,11 +102,15 @@ class MotionLatentCodec:
 
 
 @torch.no_grad()
-def decode_latents(autoencoder: ResidualAutoencoder, first: Array, motion: Array, latents: Array) -> Clip:
+def decode_latents(autoencoder: Autoencoder, first: Array, motion: Array, latents: Array) -> Clip:
     """The clip of a first frame uint8 (H, W, 3), motion int16 (T−1, H/16, W/16, 2) and latents (T−1, H/16, W/16, C):
-    xₙ = clamp(P(xₙ₋₁, mvₙ) + round(D(zₙ)))."""
+    pₙ = P(xₙ₋₁, mvₙ), xₙ = clamp(pₙ + round(D(zₙ, pₙ)))."""
     scale = autoencoder.scale
-    z = _channels_first(latents).to(scale.device, scale.dtype)
-    residual = autoencoder.decode(z).round().clamp(-255, 255).to(torch.int16).movedim(1, -1)
-    first, motion = torch.as_tensor(first, device=scale.device), torch.as_tensor(motion, device=scale.device)
-    return Clip(rebuild(first, motion, residual), motion, residual)
+    frames, residuals = [torch.as_tensor(first, device=scale.device)], []
+    motion = torch.as_tensor(motion, device=scale.device)
+    for field, z in zip(motion, _channels_first(latents).to(scale.device, scale.dtype)):
+        predicted = predict(frames[-1], field)
+        decoded = autoencoder.decode(z[None], predicted.movedim(-1, 0)[None].to(scale.dtype))[0]
+        residuals.append(decoded.round().clamp(-255, 255).to(torch.int16).movedim(0, -1))
+        frames.append((predicted.to(torch.int16) + residuals[-1]).clamp(0, 255).to(torch.uint8))
+    return Clip(torch.stack(frames), motion, torch.stack(residuals))

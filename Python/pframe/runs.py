@@ -10,8 +10,9 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from .autoencoder import ResidualAutoencoder
-from .clips import Clip, DifferenceCodec, FrameCodec, MotionLatentCodec, decode_latents
+from .clips import Autoencoder, Clip, DifferenceCodec, FrameCodec, MotionLatentCodec, decode_latents
 from .conditioning import CaptionReader, FirstFrameEncoder, TextEncoder
+from .conditional import ConditionalAutoencoder
 from .denoiser import Condition, Denoiser
 from .diffusion import SCHEDULES, TARGETS, DiffusionProcess, NoiseSchedule, guided
 from .files import Members, PFrameError
@@ -23,6 +24,7 @@ from .unet import UNet3D
 FAMILIES = ("vae", "ed-vdm", "d-vdm", "vdm")
 TEMPERATURE = 0.5
 """Of motion that comes first, as `pframe sample` draws it."""
+CODINGS = ("residual", "conditional")
 TEXTS = ("vocabulary", "labels", "clip", "none")
 Network = TypeVar("Network", bound=nn.Module)
 Codec = MotionLatentCodec | DifferenceCodec | FrameCodec
@@ -37,7 +39,7 @@ class Run:
     """`config.json`."""
     step: int
     """Steps of training that the weights have."""
-    autoencoder: ResidualAutoencoder | None
+    autoencoder: Autoencoder | None
     """The residual autoencoder of a vae, and the one that made the latents of an ED-VDM; else None."""
     denoiser: Denoiser | MotionFirst | None = None
     """The network of a diffusion model; None for a vae."""
@@ -224,8 +226,11 @@ def _built(config: Members, build: Callable[[Members], Network]) -> Network:
         raise PFrameError(f"{config.path}: its options describe no network: it is damaged ({error})") from error
 
 
-def _autoencoder(config: Members) -> ResidualAutoencoder:
+def _autoencoder(config: Members) -> Autoencoder:
     options = config.members("options")
+    # Runs that were made before there was a choice do not name their coding.
+    if "coding" in options and options.text("coding", CODINGS) == "conditional":
+        return ConditionalAutoencoder(options.integer("latent_channels", 5))
     return ResidualAutoencoder(
         options.integer("patch", 1), options.items("widths", int), options.integer("blocks", 1),
         options.integer("latent_channels", 1),

@@ -8,6 +8,7 @@
 #include <ATen/ops/conv_transpose2d.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linalg_solve_ex.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/upsample_bilinear2d.h>
@@ -18,6 +19,17 @@ ct_status ct_matmul(const ct_tensor *left, const ct_tensor *right, ct_tensor **o
         auto result = at::matmul(left->value, right->value);
         ct::count(2.0 * double(result.numel()) * double(left->value.size(-1)), ct::gradients(left->value, right->value));
         return result;
+    });
+}
+
+// In float32 where the type is narrower. A singular matrix gives numbers that are not finite: to look for it would make the
+// host wait for a GPU.
+ct_status ct_solve(const ct_tensor *matrix, const ct_tensor *right, ct_tensor **out) {
+    return ct::computing(out, [&] {
+        const auto &a = matrix->value, &b = right->value;
+        if (b.is_meta()) return ct::shapeOnly(b.sizes(), b, ct::gradients(a, b) > 0);
+        auto type = b.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+        return std::get<0>(at::linalg_solve_ex(a.to(type), b.to(type))).to(b.scalar_type());
     });
 }
 

@@ -14,9 +14,14 @@ from safetensors.torch import load_file, save_file
 from torch_expected import first, last, values
 
 
-def autoencoder_values(model: pframe.ResidualAutoencoder) -> dict[str, torch.Tensor]:
+def autoencoder_values(model: pframe.ResidualAutoencoder | pframe.ConditionalAutoencoder) -> dict[str, torch.Tensor]:
     """Computed in float64."""
     model.double()
+    if isinstance(model, pframe.ConditionalAutoencoder):
+        prediction = first(values("prediction", (2, 32, 32, 3), 100, 128))
+        encoded = model.encode(first(values("residual", (2, 32, 32, 3), 5)), prediction)
+        decoded = model.decode(first(values("latents", (2, 2, 2, 16), 0.1)), prediction)
+        return {"latents": last(encoded).float(), "decoded": last(decoded).float()}
     mean, variance = model.encode(first(values("residual", (2, 32, 32, 3), 5)))
     decoded = model.decode(first(values("latents", (2, 2, 2, 16), 0.1)))
     return {"mean": last(mean).float(), "variance": last(variance).float(), "decoded": last(decoded).float()}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the expected values of layers, operations, the 3D U-Net, the autoencoder and AdamW with PyTorch, as safetensors
+"""Makes the expected values of layers, operations, the 3D U-Net, the autoencoders and AdamW with PyTorch, as safetensors
 files. The networks are those of the package in Python/, which `pip install ./Python` installs.
 
 Inputs, parameters and the gradients of outputs come from one formula of a name (`values`), which the tests share, so
@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from pframe import ResidualAutoencoder, UNet3D, layers
+from pframe import ConditionalAutoencoder, ResidualAutoencoder, UNet3D, layers
 
 # Name, U-Net (width, multiples, inputs, outputs, frames) and height of the images.
 PAPER = {
@@ -188,6 +188,8 @@ def operation_cases() -> Cases:
         weight=((7,), 0.5, 1),
         bias=((7,), 0.5),
     )
+    solved = lambda a, b: torch.linalg.solve(a + torch.eye(4), b)  # noqa: E731
+    cases.add("solved", solved, a=((2, 4, 4), 0.2), b=((2, 4, 3),))
     for name, size in [("smaller", (4, 3)), ("larger", (14, 9)), ("both", (4, 15)), ("same", (9, 7))]:
         for antialias in (False, True):
 
@@ -258,6 +260,30 @@ def autoencoder() -> Cases:
     return cases
 
 
+def conditional() -> Cases:
+    """Conditional coding: latents of residuals, what is decoded of other latents, and the loss of training."""
+    cases = Cases()
+    model = fill(ConditionalAutoencoder(16), "conditional")
+    shape = (2, 32, 48, 3)
+    prediction = first(values("conditional/prediction", shape, 100, 128))
+    residual = first(values("conditional/residual", shape, 20))
+    latents = model.encode(residual, prediction)
+    cases.keep("conditional/latents", last(latents))
+    cases.keep("conditional/decoded", last(model.decode(first(values("conditional/z", (2, 2, 3, 16))), prediction)))
+    # Ridge regression again, as least squares of stacked rows.
+    patterns = model.patterns(prediction)[1, 0, 2]
+    rows = torch.cat([patterns.mT, math.sqrt(0.05) * torch.eye(16)])
+    block = last(residual * model.scale)[1, :16, 32:].flatten()
+    assert torch.allclose(torch.linalg.lstsq(rows, torch.cat([block, torch.zeros(16)])[:, None])[0][:, 0], latents[1, :, 0, 2])
+    errors = (model.decode(latents, prediction) - residual).square().mean((1, 2, 3))
+    loss = (errors + 4).log().mean()
+    loss.backward()
+    cases.keep("conditional/loss", loss)
+    for name in ("pictures", "filters"):
+        cases.keep(f"conditional/gradient.{name}", model.get_parameter(name).grad)
+    return cases
+
+
 def adamw() -> Cases:
     """Five steps from the same weights; the average is ((w - average) · 0.2) nearer to the weights after each."""
     cases = Cases()
@@ -289,6 +315,7 @@ def main() -> None:
     model, facts = unet()
     save_file(model.results, folder / "unet3d.safetensors", metadata=facts)
     save_file(autoencoder().results, folder / "vae.safetensors")
+    save_file(conditional().results, folder / "conditional.safetensors")
     save_file(adamw().results, folder / "adamw.safetensors")
 
 

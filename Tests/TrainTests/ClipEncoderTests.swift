@@ -37,11 +37,11 @@ import Train
             return (0..<tensor.shape[0]).flatMap { body(Array(values[($0 * count)..<(($0 + 1) * count)])) }
         }
 
-        func encode(_ residual: Tensor) throws(PFrameError) -> Tensor {
+        func encode(_ residual: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor {
             try Tensor(each(residual, Self.means), shape: [residual.shape[0], 3, 2, 3])
         }
 
-        func decode(_ latents: Tensor) throws(PFrameError) -> Tensor {
+        func decode(_ latents: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor {
             try Tensor(each(latents, Self.spread), shape: [latents.shape[0], size.height, size.width, 3])
         }
     }
@@ -93,7 +93,7 @@ import Train
     }
 
     @Test func keepsTheMotionGiven() throws {
-        let encoder = ClipEncoder(BlockMeans(), size: Self.size, radius: 15)
+        let encoder = ClipEncoder(BlockMeans(), radius: 15)
         let (clips, motion) = ([Self.clip(0), Self.clip(1)], [Self.motion(3), Self.motion(4)])
         let coded = try encoder.closed(clips, motion: motion)
         for index in 0..<2 {
@@ -105,7 +105,7 @@ import Train
     }
 
     @Test func searchesWhereNoneIsGiven() throws {
-        let encoder = ClipEncoder(BlockMeans(), size: Self.size, radius: 15)
+        let encoder = ClipEncoder(BlockMeans(), radius: 15)
         let clip = Self.clip(0)
         let coded = try encoder.closed([clip])[0]
         // What was searched, kept, codes the same.

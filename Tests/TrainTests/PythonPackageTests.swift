@@ -33,7 +33,7 @@ import Train
     private static func autoencoder(
         _ run: FilePath, widths: [Int] = [8, 16, 24], patch: Int = 4, blocks: Int = 1
     ) throws -> ResidualAutoencoder {
-        var options = try AutoencoderOptions(preset: .compact, height: 32, width: 32)
+        var options = try AutoencoderOptions(preset: .compact, coding: .residual, height: 32, width: 32)
         (options.widths, options.patch, options.blocks) = (widths, patch, blocks)
         let model = try ResidualAutoencoder(options)
         try fill(model.store, for: "run")

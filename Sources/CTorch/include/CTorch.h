@@ -156,6 +156,8 @@ ct_status ct_cross_entropy(const ct_tensor *logits, const ct_tensor *classes, ct
 // Products
 
 ct_status ct_matmul(const ct_tensor *left, const ct_tensor *right, ct_tensor *_Nullable *_Nonnull out);
+// X of A X = B for each A (…, n, n) and B (…, n, k).
+ct_status ct_solve(const ct_tensor *matrix, const ct_tensor *right, ct_tensor *_Nullable *_Nonnull out);
 ct_status ct_linear(const ct_tensor *input, const ct_tensor *weight, const ct_tensor *_Nullable bias, ct_tensor *_Nullable *_Nonnull out);
 // Images are (N, H, W, C), weights (O, I, h, w) and best with channels last in memory.
 ct_status ct_convolution(const ct_tensor *input, const ct_tensor *weight, const ct_tensor *_Nullable bias, int64_t stride, int64_t padding, ct_tensor *_Nullable *_Nonnull out);

@@ -37,12 +37,11 @@ public enum CodingMotion: String, Sendable, CaseIterable {
 /// the previous frame. In the open loop motion and residual come from the source frames, and errors add up.
 public struct ClipEncoder {
     private let coder: any ResidualCoder
-    private let size: Size
     private let search: ColourSearch
 
-    /// An encoder for frames of one size.
-    public init(_ coder: any ResidualCoder, size: Size, radius: Int) {
-        (self.coder, self.size) = (coder, size)
+    /// An encoder that searches motion within ±`radius` pixels.
+    public init(_ coder: any ResidualCoder, radius: Int) {
+        self.coder = coder
         var search = ColourSearch()
         search.radius = radius
         self.search = search
@@ -50,75 +49,78 @@ public struct ClipEncoder {
 
     /// Codes clips in the closed loop, all of them frame by frame together: `(T, H, W, 3)` each, of one length.
     ///
-    /// `mvₙ` is given, or searched against `x̂ₙ₋₁`; `zₙ = E(vₙ − P(x̂ₙ₋₁, mvₙ))`;
-    /// `x̂ₙ = clamp(P(x̂ₙ₋₁, mvₙ) + round(D(zₙ)))`.
+    /// `mvₙ` is given, or searched against `x̂ₙ₋₁`; `pₙ = P(x̂ₙ₋₁, mvₙ)`; `zₙ = E(vₙ − pₙ, pₙ)`;
+    /// `x̂ₙ = clamp(pₙ + round(D(zₙ, pₙ)))`.
     public func closed(_ clips: [[RGBImage]], motion: [[MotionField]]? = nil) throws(PFrameError) -> [CodedClip] {
-        try code(clips) { (source, rebuilt, before, clip, frame) throws(PFrameError) in
-            let field =
-                motion.map { $0[clip][frame - 1] } ?? search.field(of: source, against: rebuilt, previous: before)
-            return (
-                field,
-                WholePixelCompensation.residual(
-                    of: source, from: WholePixelCompensation.predict(from: rebuilt, field))
-            )
-        }
+        try code(clips, motion) { rebuilt, _ in rebuilt }
     }
 
-    /// Codes clips in the open loop: with the motion given, or searched between source frames.
+    /// Codes clips in the open loop: with the motion given, or searched between source frames. What is decoded is
+    /// added to the prediction from the rebuilt frame all the same.
     public func open(_ clips: [[RGBImage]], motion: [[MotionField]]? = nil) throws(PFrameError) -> [CodedClip] {
-        try code(clips) { (source, _, before, clip, frame) throws(PFrameError) in
-            let previous = clips[clip][frame - 1]
-            let field =
-                motion.map { $0[clip][frame - 1] } ?? search.field(of: source, against: previous, previous: before)
-            return (
-                field,
-                WholePixelCompensation.residual(
-                    of: source, from: WholePixelCompensation.predict(from: previous, field))
-            )
-        }
+        try code(clips, motion) { _, source in source }
     }
 
-    /// Codes frame after frame; `step` gives motion and residual of (source frame, rebuilt frame before, field before,
-    /// clip, frame).
+    /// Codes frame after frame; `reference` chooses what encoding predicts from, of (the rebuilt frame before, the
+    /// source frame before).
     private func code(
-        _ clips: [[RGBImage]],
-        _ step: (RGBImage, RGBImage, MotionField?, Int, Int) throws(PFrameError) -> (MotionField, [Int16])
+        _ clips: [[RGBImage]], _ given: [[MotionField]]?, _ reference: (RGBImage, RGBImage) -> RGBImage
     ) throws(PFrameError) -> [CodedClip] {
         guard let length = clips.first?.count else { return [] }
         precondition(clips.allSatisfy { $0.count == length }, "clips of different length")
         var rebuilt = clips.map { [$0[0]] }
         var motion = clips.map { _ in [MotionField]() }
         var latents = clips.map { _ in [Float16]() }
-        let values = size.width * size.height * 3
         for frame in 1..<length {
-            var residuals: [Int16] = []
-            residuals.reserveCapacity(values * clips.count)
+            // What encoding predicts, and what decoding will.
+            var (encoding, decoding) = ([RGBImage](), [RGBImage]())
             for clip in clips.indices {
-                let (field, residual) = try step(
-                    clips[clip][frame], rebuilt[clip][frame - 1], motion[clip].last, clip, frame)
+                let before = reference(rebuilt[clip][frame - 1], clips[clip][frame - 1])
+                let field =
+                    given.map { $0[clip][frame - 1] }
+                    ?? search.field(of: clips[clip][frame], against: before, previous: motion[clip].last)
                 motion[clip].append(field)
-                residuals += residual
+                encoding.append(WholePixelCompensation.predict(from: before, field))
+                decoding.append(WholePixelCompensation.predict(from: rebuilt[clip][frame - 1], field))
             }
-            let shape = [clips.count, size.height, size.width, 3]
-            let input = try Tensor(elements: residuals, type: .int16, shape: shape).to(.float32)
+            let predicted = try Tensor(pixels: encoding)
+            let residual = try Tensor(pixels: clips.map { $0[frame] }) - predicted
             // What is decoded is what is stored.
-            let stored = try coder.encode(input).to(.float16)
-            let decoded = try coder.decode(stored.to(.float32)).to(.cpu).rounded().clamped(-255, 255).to(.int16).bytes()
+            let stored = try coder.encode(residual, beside: predicted).to(.float16)
             let bytes = try stored.bytes()
             for clip in clips.indices {
                 let count = bytes.count / clips.count / 2
                 bytes.withUnsafeBytes {
                     latents[clip] += $0.bindMemory(to: Float16.self)[(clip * count)..<((clip + 1) * count)]
                 }
-                let residual = decoded.withUnsafeBytes {
-                    Array($0.bindMemory(to: Int16.self)[(clip * values)..<((clip + 1) * values)])
-                }
-                let prediction = WholePixelCompensation.predict(
-                    from: rebuilt[clip][frame - 1], motion[clip][frame - 1])
-                rebuilt[clip].append(WholePixelCompensation.rebuild(prediction, residual))
+            }
+            let residuals = try coder.residuals(of: stored.to(.float32), beside: decoding)
+            for clip in clips.indices {
+                rebuilt[clip].append(WholePixelCompensation.rebuild(decoding[clip], residuals[clip]))
             }
         }
         return clips.indices.map { CodedClip(latents: latents[$0], motion: motion[$0], frames: rebuilt[$0]) }
+    }
+}
+
+extension ResidualCoder {
+    /// The residuals of latents `(N, H/16, W/16, channels)` as they are stored: whole numbers in −255…255, one
+    /// `(H, W, 3)` for each of N predictions.
+    func residuals(of latents: Tensor, beside predictions: [RGBImage]) throws(PFrameError) -> [[Int16]] {
+        let decoded = try withoutGradients { () throws(PFrameError) in
+            try decode(latents, beside: Tensor(pixels: predictions)).to(.cpu)
+        }
+        let bytes = try decoded.rounded().clamped(-255, 255).to(.int16).bytes()
+        return bytes.withUnsafeBytes { Clip.residuals($0, predictions.count) }
+    }
+}
+
+extension Tensor {
+    /// Pictures of one size, `(N, H, W, 3)` float32, 0…255.
+    convenience init(pixels pictures: [RGBImage], device: Device = .cpu) throws(PFrameError) {
+        let shape = [pictures.count, pictures[0].height, pictures[0].width, 3]
+        let values = pictures.flatMap(\.pixels).map { Float($0) }
+        try self.init(values, shape: shape, device: device)
     }
 }
 

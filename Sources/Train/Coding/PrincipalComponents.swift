@@ -5,8 +5,10 @@ public import SystemPackage
 
 /// The principal components of 16×16 RGB blocks of residuals, and the deviation of a value.
 public struct PrincipalComponents: Sendable, Equatable {
+    /// Pixels of a block each way.
+    public static let block = 16
     /// Values of a block, `(16, 16, 3)` in C order.
-    public static let values = 16 * 16 * 3
+    public static let values = block * block * 3
     /// Orthonormal rows `(count, 768)`, the greatest variance first.
     public let vectors: [Float]
     /// The mean square of each coefficient, in squared pixel values.

@@ -9,10 +9,12 @@ public protocol ResidualCoder {
     var channels: Int { get }
 
     /// Latents of residuals in pixel values: `(N, H, W, 3)` float32 to `(N, H/16, W/16, channels)` float32, on the CPU.
-    func encode(_ residual: Tensor) throws(PFrameError) -> Tensor
+    ///
+    /// - Parameter prediction: what the residuals are added to, 0…255, `(N, H, W, 3)` float32. Decoding has it too.
+    func encode(_ residual: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor
 
     /// Residuals of latents, the other way round.
-    func decode(_ latents: Tensor) throws(PFrameError) -> Tensor
+    func decode(_ latents: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor
 }
 
 /// A coder of orthonormal vectors: coefficients are products with them, residuals their sum.
@@ -61,19 +63,13 @@ public struct LinearResidualCoder: ResidualCoder {
     }
 
     /// Coefficients of each block.
-    public func encode(_ residual: Tensor) throws(PFrameError) -> Tensor {
-        let shape = residual.shape
-        let (rows, columns) = (shape[1] / 16, shape[2] / 16)
-        return try residual.to(.float32).reshaped([shape[0], rows, 16, columns, 16, 3]).permuted([0, 1, 3, 2, 4, 5])
-            .reshaped([shape[0], rows, columns, PrincipalComponents.values]).linear(vectors, nil)
+    public func encode(_ residual: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor {
+        try residual.to(.float32).patches(PrincipalComponents.block).linear(vectors, nil)
     }
 
     /// Residuals of coefficients.
-    public func decode(_ latents: Tensor) throws(PFrameError) -> Tensor {
-        let shape = latents.shape
-        let blocks = try latents.to(.float32).matmul(vectors)
-        return try blocks.reshaped([shape[0], shape[1], shape[2], 16, 16, 3]).permuted([0, 1, 3, 2, 4, 5])
-            .reshaped([shape[0], shape[1] * 16, shape[2] * 16, 3])
+    public func decode(_ latents: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor {
+        try latents.to(.float32).matmul(vectors).pixels(ofPatches: PrincipalComponents.block)
     }
 }
 

@@ -77,7 +77,7 @@ public struct ReconstructionEvaluation {
         let meter = VideoMeter(networks, motion: nil)
         var encoders: [(name: String, encoder: ClipEncoder)] = []
         for coder in coders {
-            encoders.append((coder.name, ClipEncoder(coder, size: clips.size, radius: clips.radius)))
+            encoders.append((coder.name, ClipEncoder(coder, radius: clips.radius)))
         }
         while meter.count < count, let batch = try clips.next() {
             let real = Array(batch.prefix(count - meter.count))
@@ -123,12 +123,12 @@ private struct MotionAlone: ResidualCoder {
     let name = "motion"
     let channels = 0
 
-    func encode(_ residual: Tensor) throws(PFrameError) -> Tensor {
+    func encode(_ residual: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor {
         let shape = residual.shape
         return try .zeros([shape[0], shape[1] / 16, shape[2] / 16, 1])
     }
 
-    func decode(_ latents: Tensor) throws(PFrameError) -> Tensor {
+    func decode(_ latents: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor {
         let shape = latents.shape
         return try .zeros([shape[0], shape[1] * 16, shape[2] * 16, 3])
     }

@@ -98,6 +98,16 @@ public final class ParameterStore {
         }
     }
 
+    /// Overwrites the master of a parameter that the store has. ``mastersChanged()`` makes layers see it.
+    ///
+    /// - Parameter values: its elements in C order.
+    public func set(_ name: String, _ values: [Float]) throws(PFrameError) {
+        guard let parameter = parameters.first(where: { $0.name == name }) else {
+            preconditionFailure("no parameter \(name)")
+        }
+        try parameter.master.set(Tensor(values, shape: parameter.master.shape))
+    }
+
     /// Copies the masters to what the layers compute with, after the masters were changed from outside.
     public func mastersChanged() throws(PFrameError) {
         for parameter in parameters where parameter.tensor !== parameter.master {

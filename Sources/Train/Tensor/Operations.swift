@@ -216,6 +216,11 @@ extension Tensor {
         try Self.made("product of \(shape) and \(right.shape)") { ct_matmul(handle, right.handle, $0) }
     }
 
+    /// `X` of `A X = B`, for this `A` `(…, n, n)` and `B` `(…, n, k)`; numbers that are not finite where `A` is singular.
+    public func solved(_ right: Tensor) throws(PFrameError) -> Tensor {
+        try Self.made("solving \(shape) for \(right.shape)") { ct_solve(handle, right.handle, $0) }
+    }
+
     /// `x Wᵀ + b` over the last dimension, with the weight `(outputs, inputs)`.
     public func linear(_ weight: Tensor, _ bias: Tensor?) throws(PFrameError) -> Tensor {
         try Self.made("linear map of \(shape) by \(weight.shape)") {

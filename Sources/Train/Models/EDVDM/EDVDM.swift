@@ -83,7 +83,7 @@ public enum EDVDM: VideoDiffusionFamily {
                 of: setup.source, bucket: setup.options.bucket, options, radius: setup.description.radius)
         }
         let decoder = try setup.usingStorage { () throws(PFrameError) in
-            try ResidualAutoencoder(run: adopted ?? own, precision: setup.precision, device: setup.device)
+            try ResidualVAE.coder(run: adopted ?? own, precision: setup.precision, device: setup.device)
         }
         let recorded = try JSONValue(encoding: statistics)
         return PreparedCodec(
@@ -105,7 +105,7 @@ public enum EDVDM: VideoDiffusionFamily {
                 .missing, path: folder,
                 "the vae that turns latents into video is missing: copy the run of `pframe train vae` there")
         }
-        let decoder = try ResidualAutoencoder(run: folder, precision: precision, device: device)
+        let decoder = try ResidualVAE.coder(run: folder, precision: precision, device: device)
         return try MotionLatentCodec(options, device, statistics: statistics, decoder: decoder)
     }
 

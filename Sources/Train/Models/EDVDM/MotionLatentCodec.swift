@@ -9,7 +9,7 @@ import Storage
 /// Together, motion in pixels and compressed latents are standardised channel by channel. Where motion comes first,
 /// motion stays in whole pixels, and latents in units of their deviation; the latent of a block that is not coded is 0.
 ///
-/// Video of them: `mv = round(clamp)`, `r = round(D(z))`, `xₙ = clamp(P(xₙ₋₁, mv) + r)`.
+/// Video of them: `mv = round(clamp)`, `p = P(xₙ₋₁, mv)`, `r = round(D(z, p))`, `xₙ = clamp(p + r)`.
 struct MotionLatentCodec: ClipCodec {
     private let options: DiffusionOptions<EDVDM>
     private let arrays: ClipArrays
@@ -57,29 +57,34 @@ struct MotionLatentCodec: ClipCodec {
         let diffused = try values.sliced(EDVDM.motion..<options.channels, along: 3).contiguous()
         let latents = statistics.leastNorm == nil ? try Companding.expanded(diffused) : diffused
         let size = Size(width: first[0].width, height: first[0].height)
-        let (frames, count) = (arrays.changes, size.width * size.height * 3)
+        let frames = arrays.changes
         let cells = size.width / EDVDM.factor * (size.height / EDVDM.factor)
-        var result: [Clip] = []
-        for (clip, image) in first.enumerated() {
-            let decoded = try decoder.decode(latents.sliced((clip * frames)..<((clip + 1) * frames), along: 0))
-            let bytes = try decoded.to(.cpu).rounded().clamped(-255, 255).to(.int16).bytes()
-            var (fields, residuals) = ([MotionField](), [[Int16]]())
-            for frame in 0..<frames {
+        var clips = first.map { Clip(frames: [$0]) }
+        for frame in 0..<frames {
+            var predictions: [RGBImage] = []
+            for clip in clips.indices {
                 var field = MotionField(size: size, cellSize: EDVDM.factor)
                 for cell in 0..<cells {
                     let place = ((clip * frames + frame) * cells + cell) * 2
                     field.vectors[cell] = SIMD2(Int16(motion[place]) * 4, Int16(motion[place + 1]) * 4)
                     field.mask[cell] = 1
                 }
-                fields.append(field)
-                residuals.append(
-                    bytes.withUnsafeBytes {
-                        Array($0.bindMemory(to: Int16.self)[(frame * count)..<((frame + 1) * count)])
-                    })
+                clips[clip].motion.append(field)
+                predictions.append(WholePixelCompensation.predict(from: clips[clip].frames[frame], field))
             }
-            result.append(Clip(first: image, motion: fields, residuals: residuals))
+            var own: [Tensor] = []
+            for clip in clips.indices {
+                let place = clip * frames + frame
+                own.append(try latents.sliced(place..<(place + 1), along: 0))
+            }
+            // What is decoded depends on the prediction, so frames are decoded one after the other.
+            let residuals = try decoder.residuals(of: .concatenated(own, along: 0), beside: predictions)
+            for clip in clips.indices {
+                clips[clip].residuals.append(residuals[clip])
+                clips[clip].frames.append(WholePixelCompensation.rebuild(predictions[clip], residuals[clip]))
+            }
         }
-        return result
+        return clips
     }
 }
 

@@ -48,7 +48,7 @@ public struct LatentDataset {
         tool: String, part: BuildPart = .whole, precision: Precision = .float32, device: Device = .cpu
     ) throws(PFrameError) {
         (self.source, self.loop, self.motion) = (source, loop, motion ?? loop.usualMotion)
-        let model = try ResidualAutoencoder(run: run, precision: precision, device: device)
+        let model = try ResidualVAE.coder(run: run, precision: precision, device: device)
         size = model.size
         let checkpoint = try Checkpoint(run: run, model: ResidualVAE.name)
         var options: [String: JSONValue] = [
@@ -71,7 +71,7 @@ public struct LatentDataset {
                 "has clips of \(other), but the vae takes frames of \(model.size): encode a set of one bucket: "
                     + "filter where \((fitting ?? other).condition)")
         }
-        encoder = ClipEncoder(model, size: size, radius: derived.description.radius)
+        encoder = ClipEncoder(model, radius: derived.description.radius)
     }
 
     /// Where the data set's own motion comes from, as `dataset.json` says: `h264`, `search` or `stream`.

@@ -1,6 +1,5 @@
 import Codec
 public import Storage
-import SystemPackage
 
 /// The residual autoencoder: `r` to a Gaussian over `z` and back (Kingma & Welling 2014; the shape of LDM's kl-f16).
 ///
@@ -39,12 +38,13 @@ public final class ResidualAutoencoder {
     }
 
     /// Pixels of a block of the linear maps.
-    static let block = 16
+    private static let block = PrincipalComponents.block
 
     /// An autoencoder with fresh parameters.
     public init(
         _ options: AutoencoderOptions, precision: Precision = .float32, device: Device = .cpu, seed: UInt64 = 0
     ) throws(PFrameError) {
+        precondition(options.coding == .residual, "options of another coding")
         self.options = options
         store = ParameterStore(precision: precision, device: device, seed: seed)
         let (root, latent, widths) = (store.root, options.latentChannels, options.widths)
@@ -113,22 +113,14 @@ public final class ResidualAutoencoder {
         let energy = try Self.energy(z)
         var h = try entry(z / energy)
         for level in ups { h = try level(h) }
-        let fine = try Self.pixels(output(h), patch: options.patch) * energy
-        let coarse = try Self.pixels(synthesis(z), patch: Self.block)
+        let fine = try output(h).pixels(ofPatches: options.patch) * energy
+        let coarse = try synthesis(z).pixels(ofPatches: Self.block)
         return try (fine + coarse).to(.float32) / scale
     }
 
     /// The root mean square of each image, `(N, 1, 1, 1)`.
     private static func energy(_ x: Tensor) throws(PFrameError) -> Tensor {
         try (x.to(.float32).squared().mean([1, 2, 3], keep: true) + 1e-6).squareRoot().to(x.type)
-    }
-
-    /// `(N, h, w, p·p·3)` as `(N, h·p, w·p, 3)`.
-    private static func pixels(_ x: Tensor, patch: Int) throws(PFrameError) -> Tensor {
-        let shape = x.shape
-        let (images, rows, columns) = (shape[0], shape[1], shape[2])
-        return try x.reshaped([images, rows, columns, patch, patch, 3]).permuted([0, 1, 3, 2, 4, 5])
-            .reshaped([images, rows * patch, columns * patch, 3])
     }
 
     /// The loss: mean squared error in units of the training set's deviation, plus the weighted divergence from a
@@ -175,47 +167,34 @@ public final class ResidualAutoencoder {
                 }
             }
         }
-        try set("analysis.weight", analysis)
-        try set("analysis.bias", [Float](repeating: 0, count: latent))
-        try set("synthesis.weight", synthesis)
-        try set("synthesis.bias", [Float](repeating: 0, count: values))
-        try set("scale", [Float(1 / deviation)])
+        try store.set("analysis.weight", analysis)
+        try store.set("analysis.bias", [Float](repeating: 0, count: latent))
+        try store.set("synthesis.weight", synthesis)
+        try store.set("synthesis.bias", [Float](repeating: 0, count: values))
+        try store.set("scale", [Float(1 / deviation)])
         try store.mastersChanged()
-    }
-
-    private func set(_ name: String, _ values: [Float]) throws(PFrameError) {
-        guard let parameter = store.parameters.first(where: { $0.name == name }) else {
-            preconditionFailure("no parameter \(name)")
-        }
-        try parameter.master.set(Tensor(values, shape: parameter.master.shape))
     }
 }
 
-/// The autoencoder's means.
-extension ResidualAutoencoder: ResidualCoder {
+/// The autoencoder's means. Neither encoder nor decoder sees the prediction.
+extension ResidualAutoencoder: TrainedResidualCoder {
     /// The family's name.
     public var name: String { ResidualVAE.name }
     /// Numbers of a block.
     public var channels: Int { options.latentChannels }
-    /// The size of its frames.
-    var size: Size { Size(width: options.width, height: options.height) }
+
+    func task(radius: Int) -> any TrainingTask { ResidualTask(self) }
+
+    func evaluate(_ pixels: Tensor) throws(PFrameError) { _ = try decode(encode(pixels).mean) }
 
     /// The means, on the CPU.
-    public func encode(_ residual: Tensor) throws(PFrameError) -> Tensor {
-        try withoutGradients { () throws(PFrameError) in
-            let moments: (mean: Tensor, logVariance: Tensor) = try encode(residual.to(store.device))
-            return try moments.mean.to(.cpu)
-        }
+    public func encode(_ residual: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor {
+        try withoutGradients { () throws(PFrameError) in try encode(residual.to(store.device)).mean.to(.cpu) }
     }
-}
 
-extension ResidualAutoencoder {
-    /// The autoencoder of a run, with the moving average of its weights.
-    ///
-    /// - Throws: `PFrameError` if the folder holds no run of an autoencoder, or its checkpoint is damaged.
-    convenience init(run path: FilePath, precision: Precision = .float32, device: Device = .cpu) throws(PFrameError) {
-        try self.init(ResidualVAE.options(of: RunFolder(path)), precision: precision, device: device)
-        try Checkpoint(run: path, model: ResidualVAE.name).restoreAverage(store)
+    /// Residuals of latents.
+    public func decode(_ latents: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor {
+        try decode(latents)
     }
 }
 

@@ -50,7 +50,7 @@ extension ReconstructionEvaluation {
         run: FilePath, _ source: ShardSource, options: Options,
         networks: EvaluationNetworks = EvaluationNetworks(), precision: Precision = .float32, device: Device = .cpu
     ) throws(PFrameError) {
-        let model = try ResidualAutoencoder(run: run, precision: precision, device: device)
+        let model = try ResidualVAE.coder(run: run, precision: precision, device: device)
         try self.init(
             model, size: model.size, components: PrincipalComponents(run: run), source, options: options,
             networks: networks)

@@ -1,6 +1,7 @@
 import ArgumentParser
 public import Codec
 import Dataset
+import Shards
 public import Storage
 public import SystemPackage
 
@@ -16,7 +17,7 @@ public enum ResidualVAE: ModelFamily {
     /// As help shows them.
     public static let examples = ["clips --output vae --steps 2000"]
     /// What it reads of a record.
-    public static let members = ["residual.npy"]
+    public static let members = ["first.npy", "mv.npy", "residual.npy"]
     /// The principal components with which a run began.
     public static let files = [PrincipalComponents.fileName]
 
@@ -24,37 +25,56 @@ public enum ResidualVAE: ModelFamily {
     public static func prepare(
         _ options: Options, _ files: NoFiles, _ setup: TrainingSetup
     ) throws(PFrameError) -> PreparedModel {
-        let model = try ResidualAutoencoder(
-            options, precision: setup.precision, device: setup.device, seed: setup.options.seed)
-        let task = ResidualTask(model)
+        let model = try coder(options, precision: setup.precision, device: setup.device, seed: setup.options.seed)
         var components: PrincipalComponents?
         if let origin = setup.origin, !setup.goesOn {
             components = try PrincipalComponents(run: origin.path)
         } else if !setup.goesOn {
             if setup.isFirst { setup.note("finding the principal components of the residuals") }
-            components = try setup.usingStorage { () throws(PFrameError) in
-                try task.begin(with: setup.source, setup.options.bucket)
+            let found = try setup.usingStorage { () throws(PFrameError) in
+                try PrincipalComponents(of: setup.source, setup.options.bucket, options)
             }
+            try model.begin(with: found)
+            components = found
         }
-        return PreparedModel(task) { run throws(PFrameError) in
+        return PreparedModel(model.task(radius: setup.description.radius)) { run throws(PFrameError) in
             // What `pframe evaluate --reconstruction` compares the autoencoder with.
             try components?.write(run: run.path)
         }
     }
 
-    /// A clip is the residuals that training takes of one.
-    public static func plan(_ options: Options, precision: Precision) throws(PFrameError) -> ModelPlan {
-        let model = try ResidualAutoencoder(options, precision: precision, device: .meta)
-        let shape = [options.residualsPerClip, options.height, options.width, 3]
-        let residual = try Tensor.zeros(shape, device: .meta)
-        return try ModelPlan(model.store) { () throws(PFrameError) in
-            _ = try model.decode(model.encode(residual).mean)
+    /// An autoencoder with fresh parameters.
+    static func coder(
+        _ options: AutoencoderOptions, precision: Precision = .float32, device: Device = .cpu, seed: UInt64 = 0
+    ) throws(PFrameError) -> any TrainedResidualCoder {
+        switch options.coding {
+        case .residual: try ResidualAutoencoder(options, precision: precision, device: device, seed: seed)
+        case .conditional: try ConditionalAutoencoder(options, precision: precision, device: device, seed: seed)
         }
+    }
+
+    /// The autoencoder of a run, with the moving average of its weights.
+    ///
+    /// - Throws: `PFrameError` if the folder holds no run of an autoencoder, or its checkpoint is damaged.
+    static func coder(
+        run path: FilePath, precision: Precision = .float32, device: Device = .cpu
+    ) throws(PFrameError) -> any TrainedResidualCoder {
+        let model = try coder(options(of: RunFolder(path)), precision: precision, device: device)
+        try Checkpoint(run: path, model: name).restoreAverage(model.store)
+        return model
+    }
+
+    /// A clip is the residuals or frames that training takes of one.
+    public static func plan(_ options: Options, precision: Precision) throws(PFrameError) -> ModelPlan {
+        let model = try coder(options, precision: precision, device: .meta)
+        let shape = [options.residualsPerClip, options.height, options.width, 3]
+        let pixels = try Tensor.zeros(shape, device: .meta)
+        return try ModelPlan(model.store) { () throws(PFrameError) in try model.evaluate(pixels) }
     }
 
     /// Those of the autoencoder.
     public static func parameters(of run: RunFolder) throws(PFrameError) -> ParameterStore {
-        try ResidualAutoencoder(options(of: run), device: .meta).store
+        try coder(options(of: run), device: .meta).store
     }
 
     /// The principal components, where the run has them.
@@ -81,7 +101,7 @@ public enum ResidualVAE: ModelFamily {
         try Checkpoint(run: folder, model: name).verify(parameters(of: run), parts: ["average"])
     }
 
-    /// Preset and size.
+    /// Preset, size and coding.
     public struct Arguments: ModelArguments, Sendable {
         @Option(help: "compact (minutes on two cores; default), paper, or paper-64.")
         var preset: Preset?
@@ -89,13 +109,17 @@ public enum ResidualVAE: ModelFamily {
         @Option(help: "Size of a frame in pixels, N or WxH; default: the data set's (for --plan the preset's).")
         var size: SizeArgument?
 
+        @Option(help: "residual: as the paper (default of its presets); conditional: beside the prediction (of compact).")
+        var coding: ResidualCoding?
+
         /// For the argument parser.
         public init() {}
 
         /// The preset with the given options in place of its own.
         public func options(size: Size?, frames: Int?) throws(PFrameError) -> AutoencoderOptions {
             let size = self.size?.size ?? size
-            return try AutoencoderOptions(preset: preset ?? .compact, height: size?.height, width: size?.width)
+            return try AutoencoderOptions(
+                preset: preset ?? .compact, coding: coding, height: size?.height, width: size?.width)
         }
 
         /// None.
@@ -105,63 +129,31 @@ public enum ResidualVAE: ModelFamily {
         public func fixed(of run: AutoencoderOptions) -> [FixedOption] {
             [
                 FixedOption("--preset", preset?.rawValue, run.preset.rawValue),
+                FixedOption("--coding", coding?.rawValue, run.coding.rawValue),
                 FixedOption("--size", size?.size, Size(width: run.width, height: run.height)),
             ]
         }
     }
 }
 
-/// The shape of a residual autoencoder.
-public struct AutoencoderOptions: ModelOptions {
-    /// The size that it was derived from.
-    public var preset: Preset
-    /// Pixels of a frame.
-    public var height: Int
-    /// Pixels of a frame.
-    public var width: Int
-    /// Pixels that the first convolution takes at once each way.
-    public var patch: Int
-    /// Channels of each level; each but the first halves height and width.
-    public var widths: [Int]
-    /// Residual blocks of a level.
-    public var blocks: Int
-    /// Channels of a latent.
-    public var latentChannels = 16
-    /// The weight of the Kullback-Leibler term.
-    public var divergence = 1e-6
-    /// Residuals taken of each clip, at random by their energy.
-    public var residualsPerClip = 4
+/// An autoencoder of the family, whatever its coding.
+protocol TrainedResidualCoder: ResidualCoder {
+    /// The shape.
+    var options: AutoencoderOptions { get }
+    /// Its parameters.
+    var store: ParameterStore { get }
 
-    /// A shape by preset: f16, as LDM's kl-f16 (Rombach et al. 2022) in `paper`.
-    ///
-    /// - Throws: `PFrameError` for sizes that it cannot have.
-    public init(preset: Preset, height: Int? = nil, width: Int? = nil) throws(PFrameError) {
-        self.preset = preset
-        let edge = preset == .paper64 ? 64 : 128
-        (self.height, self.width) = (height ?? edge, width ?? edge)
-        switch preset {
-        case .compact: (patch, widths, blocks) = (4, [64, 128, 192], 1)
-        case .paper, .paper64: (patch, widths, blocks) = (1, [128, 128, 256, 256, 512], 2)
-        }
-        try validate()
-    }
+    /// Fits what does not learn to the components and the deviation of a data set's residuals.
+    func begin(with basis: PrincipalComponents) throws(PFrameError)
 
-    /// Pixels per latent position in each direction.
-    public var factor: Int { patch << (widths.count - 1) }
+    /// How it trains, on a data set whose motion stays within ±`radius` pixels.
+    func task(radius: Int) -> any TrainingTask
 
-    /// Checks the options.
-    ///
-    /// - Throws: `PFrameError`.
-    public func validate() throws(PFrameError) {
-        guard patch > 0, !widths.isEmpty, widths.allSatisfy({ $0 > 0 && $0 % 8 == 0 }), blocks > 0, latentChannels > 0,
-            residualsPerClip > 0
-        else {
-            throw PFrameError(
-                .usage, "levels are multiples of 8 channels, counts 1 or more: the configuration is damaged")
-        }
-        guard factor == 16 else { throw PFrameError(.usage, "an autoencoder shrinks 16 times, not \(factor)") }
-        guard height % 16 == 0, width % 16 == 0, height > 0, width > 0 else {
-            throw PFrameError(.usage, "frames are multiples of 16 pixels, not \(width)x\(height)")
-        }
-    }
+    /// Evaluates the networks for pixels `(N, H, W, 3)`, which may have no memory.
+    func evaluate(_ pixels: Tensor) throws(PFrameError)
+}
+
+extension TrainedResidualCoder {
+    /// The size of its frames.
+    var size: Size { Size(width: options.width, height: options.height) }
 }
