@@ -147,7 +147,7 @@ struct ModelBenchmark: ParsableCommand {
 
     /// The autoencoder: a training step takes a few residuals of a clip, sampling decodes the latents of all its frames.
     private func autoencoder(_ device: Device) throws -> Subject {
-        let options = try AutoencoderOptions(preset: preset, coding: .residual, height: size, width: size)
+        let options = try AutoencoderOptions(preset: preset, height: size, width: size)
         let network = try ResidualAutoencoder(options, precision: precision, device: device)
         let count = batch * options.residualsPerClip
         let residuals = try Tensor.uniform([count, options.height, options.width, 3], seed: 1).affine(64, -32).to(

@@ -228,8 +228,8 @@ import Testing
 
     /// The help of a model lists the options that it reads, and those of training.
     @Test(arguments: [
-        ("vae", ["--preset", "--size"], ["--frames", "--width", "--motion-share", "--vae"]),
         ("ed-vdm", ["--width", "--min-snr", "--motion", "--motion-share", "--vae"], []),
+        ("vae", ["--preset", "--size", "--coding"], ["--frames", "--width", "--motion-share", "--vae"]),
         ("d-vdm", ["--width", "--min-snr"], ["--motion-share", "--vae"]),
     ])
     func helpIsOfTheModel(_ model: String, _ own: [String], _ others: [String]) throws {

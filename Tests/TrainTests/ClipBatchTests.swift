@@ -63,7 +63,7 @@ import Train
                 "model": .text(Family.name), "options": JSONValue(encoding: options), "statistics": statistics,
             ]))
         // The autoencoder that ED-VDM decodes with.
-        let shape = try AutoencoderOptions(preset: .compact, coding: .residual, height: size, width: size)
+        let shape = try AutoencoderOptions(preset: .compact, height: size, width: size)
         let vae = run.appending("vae")
         _ = try RunFolder(making: vae, .object(["model": .text("vae"), "options": JSONValue(encoding: shape)]))
         try Checkpoint.write(

@@ -177,7 +177,7 @@ import Train
                 noise.withUnsafeBufferPointer { fit.add($0, width: 32, height: 32) }
             }
             let components = try #require(try fit.components())
-            let options = try AutoencoderOptions(preset: .compact, coding: .residual, height: 32, width: 32)
+            let options = try AutoencoderOptions(preset: .compact, height: 32, width: 32)
             let model = try ResidualAutoencoder(options)
             try model.begin(with: components)
             let evaluation = try ReconstructionEvaluation(

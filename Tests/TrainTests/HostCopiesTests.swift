@@ -85,7 +85,7 @@ import Train
             let (store, loss) = try diffusion(family, precision)
             return (store, loss, 2)
         }
-        var options = try AutoencoderOptions(preset: .compact, coding: .residual, height: 32, width: 32)
+        var options = try AutoencoderOptions(preset: .compact, height: 32, width: 32)
         options.widths = [16, 16, 24]
         let model = try ResidualAutoencoder(options, precision: precision)
         let residual = try made("residual", [2, 32, 32, 3], 20)

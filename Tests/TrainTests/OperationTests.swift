@@ -16,6 +16,14 @@ import Train
         },
     ]
 
+    private static let products = [
+        TrialCase("solved") { trial in
+            let diagonal: [Float] = (0..<16).map { $0 % 5 == 0 ? 1 : 0 }
+            let matrix = try trial.input("a", [2, 4, 4], 0.2) + Tensor(diagonal, shape: [4, 4])
+            return try matrix.solved(trial.input("b", [2, 4, 3]))
+        }
+    ]
+
     private static func wide(_ trial: Trial) throws -> Tensor { try trial.input("x", [5, 7], 8) }
 
     private static let sizes: [TrialCase] =
@@ -44,7 +52,7 @@ import Train
             }
         }
 
-    private static let cases = elements + sizes + attention
+    private static let cases = elements + products + sizes + attention
 
     @Test(arguments: cases)
     func equals(trial: TrialCase) throws { try trial.check(in: "operations") }

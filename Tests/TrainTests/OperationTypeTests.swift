@@ -113,7 +113,7 @@ import Train
         if let family = ModelRegistry.family(named: name) as? any VideoDiffusionFamily.Type {
             (store, loss) = try diffusionLoss(family, precision, device)
         } else {
-            var options = try AutoencoderOptions(preset: .compact, coding: .residual, height: 32, width: 32)
+            var options = try AutoencoderOptions(preset: .compact, height: 32, width: 32)
             options.widths = [16, 16, 24]
             let model = try ResidualAutoencoder(options, precision: precision, device: device)
             // What begins at zero gives no gradients to what comes before.

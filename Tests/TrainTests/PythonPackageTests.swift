@@ -33,7 +33,7 @@ import Train
     private static func autoencoder(
         _ run: FilePath, widths: [Int] = [8, 16, 24], patch: Int = 4, blocks: Int = 1
     ) throws -> ResidualAutoencoder {
-        var options = try AutoencoderOptions(preset: .compact, coding: .residual, height: 32, width: 32)
+        var options = try AutoencoderOptions(preset: .compact, height: 32, width: 32)
         (options.widths, options.patch, options.blocks) = (widths, patch, blocks)
         let model = try ResidualAutoencoder(options)
         try fill(model.store, for: "run")
@@ -51,6 +51,19 @@ import Train
             try expected.expect("mean", moments.mean)
             try expected.expect("variance", moments.logVariance)
             try expected.expect("decoded", model.decode(made("latents", [2, 2, 2, 16], 0.1)))
+        }
+    }
+
+    @Test func conditionalAutoencoder() throws {
+        try withTemporaryFolder { run in
+            let options = try AutoencoderOptions(preset: .compact, coding: .conditional, height: 32, width: 32)
+            let model = try ConditionalAutoencoder(options)
+            try fill(model.store, for: "run")
+            try Self.write(run, "vae", options, model.store)
+            let expected = try Self.values(of: run)
+            let prediction = try made("prediction", [2, 32, 32, 3], 100, 128)
+            try expected.expect("latents", model.encode(made("residual", [2, 32, 32, 3], 5), beside: prediction))
+            try expected.expect("decoded", model.decode(made("latents", [2, 2, 2, 16], 0.1), beside: prediction))
         }
     }
 

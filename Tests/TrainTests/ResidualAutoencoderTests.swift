@@ -5,7 +5,7 @@ import Train
 @Suite struct ResidualAutoencoderTests {
     @Test func equalsPyTorch() throws {
         let expected = try ExpectedValues("vae")
-        var options = try AutoencoderOptions(preset: .compact, coding: .residual, height: 32, width: 48)
+        var options = try AutoencoderOptions(preset: .compact, height: 32, width: 48)
         options.widths = [8, 16, 24]
         let model = try ResidualAutoencoder(options)
         try fill(model.store, for: "vae")

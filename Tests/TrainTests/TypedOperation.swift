@@ -106,9 +106,14 @@ extension TypedOperation {
         },
     ]
 
+    private static let identity: [Float] = (0..<16).map { $0 % 5 == 0 ? 1 : 0 }
+
     private static let products: [TypedOperation] =
         [
             TypedOperation("matrix product", [x, .values([3, 5, 2])]) { try $0[0].matmul($0[1]) },
+            TypedOperation("solved", [.values([3, 4, 4], 0.2), .values([3, 4, 2])]) {
+                try ($0[0] + Tensor(identity, shape: [4, 4]).to($0[0].type).to($0[0].device)).solved($0[1])
+            },
             TypedOperation("linear", [x, .values([7, 5]), .values([7])]) { try $0[0].linear($0[1], $0[2]) },
             TypedOperation("linear without bias", [x, .values([7, 5])]) { try $0[0].linear($0[1], nil) },
             TypedOperation("embedded", [.values([6, 4])]) {

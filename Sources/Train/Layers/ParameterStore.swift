@@ -105,7 +105,9 @@ public final class ParameterStore {
         guard let parameter = parameters.first(where: { $0.name == name }) else {
             preconditionFailure("no parameter \(name)")
         }
-        try parameter.master.set(Tensor(values, shape: parameter.master.shape))
+        try withoutGradients { () throws(PFrameError) in
+            try parameter.master.set(Tensor(values, shape: parameter.master.shape))
+        }
     }
 
     /// Copies the masters to what the layers compute with, after the masters were changed from outside.

@@ -45,17 +45,16 @@ public struct AutoencoderOptions: ModelOptions {
     ///
     /// - Parameters:
     ///   - preset: the sizes.
-    ///   - coding: nil for the usual one: conditional for `compact`, residual for the others.
+    ///   - coding: what encoder and decoder see.
     ///   - height: rows of a frame; nil for the preset's.
     ///   - width: pixels per row; nil for the preset's.
     /// - Throws: `PFrameError` for sizes that it cannot have.
     public init(
-        preset: Preset, coding: ResidualCoding? = nil, height: Int? = nil, width: Int? = nil
+        preset: Preset, coding: ResidualCoding = .residual, height: Int? = nil, width: Int? = nil
     ) throws(PFrameError) {
         self.preset = preset
         let edge = preset == .paper64 ? 64 : 128
         (self.height, self.width) = (height ?? edge, width ?? edge)
-        let coding = coding ?? (preset == .compact ? .conditional : .residual)
         kind = coding
         switch preset {
         case .compact: (patch, widths, blocks) = (4, [64, 128, 192], 1)
@@ -79,7 +78,8 @@ public struct AutoencoderOptions: ModelOptions {
         let factor = patch << (widths.count - 1)
         guard factor == 16 else { throw PFrameError(.usage, "an autoencoder shrinks 16 times, not \(factor)") }
         guard coding == .residual || latentChannels > 4 else {
-            throw PFrameError(.usage, "conditional coding needs more than 4 channels of a latent: the configuration is damaged")
+            throw PFrameError(
+                .usage, "conditional coding needs more than 4 channels of a latent: the configuration is damaged")
         }
         guard height % 16 == 0, width % 16 == 0, height > 0, width > 0 else {
             throw PFrameError(.usage, "frames are multiples of 16 pixels, not \(width)x\(height)")

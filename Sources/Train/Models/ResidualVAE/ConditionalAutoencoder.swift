@@ -1,4 +1,3 @@
-import Codec
 public import Storage
 
 /// Conditional residual coding: encoder and decoder both see the prediction P, which both sides have (Li, Li & Lu 2021).
@@ -26,12 +25,13 @@ public final class ConditionalAutoencoder {
     private let pictures: Tensor
     /// f, `(latent · 3, 3, 5, 5)`: the three colours of a pattern one behind the other.
     private let filters: Tensor
-
     /// λ times the identity, `(latent, latent)`.
     private let ridge: Tensor
 
-    /// Pixels of a block, and of a filter on either side.
-    private static let (block, reach) = (PrincipalComponents.block, 2)
+    /// Pixels of a block each way.
+    private static let block = PrincipalComponents.block
+    /// Pixels of a filter on either side.
+    private static let reach = 2
     /// Patterns that begin as filters.
     private static let derivatives = 4
     /// λ, in units of the residuals' variance.
@@ -49,13 +49,13 @@ public final class ConditionalAutoencoder {
         pictures = try root.parameter(
             "pictures", [latent, PrincipalComponents.values], .constant(0), keepsFloat: true)
         filters = try root.parameter("filters", [3 * latent, 3, edge, edge], .constant(0), keepsFloat: true)
-        let places = 0..<(latent * latent)
-        let values = places.map { Float($0 / latent == $0 % latent ? Self.regularisation : 0) }
-        ridge = try Tensor(values, shape: [latent, latent]).to(device)
+        var diagonal = [Float](repeating: 0, count: latent * latent)
+        for index in 0..<latent { diagonal[index * (latent + 1)] = Float(Self.regularisation) }
+        ridge = try Tensor(diagonal, shape: [latent, latent]).to(device)
     }
 
     /// B of predictions `(N, H, W, 3)`, 0…255: `(N, H/16, W/16, latent, 768)`, in units of the residuals' deviation.
-    private func patterns(_ prediction: Tensor) throws(PFrameError) -> Tensor {
+    private func basis(of prediction: Tensor) throws(PFrameError) -> Tensor {
         let p = try prediction * scale
         let shape = [p.shape[0], p.shape[1] / Self.block, p.shape[2] / Self.block]
         let (latent, pixels) = (options.latentChannels, Self.block * Self.block)
@@ -109,7 +109,7 @@ public final class ConditionalAutoencoder {
     public func loss(_ frames: Tensor, predictions: Tensor) throws(PFrameError) -> (
         loss: Tensor, squaredError: Tensor
     ) {
-        let (residual, patterns) = (try frames - predictions, try patterns(predictions))
+        let (residual, patterns) = (try frames - predictions, try basis(of: predictions))
         let errors = try (sum(project(residual, patterns), patterns) - residual).squared().mean([1, 2, 3])
         return (try (errors + 4).logarithm().mean(), try errors.mean())
     }
@@ -161,13 +161,13 @@ extension ConditionalAutoencoder: TrainedResidualCoder {
     /// z of residuals, on the CPU.
     public func encode(_ residual: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor {
         try withoutGradients { () throws(PFrameError) in
-            try project(residual.to(store.device), patterns(prediction.to(store.device))).to(.cpu)
+            try project(residual.to(store.device), basis(of: prediction.to(store.device))).to(.cpu)
         }
     }
 
     /// `x̂ − P` of latents.
     public func decode(_ latents: Tensor, beside prediction: Tensor) throws(PFrameError) -> Tensor {
-        try sum(latents.to(store.device), patterns(prediction.to(store.device)))
+        try sum(latents.to(store.device), basis(of: prediction.to(store.device)))
     }
 }
 

@@ -56,23 +56,30 @@ final class ConditionalTask: TrainingTask {
     /// Consecutive frames of the first clips of a batch, one clip for each seed, under a random symmetry.
     private func frames(_ batch: Batch, _ seeds: [RandomSeed]) throws(PFrameError) -> [[RGBImage]] {
         let size = Size(width: model.options.width, height: model.options.height)
-        let shape = batch.withArray("residual.npy") { _, _, shape in shape }
-        guard shape.count == 5, shape[1] > 0, shape[2] == size.height, shape[3] == size.width, shape[4] == 3 else {
-            throw Residuals.unfit(shape, model.options)
+        let (type, shape) = batch.withArray("residual.npy") { _, type, shape in (type, shape) }
+        guard type == .int16, shape.count == 5, shape[1] > 0, shape[2] == size.height, shape[3] == size.width,
+            shape[4] == 3
+        else { throw Residuals.unfit(shape, model.options) }
+        let (count, cells) = (shape[1], [size.height / Clip.cellSize, size.width / Clip.cellSize])
+        for (member, wanted) in [("first.npy", [size.height, size.width, 3]), ("mv.npy", [count] + cells + [2])] {
+            let found = batch.withArray(member) { _, _, shape in Array(shape.dropFirst()) }
+            guard found == wanted else {
+                throw PFrameError(
+                    .conflict, "\(member) of the data set is \(found), but its residual.npy goes with \(wanted)")
+            }
         }
-        let taken = min(model.options.residualsPerClip, shape[1])
+        let taken = min(model.options.residualsPerClip, count)
         return seeds.enumerated().map { sample, seed in
             func part<Result>(_ member: String, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
                 batch.withArray(member) { bytes, _, _ in
-                    let count = bytes.count / batch.count
-                    return body(UnsafeRawBufferPointer(rebasing: bytes[(sample * count)..<((sample + 1) * count)]))
+                    let length = bytes.count / batch.count
+                    return body(UnsafeRawBufferPointer(rebasing: bytes[(sample * length)..<((sample + 1) * length)]))
                 }
             }
             let first = RGBImage(width: size.width, height: size.height, pixels: part("first.npy") { Array($0) })
-            let motion = part("mv.npy") { Clip.fields($0, shape[1], size) }
-            let residuals = part("residual.npy") { Clip.residuals($0, shape[1]) }
-            let clip = Clip(first: first, motion: motion, residuals: residuals)
-            let start = Int(seed.mixed("start").unit * Double(shape[1] - taken + 1))
+            let motion = part("mv.npy") { Clip.fields($0, count, size) }
+            let clip = Clip(first: first, motion: motion, residuals: part("residual.npy") { Clip.residuals($0, count) })
+            let start = Int(seed.mixed("start").unit * Double(count - taken + 1))
             let symmetry = Symmetry(seed.mixed("symmetry"))
             let frames = clip.frames[start...(start + taken)].map { frame in
                 let pixels = frame.pixels.withUnsafeBufferPointer {

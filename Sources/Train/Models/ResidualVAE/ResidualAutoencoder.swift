@@ -1,4 +1,3 @@
-import Codec
 public import Storage
 
 /// The residual autoencoder: `r` to a Gaussian over `z` and back (Kingma & Welling 2014; the shape of LDM's kl-f16).

@@ -109,7 +109,7 @@ public enum ResidualVAE: ModelFamily {
         @Option(help: "Size of a frame in pixels, N or WxH; default: the data set's (for --plan the preset's).")
         var size: SizeArgument?
 
-        @Option(help: "residual: as the paper (default of its presets); conditional: beside the prediction (of compact).")
+        @Option(help: "residual (default), as the paper, or conditional: beside the prediction.")
         var coding: ResidualCoding?
 
         /// For the argument parser.
@@ -119,7 +119,7 @@ public enum ResidualVAE: ModelFamily {
         public func options(size: Size?, frames: Int?) throws(PFrameError) -> AutoencoderOptions {
             let size = self.size?.size ?? size
             return try AutoencoderOptions(
-                preset: preset ?? .compact, coding: coding, height: size?.height, width: size?.width)
+                preset: preset ?? .compact, coding: coding ?? .residual, height: size?.height, width: size?.width)
         }
 
         /// None.
