@@ -48,14 +48,16 @@ import Train
         batch.withArray(member) { bytes, _, _ in Array(bytes.bindMemory(to: Value.self)) }
     }
 
+    /// With motion as tokens where latents shorter than `leastNorm` are left out, else with motion that is diffused.
     private static func codec<Family: VideoDiffusionFamily>(
-        _ family: Family.Type, _ run: FilePath, _ device: Device
+        _ family: Family.Type, _ run: FilePath, _ device: Device, leastNorm: Double?
     ) throws -> any ClipCodec {
-        let options = try DiffusionOptions<Family>(
+        var options = try DiffusionOptions<Family>(
             preset: .compact, frames: frames, height: size, width: size, unetWidth: 8, multiples: [1])
+        options.motionRadius = leastNorm.map { _ in 15 }
         let statistics = JSONValue.object([
             "means": .list(means.map { .number($0) }), "deviations": .list(deviations.map { .number($0) }),
-            "radius": .integer(15),
+            "radius": .integer(15), "least_norm": leastNorm.map { .number($0) } ?? .null,
         ])
         let folder = try RunFolder(
             making: run,
@@ -72,11 +74,11 @@ import Train
     }
 
     private static func clean<Family: VideoDiffusionFamily>(
-        _ family: Family.Type, on device: Device = .cpu
+        _ family: Family.Type, on device: Device = .cpu, leastNorm: Double? = nil
     ) throws -> (found: [Float], first: [UInt8], batch: Batch) {
         try withTemporaryFolder { folder in
             let batch = try batch(folder.appending("set"), Family.members)
-            let codec = try codec(family, folder.appending("run"), device)
+            let codec = try codec(family, folder.appending("run"), device, leastNorm: leastNorm)
             let (clean, first) = (try codec.clean(batch), try codec.first(batch))
             #expect(clean.device == device && first.device == device && first.type == .uint8)
             return (try clean.floats(), try first.bytes(), batch)
@@ -98,15 +100,18 @@ import Train
     }
 
     /// Motion in pixels within the radius, then the roots of latents with their signs, less the mean, over the deviation.
-    private static func edVDM(_ batch: Batch) -> [Float] {
+    /// With `leastNorm` latents without the root, and zeros for those that are not longer.
+    private static func edVDM(_ batch: Batch, leastNorm: Double? = nil) -> [Float] {
         let (motion, latents) = (values(batch, "mv.npy", Int16.self), values(batch, "latent.npy", Float16.self))
         return (0..<motion.count / 2).flatMap { cell in
             let pixels = motion[(2 * cell)..<(2 * cell + 2)].map { min(max(Float($0), -60), 60) * 0.25 }
-            let roots = latents[(16 * cell)..<(16 * cell + 16)].map { half in
-                let z = Float(half)
-                return z / (z * z + Float(1e-12)).squareRoot().squareRoot()
-            }
-            return (pixels + roots).enumerated().map { ($1 - Float(means[$0])) * Float(1 / deviations[$0]) }
+            let block = latents[(16 * cell)..<(16 * cell + 16)].map { Float($0) }
+            let diffused =
+                if let leastNorm {
+                    block.reduce(0) { $0 + Double($1) * Double($1) } > leastNorm * leastNorm
+                        ? block : block.map { _ in 0 }
+                } else { block.map { $0 / ($0 * $0 + Float(1e-12)).squareRoot().squareRoot() } }
+            return (pixels + diffused).enumerated().map { ($1 - Float(means[$0])) * Float(1 / deviations[$0]) }
         }
     }
 
@@ -120,6 +125,17 @@ import Train
             #expect(abs(pair.0 - pair.1) <= tolerance, "\(index): \(pair)")
         }
         #expect(first == Self.values(batch, "first.npy", UInt8.self))
+    }
+
+    @Test func motionFirstOfEDVDM() throws {
+        // Sixteen numbers of −3…3 are about 6.9 long.
+        let (found, _, batch) = try Self.clean(EDVDM.self, leastNorm: 6.9)
+        let expected = Self.edVDM(batch, leastNorm: 6.9)
+        #expect(found.count == expected.count)
+        #expect(zip(found, expected).allSatisfy { abs($0 - $1) <= 5e-7 })
+        let zeros = Self.edVDM(batch, leastNorm: 100)
+        #expect(zip(expected, zeros).contains { $0 != $1 })
+        #expect(stride(from: 0, to: expected.count, by: 18).contains { expected[$0 + 2] == zeros[$0 + 2] })
     }
 
     /// A GPU may round a sum once where the processor rounds twice.
