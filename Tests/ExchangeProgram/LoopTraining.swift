@@ -15,7 +15,7 @@ extension ExchangeProgram {
         let run = try communicator?.rank ?? 0 == 0 ? makeRun() : nil
         try communicator?.barrier()
         let loop = try TrainingLoop(
-            task, members: ["frames.npy"], source: ShardSource(dataset), run: run ?? RunFolder(FilePath(output)),
+            task, members: ["frames.npy"], source: ShardSource(dataset), run: run ?? makeRun(),
             options: options, communicator: communicator)
         let isDone = try loop.run()
         if communicator?.rank ?? 0 == 0 { print(isDone ? "trained" : "stopped") }

@@ -79,6 +79,9 @@ struct SampleCommand: StoppableCommand {
                 throw ValidationError(
                     "the model makes images of texts: it takes no --image, --fit, --dataset, --first and --fps")
             }
+            if sampling.temperature != nil || sampling.residualSteps != nil {
+                throw ValidationError("--temperature and --residual-steps are for ed-vdm with motion first")
+            }
             return
         }
         if negativePrompt != nil || size != nil {
