@@ -118,6 +118,8 @@ class Run:
         given = model.condition(first, captions)
         empty = model.condition(first) if guidance != 1 else None
         if isinstance(model, Denoiser):
+            if temperature != TEMPERATURE or residual_steps != 1:
+                raise PFrameError("temperature and residual_steps are for motion that comes first: this run has none")
 
             def predict(x: torch.Tensor, time: int) -> torch.Tensor:
                 predicted = model(x, time, given)

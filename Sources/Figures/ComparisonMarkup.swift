@@ -46,7 +46,8 @@ enum ComparisonMarkup {
             </form>
             <section id="end" hidden>
             <p>That was the last pair. Save your votes, and send the file to whoever sent you this page.</p>
-            <p><button type="button" id="save">Save votes</button> <button type="button" id="again">Back</button></p>
+            <p><button type="button" id="save">Save votes</button> <button type="button" id="again">Back</button>
+            <button type="button" id="other">Next voter</button></p>
             </section>
             </main>
             <script type="application/json" id="data">\(HTML(json: data))</script>
@@ -173,6 +174,8 @@ enum ComparisonMarkup {
         at("start").addEventListener("submit", event => {
           event.preventDefault();
           state.rater = at("rater").value.trim();
+          if (state.rater === "") at("rater").value = "";
+          at("start").reportValidity();
           keep();
           show();
         });
@@ -188,6 +191,13 @@ enum ComparisonMarkup {
         const back = () => { state.index -= 1; keep(); show(); };
         at("back").addEventListener("click", back);
         at("again").addEventListener("click", back);
+        at("other").addEventListener("click", () => {
+          if (!confirm("Have you saved the votes? The page forgets them now.")) return;
+          state = { rater: "", index: 0, answers: {} };
+          at("rater").value = "";
+          keep();
+          show();
+        });
         at("save").addEventListener("click", () => {
           const link = document.createElement("a");
           link.href = URL.createObjectURL(new Blob([table()], { type: "text/csv" }));

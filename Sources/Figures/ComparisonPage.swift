@@ -40,6 +40,15 @@ package struct ComparisonPage: Sendable {
                 .missing, path: second,
                 "no video (.mp4, .webm) here has the name of one in \(first.shown): names pair the videos")
         }
+        for name in names {
+            let endings = [left, right].map { FilePath($0[name] ?? "").extension ?? "" }
+            guard endings[0] == endings[1] else {
+                throw PFrameError(
+                    .conflict, path: second,
+                    "\(name) ends in .\(endings[1]), and in \(first.shown) in .\(endings[0]): the ending would tell voters "
+                        + "which set a video is from")
+            }
+        }
         unpaired =
             left.keys.filter { right[$0] == nil }.sorted().map { "\($0) in \(first.shown)" }
             + right.keys.filter { left[$0] == nil }.sorted().map { "\($0) in \(second.shown)" }
@@ -62,24 +71,40 @@ package struct ComparisonPage: Sendable {
     /// Writes the folder of the page, and its key beside the folder.
     ///
     /// - Parameters:
-    ///   - folder: where the page goes; it must not hold anything but an earlier page.
+    ///   - folder: where the page goes; it must not hold anything but the same page.
     ///   - seed: of the order of the pairs, and of the side on which each set is shown.
     /// - Returns: the file of the key, `FOLDER.key.json`.
-    /// - Throws: `PFrameError` if the folder holds something else, or cannot be written.
+    /// - Throws: `PFrameError` if the folder holds something else or another page, or cannot be written.
     package func write(to folder: FilePath, seed: UInt64) throws(PFrameError) -> FilePath {
-        let page = folder.appending(Self.fileName)
-        if isFolder(folder), fileSize(page) == nil, try !fileNames(in: folder).isEmpty {
-            throw PFrameError(.conflict, path: folder, "the folder holds other files: choose a new one")
-        }
         var random = SplitMix64(seed: seed)
         var order = names
         for last in order.indices.dropFirst().reversed() { order.swapAt(last, random.below(last + 1)) }
         let pairs = order.map { ComparisonKey.Pair(name: $0, left: random.below(2), hasText: prompts[$0] != nil) }
         var key = ComparisonKey(page: "", seed: seed, sets: folders.map(\.shown), pairs: pairs)
-        key.page = String(SHA256.digest(of: Array(try JSONValue(encoding: key).json().utf8)).prefix(16))
+        // Votes belong to these videos and texts in this order.
+        let content = SHA256()
+        content.update(Array(try JSONValue(encoding: key).json().utf8))
+        for name in names {
+            for (folder, files) in zip(folders, files) {
+                content.update(Array(try FileDigest.sha256(folder.appending(files[name] ?? "")).utf8))
+            }
+            content.update(Array((prompts[name] ?? "").utf8))
+        }
+        key.page = String(content.digest.prefix(16))
 
+        let file = Self.key(of: folder)
+        if fileSize(file) != nil {
+            guard try ComparisonKey(file) == key else {
+                throw PFrameError(
+                    .conflict, path: file, "it is the key of another page, whose votes need it: choose another folder")
+            }
+        } else if isFolder(folder), try !fileNames(in: folder).isEmpty {
+            throw PFrameError(.conflict, path: folder, "the folder holds other files: choose a new one")
+        }
         let videos = folder.appending("videos")
         try createFolder(videos)
+        // First, so that the same call goes on where one was stopped.
+        try replaceFile(file, with: JSONValue(encoding: key).json() + "\n")
         var shown: [JSONValue] = []
         for (index, pair) in pairs.enumerated() {
             var members: [String: JSONValue] = [:]
@@ -92,9 +117,7 @@ package struct ComparisonPage: Sendable {
             members["text"] = prompts[pair.name].map { .text($0) } ?? .null
             shown.append(.object(members))
         }
-        let file = Self.key(of: folder)
-        try replaceFile(file, with: JSONValue(encoding: key).json() + "\n")
-        try replaceFile(page, with: ComparisonMarkup.page(key.page, pairs: shown).text)
+        try replaceFile(folder.appending(Self.fileName), with: ComparisonMarkup.page(key.page, pairs: shown).text)
         return file
     }
 
@@ -126,8 +149,8 @@ package struct ComparisonPage: Sendable {
         let table = folder.appending(tableName)
         guard fileSize(table) != nil else { return [:] }
         var prompts: [String: String] = [:]
-        for line in try readFile(table).split(separator: UInt8(ascii: "\n")) {
-            let row = try JSONValue(line, path: table)
+        for (offset, line) in JSONLines(try readFile(table)) {
+            let row = try JSONValue(line, path: table, offset: offset)
             if let name = row["name"]?.string { prompts[name] = row["prompt"]?.string }
         }
         return prompts

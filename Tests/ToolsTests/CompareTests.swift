@@ -132,6 +132,19 @@ import Testing
         let page = try scratch.text("one/index.html")
         #expect(page == (try scratch.text("two/index.html")))
         for word in [scratch.path("a"), scratch.path("b"), "video-0000", "has_text"] { #expect(!page.contains(word)) }
+        // A page is its videos: the votes and the key of one are not those of another.
+        let again = try Programs.pframe(
+            "compare", scratch.path("a"), scratch.path("b"), "--output", scratch.path("one"))
+        #expect(again.status == 0 && page == (try scratch.text("one/index.html")))
+        let names = ["b/video-00001.mp4", "b/video-00002.mp4"].map { URL(filePath: scratch.path($0)) }
+        try FileManager.default.removeItem(at: names[0])
+        try FileManager.default.copyItem(at: names[1], to: names[0])
+        let other = try Programs.pframe(
+            "compare", scratch.path("a"), scratch.path("b"), "--output", scratch.path("one"))
+        #expect(other.status == 1 && other.errors.contains("the key of another page"), "\(other.errors)")
+        try Programs.pframe("compare", scratch.path("a"), scratch.path("b"), "--output", scratch.path("four"))
+        let keys = try ["one", "four"].map { try scratch.text("\($0).key.json").split(separator: "\"")[3] }
+        #expect(keys[0] != keys[1])
         // Another seed gives other sides.
         try Programs.pframe(
             "compare", scratch.path("a"), scratch.path("b"), "--output", scratch.path("three"), "--seed", "1")
@@ -154,7 +167,10 @@ import Testing
         let other = try Programs.pframe("compare", a, b, "--output", scratch.path("page"))
         #expect(other.status == 1 && other.errors.contains("compare samples of one text"), "\(other.errors)")
         try FileManager.default.removeItem(atPath: b + "/samples.jsonl")
-        try FileManager.default.removeItem(atPath: b + "/video-00005.mp4")
+        try FileManager.default.moveItem(atPath: b + "/video-00005.mp4", toPath: b + "/video-00005.webm")
+        let mixed = try Programs.pframe("compare", a, b, "--output", scratch.path("page"))
+        #expect(mixed.status == 1 && mixed.errors.contains("the ending would tell"), "\(mixed.errors)")
+        try FileManager.default.removeItem(atPath: b + "/video-00005.webm")
         let fewer = try Programs.pframe("compare", a, b, "--output", scratch.path("page"))
         #expect(fewer.status == 1 && fewer.errors.contains("video-00005 in \(a) has no partner"), "\(fewer.errors)")
         #expect(fewer.output.contains("5 pairs"))

@@ -184,14 +184,16 @@ import Train
     }
 
     private static func diffusion<Family: VideoDiffusionFamily>(_ family: Family.Type) throws -> Subject {
-        let model = try model(family)
-        let shape = model.options.clipShape
+        let options = try DiffusionOptions<Family>(
+            preset: .compact, frames: 3, height: 32, width: 32, unetWidth: 16, multiples: [1, 2])
+        let model = try Family.model(options, textEntries: 9, precision: .float32, device: .cpu, seed: 0)
+        let shape = options.clipShape
         let clean = try made("clean", [2 * shape[0]] + shape.dropFirst())
         let first = try Tensor.zeros([2, 32, 32, 3], type: .uint8)
         return (
             model.store,
             { seeds in try model.inputs(clean: clean, first: first, captions: captions, seeds: seeds) },
-            { inputs throws(PFrameError) in try model.loss(inputs) }
+            { inputs throws(PFrameError) in try model.batchLoss(inputs).loss }
         )
     }
 

@@ -37,7 +37,7 @@ struct ImageSession {
 
     private func make(_ requests: [ImageRequest]) throws(PFrameError) {
         let progress = Progress(weights: requests.map { _ in 1 }, unit: "image", counted: "steps")
-        var rows = ""
+        var rows = try otherRows(than: requests)
         for start in stride(from: 0, to: requests.count, by: batchSize) {
             let batch = Array(requests[start..<min(start + batchSize, requests.count)])
             let images = try model.images(batch, size: size, options: options, guidance: guidance) {
@@ -55,8 +55,9 @@ struct ImageSession {
             for (index, (request, image)) in zip(batch, images).enumerated() {
                 let file = output.appending(request.name + ".png")
                 try image.write(to: file)
-                rows += row(of: request).json() + "\n"
-                try replaceFile(output.appending(SampleFolder.tableName), with: rows)
+                rows[request.name] = row(of: request)
+                let lines = rows.sorted { $0.key < $1.key }.map { $0.value.json() + "\n" }
+                try replaceFile(output.appending(SampleFolder.tableName), with: lines.joined())
                 progress.finish(start + index, message: nil)
                 try show(request, file)
             }
@@ -65,6 +66,22 @@ struct ImageSession {
         Console.output(
             "\(output): \(Format.quantity(requests.count, "image")) of \(size) in "
                 + Format.duration(progress.elapsed))
+    }
+
+    /// Rows of images that stay.
+    private func otherRows(than requests: [ImageRequest]) throws(PFrameError) -> [String: JSONValue] {
+        let table = output.appending(SampleFolder.tableName)
+        guard fileSize(table) != nil else { return [:] }
+        var rows: [String: JSONValue] = [:]
+        for (offset, line) in JSONLines(try readFile(table)) {
+            let row = try JSONValue(line, path: table, offset: offset)
+            guard row["run"] == nil else {
+                throw PFrameError(.conflict, path: table, "the folder holds samples of videos: choose another one")
+            }
+            if let name = row["name"]?.string, fileSize(output.appending(name + ".png")) != nil { rows[name] = row }
+        }
+        for request in requests { rows[request.name] = nil }
+        return rows
     }
 
     private func row(of request: ImageRequest) -> JSONValue {

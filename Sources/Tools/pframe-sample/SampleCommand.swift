@@ -10,7 +10,7 @@ import Train
 
 /// `pframe sample`.
 struct SampleCommand: StoppableCommand {
-    static let remedy = "the same command makes the rest"
+    static let remedy = "run the same command again"
 
     static let configuration = CommandConfiguration(
         commandName: "sample",
@@ -22,7 +22,8 @@ struct SampleCommand: StoppableCommand {
             Existing clips with the same options are skipped.
 
             A folder in diffusers' layout (model_index.json; Stable Diffusion 1 and 2) makes images of --prompt: NNN.png \
-            and a row of samples.jsonl per image. Existing images are replaced.
+            and a row of samples.jsonl per image. Existing images are replaced. Guidance is 7.5 there, a batch is one \
+            image, and the folder names the sampler.
 
             EXAMPLES:
               pframe sample run --image clip.mp4 --fit crop --prompt "a cross" --output out

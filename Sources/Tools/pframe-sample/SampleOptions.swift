@@ -5,13 +5,13 @@ extension SamplerKind: ExpressibleByArgument {}
 
 /// How clips are drawn from a model.
 struct SampleOptions: ParsableArguments {
-    @Option(help: "Evaluations of the network per clip or image.")
+    @Option(help: "Evaluations of the network per sample.")
     var steps = 50
 
-    @Option(help: "How closely samples follow the caption; 1 is no guidance. Default: 2, without text 1, images 7.5.")
+    @Option(help: "How closely samples follow the caption; 1 is no guidance. Default: 2, without text 1.")
     var guidance: Double?
 
-    @Option(help: "dpm-solver++, ddim or ddpm. Default: dpm-solver++; for images the folder's.")
+    @Option(help: "dpm-solver++, ddim or ddpm. Default: dpm-solver++.")
     var sampler: SamplerKind?
 
     @Option(help: "Share of DDPM's noise that ddim adds, 0 to 1.")
@@ -26,11 +26,10 @@ struct SampleOptions: ParsableArguments {
             """)
     var residualSteps: Int?
 
-    @Option(help: "The seed of the noise; each further clip or image has the next seed.")
+    @Option(help: "The seed of the noise; each further sample of an image or a text has the next seed.")
     var seed: UInt64 = 0
 
-    @Option(
-        help: "Clips or images per batch; larger batches are faster and take more memory. Default: 8 clips, 1 image.")
+    @Option(help: "Samples per batch; larger batches are faster and take more memory. Default: 8.")
     var batch: Int?
 
     mutating func validate() throws {

@@ -157,14 +157,18 @@ public enum EDVDM: VideoDiffusionFamily {
             if let motionShare, !(motionShare > 0 && motionShare < 1) {
                 throw ValidationError("--motion-share takes a number between 0 and 1, not \(motionShare)")
             }
-            let isCompact = diffusion.preset ?? .compact == .compact
-            if motionShare != nil, motion ?? (isCompact ? .tokens : .joint) == .tokens {
-                throw ValidationError("--motion-share is for --motion joint")
-            }
         }
 
-        /// As of all video diffusion models.
-        public func validateNew() throws { try diffusion.validateNew() }
+        /// As of all video diffusion models; motion as tokens has no share of the loss, and its residuals predict no ε.
+        public func validateNew() throws {
+            try diffusion.validateNew()
+            let isCompact = diffusion.preset ?? .compact == .compact
+            guard motion ?? (isCompact ? .tokens : .joint) == .tokens else { return }
+            if motionShare != nil { throw ValidationError("--motion-share is for --motion joint") }
+            if diffusion.target == .noise {
+                throw ValidationError("--target eps is for --motion joint: motion first takes v or x0")
+            }
+        }
 
         /// The preset with the given options in place of its own.
         public func options(size: Size?, frames: Int?) throws(PFrameError) -> DiffusionOptions<EDVDM> {
@@ -174,7 +178,11 @@ public enum EDVDM: VideoDiffusionFamily {
             case .joint: options.motionRadius = nil
             case nil: break
             }
-            if options.motionRadius != nil { options.motionShare = nil }
+            if options.motionRadius != nil {
+                options.motionShare = nil
+                // The mean of residuals is x₀ of noise alone, of which ε says nothing.
+                if options.target == .noise { options.target = .velocity }
+            }
             if let motionShare { options.motionShare = motionShare }
             return options
         }

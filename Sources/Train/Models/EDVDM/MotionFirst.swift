@@ -36,6 +36,9 @@ public final class MotionFirst: VideoModel {
             throw PFrameError(.usage, "motion that comes first has a largest length: the options have no motion radius")
         }
         (self.options, self.radius) = (options, radius)
+        guard options.target != .noise else {
+            throw PFrameError(.usage, "residuals that follow the motion are predicted as v or x0, not as eps")
+        }
         process = try options.process()
         levels = try ScheduleTable(process, device: device)
         tokens = TokenDiffusion(classes: [2 * radius + 1, 2 * radius + 1, 2])
@@ -53,6 +56,11 @@ public final class MotionFirst: VideoModel {
     public func check(_ options: SamplerOptions) throws(PFrameError) {
         if let temperature = options.temperature, !(temperature > 0 && temperature.isFinite) {
             throw PFrameError(.usage, "a temperature is above 0, not \(temperature)")
+        }
+        guard (options.residualSteps ?? 1) > 1 || options.kind == .dpm && options.eta == 0 else {
+            throw PFrameError(
+                .usage,
+                "the sampler draws residuals in several steps, and one step is asked for: ask for more, such as 20")
         }
         _ = try Sampler(process, residual(options))
     }

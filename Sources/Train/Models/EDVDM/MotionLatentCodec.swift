@@ -176,9 +176,16 @@ struct ClipStatistics: Sendable, Equatable, Codable {
     init(of run: RunFolder, _ options: DiffusionOptions<EDVDM>) throws(PFrameError) {
         self = try run.parsed("statistics") { json throws(PFrameError) in
             let found = try json.decoded(as: ClipStatistics.self)
+            guard (found.leastNorm == nil) == (options.motionRadius == nil) else {
+                let (own, other) = found.leastNorm == nil ? ("joint", "tokens") : ("tokens", "joint")
+                throw PFrameError(
+                    .conflict,
+                    "is of a run with motion \"\(own)\", and the model has motion \"\(other)\": choose \"\(own)\" for both"
+                )
+            }
             guard found.means.count == options.channels, found.deviations.count == options.channels,
                 found.deviations.allSatisfy({ $0 > 0 }), found.radius >= 0,
-                (found.leastNorm == nil) == (options.motionRadius == nil), found.leastNorm ?? 0 >= 0
+                found.leastNorm ?? 0 >= 0
             else {
                 throw PFrameError(
                     .damaged, "has no valid \"statistics\": it is damaged, or another version of PFrame wrote it")

@@ -25,6 +25,18 @@ public enum ResidualVAE: ModelFamily {
     public static func prepare(
         _ options: Options, _ files: NoFiles, _ setup: TrainingSetup
     ) throws(PFrameError) -> PreparedModel {
+        if options.coding == .conditional, setup.precision != .float32 {
+            throw PFrameError(.usage, "conditional coding computes in float32")
+        }
+        if let origin = setup.origin, !setup.goesOn {
+            let coding = try self.options(of: origin).coding
+            guard coding == options.coding else {
+                throw PFrameError(
+                    .conflict, path: origin.path,
+                    "the run codes residuals as \"\(coding.rawValue)\", and the new run as \"\(options.coding.rawValue)\""
+                )
+            }
+        }
         let model = try coder(options, precision: setup.precision, device: setup.device, seed: setup.options.seed)
         var components: PrincipalComponents?
         if let origin = setup.origin, !setup.goesOn {
@@ -114,6 +126,13 @@ public enum ResidualVAE: ModelFamily {
 
         /// For the argument parser.
         public init() {}
+
+        /// Refuses a preset of conditional coding, which has one shape.
+        public func validateNew() throws {
+            if coding == .conditional, preset != nil {
+                throw ValidationError("--preset is for --coding residual: conditional coding has one shape")
+            }
+        }
 
         /// The preset with the given options in place of its own.
         public func options(size: Size?, frames: Int?) throws(PFrameError) -> AutoencoderOptions {

@@ -35,6 +35,9 @@ public struct DiffusersSchedule: Sendable {
             ? try file.name("timestep_spacing", default: nil, of: spacings) : nil
         offset = try file.integer("steps_offset", default: 0, least: 0)
         endsAtFirstStep = try !file.bool("set_alpha_to_one", default: name != "PNDMScheduler")
+        if name == "DDIMScheduler", !file.has("clip_sample") {
+            throw file.unsupported("clip_sample", "without the key DDIM clamps samples; it has false")
+        }
         try Self.expectPlain(&file, isPNDM: name == "PNDMScheduler")
         try file.finish()
     }

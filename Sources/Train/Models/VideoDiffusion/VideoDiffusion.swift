@@ -157,7 +157,14 @@ public final class VideoDiffusion<Family: VideoDiffusionFamily>: VideoModel {
             var options = options
             options.clipping = options.clipping ?? Family.clipping
             let sampler = try Sampler(process, options)
-            let network = StepGraph(recorder, tell: Communicator.printError) { [self] inputs throws(PFrameError) in
+            // A network that could not be recorded once is not tried again, and it is said once.
+            let network = StepGraph(
+                recorder,
+                tell: { [self] line in
+                    recorder = nil
+                    Communicator.printError(line)
+                }
+            ) { [self] inputs throws(PFrameError) in
                 [try predict(inputs[0], steps: inputs[1], condition: condition).to(.float32)]
             }
             return try sampler.sample(noise: noise, seeds: seeds, progress: progress) { x, step throws(PFrameError) in
