@@ -74,7 +74,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [["--sampler", "dpm-solver++"], ["--sampler", "ddim", "--eta", "0.5"], ["--sampler", "ddpm"]])
+    @Test(
+        arguments: [
+            ["--sampler", "dpm-solver++"], ["--sampler", "ddim", "--eta", "0.5", "--residual-steps", "3"],
+            ["--sampler", "ddpm", "--residual-steps", "3"],
+        ])
     func theSeedAloneDecides(_ options: [String]) throws {
         let models = try SampleModels.ready()
         let scratch = try Scratch()
